@@ -1,0 +1,181 @@
+"""Configuration: environment variables become one validated, immutable `Settings`.
+
+Guarantee: the process starts with settings that make sense, or it does not start. Every problem is
+collected first, so one start names every variable that is wrong, one line each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+DATABASE_NAMES = ("accounts", "blog", "shop", "files", "analytics")
+Mode = Literal["production", "development", "test"]
+
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+SECRET_KEY_BYTES = 16
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigurationError(Exception):
+    """The environment cannot be used; `str()` gives one line per variable that is wrong."""
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where one logical database lives."""
+
+    name: str
+    url: str
+    """The primary as requests reach it: through the pooler where there is one."""
+    direct_url: str
+    """The primary without a pooler, for migrations and maintenance."""
+    replica_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs from one deployment to the next."""
+
+    mode: Mode
+    secret_key: str
+    databases: Mapping[str, DatabaseSettings]
+    redis_url: str | None
+    connect_timeout: int
+    """Seconds to reach a server, or to get a connection from the pooler; whole, because libpq wants it so."""
+    statement_timeout: float
+    """Seconds one statement of a web request may take."""
+    max_body_bytes: int
+    token_days: int
+    log_level: str
+
+    @property
+    def production(self) -> bool:
+        return self.mode == "production"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Return the settings that `environ` describes; raise `ConfigurationError` naming each bad variable."""
+        read = _Reader(environ)
+        mode = cast(Mode, read.choice("APP_MODE", "production", get_args(Mode)))
+        settings = cls(
+            mode=mode,
+            secret_key=read.secret("SECRET_KEY", required=mode == "production"),
+            databases=read.databases(),
+            redis_url=read.url("REDIS_URL", REDIS_SCHEMES),
+            connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
+            statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
+            max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),
+            token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
+            log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        )
+        read.finish()
+        return settings
+
+
+def settings() -> Settings:
+    """Return the settings of the current app."""
+    return cast(Settings, current_app.config["SETTINGS"])
+
+
+class _Reader:
+    """Reads typed values from an environment and remembers what was wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def finish(self) -> None:
+        if self.problems:
+            raise ConfigurationError("\n".join(self.problems))
+
+    def text(self, name: str) -> str:
+        return self.environ.get(name, "").strip()
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name) or default
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}, it must be one of: {', '.join(allowed)}")
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        value = self.text(name)
+        try:
+            number = float(value) if value else default
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            self.problems.append(f"{name} is {value!r}, it must be a number from {least:g} to {most:g}")
+        return number
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.text(name)
+        number = int(value) if value.isdecimal() else default if not value else least - 1
+        if not least <= number <= most:
+            self.problems.append(f"{name} is {value!r}, it must be a whole number from {least} to {most}")
+        return number
+
+    def secret(self, name: str, *, required: bool) -> str:
+        value = self.text(name)
+        if required and len(value) < SECRET_KEY_BYTES:
+            state = "is too short" if value else "is missing"
+            self.problems.append(
+                f"{name} {state}: production needs a random one of at least {SECRET_KEY_BYTES} characters "
+                '(python3 -c "import secrets; print(secrets.token_hex(32))")'
+            )
+        return value or "development-only-secret"
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
+        value = self.text(name)
+        return self._checked_url(name, value, schemes) if value else None
+
+    def databases(self) -> dict[str, DatabaseSettings]:
+        shared = self.url("DATABASE_URL", POSTGRES_SCHEMES)
+        shared_direct = self.url("DIRECT_URL", POSTGRES_SCHEMES)
+        found = {}
+        for name in DATABASE_NAMES:
+            prefix = name.upper()
+            own = self.url(f"{prefix}_DATABASE_URL", POSTGRES_SCHEMES)
+            url = own or shared
+            if url is None:
+                self.problems.append(
+                    f"{prefix}_DATABASE_URL is missing, and there is no DATABASE_URL that would serve all databases"
+                )
+                continue
+            # A shared direct URL leads to the shared database; a database with a URL of its own is elsewhere.
+            direct = self.url(f"{prefix}_DIRECT_URL", POSTGRES_SCHEMES) or (None if own else shared_direct) or url
+            found[name] = DatabaseSettings(name, url, direct, self._replicas(f"{prefix}_REPLICA_URLS"))
+        return found
+
+    def _replicas(self, name: str) -> tuple[str, ...]:
+        values = [value.strip() for value in self.text(name).split(",")]
+        urls = [self._checked_url(name, value, POSTGRES_SCHEMES) for value in values if value]
+        return tuple(url for url in urls if url)
+
+    def _checked_url(self, name: str, value: str, schemes: tuple[str, ...]) -> str | None:
+        """Return the URL, `postgres://` spelled out for the driver. The value may hold a password: never repeat it."""
+        parts = urlsplit(value)
+        if parts.scheme not in schemes:
+            allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+            self.problems.append(f"{name} must begin with {allowed}, not {parts.scheme + '://' if parts.scheme else 'a bare word'}")
+            return None
+        try:
+            port_is_valid = parts.port is None or parts.port > 0
+        except ValueError:
+            port_is_valid = False
+        if not port_is_valid:
+            self.problems.append(f"{name} has a port that is not a number from 1 to 65535")
+            return None
+        if parts.scheme in POSTGRES_SCHEMES:
+            if len(parts.path) < 2:
+                self.problems.append(f"{name} names no database: it must end in /NAME")
+                return None
+            return f"postgresql://{value.partition('://')[2]}"
+        return value

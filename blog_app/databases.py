@@ -1,0 +1,234 @@
+"""The five logical databases: where each one is, how a thread reaches it, what happens when it is gone.
+
+Guarantees:
+
+* A model says `database = databases.blog`, `schema = "blog"`; which server that is, is configuration.
+* A thread keeps one connection per logical database and never pings it. A connection found broken is replaced;
+  a read outside a transaction, and a BEGIN, are then tried once more. Everything else fails with
+  `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
+* Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
+  stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
+  from the connection's own options.
+* A write outside `atomic()` runs in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import peewee
+import psycopg2
+import psycopg2.extras
+from flask import Flask
+
+from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
+
+log = logging.getLogger(__name__)
+
+# libpq sends it as a start-up parameter that PgBouncer tracks for each client: times are UTC behind any pooler.
+os.environ["PGTZ"] = "UTC"
+psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
+
+START_PAUSES = (0.5, 1.0, 2.0, 4.0)
+CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
+
+
+class DatabaseAway(peewee.OperationalError):
+    """The server of a logical database cannot be reached, or went away in the middle."""
+
+
+class Server(peewee.PostgresqlDatabase):
+    """One physical address of a logical database, through a pooler or not."""
+
+    def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
+        self.name = name
+        self.url = url
+        parameters: dict[str, Any] = {
+            "connect_timeout": connect_timeout,
+            "application_name": f"blog_app {name}",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        if "options=" not in url:
+            parameters["options"] = f"-c statement_timeout={round(statement_timeout * 1000)}"
+        super().__init__(url, **parameters)
+
+    def _connect(self) -> Any:
+        try:
+            return super()._connect()
+        except psycopg2.OperationalError as error:
+            if "unsupported startup parameter" not in str(error) or "options" not in self.connect_params:
+                raise
+        log.warning(
+            "the pooler of %s refuses start-up options: no statement time limit of ours holds behind it, "
+            "set one with its connect_query or with ALTER ROLE",
+            self.name,
+        )
+        del self.connect_params["options"]
+        return super()._connect()
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        try:
+            return bool(super().connect(reuse_if_open))
+        except CONNECTION_ERRORS as error:
+            raise DatabaseAway(f"cannot connect to {self.name}: {first_line(error)}") from error
+
+    def execute(self, query: peewee.Node, **context_options: Any) -> Any:
+        if isinstance(query, peewee._WriteQuery) and not self.in_transaction():
+            with self.atomic():
+                return super().execute(query, **context_options)
+        return super().execute(query, **context_options)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        except CONNECTION_ERRORS as error:
+            self._raise_unless_lost(error)
+            if self.in_transaction() or not sql.lstrip()[:6].upper() == "SELECT":
+                raise DatabaseAway(f"the connection to {self.name} was lost") from error
+            self.discard()
+            return super().execute_sql(sql, params)
+
+    def begin(self, isolation_level: Any = None) -> None:
+        try:
+            super().begin(isolation_level)
+        except CONNECTION_ERRORS as error:
+            self._raise_unless_lost(error)
+            self.discard()
+            super().begin(isolation_level)
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        except CONNECTION_ERRORS as error:
+            self._raise_unless_lost(error)
+            raise DatabaseAway(f"the connection to {self.name} was lost in COMMIT: its outcome is unknown") from error
+
+    def rollback(self) -> None:
+        if self._lost():
+            self.discard()  # The server has rolled back; a second error would hide the first.
+        else:
+            super().rollback()
+
+    def discard(self) -> None:
+        """Close this thread's connection, whatever its state; the next statement opens another."""
+        connection = self._state.conn
+        self._state.reset()
+        if connection is not None and not connection.closed:
+            connection.close()
+
+    def release(self) -> None:
+        """Keep this thread's connection for the next request if it is clean, else drop it."""
+        if self._state.closed:
+            return
+        status = self._state.conn.get_transaction_status()  # Local knowledge of libpq, no round trip.
+        if self.in_transaction() or status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            self.discard()
+
+    def _lost(self) -> bool:
+        return self._state.conn is None or bool(self._state.conn.closed)
+
+    def _raise_unless_lost(self, error: Exception) -> None:
+        if isinstance(error, DatabaseAway) or not self._lost():
+            raise error
+
+
+class LogicalDatabase(peewee.DatabaseProxy):
+    """A logical database, which models name before anybody knows its server."""
+
+    __setattr__ = object.__setattr__  # Proxy refuses attributes of its own.
+    name: str
+    settings: DatabaseSettings
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def release(self) -> None:
+        """Give back what this thread holds at the end of a request or command."""
+        self.obj.release()
+
+
+accounts = LogicalDatabase("accounts")
+blog = LogicalDatabase("blog")
+shop = LogicalDatabase("shop")
+files = LogicalDatabase("files")
+analytics = LogicalDatabase("analytics")
+
+ALL = (accounts, blog, shop, files, analytics)
+BY_NAME = {database.name: database for database in ALL}
+assert tuple(BY_NAME) == DATABASE_NAMES
+
+
+def init_app(app: Flask) -> None:
+    """Bind the logical databases to the servers of the app's settings."""
+    bind(app.config["SETTINGS"])
+
+    @app.teardown_appcontext
+    def release(_: BaseException | None) -> None:
+        for database in ALL:
+            database.release()
+
+
+def bind(settings: Settings) -> None:
+    """Point every logical database at its server; nothing connects yet."""
+    for name, database in BY_NAME.items():
+        database.settings = settings.databases[name]
+        database.initialize(server(settings, name, database.settings.url))
+
+
+def server(settings: Settings, name: str, url: str) -> Server:
+    """Return a new server of the logical database `name` at `url`, with the time limits of the settings."""
+    return Server(
+        name,
+        url,
+        connect_timeout=settings.connect_timeout,
+        statement_timeout=settings.statement_timeout,
+    )
+
+
+@contextmanager
+def direct(settings: Settings, name: str) -> Iterator[Server]:
+    """Yield a connected server that is reached without a pooler and has no statement time limit.
+
+    For migrations and maintenance, which may hold session locks and set session parameters. It is closed afterwards.
+    """
+    found = Server(name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0)
+    found.connect()
+    try:
+        yield found
+    finally:
+        found.discard()
+
+
+def wait(settings: Settings) -> None:
+    """Return once every logical database answers; raise `DatabaseAway` after five tries with growing pauses."""
+    for name in DATABASE_NAMES:
+        found = server(settings, name, settings.databases[name].url)
+        try:
+            _connect_patiently(found)
+        finally:
+            found.discard()
+
+
+def _connect_patiently(found: Server) -> None:
+    for pause in START_PAUSES:
+        try:
+            found.connect()
+            return
+        except DatabaseAway as error:
+            log.warning("%s; next try in %g s", error, pause)
+            time.sleep(pause)
+    found.connect()
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, for logs and the terminal (never for a response)."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
