@@ -1,0 +1,15 @@
+"""The `flask` commands, one file a group."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from blog_app.cli.migrate import migrate
+
+COMMANDS = (migrate,)
+
+
+def init_app(app: Flask) -> None:
+    """Add every command to the app's own."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

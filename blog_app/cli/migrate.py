@@ -1,0 +1,114 @@
+"""`flask migrate`: schema migrations of all logical databases, or of those named by `--database`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from blog_app import models
+from blog_app.config import DATABASE_NAMES, settings
+from blog_app.databases import server
+from blog_app.migrate import MigrationError, across, create, files
+from blog_app.migrate import runner as one
+
+
+class MigrateGroup(AppGroup):
+    """`up` when no subcommand is given; what the engine refuses is one message, not a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
+            args.insert(0, "up")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MigrationError as error:
+            raise click.ClickException(str(error)) from error
+
+
+migrate = MigrateGroup(
+    "migrate",
+    help="Change the schemas of the logical databases. Without a subcommand: up.",
+)
+
+database_option = click.option(
+    "--database",
+    "names",
+    multiple=True,
+    type=click.Choice(DATABASE_NAMES),
+    help="A logical database; may be repeated. Default: all.",
+)
+
+
+def one_database(function: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--database", "name", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database."
+    )(function)
+
+
+@migrate.command()
+@database_option
+@click.option("--to", metavar="NAME", help="Stop after this migration (its name or number); needs one --database.")
+def up(names: Sequence[str], to: str | None) -> None:
+    """Apply pending migrations, one logical database after the other."""
+    if to and len(names) != 1:
+        raise click.UsageError("--to needs one --database: each has its own migrations")
+    done = across.run(settings(), names or DATABASE_NAMES, lambda runner: runner.up(to), click.echo)
+    _summary(done, "applied")
+
+
+@migrate.command()
+@database_option
+@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
+@click.option("--to", metavar="NAME", help="Take back all after this one, which stays ('zero': all).")
+@click.option("--all", "everything", is_flag=True, help="Take back all migrations; the data goes too.")
+def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> None:
+    """Take back migrations by their rollback; this loses what they added, data included."""
+    if not everything and len(names) != 1:
+        raise click.UsageError("name one --database (only --all may go over several)")
+    # Backwards, so that what came last goes first.
+    order = tuple(reversed(names or DATABASE_NAMES))
+    done = across.run(
+        settings(),
+        order,
+        lambda runner: runner.down(steps=steps, to=to, everything=everything),
+        click.echo,
+    )
+    _summary(done, "taken back")
+
+
+@migrate.command()
+@database_option
+def status(names: Sequence[str]) -> None:
+    """List the migrations and when each was applied. Exit code 1 when some are pending."""
+    found_pending = False
+    for name in names or DATABASE_NAMES:
+        source = server(settings(), name, settings().databases[name].direct_url)
+        lines = one.status(source, name)
+        source.discard()
+        click.echo(f"{name}: {'no migrations' if not lines else ''}".rstrip())
+        for line in lines:
+            when = f"{line.migrated_at:%Y-%m-%d %H:%M:%S} UTC" if line.migrated_at else "pending"
+            click.echo(f"  {line.name:<50} {when}{'' if line.file_exists else '  (its file is gone)'}")
+            found_pending |= line.migrated_at is None
+    if found_pending:
+        raise SystemExit(1)
+
+
+@migrate.command("create")
+@click.argument("title", metavar="NAME")
+@one_database
+@click.option("--auto", is_flag=True, help="Write what the models have and the migrations have not.")
+def create_file(title: str, name: str, auto: bool) -> None:
+    """Write a new migration file, its number the next free one."""
+    path = create.automatic(name, title, models.of(name)) if auto else create.empty(name, title)
+    click.echo(f"written: {path.relative_to(files.ROOT)}")
+
+
+def _summary(done: dict[str, Sequence[str]], what: str) -> None:
+    for name, migrations in done.items():
+        click.echo(f"{name}: {f'{len(migrations)} {what}' if migrations else 'nothing to do'}")
