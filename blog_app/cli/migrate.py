@@ -9,9 +9,9 @@ import click
 from flask.cli import AppGroup
 
 from blog_app import models
-from blog_app.config import DATABASE_NAMES, settings
+from blog_app.config import DATABASE_NAMES, ROOT, settings
 from blog_app.databases import server
-from blog_app.migrate import MigrationError, across, create, files
+from blog_app.migrate import MigrationError, across, create
 from blog_app.migrate import runner as one
 
 
@@ -106,7 +106,7 @@ def status(names: Sequence[str]) -> None:
 def create_file(title: str, name: str, auto: bool) -> None:
     """Write a new migration file, its number the next free one."""
     path = create.automatic(name, title, models.of(name)) if auto else create.empty(name, title)
-    click.echo(f"written: {path.relative_to(files.ROOT)}")
+    click.echo(f"written: {path.relative_to(ROOT)}")
 
 
 def _summary(done: dict[str, Sequence[str]], what: str) -> None:

@@ -16,7 +16,7 @@ from peewee_migrate.migrator import PostgresqlMigrator
 from playhouse.migrate import Operation, SchemaMigrator
 
 
-class Operations(PostgresqlMigrator):  # type: ignore[misc]
+class Operations(PostgresqlMigrator):
     """The single statements; `schema` qualifies them."""
 
     # peewee-migrate's own writes the index without its schema and knows no predicate.
@@ -35,10 +35,11 @@ class PythonStep:
         self.function(*self.args, **self.kwargs)
 
 
-class Migrator(PeeweeMigrator):  # type: ignore[misc]
+class Migrator(PeeweeMigrator):
     """Collects the operations of one migration after another, and keeps the models as they are at that point."""
 
     def __init__(self, database: peewee.PostgresqlDatabase, schema: str) -> None:
+        self.__ops__: list[Any] = []
         super().__init__(database)
         self.schema = schema
         self.__migrator__ = Operations(database, schema=schema)

@@ -23,7 +23,7 @@ class EmptyCursor:
         return iter(())
 
 
-class Recorder(peewee.PostgresqlDatabase):  # type: ignore[misc]
+class Recorder(peewee.PostgresqlDatabase):
     """Collects `(sql, parameters)` in `statements`."""
 
     def __init__(self) -> None:
