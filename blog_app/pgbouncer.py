@@ -22,6 +22,8 @@ from psycopg2.extensions import parse_dsn
 
 from blog_app.config import ConfigurationError, Settings
 
+PAIR = ("pgbouncer.ini", "userlist.txt")
+ADMIN_PASSWORD = "PGBOUNCER_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 LISTEN = ("127.0.0.1", "6432")
 POOL_SIZE = 4
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -179,7 +181,7 @@ def _userlist(entries: list[Entry], admin_password: str) -> str:
             raise ConfigurationError(f"the pooled URLs give the user {entry.client.user!r} two passwords")
     if admin_password:
         logins["pgbouncer_admin"] = admin_password
-    return "".join(f"{_quoted(user)} {_quoted(password)}\n" for user, password in logins.items())
+    return USERLIST + "".join(f"{_quoted(user)} {_quoted(password)}\n" for user, password in logins.items())
 
 
 def _environment(settings: Settings, entries: list[Entry]) -> str:
@@ -205,6 +207,10 @@ def _value(text: str) -> str:
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
+
+USERLIST = """\
+; Who may log in to PgBouncer: "user" "password". Written by `flask pgbouncer`, explained in pgbouncer.ini.
+"""
 
 ADMIN = """\
 ; Who may also PAUSE, RELOAD and SHUTDOWN there.

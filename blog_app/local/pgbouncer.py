@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 
-from blog_app.local.process import Group, Process
+from blog_app.local.group import Command, Group
+from blog_app.local.process import Process
 
 
 class PgBouncer(Process):
@@ -25,7 +25,7 @@ class PgBouncer(Process):
         self.program = program
         self._admin_url = f"postgresql://pgbouncer_admin:{admin_password}@127.0.0.1:{port}/pgbouncer"
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         return [self.program, "pgbouncer.ini"]
 
     def start(self) -> None:

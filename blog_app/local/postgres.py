@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import signal
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
-from blog_app.local.process import Group, Process, StartError
+from blog_app.local.group import Command, Group, StartError
+from blog_app.local.process import Process
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -42,24 +44,27 @@ class Postgres(Process):
 
     def create(self) -> None:
         """Make an empty cluster, if there is none yet."""
-        if (self.data / "PG_VERSION").exists():
+        if self.data.exists():
             return
         self._write_password(secrets.token_urlsafe(24))
         # The collation is PostgreSQL's own, so the order of texts is the same on every machine.
         options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin"]
-        options += ["--locale=C.UTF-8", "--no-sync", f"--pwfile={self._password_file}", f"--pgdata={self.data}"]
-        self.group.run([self.programs / "initdb", *options], self.folder, self.log)
+        options += ["--locale=C.UTF-8", "--no-sync", f"--pwfile={self._password_file}"]
+        with self._new_data() as data:
+            self.group.run([self.programs / "initdb", *options, f"--pgdata={data}"], self.folder, self.log)
 
     def follow(self, primary: Postgres) -> None:
         """Make this a replica that streams from `primary`, if it is none yet."""
-        if (self.data / "PG_VERSION").exists():
+        if self.data.exists():
             return
         self._write_password(primary.password)
         options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]
-        options += [f"--pgdata={self.data}", "--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]
-        self.group.run([self.programs / "pg_basebackup", *options], self.folder, self.log, PGPASSWORD=primary.password)
+        options += ["--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]
+        command: Command = [self.programs / "pg_basebackup", *options]
+        with self._new_data() as data:
+            self.group.run([*command, f"--pgdata={data}"], self.folder, self.log, PGPASSWORD=primary.password)
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         values = SETTINGS | ({} if self.durable else THROWAWAY) | {"port": str(self.port)}
         options = [word for key, value in values.items() for word in ("-c", f"{key}={value}")]
         return [self.programs / "postgres", "-D", self.data, *options]
@@ -67,6 +72,7 @@ class Postgres(Process):
     def start(self) -> None:
         """Start the server, also over what a crash left behind."""
         deadline = time.monotonic() + self.patience
+        self._end_leftover()
         while True:
             try:
                 return super().start()
@@ -119,6 +125,27 @@ class Postgres(Process):
         """Let this replica apply each commit `interval` (like `5s`) after it was made."""
         self.execute(sql.SQL("ALTER SYSTEM SET recovery_min_apply_delay = {}").format(sql.Literal(interval)))
         self.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
+    def _new_data(self) -> Iterator[Path]:
+        """Yield where to make the data folder; it gets its name when it is complete."""
+        unfinished = self.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        yield unfinished
+        unfinished.rename(self.data)
+
+    def _end_leftover(self) -> None:
+        """End a server that an earlier run left in our folder; remove the lock file of a dead one.
+
+        The process id in that file may belong to another program by now, so PostgreSQL itself would refuse to start.
+        """
+        lock = self.data / "postmaster.pid"
+        if not lock.exists():
+            return
+        if self.answers():
+            command: Command = [self.programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self.data}"]
+            self.group.run(command, self.folder, self.log)
+        lock.unlink(missing_ok=True)
 
     def _write_password(self, password: str) -> None:
         self._password_file.touch(mode=0o600)

@@ -10,7 +10,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from blog_app.local.process import StartError, reachable
+from blog_app.local.group import StartError, reachable
 
 POSTGRES_TREE = "pginstall18"
 
@@ -48,8 +48,17 @@ def pgbouncer() -> Path | None:
     return Path(found) if found else None
 
 
-def install(package: str) -> bool:
-    """Install a system package if that needs no question to anybody; say what is done; return whether it worked."""
+def install_missing() -> None:
+    """Install what the wheels do not bring, if that needs no question to anybody; say what is missing otherwise."""
+    mac = platform.system() == "Darwin"
+    if not pgbouncer() and not _install("pgbouncer"):
+        print("PgBouncer is missing (install the package pgbouncer): connecting to PostgreSQL directly", flush=True)
+    if not redis() and not _install("redis" if mac else "redis-server"):
+        print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
+
+
+def _install(package: str) -> bool:
+    """Install a system package; return whether that worked."""
     commands = _install_commands(package)
     if not commands:
         return False

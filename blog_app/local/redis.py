@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import redis
 
-from blog_app.local.process import Group, Process
+from blog_app.local.group import Command, Group
+from blog_app.local.process import Process
 
 
 class Redis(Process):
@@ -24,7 +24,7 @@ class Redis(Process):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def command(self) -> Sequence[str | Path]:
+    def command(self) -> Command:
         saved = "60 1" if self.durable else ""
         return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", saved, "--dir", self.folder]
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from blog_app import pgbouncer as pooler
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.local import programs
+from blog_app.local.group import Group, temporary_folder
 from blog_app.local.pgbouncer import PgBouncer
+from blog_app.local.ports import private_ports
 from blog_app.local.postgres import Postgres
-from blog_app.local.process import Group, private_ports, temporary_folder
 from blog_app.local.redis import Redis
 
 ROLE = "blog_app"
@@ -30,6 +31,7 @@ class Stack:
 
     `pgbouncer` and `redis` are None where this machine has no such program: then addresses are direct, and the app
     runs without its cache. One physical database holds all logical ones unless `physical` says which holds which.
+    PgBouncer's files are taken from the folder `pooler_files`, or written for what is started.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Stack:
         durable: bool = False,
         replicas: int = 0,
         physical: dict[str, str] | None = None,
+        pooler_files: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.pooler_files = pooler_files
         self.group = group
         self.passwords = passwords
         self.physical = physical or dict.fromkeys(DATABASE_NAMES, ROLE)
@@ -72,7 +76,7 @@ class Stack:
             replica.follow(self.postgres)
             replica.start()
         if self.pgbouncer:
-            self.write_pooler_files()
+            self._write_pooler_files(self.pgbouncer.folder)
             self.pgbouncer.start()
         if self.redis:
             self.redis.start()
@@ -82,12 +86,6 @@ class Stack:
         for server in (self.pgbouncer, self.redis, *self.replicas, self.postgres):
             if server:
                 server.stop()
-
-    def write_pooler_files(self) -> None:
-        """Write PgBouncer's files, by the same code as `flask pgbouncer`."""
-        assert self.pgbouncer
-        settings = Settings.from_environment({"APP_MODE": "test"} | self.environment())
-        pooler.write(self.pgbouncer.folder, pooler.files(settings, admin_password=self.passwords.admin))
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the app finds these servers."""
@@ -102,6 +100,14 @@ class Stack:
                 found[f"{name.upper()}_REPLICA_DIRECT_URLS"] = ",".join(replicas)
                 found[f"{name.upper()}_REPLICA_URLS"] = ",".join(pooled if all(pooled) else replicas)
         return found
+
+    def _write_pooler_files(self, folder: Path) -> None:
+        if self.pooler_files:
+            contents = {name: (self.pooler_files / name).read_text() for name in pooler.PAIR}
+        else:
+            settings = Settings.from_environment({"APP_MODE": "test"} | self.environment())
+            contents = pooler.files(settings, admin_password=self.passwords.admin)
+        pooler.write(folder, contents)
 
     def _pooled(self, entry: str) -> str:
         if not self.pgbouncer:

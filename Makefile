@@ -1,0 +1,37 @@
+# `make` lists the commands. Needed beforehand: Python 3.11 or newer.
+
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+INSTALLED := .venv/installed
+RUN := .venv/bin/python -m
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+.PHONY: run
+run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000 with servers of its own; PORT=9000 for another port
+	@$(RUN) blog_app.local run
+
+.PHONY: dev
+dev: $(INSTALLED) ## the same, and load code again when it changes
+	@$(RUN) blog_app.local dev
+
+.PHONY: test
+test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them
+	@$(RUN) blog_app.local install
+	@$(RUN) pytest $(ARGS)
+
+.PHONY: check
+check: $(INSTALLED) ## lint, format, import contracts, types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports
+	@.venv/bin/mypy
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and not on PATH" >&2; exit 1; }
+	@echo "installing Python packages into .venv (about a minute the first time)"
+	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
+	@touch $@

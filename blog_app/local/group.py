@@ -1,0 +1,111 @@
+"""A group of server programs: which user they run as, and that none outlives the process that started them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+Command = Sequence[str | Path]
+
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+# Waits for its parent's end (of file), then ends its process group and removes the folder it was given, if any.
+GUARD = """
+trap '' HUP INT TERM QUIT
+read -r _
+kill -QUIT 0; kill -CONT 0
+[ -z "$1" ] || rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+"""
+
+
+class StartError(Exception):
+    """A server could not be started; `str()` says why in one line and where its log is."""
+
+
+class Group:
+    """A process group for servers. It ends with this process, even when that is killed: a guard sees to it."""
+
+    def __init__(self, *, throwaway: Path | None = None) -> None:
+        self._user = unprivileged_user()
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "guard", str(throwaway or "")],
+            stdin=subprocess.PIPE,
+            process_group=0,
+        )
+
+    def popen(self, command: Command, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+        """Start a server in `folder`; what it says goes to the file `log`."""
+        with log.open("ab") as output:
+            return self._run(subprocess.Popen, command, folder, output, process_group=self._guard.pid)
+
+    def attend(self, command: Command, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start a program of our own, as ourselves, that writes to this terminal."""
+        return subprocess.Popen(command, cwd=folder, env=os.environ | environment, process_group=self._guard.pid)
+
+    def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
+        """Run a program to its end; raise `StartError` if it fails."""
+        with log.open("ab") as output:
+            ended = self._run(subprocess.run, command, folder, output, environment)
+        if ended.returncode:
+            raise StartError(f"{Path(command[0]).name} failed: {last_line(log)} (see {log})")
+
+    def own(self, path: Path) -> None:
+        """Make the servers' user the owner of `path`."""
+        if self._user:
+            os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
+    def folder(self, path: Path) -> Path:
+        """Return the folder `path`, made if it is missing, private to the servers' user."""
+        path.mkdir(mode=0o700, exist_ok=True)
+        self.own(path)
+        return path
+
+    def close(self) -> None:
+        """End what still runs, and remove the throwaway folder."""
+        with suppress(OSError):
+            self._guard.communicate(timeout=20)
+
+    def _run(self, start, command, folder, output, environment=None, **options):  # type: ignore[no-untyped-def]
+        if self._user:
+            options |= {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        return start(
+            [str(word) for word in command],
+            cwd=folder,
+            env=ENVIRONMENT | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **options,
+        )
+
+
+def unprivileged_user() -> pwd.struct_passwd | None:
+    """Return whom servers run as: `nobody` when we are root, because PostgreSQL and PgBouncer refuse it; else None."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def reachable(path: Path) -> bool:
+    """Return whether the servers' user may pass through `path` and every folder above it."""
+    user = unprivileged_user()
+    if user is None:
+        return True
+    test: Command = ["/usr/bin/test", "-x", path]
+    return not subprocess.run(test, user=user.pw_uid, group=user.pw_gid, extra_groups=[], check=False).returncode
+
+
+def temporary_folder() -> Path:
+    """Return a new folder that only its owner can list, below the first place for such that servers can reach."""
+    places = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp"))
+    place = next((place for place in places if reachable(place)), places[0])
+    folder = Path(tempfile.mkdtemp(prefix="blog_app-", dir=place))
+    folder.chmod(0o711)
+    return folder
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

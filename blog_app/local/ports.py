@@ -1,0 +1,34 @@
+"""Free ports of the loopback address, for servers that several test runs start at once."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+# Below the ports that systems give to clients, so that no connection sits on a port while its server restarts.
+PORTS = range(20_000, 28_000, 20)
+
+
+def private_ports() -> Iterator[int]:
+    """Yield free ports that no other process takes from here: the first of their block stays bound as a lock."""
+    with ExitStack() as held:
+        for first in random.sample(PORTS, len(PORTS)):
+            lock = held.enter_context(socket.socket())
+            try:
+                lock.bind(("127.0.0.1", first))
+            except OSError:
+                continue
+            yield from (port for port in range(first + 1, first + PORTS.step) if not port_is_taken(port))
+
+
+def port_is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a connection that has just ended must not count as a taken port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

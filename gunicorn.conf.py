@@ -1,0 +1,41 @@
+"""How gunicorn serves the app. Every number can be set from the environment; the defaults suit a 512 MB machine."""
+
+import os
+import sys
+
+from flask.cli import load_dotenv
+
+from blog_app import databases, logs
+from blog_app.config import ConfigurationError, Settings
+
+load_dotenv()
+
+# Platforms name the port they route to, and reach it from outside; a developer's machine keeps it to itself.
+_host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0"  # noqa: S104
+bind = f"{_host}:{os.environ.get('PORT', '8000')}"
+
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+
+# A worker that gives no sign of life for this long is replaced. Time limits of statements end requests long before.
+timeout = 30
+# Platforms kill 30 s after they ask a process to stop; requests under way get most of that.
+graceful_timeout = 25
+# A reverse proxy keeps its connections for about a minute: close later than it does, so that it never uses a dead one.
+keepalive = 75
+
+# Nobody uses it, and two checkouts on one machine would want the same path.
+control_socket_disable = True
+
+
+def on_starting(_server: object) -> None:
+    """Check the settings and wait for the databases before any worker starts; end with a plain message otherwise."""
+    try:
+        settings = Settings.from_environment()
+        logs.configure(settings.log_level)
+        databases.wait(settings)
+    except ConfigurationError as error:
+        sys.exit(f"The configuration is not usable:\n{error}")
+    except databases.DatabaseAway as error:
+        sys.exit(f"Giving up after {len(databases.START_PAUSES) + 1} tries: {error}")
