@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from blog_app.cli.migrate import migrate
+from blog_app.cli.pgbouncer import pgbouncer
 
-COMMANDS = (migrate,)
+COMMANDS = (migrate, pgbouncer)
 
 
 def init_app(app: Flask) -> None:
