@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 # libpq sends it as a start-up parameter that PgBouncer tracks for each client: times are UTC behind any pooler.
 os.environ["PGTZ"] = "UTC"
 psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
+# Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
+UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
+_uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
+psycopg2.extensions.register_type(_uuid_text)
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
 
 START_PAUSES = (0.5, 1.0, 2.0, 4.0)
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)

@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
+from blog_app import create_app, databases, models
+from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.local import programs
 from blog_app.local.stack import Stack, throwaway
 
@@ -23,3 +27,46 @@ def stack() -> Iterator[Stack]:
     """PostgreSQL, PgBouncer and Redis; five logical databases in one physical one."""
     with throwaway() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack) -> Settings:
+    """The settings that lead to the session's servers."""
+    return Settings.from_environment({**stack.environment(), "APP_MODE": "test"})
+
+
+@pytest.fixture(scope="session")
+def migrated_app(settings: Settings) -> Flask:
+    """The app, on migrated databases; use `app`, which also begins with empty tables."""
+    app = create_app(settings)
+    result = app.test_cli_runner().invoke(args=["migrate", "up"])
+    assert result.exit_code == 0, result.output
+    return app
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Flask:
+    """The app, all tables empty."""
+    empty_all_tables()
+    return migrated_app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A caller without a token."""
+    return app.test_client()
+
+
+def empty_all_tables() -> None:
+    """Empty every table that holds a row: one statement a logical database that has any."""
+    for name in DATABASE_NAMES:
+        database = databases.BY_NAME[name]
+        filled = [
+            f'"{name}"."{table}"'
+            for table in (model._meta.table_name for model in models.of(name))
+            if database.execute_sql(f'SELECT EXISTS (SELECT FROM "{name}"."{table}")').fetchone()[0]
+        ]
+        if filled:
+            with database.atomic():
+                database.execute_sql(f"TRUNCATE {', '.join(filled)} CASCADE")
+        database.release()

@@ -1,0 +1,33 @@
+"""A blog platform's backend: a JSON API over five logical databases."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from blog_app import accounts, auth, blog, cli, databases, errors, health, logs
+from blog_app.accounts.directory import authenticate
+from blog_app.config import Settings
+
+API = "/api/v1"
+DOMAINS = (accounts, blog)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the app that `settings`, by default the environment, describe; raise `ConfigurationError`."""
+    settings = settings or Settings.from_environment()
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+    )
+    logs.init_app(app)
+    errors.init_app(app)
+    databases.init_app(app)
+    auth.init_app(app, look_up=authenticate)
+    for domain in DOMAINS:
+        for blueprint in domain.blueprints:
+            app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
+    health.init_app(app)
+    cli.init_app(app)
+    return app

@@ -1,0 +1,31 @@
+"""What other parts of the app may ask the accounts domain. Look-ups are in batches, never one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from blog_app import databases
+from blog_app.accounts.models import User
+from blog_app.auth import Identity
+from blog_app.models import rows_of
+
+HOLDER = """
+    SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id)
+      FROM accounts.tokens t
+      JOIN accounts.users u ON u.id = t.user_id
+     WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active'
+"""
+
+
+def authenticate(token_hash: bytes) -> Identity | None:
+    """Return who holds the token with this hash; None if it is unknown, expired, or its user is not active."""
+    row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
+    return Identity(UUID(row[0]), tuple(row[2]), UUID(row[1])) if row else None
+
+
+def people(ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement."""
+    query = User.select(User.id, User.name).where(User.id.in_(list(ids)))
+    return {row[0]: {"id": row[0], "name": row[1]} for row in rows_of(query)}

@@ -1,0 +1,40 @@
+"""Signing in and out: tokens are made here, and ended."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from blog_app.accounts.models import Token, User
+from blog_app.accounts.passwords import verify_password
+from blog_app.auth import hash_token
+from blog_app.config import settings
+from blog_app.errors import Unauthorized
+from blog_app.models import now
+
+TOKEN_BYTES = 32
+
+
+def sign_in(email: str, password: str) -> dict[str, Any]:
+    """Return a new token with its secret; raise `Unauthorized` without telling which of the two was wrong."""
+    user = User.with_email(email)
+    if not verify_password(user.password_hash if user else None, password) or user is None or user.status != "active":
+        raise Unauthorized("The email address or the password is wrong.")
+    return issue(user)
+
+
+def issue(user: User) -> dict[str, Any]:
+    """Make a token for `user`; return its `id`, its secret as `token`, and `expires_at`."""
+    secret = secrets.token_urlsafe(TOKEN_BYTES)
+    token = Token.create(
+        user=user,
+        token_hash=hash_token(secret),
+        expires_at=now() + timedelta(days=settings().token_days),
+    )
+    return {"id": token.id, "token": secret, "expires_at": token.expires_at}
+
+
+def revoke_all(user_id: Any) -> None:
+    """End every token of a user, at once."""
+    Token.delete().where(Token.user == user_id).execute()

@@ -1,0 +1,96 @@
+"""Who is asking, and on which objects they may do what they ask.
+
+A caller shows an opaque token, `Authorization: Bearer …`. How a token is looked up is the accounts domain's business:
+the app factory hands its look-up to `init_app`. What the caller may do is read from `blog_app.permissions`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast
+from uuid import UUID
+
+from flask import Flask, g, request
+
+from blog_app.errors import Forbidden, Unauthorized
+from blog_app.permissions import PERMISSIONS, Scope
+
+
+class Identity(NamedTuple):
+    """The signed-in caller."""
+
+    user_id: UUID
+    roles: tuple[str, ...]
+    token_id: UUID
+
+
+class Owned(Protocol):
+    """A record that somebody owns."""
+
+    @property
+    def owner_id(self) -> UUID | None: ...
+
+
+LookUp = Callable[[bytes], Identity | None]
+
+
+def init_app(app: Flask, look_up: LookUp) -> None:
+    """Authenticate the callers of `app` by `look_up`, which finds the identity that belongs to a token's hash."""
+    app.extensions["auth_look_up"] = look_up
+
+
+def hash_token(token: str) -> bytes:
+    """Return what is stored of a token. A token is 256 random bits, so one round of SHA-256 is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def authorize(app: Flask, endpoint: str) -> None:
+    """Find out who is asking; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`."""
+    identity = _identify(app)
+    g.identity = identity
+    scope = PERMISSIONS[endpoint].scope(identity.roles if identity else None)
+    if scope is Scope.NO:
+        if identity is None:
+            raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
+        raise Forbidden("Your roles do not allow this.")
+    g.scope = scope
+
+
+def _identify(app: Flask) -> Identity | None:
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("The Authorization header must read `Bearer TOKEN`.")
+    identity = cast(LookUp, app.extensions["auth_look_up"])(hash_token(token.strip()))
+    if identity is None:
+        raise Unauthorized("The token is unknown, expired or revoked.")
+    g.user_id = str(identity.user_id)
+    return identity
+
+
+def identity() -> Identity:
+    """Return the caller; raise `Unauthorized` if there is none."""
+    found = cast("Identity | None", g.get("identity"))
+    if found is None:
+        raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
+    return found
+
+
+def user_id() -> UUID | None:
+    """Return the caller's id, None for someone without a token."""
+    found = cast("Identity | None", g.get("identity"))
+    return found.user_id if found else None
+
+
+def allowed(model: Any) -> Any:
+    """Return the query for the rows of `model` that the caller may see in this request."""
+    return model.within(g.scope, user_id())
+
+
+def require_ownership(record: Owned) -> None:
+    """Raise `Forbidden` if the caller may only change their own, and `record` is somebody else's."""
+    if g.scope is Scope.OWN and record.owner_id != user_id():
+        raise Forbidden("This belongs to somebody else.")

@@ -1,0 +1,41 @@
+"""Slugs: the readable name of a thing in its URL, unique without a race."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from slugify import slugify
+
+from blog_app.models import Record
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+SUFFIX_LENGTH = 6
+
+
+def slug_of(text: str, most: int) -> str:
+    """Return the slug of a text, at most `most` characters; a text without letters gets a random one."""
+    return slugify(text, max_length=most, word_boundary=True) or _random()
+
+
+def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
+    """Insert a row whose slug comes from `text` and return its identifier.
+
+    The unique index decides: whoever comes second to a slug gets it with a random ending, so no number of writers of
+    the same title can make one of them fail or wait for more than the first.
+    """
+    most = model.slug.max_length - SUFFIX_LENGTH - 1
+    slug = slug_of(text, most)
+    candidate = slug
+    record = model(**values)
+    while True:
+        record.slug = candidate
+        query = model.insert(record.__data__).on_conflict(conflict_target=[model.slug], action="IGNORE")
+        if query.returning(model.id).tuples().execute():
+            record._dirty.clear()
+            return record
+        candidate = f"{slug}-{_random()}"
+
+
+def _random() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))

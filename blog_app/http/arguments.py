@@ -1,0 +1,179 @@
+"""What a caller asks of a list or an item, parsed from the query string.
+
+`fields` and `include` shape the representation; `sort`, `limit`, `cursor`, `page`, `count`, `q` and filters choose the
+rows. Anything unknown is an error that names it and says what is allowed: a misspelled filter must not list everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import marshmallow
+import peewee
+from marshmallow import fields as ma_fields
+
+from blog_app.errors import BadRequest, bad_parameter
+from blog_app.http import cursors, filters
+from blog_app.http.cursors import Cursor, SortKey
+from blog_app.http.fields import refuse_unstorable
+from blog_app.http.schema import Schema, readable, shared
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+MAX_PAGE = 10_000
+MAX_PARAMETERS = 40
+MAX_SEARCH_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which fields of a representation are wanted, and what it includes."""
+
+    fields: tuple[str, ...]
+    includes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ListArguments:
+    """Everything the query string of a list can say."""
+
+    shape: Shape
+    keys: tuple[SortKey, ...]
+    limit: int = DEFAULT_LIMIT
+    cursor: Cursor | None = None
+    page: int | None = None
+    count: bool = False
+    conditions: list[peewee.Expression] = field(default_factory=list)
+    search: str | None = None
+
+
+def parse_query(query_string: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a query string in their order; raise `BadRequest` if it is not one."""
+    try:
+        return parse_qsl(
+            query_string.decode(),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError as error:
+        raise BadRequest(f"The query string is not valid; it takes at most {MAX_PARAMETERS} parameters.") from error
+
+
+@lru_cache(maxsize=1024)
+def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
+    """Return the shape that the query string of an item asks for; raise `BadRequest`."""
+    named = _unique(parse_query(query_string)) if query_string else {}
+    shape = _shape(schema, named)
+    for name in named:
+        raise bad_parameter(name, "it is unknown here. Known are fields and include.")
+    return shape
+
+
+@lru_cache(maxsize=1024)
+def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
+    """Return what the query string of a list asks for; raise `BadRequest` naming the parameter that is wrong."""
+    parameters = parse_query(query_string) if query_string else []
+    own = {*READERS, "fields", "include", "sort", "cursor"}
+    named = _unique((name, value) for name, value in parameters if name in own)
+    shape = _shape(schema, named)
+    keys = _sort_keys(schema, named.pop("sort", None))
+    read: dict[str, Any] = {name: READERS[name](named[name]) for name in named if name in READERS}
+    if "cursor" in named:
+        if "page" in read:
+            raise bad_parameter("page", "it cannot be combined with cursor.")
+        read["cursor"] = cursors.decode(named["cursor"], keys)
+    if "q" in read:
+        if shared(schema).opts.search is None:
+            raise bad_parameter("q", "this list cannot be searched.")
+        read["search"] = read.pop("q")
+    conditions = filters.conditions(schema, [each for each in parameters if each[0] not in own])
+    return ListArguments(shape, keys, conditions=conditions, **read)
+
+
+def _unique(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in parameters:
+        if name in found:
+            raise bad_parameter(name, "give it once.")
+        found[name] = value
+    return found
+
+
+def _shape(schema: type[Schema], named: dict[str, str]) -> Shape:
+    known = tuple(readable(schema))
+    wanted = named.pop("fields", None)
+    includes = named.pop("include", None)
+    return Shape(
+        _names("fields", wanted, known) if wanted is not None else known,
+        _names("include", includes, tuple(shared(schema).opts.includes)) if includes is not None else (),
+    )
+
+
+def _names(parameter: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in known:
+            allowed = ", ".join(known) or "nothing"
+            raise bad_parameter(parameter, f"there is no {name!r}; allowed are: {allowed}.")
+    return names
+
+
+def _sort_keys(schema: type[Schema], text: str | None) -> tuple[SortKey, ...]:
+    """Return the keys of the wanted order; the identifier comes last, so that no two rows are equal in it."""
+    options = shared(schema).opts
+    names = list(options.sort) if text is None else text.split(",")
+    keys = []
+    for name in names:
+        bare = name.removeprefix("-")
+        if text is not None and bare not in (*options.sortable, "id"):
+            raise bad_parameter("sort", f"there is no {bare!r}; allowed are: {', '.join((*options.sortable, 'id'))}.")
+        keys.append(_sort_key(schema, bare, descending=name.startswith("-")))
+    if all(key.name != "id" for key in keys):
+        keys.append(_sort_key(schema, "id", descending=keys[0].descending))
+    if len({key.name for key in keys}) < len(keys):
+        raise bad_parameter("sort", "name each field once.")
+    return tuple(keys)
+
+
+def _sort_key(schema: type[Schema], name: str, *, descending: bool) -> SortKey:
+    return SortKey(name, descending, readable(schema)[name], shared(schema).fields[name])
+
+
+def _whole_number(name: str, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:12]) <= most:
+            raise bad_parameter(name, f"it must be a whole number from 1 to {most}.")
+        return int(text)
+
+    return read
+
+
+def _flag(text: str) -> bool:
+    try:
+        return bool(ma_fields.Boolean().deserialize(text))
+    except marshmallow.ValidationError as error:
+        raise bad_parameter("count", "it must be true or false.") from error
+
+
+def _words(text: str) -> str:
+    try:
+        refuse_unstorable(text)
+    except marshmallow.ValidationError as error:
+        raise bad_parameter("q", str(error)) from error
+    if not text.strip() or len(text) > MAX_SEARCH_LENGTH:
+        raise bad_parameter("q", f"it must have 1 to {MAX_SEARCH_LENGTH} characters.")
+    return text.strip()
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "limit": _whole_number("limit", MAX_LIMIT),
+    "page": _whole_number("page", MAX_PAGE),
+    "count": _flag,
+    "q": _words,
+}

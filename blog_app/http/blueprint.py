@@ -1,0 +1,152 @@
+"""A Flask blueprint whose routes say what they are: lists, shows, creates, changes, deletes, does.
+
+    blueprint = Blueprint("tags", database=databases.blog)
+
+    @blueprint.lists("", TagSchema)
+    def list_tags():
+        "List the tags."
+        return allowed(Tag)
+
+A view returns a query (lists and shows), or acts and returns the record (everything else). Everything around it is
+here once: authorization, parsing, the transaction, loading with 404 and ownership, preconditions, the representation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+import marshmallow
+from flask.typing import ResponseReturnValue
+
+from blog_app.databases import LogicalDatabase
+from blog_app.http import operations
+from blog_app.http.schema import Schema, shared
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method on one path, as it is routed, run and documented."""
+
+    endpoint: str
+    method: str
+    path: str
+    view: View
+    database: LogicalDatabase
+    takes: type[Schema] | None = None
+    """The schema of the body."""
+    answers: type[Schema] | None = None
+    """The schema of the representation that is answered."""
+    many: bool = False
+    load: View | None = None
+    """Returns the query for the record that the path names."""
+    status: int = 200
+    atomic: bool = True
+    """Whether the view runs in one transaction of its database."""
+    secret: bool = False
+    """Whether the answer holds a secret, and must be stored nowhere."""
+    tag: str = field(default="", compare=False)
+
+
+class Blueprint(flask.Blueprint):
+    """The resources under one prefix, in one logical database."""
+
+    def __init__(self, name: str, *, database: LogicalDatabase, prefix: str | None = None) -> None:
+        super().__init__(name, __name__, url_prefix=f"/{name}" if prefix is None else prefix)
+        self.database = database
+        self.operations: list[Operation] = []
+
+    def lists(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
+        """GET a page of the rows of the query that the view returns."""
+        return self._route("GET", path, operations.list_rows, answers=schema, many=True)
+
+    def shows(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
+        """GET the one row of the query that the view returns, or 404."""
+        return self._route("GET", path, operations.show_row, answers=schema)
+
+    def creates(
+        self,
+        path: str,
+        schema: type[Schema],
+        *,
+        answers: type[Schema] | None = None,
+        atomic: bool = True,
+        secret: bool = False,
+    ) -> Callable[[View], View]:
+        """POST: the view gets the validated body as keyword arguments and returns the new record; 201."""
+        return self._route(
+            "POST",
+            path,
+            operations.act,
+            takes=schema,
+            answers=answers or schema,
+            status=201,
+            atomic=atomic,
+            secret=secret,
+        )
+
+    def changes(self, path: str, schema: type[Schema], *, load: View) -> Callable[[View], View]:
+        """PUT and PATCH: the view gets the loaded record and all its writable fields, validated."""
+        _require_defaults(schema)
+
+        def decorate(view: View) -> View:
+            for method, run in (("PUT", operations.replace), ("PATCH", operations.patch)):
+                self._route(method, path, run, takes=schema, answers=schema, load=load)(view)
+            return view
+
+        return decorate
+
+    def deletes(self, path: str, *, load: View | None = None) -> Callable[[View], View]:
+        """DELETE: the view gets the loaded record (or the path's values); 204."""
+        return self._route("DELETE", path, operations.act, load=load, status=204)
+
+    def does(
+        self,
+        method: str,
+        path: str,
+        *,
+        takes: type[Schema] | None = None,
+        answers: type[Schema] | None = None,
+        load: View | None = None,
+        atomic: bool = True,
+    ) -> Callable[[View], View]:
+        """Any other act on a resource, such as PUT …/publication; 200 with a representation, 204 without one."""
+        return self._route(
+            method,
+            path,
+            operations.act,
+            takes=takes,
+            answers=answers,
+            load=load,
+            status=200 if answers else 204,
+            atomic=atomic,
+        )
+
+    def _route(
+        self, method: str, path: str, run: Callable[..., ResponseReturnValue], **options: Any
+    ) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            name = view.__name__
+            operation = Operation(f"{self.name}.{name}", method, path, view, self.database, tag=self.name, **options)
+            self.operations.append(operation)
+
+            def handle(**values: Any) -> ResponseReturnValue:
+                return run(operation, values)
+
+            # PUT and PATCH share a view; Flask wants an endpoint each.
+            endpoint = name if method != "PATCH" else f"{name}:patch"
+            self.add_url_rule(path, endpoint, handle, methods=[method])
+            return view
+
+        return decorate
+
+
+def _require_defaults(schema: type[Schema]) -> None:
+    """PUT replaces every writable field, so each must be required or have a default."""
+    for name, each in shared(schema).fields.items():
+        if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
+            raise TypeError(f"{schema.__name__}.{name} is writable, so it must be required or have a load_default")

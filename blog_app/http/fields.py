@@ -1,0 +1,96 @@
+"""Marshmallow fields that refuse what PostgreSQL cannot store, and write what orjson can render."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MAX_JSON_DEPTH = 10
+
+
+class String(fields.String):
+    """Text without NUL and lone surrogates; blanks at both ends are dropped unless `strip=False`."""
+
+    def __init__(self, *, most: int = 10_000, least: int = 0, strip: bool = True, **kwargs: Any) -> None:
+        validators = [validate.Length(least, most), *_as_list(kwargs.pop("validate", None))]
+        super().__init__(validate=validators, **kwargs)
+        self.strip = strip
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        refuse_unstorable(text)
+        return text.strip() if self.strip else text
+
+
+class Email(fields.Email):
+    """An email address, in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=[validate.Length(max=254), refuse_unstorable], **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip().lower()
+
+
+class Timestamp(fields.AwareDateTime):
+    """An instant, ISO 8601 in and out, UTC inside."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", default_timezone=UTC, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
+
+
+class Integer(fields.Integer):
+    """A whole number that fits the column; `1.0` and `"1"` are not one."""
+
+    def __init__(self, *, least: int = -(2**31), most: int = 2**31 - 1, **kwargs: Any) -> None:
+        validators = [validate.Range(least, most), *_as_list(kwargs.pop("validate", None))]
+        super().__init__(strict=True, validate=validators, **kwargs)
+
+
+class JsonObject(fields.Dict):
+    """A JSON object of limited depth and storable text, kept as JSONB."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=fields.String(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        result = super()._deserialize(value, attr, data, **kwargs)
+        _check_json(result, 1)
+        return result
+
+
+def refuse_unstorable(text: str) -> None:
+    """Raise `ValidationError` if PostgreSQL could not store `text`."""
+    if UNSTORABLE.search(text):
+        raise ValidationError("Must not contain NUL characters or lone surrogates.")
+
+
+def _check_json(value: Any, depth: int) -> None:
+    if depth > MAX_JSON_DEPTH:
+        raise ValidationError(f"Must not be nested deeper than {MAX_JSON_DEPTH} levels.")
+    match value:
+        case str():
+            refuse_unstorable(value)
+        case dict():
+            for key, inner in value.items():
+                refuse_unstorable(key)
+                _check_json(inner, depth + 1)
+        case list():
+            for inner in value:
+                _check_json(inner, depth + 1)
+
+
+def _as_list(validators: Any) -> list[Any]:
+    if validators is None:
+        return []
+    return list(validators) if isinstance(validators, (list, tuple)) else [validators]

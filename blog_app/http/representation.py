@@ -1,0 +1,150 @@
+"""From a Peewee query to the bytes of a response: one statement for the rows, one for each include.
+
+Rows come from the driver as plain tuples and go to orjson as dictionaries; no model instance is built and marshmallow
+does not walk them, because nothing in them needs either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import peewee
+
+from blog_app.http import cursors
+from blog_app.http.arguments import ListArguments, Shape
+from blog_app.http.cursors import SortKey
+from blog_app.http.schema import Schema, readable, shared
+from blog_app.models import rows_of
+
+JSON_OPTIONS = orjson.OPT_UTC_Z
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is selected for a shape: the wanted fields first, then the columns that only we need."""
+
+    fields: tuple[str, ...]
+    nodes: tuple[Any, ...]
+    keys: tuple[int, ...]
+    """Where the values of the sort keys are."""
+    includes: tuple[tuple[str, int], ...]
+    """Each include with the place of the column it starts from."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of one page, and how to get to its neighbours."""
+
+    data: list[dict[str, Any]]
+    page: dict[str, Any]
+
+
+@lru_cache(maxsize=1024)
+def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), version: bool = False) -> Selection:
+    """Return the selection that serves a shape, its includes, the sort keys and, for an item, the version."""
+    columns = readable(schema)
+    options = shared(schema).opts
+    nodes = [columns[name] for name in shape.fields]
+
+    def place(node: Any) -> int:
+        for index, existing in enumerate(nodes):
+            if existing is node:
+                return index
+        nodes.append(node)
+        return len(nodes) - 1
+
+    keys = tuple(place(key.column) for key in extra) or ((place(options.model.version),) if version else ())
+    includes = tuple((name, place(options.includes[name].key)) for name in shape.includes)
+    return Selection(shape.fields, tuple(nodes), keys, includes)
+
+
+def represent(schema: type[Schema], selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return the raw rows as dictionaries, includes and all."""
+    rows = [dict(zip(selection.fields, row, strict=False)) for row in raw]
+    for name, place in selection.includes:
+        shared(schema).opts.includes[name].add(name, rows, [row[place] for row in raw])
+    return rows
+
+
+def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> tuple[dict[str, Any], int] | None:
+    """Return the first row of `query` and its version, None if there is none."""
+    selection = select(schema, shape, version=True)
+    raw = rows_of(query.select(*selection.nodes).limit(1))
+    return (represent(schema, selection, raw)[0], raw[0][selection.keys[0]]) if raw else None
+
+
+def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
+    """Return the page of `query` that the arguments ask for."""
+    selection = select(schema, arguments.shape, arguments.keys)
+    if arguments.conditions:
+        query = query.where(*arguments.conditions)
+    search = shared(schema).opts.search
+    if arguments.search and search:
+        query = query.where(search(arguments.search))
+    total = query.count() if arguments.count else None
+    backwards = arguments.cursor is not None and arguments.cursor.backwards
+    if arguments.cursor is not None:
+        query = query.where(cursors.beyond(arguments.keys, arguments.cursor))
+    query = query.order_by(*[key.ordering(reverse=backwards) for key in arguments.keys])
+    query = query.limit(arguments.limit + 1)
+    if arguments.page is not None:
+        query = query.offset((arguments.page - 1) * arguments.limit)
+    raw = rows_of(query.select(*selection.nodes))
+    more = len(raw) > arguments.limit
+    del raw[arguments.limit :]
+    if backwards:
+        raw.reverse()
+    return Page(
+        represent(schema, selection, raw),
+        _page_info(arguments, selection, raw, more=more, backwards=backwards, total=total),
+    )
+
+
+def _page_info(
+    arguments: ListArguments,
+    selection: Selection,
+    raw: Sequence[Any],
+    *,
+    more: bool,
+    backwards: bool,
+    total: int | None,
+) -> dict[str, Any]:
+    info: dict[str, Any] = {"limit": arguments.limit}
+    if arguments.page is not None:
+        info["page"] = arguments.page
+        info["next"] = arguments.page + 1 if more else None
+        info["previous"] = arguments.page - 1 if arguments.page > 1 else None
+    else:
+        has_next = more or backwards
+        has_previous = more if backwards else arguments.cursor is not None
+
+        def edge(row: Any, *, back: bool) -> str:
+            return cursors.encode(arguments.keys, [row[place] for place in selection.keys], backwards=back)
+
+        info["next"] = edge(raw[-1], back=False) if raw and has_next else None
+        info["previous"] = edge(raw[0], back=True) if raw and has_previous else None
+    if total is not None:
+        info["total"] = total
+    return info
+
+
+def render(document: Any) -> bytes:
+    """Return `document` as JSON; Decimals become strings, because a float would change them."""
+    return orjson.dumps(document, default=_default, option=JSON_OPTIONS)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def digest(body: bytes) -> str:
+    """Return a short hash of a representation, for its ETag."""
+    return blake2b(body, digest_size=8).hexdigest()

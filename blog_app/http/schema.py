@@ -1,0 +1,72 @@
+"""The base of all schemas: one class says what a resource looks like, what may be written, and how it is read.
+
+Marshmallow validates input and documents; it never walks rows on the way out. A schema's `Meta` declares the rest:
+
+* `model`: the Peewee model whose rows it shows. A field shows the model's field of the same name (or `attribute`).
+* `columns`: SQL expressions for fields that are not columns.
+* `includes`: what `?include=` can add, each by one statement (`blog_app.http.includes`).
+* `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.http.filters`).
+* `sortable`, `sort`: fields that `?sort=` may name; the order without it.
+* `search`: a function from the words of `?q=` to a condition, where the resource has text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import marshmallow
+import peewee
+from marshmallow import RAISE
+
+if TYPE_CHECKING:
+    from blog_app.http.filters import Filter
+    from blog_app.http.includes import Include
+
+
+class SchemaOptions(marshmallow.SchemaOpts):
+    """The `Meta` of a `Schema`, with its defaults."""
+
+    def __init__(self, meta: type, *args: Any, **kwargs: Any) -> None:
+        super().__init__(meta, *args, **kwargs)
+        self.unknown = getattr(meta, "unknown", RAISE)
+        self.model: Any = getattr(meta, "model", None)
+        self.columns: Mapping[str, peewee.Node] = getattr(meta, "columns", {})
+        self.includes: Mapping[str, Include] = getattr(meta, "includes", {})
+        self.filterable: tuple[str, ...] = getattr(meta, "filterable", ())
+        self.filters: Mapping[str, Filter] = getattr(meta, "filters", {})
+        self.sortable: tuple[str, ...] = getattr(meta, "sortable", ())
+        self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
+        self.search: Callable[[str], peewee.Expression] | None = getattr(meta, "search", None)
+
+
+class Schema(marshmallow.Schema):
+    """Base class; see the module's docstring for what `Meta` may say."""
+
+    OPTIONS_CLASS = SchemaOptions
+    opts: SchemaOptions
+
+
+@cache
+def shared(schema: type[Schema]) -> Schema:
+    """Return the one instance of a schema that validation and documentation use."""
+    return schema()
+
+
+@cache
+def readable(schema: type[Schema]) -> Mapping[str, Any]:
+    """Return the nodes that a representation selects, by public field name, in the order of declaration."""
+    options = shared(schema).opts
+    found = {}
+    for name, field in shared(schema).fields.items():
+        if not field.load_only:
+            found[name] = options.columns.get(name) or getattr(options.model, field.attribute or name)
+    return found
+
+
+def writable_document(schema: type[Schema], record: Any) -> dict[str, Any]:
+    """Return the writable part of a record as the JSON document that a PUT would have sent."""
+    instance = shared(schema)
+    names = [name for name, field in instance.fields.items() if not field.dump_only]
+    return {name: cast(Any, instance.fields[name]).serialize(name, record) for name in names}

@@ -1,0 +1,76 @@
+"""What all models share: identifiers, timestamps, versions, soft deletion, and who belongs to which database.
+
+Every row of every resource has a UUIDv7 identifier made in Python (RFC 9562: sorted by creation, no round trip),
+`created_at`, `updated_at` and a `version` that grows by one with each change; the ETag carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee
+from playhouse.postgres_ext import DateTimeTZField
+from uuid_utils.compat import uuid7
+
+
+def now() -> datetime:
+    """Return the current time, in UTC."""
+    return datetime.now(UTC)
+
+
+TimestampField = DateTimeTZField
+"""A `timestamptz`; values are aware datetimes."""
+
+
+class Base(peewee.Model):
+    """The root of all models; a table without the columns of a `Record` (a join table, a log) derives from it."""
+
+    id: Any
+
+    class Meta:
+        legacy_table_names = False
+        only_save_dirty = True
+
+
+class Record(Base):
+    """A row that the API shows as a resource of its own."""
+
+    id = peewee.UUIDField(primary_key=True, default=uuid7)
+    created_at = TimestampField(default=now)
+    updated_at = TimestampField(default=now)
+    version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
+
+    def change(self, **values: Any) -> None:
+        """Write `values` and a new version; the row must have been loaded in this transaction (FOR UPDATE)."""
+        self.version += 1
+        self.updated_at = now()
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.save()
+
+
+def of(database_name: str) -> tuple[type[Base], ...]:
+    """Return the models of one logical database, parents before children; their modules must have been imported."""
+    tables: dict[str, type[Base]] = {}
+    for model in _descendants(Base):
+        if model._meta.schema == database_name and not _is_abstract(model):
+            tables.setdefault(model._meta.table_name, model)  # The first owns it; heirs in one table share it.
+    return tuple(peewee.sort_models(tables.values()))
+
+
+def _is_abstract(model: type[Base]) -> bool:
+    """Whether the model only passes things on. Heirs in tables of their own say so; heirs in its table are kinds of it."""
+    return any(heir._meta.table_name != model._meta.table_name for heir in model.__subclasses__())
+
+
+def _descendants(model: type[Base]) -> Iterator[type[Base]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def rows_of(query: peewee.ModelSelect) -> list[tuple[Any, ...]]:
+    """Return the rows of a query as the driver gives them: no model is built, identifiers stay text."""
+    return list(query.model._meta.database.execute(query).fetchall())

@@ -1,0 +1,75 @@
+"""Who may do what, as one table: a row an endpoint, a column a role, and in the cell on whose objects.
+
+An endpoint without a row does not start. A person with several roles has the widest of their cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Scope(IntEnum):
+    """On which objects an operation is allowed; a wider scope is a larger number."""
+
+    NO = 0
+    """On none."""
+    PUBLIC = 1
+    """On what anybody may see."""
+    OWN = 2
+    """To read: on what is public and what is one's own. To write: on one's own."""
+    ALL = 3
+    """On everything."""
+
+
+NO, PUBLIC, OWN, ALL = Scope
+
+ROLES = ("member", "author", "editor", "admin")
+"""Every signed-in user is a member; the other roles are granted."""
+
+
+class Rule(NamedTuple):
+    """What each role may do at one endpoint."""
+
+    anonymous: Scope
+    member: Scope
+    author: Scope
+    editor: Scope
+    admin: Scope
+
+    def scope(self, roles: tuple[str, ...] | None) -> Scope:
+        """Return the widest scope of someone with these roles; None is someone without a token."""
+        if roles is None:
+            return self.anonymous
+        return max(self.member, *(getattr(self, role) for role in roles if role in ROLES), self.member)
+
+
+PERMISSIONS: Mapping[str, Rule] = {
+    # endpoint                        anonymous member  author  editor  admin
+    "accounts.create_token":      Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "accounts.list_tokens":       Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "accounts.revoke_token":      Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "accounts.revoke_all_tokens": Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "accounts.show_me":           Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "users.create_user":          Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "users.list_users":           Rule(NO,      PUBLIC, PUBLIC, PUBLIC, ALL),
+    "users.show_user":            Rule(NO,      PUBLIC, PUBLIC, PUBLIC, ALL),
+    "categories.list_categories": Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "categories.show_category":   Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "categories.create_category": Rule(NO,      NO,     NO,     ALL,    ALL),
+    "categories.change_category": Rule(NO,      NO,     NO,     ALL,    ALL),
+    "categories.delete_category": Rule(NO,      NO,     NO,     ALL,    ALL),
+    "tags.list_tags":             Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "tags.show_tag":              Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "tags.create_tag":            Rule(NO,      NO,     ALL,    ALL,    ALL),
+    "tags.change_tag":            Rule(NO,      NO,     NO,     ALL,    ALL),
+    "tags.delete_tag":            Rule(NO,      NO,     NO,     ALL,    ALL),
+    "posts.list_posts":           Rule(PUBLIC,  PUBLIC, OWN,    ALL,    ALL),
+    "posts.show_post":            Rule(PUBLIC,  PUBLIC, OWN,    ALL,    ALL),
+    "posts.create_post":          Rule(NO,      NO,     OWN,    ALL,    ALL),
+    "posts.change_post":          Rule(NO,      NO,     OWN,    ALL,    ALL),
+    "posts.delete_post":          Rule(NO,      NO,     OWN,    ALL,    ALL),
+    "posts.publish_post":         Rule(NO,      NO,     OWN,    ALL,    ALL),
+    "posts.unpublish_post":       Rule(NO,      NO,     OWN,    ALL,    ALL),
+}  # fmt: skip

@@ -1,0 +1,64 @@
+"""Users, their roles and their tokens."""
+
+import peewee as pw
+import playhouse.postgres_ext as pw_pext
+from peewee_migrate import Migrator
+
+
+def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
+    @migrator.create_model
+    class User(pw.Model):
+        id = pw.UUIDField(primary_key=True)
+        created_at = pw_pext.DateTimeTZField()
+        updated_at = pw_pext.DateTimeTZField()
+        version = pw.IntegerField(constraints=[pw.SQL("DEFAULT 1")])
+        email = pw.CharField(max_length=254)
+        name = pw.CharField(max_length=100)
+        password_hash = pw.CharField(max_length=255)
+        status = pw.CharField(max_length=20, constraints=[pw.SQL("DEFAULT 'active'")])
+
+        class Meta:
+            table_name = "users"
+            schema = "accounts"
+            indexes = [(("email",), True)]
+            constraints = [
+                pw.Check("email = lower(email)", name="users_email_is_lower_case"),
+                pw.Check("status IN ('active', 'inactive', 'suspended')", name="users_status_is_known"),
+            ]
+
+    @migrator.create_model
+    class RoleGrant(pw.Model):
+        user = pw.ForeignKeyField(column_name="user_id", field="id", model=migrator.orm["users"], on_delete="CASCADE")
+        role = pw.CharField(max_length=20)
+        granted_by = pw.ForeignKeyField(
+            column_name="granted_by_id", field="id", model=migrator.orm["users"], null=True, on_delete="SET NULL"
+        )
+        granted_at = pw_pext.DateTimeTZField()
+
+        class Meta:
+            table_name = "role_grants"
+            schema = "accounts"
+            primary_key = pw.CompositeKey("user", "role")
+            constraints = [pw.Check("role IN ('author', 'editor', 'admin')", name="role_grants_role_is_known")]
+
+    @migrator.create_model
+    class Token(pw.Model):
+        id = pw.UUIDField(primary_key=True)
+        created_at = pw_pext.DateTimeTZField()
+        updated_at = pw_pext.DateTimeTZField()
+        version = pw.IntegerField(constraints=[pw.SQL("DEFAULT 1")])
+        user = pw.ForeignKeyField(column_name="user_id", field="id", model=migrator.orm["users"], on_delete="CASCADE")
+        token_hash = pw.BlobField(unique=True)
+        expires_at = pw_pext.DateTimeTZField()
+
+        class Meta:
+            table_name = "tokens"
+            schema = "accounts"
+
+
+def rollback(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
+    migrator.remove_model("tokens")
+
+    migrator.remove_model("role_grants")
+
+    migrator.remove_model("users")
