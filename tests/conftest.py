@@ -62,11 +62,14 @@ def empty_all_tables() -> None:
     for name in DATABASE_NAMES:
         database = databases.BY_NAME[name]
         filled = [
-            f'"{name}"."{table}"'
-            for table in (model._meta.table_name for model in models.of(name))
-            if database.execute_sql(f'SELECT EXISTS (SELECT FROM "{name}"."{table}")').fetchone()[0]
+            model
+            for model in models.of(name)
+            if database.execute_sql(f'SELECT EXISTS (SELECT FROM "{name}"."{model._meta.table_name}")').fetchone()[0]
         ]
         if filled:
             with database.atomic():
-                database.execute_sql(f"TRUNCATE {', '.join(filled)} CASCADE")
+                for model in filled:
+                    database.touch(model)
+                tables = ", ".join(f'"{name}"."{model._meta.table_name}"' for model in filled)
+                database.execute_sql(f"TRUNCATE {tables} CASCADE")
         database.release()

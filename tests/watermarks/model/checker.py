@@ -26,7 +26,7 @@ class Result:
 def explore(
     setting: Setting, protocol: Protocol | None = None, until: tuple[str, ...] = (), limit: int = 9_000_000
 ) -> Result:
-    """Try every order of steps; stop early once each promise named in `until` is broken, or `limit` worlds are known."""
+    """Try every order of steps; stop once each promise in `until` is broken, or `limit` worlds are known."""
     protocol = protocol or Protocol()
     start = beginning(setting)
     came: dict[World, tuple[World, str] | None] = {start: None}
@@ -63,7 +63,7 @@ FAULTS = ("DIES", "EVICTED", "REDIS", "FAILOVER", "FAILS", "RESTARTS")
 
 def walk(settings: list[Setting], seconds: float, seed: int, protocol: Protocol | None = None) -> Result:
     """Take random walks through worlds too large to explore; a fault about once in fifteen steps."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     protocol = protocol or Protocol()
     result = Result(counted={"walks": 0, "steps": 0, "HIT": 0, "reads the replica": 0, "opens": 0})
     end = time.monotonic() + seconds

@@ -10,16 +10,19 @@ Guarantees:
   stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
   from the connection's own options.
 * A write outside `atomic()` runs in a transaction of its own.
+* Each transaction knows which collections it wrote (see `collections`); raw SQL that writes must say so by `touch()`.
+  Who wants to hear of it (the watermarks) is the `announcer`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import peewee
@@ -28,12 +31,19 @@ import psycopg2.extras
 from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
+from blog_app.databases import collections
+from blog_app.databases.collections import Noted, UntouchedWrite
 
 log = logging.getLogger(__name__)
 
 # libpq sends it as a start-up parameter that PgBouncer tracks for each client: times are UTC behind any pooler.
 os.environ["PGTZ"] = "UTC"
 psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
+# Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
+UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
+_uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
+psycopg2.extensions.register_type(_uuid_text)
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
 # Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
 UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
 _uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
@@ -48,12 +58,37 @@ class DatabaseAway(peewee.OperationalError):
     """The server of a logical database cannot be reached, or went away in the middle."""
 
 
+class Announcer(Protocol):
+    """Who hears of every transaction of a logical database, and tells others what it wrote."""
+
+    def begin(self, server: Server, isolation_level: Any) -> None:
+        """Send BEGIN, and what must be known before the first statement."""
+
+    def commit(self, server: Server, touched: frozenset[str]) -> None:
+        """Send COMMIT; return when the write may be answered. Raise only if it did not, or may not have, committed."""
+
+
+class Touched(threading.local):
+    """What the transaction of this thread has written."""
+
+    def __init__(self) -> None:
+        self.collections: set[str] = set()
+        self.declared = False
+
+    def clear(self) -> None:
+        self.collections = set()
+        self.declared = False
+
+
 class Server(peewee.PostgresqlDatabase):
     """One physical address of a logical database, through a pooler or not."""
+
+    announcer: Announcer | None = None
 
     def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
         self.name = name
         self.url = url
+        self._touched = Touched()
         parameters: dict[str, Any] = {
             "connect_timeout": connect_timeout,
             "application_name": f"blog_app {name}",
@@ -86,12 +121,24 @@ class Server(peewee.PostgresqlDatabase):
             raise DatabaseAway(f"cannot connect to {self.name}: {first_line(error)}") from error
 
     def execute(self, query: peewee.Node, **context_options: Any) -> Any:
-        if isinstance(query, peewee._WriteQuery) and not self.in_transaction():
+        touched = collections.of_query(query)
+        if touched and not self.in_transaction():
             with self.atomic():
-                return super().execute(query, **context_options)
-        return super().execute(query, **context_options)
+                return self.execute(query, **context_options)
+        self._touched.collections |= touched
+        sql, params = self.get_sql_context(**context_options).sql(query).query()
+        return self.execute_sql(Noted(sql), params)
+
+    def touch(self, model: Any, rows: Iterable[Any] | None = None) -> None:
+        """Say that raw SQL in this transaction writes these rows of `model`; None: rows that cannot be named."""
+        if not self.in_transaction():
+            raise UntouchedWrite("touch() is about the statements of a transaction, and there is none")
+        self._touched.collections |= collections.of_rows(model, rows)
+        self._touched.declared = True
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
+        if not isinstance(sql, Noted) and not self._touched.declared and collections.writes(sql):
+            raise UntouchedWrite(f"raw SQL writes, and no touch() in its transaction says what: {sql[:80]}")
         try:
             return super().execute_sql(sql, params)
         except CONNECTION_ERRORS as error:
@@ -102,21 +149,34 @@ class Server(peewee.PostgresqlDatabase):
             return super().execute_sql(sql, params)
 
     def begin(self, isolation_level: Any = None) -> None:
+        self._touched.clear()
         try:
-            super().begin(isolation_level)
+            self._begin(isolation_level)
         except CONNECTION_ERRORS as error:
             self._raise_unless_lost(error)
             self.discard()
+            self._begin(isolation_level)
+
+    def _begin(self, isolation_level: Any) -> None:
+        if self.announcer:
+            self.announcer.begin(self, isolation_level)
+        else:
             super().begin(isolation_level)
 
     def commit(self) -> None:
         try:
-            super().commit()
+            if self.announcer:
+                self.announcer.commit(self, frozenset(self._touched.collections))
+            else:
+                super().commit()
         except CONNECTION_ERRORS as error:
             self._raise_unless_lost(error)
             raise DatabaseAway(f"the connection to {self.name} was lost in COMMIT: its outcome is unknown") from error
+        finally:
+            self._touched.clear()
 
     def rollback(self) -> None:
+        self._touched.clear()
         if self._lost():
             self.discard()  # The server has rolled back; a second error would hide the first.
         else:
