@@ -6,8 +6,9 @@ from flask import Flask
 
 from blog_app.cli.migrate import migrate
 from blog_app.cli.pgbouncer import pgbouncer
+from blog_app.cli.seed import seed
 
-COMMANDS = (migrate, pgbouncer)
+COMMANDS = (migrate, pgbouncer, seed)
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,63 @@
+"""`flask seed`: rows for people to look at, in all logical databases or in those named by `--database`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from blog_app.config import DATABASE_NAMES, settings
+from blog_app.seed import SeedError, files
+from blog_app.seed import load as loading
+
+
+class SeedGroup(AppGroup):
+    """`load` when no subcommand is given; what a file says wrongly is one message, not a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
+            args.insert(0, "load")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SeedError as error:
+            raise click.ClickException(str(error)) from error
+
+
+seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a subcommand: load.")
+
+
+@seed.command()
+@click.option(
+    "--database",
+    "names",
+    multiple=True,
+    type=click.Choice(DATABASE_NAMES),
+    help="A logical database; may be repeated. Default: all.",
+)
+@click.option("--if-empty", is_flag=True, help="Leave a logical database alone that holds rows of these tables.")
+@click.option("--force", is_flag=True, help="Do not ask, not even in production.")
+def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
+    """Load seed_data/: add the rows that are missing, and make those that are there as the files say.
+
+    May be repeated: rows that are as they should be are not touched, rows that no file names neither.
+    Each logical database is one transaction.
+    """
+    _confirm_in_production(force)
+    files.check_names()
+    for name in (each for each in DATABASE_NAMES if each in (names or DATABASE_NAMES)):
+        if if_empty and not loading.is_empty(name):
+            click.echo(f"{name}: holds rows already, left as it is")
+            continue
+        for table, counts in loading.load(name).items():
+            done = ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) or "no rows"
+            click.echo(f"{name}.{table}: {done}")
+
+
+def _confirm_in_production(force: bool) -> None:
+    if settings().production and not force:
+        click.confirm("APP_MODE is production. Write made-up rows into its databases?", abort=True, err=True)

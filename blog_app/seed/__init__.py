@@ -1,0 +1,16 @@
+"""Seed data: `seed_data/<database>/<table>.json`, rows that people write and read, loaded as often as one likes.
+
+A file is a list of rows, an object each, with the names of the model's fields. What people need not write:
+
+* **Identifiers.** A row is known by its primary key, or else by the first unique key whose fields it gives (a slug, an
+  email address). It gets an identifier when it is first loaded and keeps it.
+* **References.** A foreign key may name its row by a unique text: `"category": "kitchen"`. A plain column for an
+  identifier of another table or database says which: `"author_id": "accounts.users/ada@example.com"`.
+* **Join tables.** A list stands for a row each: `{"post": "the-kettle", "tag": ["tea", "repairs"]}`.
+* **Long texts.** `"content": {"file": "posts/the-kettle.md"}` takes the text from a file beside the JSON file.
+* **Passwords.** `"password": "…"` is stored as its hash.
+"""
+
+
+class SeedError(Exception):
+    """A seed file cannot be loaded; `str()` names the file, the row and the field."""
