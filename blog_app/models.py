@@ -61,7 +61,7 @@ def of(database_name: str) -> tuple[type[Base], ...]:
 
 
 def _is_abstract(model: type[Base]) -> bool:
-    """Whether the model only passes things on. Heirs in tables of their own say so; heirs in its table are kinds of it."""
+    """Whether the model only passes things on, to heirs in tables of their own; heirs in its own are kinds of it."""
     return any(heir._meta.table_name != model._meta.table_name for heir in model.__subclasses__())
 
 

@@ -80,7 +80,7 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
         environment = _environment(stack, port)
         env_file = _write_environment(folder, environment)
         programs_folder = Path(sys.executable).parent
-        for arguments in (["migrate", "up"], ["seed"]):
+        for arguments in (["migrate", "up"], ["seed", "--if-empty"]):
             _say(f"flask {' '.join(arguments)}")
             if group.attend([programs_folder / "flask", *arguments], ROOT, environment).wait():
                 raise StartError(f"flask {' '.join(arguments)} failed, see above")
