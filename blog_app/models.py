@@ -71,6 +71,12 @@ def _descendants(model: type[Base]) -> Iterator[type[Base]]:
         yield from _descendants(child)
 
 
+def any_of(field: peewee.Field, identifiers: list[Any]) -> peewee.Expression:
+    """Return the condition that `field` is one of these identifiers: one parameter, however many there are."""
+    array = peewee.Cast(peewee.Value(identifiers, converter=False, unpack=False), "uuid[]")
+    return field == peewee.fn.ANY(array)
+
+
 def rows_of(query: peewee.ModelSelect) -> list[tuple[Any, ...]]:
     """Return the rows of a query as the driver gives them: no model is built, identifiers stay text."""
     return list(query.model._meta.database.execute(query).fetchall())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
+import peewee
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from blog_app import create_app, databases, models
+from blog_app import compiled, create_app, databases, models
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.local import programs
 from blog_app.local.stack import Stack, throwaway
@@ -27,6 +29,25 @@ def stack() -> Iterator[Stack]:
     """PostgreSQL, PgBouncer and Redis; five logical databases in one physical one."""
     with throwaway() as started:
         yield started
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_sql_is_peewees() -> Iterator[None]:
+    """Compare the SQL of every query that any test sends with what Peewee makes of it."""
+
+    def compared(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
+        was_known = compiled.is_known(query)
+        sql, parameters = compiled.sql_of(database, query)
+        if was_known:
+            assert as_text((sql, parameters)) == as_text(compiled.peewees_sql(database, query))
+        return sql, parameters
+
+    def as_text(found: tuple[str, list[Any]]) -> tuple[str, list[str]]:
+        return found[0], list(map(str, found[1]))  # The driver's wrappers of bytes do not compare.
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(databases, "sql_of", compared)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from blog_app import databases
 from blog_app.accounts.models import User
 from blog_app.auth import Identity
-from blog_app.models import rows_of
+from blog_app.models import any_of, rows_of
 
 HOLDER = """
     SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id)
@@ -25,7 +24,7 @@ def authenticate(token_hash: bytes) -> Identity | None:
     return Identity(UUID(row[0]), tuple(row[2]), UUID(row[1])) if row else None
 
 
-def people(ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement."""
-    query = User.select(User.id, User.name).where(User.id.in_(list(ids)))
+    query = User.select(User.id, User.name).where(any_of(User.id, ids))
     return {row[0]: {"id": row[0], "name": row[1]} for row in rows_of(query)}

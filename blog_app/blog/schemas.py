@@ -10,7 +10,7 @@ from blog_app.accounts.schemas import PersonSchema
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.http import Schema
 from blog_app.http.fields import String, Timestamp
-from blog_app.http.includes import many, one
+from blog_app.http.includes import many, one, one_from
 
 MAX_TAGS = 20
 MAX_CONTENT = 200_000
@@ -54,7 +54,7 @@ class PostSchema(Schema):
         sortable = ("published_at", "created_at", "updated_at", "title")
         sort = ("-published_at", "-id")
         includes = {
-            "author": one(PersonSchema, Post.author_id, directory.people),
+            "author": one_from(directory.people, PersonSchema, Post.author_id),
             "category": one(CategorySchema, Post.category),
             "tags": many(TagSchema, Post.id, PostTag.post, PostTag.tag),
         }

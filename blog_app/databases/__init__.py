@@ -30,6 +30,7 @@ import psycopg2
 import psycopg2.extras
 from flask import Flask
 
+from blog_app.compiled import sql_of
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
 from blog_app.databases import collections
 from blog_app.databases.collections import Noted, UntouchedWrite
@@ -120,13 +121,13 @@ class Server(peewee.PostgresqlDatabase):
         except CONNECTION_ERRORS as error:
             raise DatabaseAway(f"cannot connect to {self.name}: {first_line(error)}") from error
 
-    def execute(self, query: peewee.Node, **context_options: Any) -> Any:
+    def execute(self, query: peewee.Node) -> Any:
         touched = collections.of_query(query)
         if touched and not self.in_transaction():
             with self.atomic():
-                return self.execute(query, **context_options)
+                return self.execute(query)
         self._touched.collections |= touched
-        sql, params = self.get_sql_context(**context_options).sql(query).query()
+        sql, params = sql_of(self, query)
         return self.execute_sql(Noted(sql), params)
 
     def touch(self, model: Any, rows: Iterable[Any] | None = None) -> None:

@@ -1,79 +1,99 @@
-"""What `?include=` adds to a representation: related objects, one statement an include, however many rows.
+"""What `?include=` adds to a representation: related objects, without a statement a row.
 
-An include knows which hidden column of the row it starts from (`key`) and a `fetch` that turns all the keys of a page
-into the related representations at once. Within a logical database `fetch` comes from a schema; across databases it is
-a batch look-up of another domain's `directory`.
+The one object that a foreign key names is joined into the row's own statement. Anything else is fetched for all rows at
+once, by one statement an include: the many objects behind a join table, or, across databases, what another domain's
+`directory` tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import peewee
 
 from blog_app.http.schema import Schema, readable
-from blog_app.models import rows_of
+from blog_app.models import any_of, rows_of
 
-Fetch = Callable[[Iterable[Any]], dict[Any, Any]]
+Fetch = Callable[[list[Any]], dict[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Include:
-    """Related objects of one kind: where they start, how they are fetched, what they look like."""
+class Joined:
+    """One related object of the same logical database, fetched by a LEFT JOIN in the row's own statement."""
+
+    schema: type[Schema]
+    key: peewee.ForeignKeyField
+    source: peewee.ModelAlias
+    columns: dict[str, Any]
+
+    many = False
+
+    def join(self, query: peewee.ModelSelect) -> peewee.ModelSelect:
+        """Return `query` with the related rows at hand."""
+        return query.join_from(
+            self.key.model,
+            self.source,
+            peewee.JOIN.LEFT_OUTER,
+            on=(self.key == self.columns["id"]),
+        )
+
+    def represent(self, values: tuple[Any, ...]) -> dict[str, Any] | None:
+        """Return the related object of one row, from the values of `columns`."""
+        found = dict(zip(self.columns, values, strict=True))
+        return found if found["id"] is not None else None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Related objects that one more statement fetches for all rows: where they start, and how to get them."""
 
     schema: type[Schema]
     key: peewee.Field
     fetch: Fetch
-    many: bool = False
+    many: bool
 
     def add(self, name: str, rows: list[dict[str, Any]], keys: list[Any]) -> None:
         """Put the related objects of each row under `name`; `keys` are the rows' keys, in their order."""
         wanted = {key for key in keys if key is not None}
-        found = self.fetch(wanted) if wanted else {}
+        found = self.fetch(list(wanted)) if wanted else {}
         nothing: Any = [] if self.many else None
         for row, key in zip(rows, keys, strict=True):
             row[name] = found.get(key, nothing)
 
 
-def one(schema: type[Schema], key: peewee.Field, fetch: Fetch | None = None) -> Include:
-    """Include the one object that `key` names: a row of the schema's model, or what `fetch` finds elsewhere."""
-    return Include(schema, key, fetch or _by_id(schema))
+Include = Joined | Fetched
+
+
+def one(schema: type[Schema], key: peewee.ForeignKeyField) -> Joined:
+    """Include the one row that a foreign key names; the schema must show its `id`."""
+    model = schema().opts.model
+    alias = model.alias()
+    columns = {name: getattr(alias, node.name) for name, node in readable(schema).items()}
+    return Joined(schema, key, alias, columns)
+
+
+def one_from(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> Fetched:
+    """Include the one object of another logical database that `fetch`, of that domain's directory, finds for a key."""
+    return Fetched(schema, key, fetch, many=False)
 
 
 def many(
-    schema: type[Schema], key: peewee.Field, through: peewee.ForeignKeyField, to: peewee.ForeignKeyField
-) -> Include:
+    schema: type[Schema],
+    key: peewee.Field,
+    through: peewee.ForeignKeyField,
+    to: peewee.ForeignKeyField,
+) -> Fetched:
     """Include the objects at the far side of a join table: `through` points here, `to` points there."""
-    return Include(schema, key, _through(schema, through, to), many=True)
-
-
-def _by_id(schema: type[Schema]) -> Fetch:
     model = schema().opts.model
     columns = readable(schema)
+    query = model.select(through, *columns.values()).join(through.model, on=(to == model.id)).order_by(model.id)
 
-    def fetch(keys: Iterable[Any]) -> dict[Any, Any]:
-        query = model.select(model.id, *columns.values()).where(model.id.in_(list(keys)))
-        return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows_of(query)}
-
-    return fetch
-
-
-def _through(schema: type[Schema], through: peewee.ForeignKeyField, to: peewee.ForeignKeyField) -> Fetch:
-    model = schema().opts.model
-    columns = readable(schema)
-
-    def fetch(keys: Iterable[Any]) -> dict[Any, Any]:
-        query = (
-            model.select(through, *columns.values())
-            .join(through.model, on=(to == model.id))
-            .where(through.in_(list(keys)))
-            .order_by(model.id)
-        )
+    def fetch(keys: list[Any]) -> dict[Any, Any]:
         found: dict[Any, list[dict[str, Any]]] = {}
-        for row in rows_of(query):
+        for row in rows_of(query.where(any_of(through, keys))):
             found.setdefault(row[0], []).append(dict(zip(columns, row[1:], strict=True)))
         return found
 
-    return fetch
+    return Fetched(schema, key, fetch, many=True)

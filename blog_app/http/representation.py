@@ -19,6 +19,7 @@ import peewee
 from blog_app.http import cursors
 from blog_app.http.arguments import ListArguments, Shape
 from blog_app.http.cursors import SortKey
+from blog_app.http.includes import Fetched, Joined
 from blog_app.http.schema import Schema, readable, shared
 from blog_app.models import rows_of
 
@@ -33,8 +34,16 @@ class Selection:
     nodes: tuple[Any, ...]
     keys: tuple[int, ...]
     """Where the values of the sort keys are."""
-    includes: tuple[tuple[str, int], ...]
-    """Each include with the place of the column it starts from."""
+    joined: tuple[tuple[str, Joined, slice], ...]
+    """Each include that is joined, with the place of its columns."""
+    fetched: tuple[tuple[str, Fetched, int], ...]
+    """Each include that is fetched, with the place of the column it starts from."""
+
+    def rows(self, query: peewee.ModelSelect) -> list[tuple[Any, ...]]:
+        """Return the raw rows of `query` with the selected columns."""
+        for _, include, _ in self.joined:
+            query = include.join(query)
+        return rows_of(query.select(*self.nodes))
 
 
 @dataclass(frozen=True)
@@ -60,23 +69,33 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
         return len(nodes) - 1
 
     keys = tuple(place(key.column) for key in extra) or ((place(options.model.version),) if version else ())
-    includes = tuple((name, place(options.includes[name].key)) for name in shape.includes)
-    return Selection(shape.fields, tuple(nodes), keys, includes)
+    joined, fetched = [], []
+    for name in shape.includes:
+        include = options.includes[name]
+        if isinstance(include, Joined):
+            joined.append((name, include, slice(len(nodes), len(nodes) + len(include.columns))))
+            nodes.extend(include.columns.values())
+        else:
+            fetched.append((name, include, place(include.key)))
+    return Selection(shape.fields, tuple(nodes), keys, tuple(joined), tuple(fetched))
 
 
-def represent(schema: type[Schema], selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return the raw rows as dictionaries, includes and all."""
     rows = [dict(zip(selection.fields, row, strict=False)) for row in raw]
-    for name, place in selection.includes:
-        shared(schema).opts.includes[name].add(name, rows, [row[place] for row in raw])
+    for name, joined, places in selection.joined:
+        for row, values in zip(rows, raw, strict=True):
+            row[name] = joined.represent(values[places])
+    for name, fetched, place in selection.fetched:
+        fetched.add(name, rows, [values[place] for values in raw])
     return rows
 
 
 def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> tuple[dict[str, Any], int] | None:
     """Return the first row of `query` and its version, None if there is none."""
     selection = select(schema, shape, version=True)
-    raw = rows_of(query.select(*selection.nodes).limit(1))
-    return (represent(schema, selection, raw)[0], raw[0][selection.keys[0]]) if raw else None
+    raw = selection.rows(query.limit(1))
+    return (represent(selection, raw)[0], raw[0][selection.keys[0]]) if raw else None
 
 
 def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
@@ -95,13 +114,13 @@ def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArgu
     query = query.limit(arguments.limit + 1)
     if arguments.page is not None:
         query = query.offset((arguments.page - 1) * arguments.limit)
-    raw = rows_of(query.select(*selection.nodes))
+    raw = selection.rows(query)
     more = len(raw) > arguments.limit
     del raw[arguments.limit :]
     if backwards:
         raw.reverse()
     return Page(
-        represent(schema, selection, raw),
+        represent(selection, raw),
         _page_info(arguments, selection, raw, more=more, backwards=backwards, total=total),
     )
 

@@ -1,0 +1,268 @@
+"""The SQL of a query, compiled once for each shape.
+
+Peewee turns a query into SQL anew each time, which costs more than PostgreSQL needs to answer a small one. Here the
+query's tree is walked instead, into a key that holds everything but its values; a key that is known gives the SQL, and
+the values, converted as Peewee would, are its parameters.
+
+Guarantee: what comes out is what Peewee would have made. The key holds every attribute of every node that is not
+certainly a value; at the first compilation the values found by the walk must be exactly those that Peewee bound, in the
+same order, or the shape is never served from here. Nodes that nothing is known about are compiled by Peewee each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import peewee
+
+MAX_SHAPES = 2_000
+SCALARS = frozenset({str, int, float, bool, bytes, Decimal, UUID, datetime, date})
+
+Converter = Callable[[Any], Any]
+
+
+class Shape(NamedTuple):
+    """A compiled shape of a query."""
+
+    sql: str
+    converters: tuple[Converter | None, ...]
+    pins: tuple[Any, ...]
+    """The objects whose identities are in the key: while they live, no other object has the same."""
+
+    def bind(self, values: list[Any]) -> tuple[str, list[Any]]:
+        """Return the SQL with these values, converted, as its parameters."""
+        pairs = zip(self.converters, values, strict=True)
+        return self.sql, [convert(value) if convert else value for convert, value in pairs]
+
+
+class UnknownNode(Exception):
+    """The walk met something whose part in the SQL it does not know."""
+
+
+class RecordingContext(peewee.Context):
+    """A compilation that remembers each bound value before its conversion, and the conversion."""
+
+    __slots__ = ("recorded",)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.recorded: list[tuple[Any, Converter | None]] = []
+
+    def value(self, value: Any, converter: Any = None, add_param: bool = True) -> Any:
+        before = len(self._values)
+        result = super().value(value, converter, add_param)
+        if len(self._values) == before + 1 and len(self.recorded) == before:
+            used = converter if converter is not None else self.state.converter
+            self.recorded.append((value, used or None))
+        return result
+
+
+_shapes: dict[tuple[Any, ...], Shape | None] = {}
+
+
+def sql_of(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
+    """Return the SQL of `query` and its parameters."""
+    try:
+        walk = Walk(query)
+    except UnknownNode:
+        return peewees_sql(database, query)
+    key = tuple(walk.key)
+    shape = _shapes.get(key)
+    return shape.bind(walk.values) if shape else _compile(database, query, key, walk)
+
+
+def peewees_sql(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
+    """Return the SQL and the parameters as Peewee makes them."""
+    sql, parameters = peewee.Context(**database.get_context_options()).sql(query).query()
+    return sql, parameters
+
+
+def is_known(query: peewee.Node) -> bool:
+    """Tell whether `sql_of` would serve this query without Peewee."""
+    try:
+        return _shapes.get(tuple(Walk(query).key)) is not None
+    except UnknownNode:
+        return False
+
+
+def _compile(database: peewee.Database, query: peewee.Node, key: tuple[Any, ...], walk: Walk) -> tuple[str, list[Any]]:
+    context = RecordingContext(**database.get_context_options())
+    sql, parameters = context.sql(query).query()
+    if key not in _shapes:
+        if len(_shapes) >= MAX_SHAPES:
+            _shapes.clear()
+        same = len(context.recorded) == len(parameters) == len(walk.values) and all(
+            recorded is walked for (recorded, _), walked in zip(context.recorded, walk.values, strict=True)
+        )
+        converters = tuple(convert for _, convert in context.recorded)
+        _shapes[key] = Shape(sql, converters, tuple(walk.pins)) if same else None
+    return sql, parameters
+
+
+class Walk:
+    """One walk over a query's tree: `key` is its shape, `values` its values from left to right."""
+
+    __slots__ = ("key", "pins", "values")
+
+    def __init__(self, query: peewee.Node) -> None:
+        self.key: list[Any] = []
+        self.values: list[Any] = []
+        self.pins: list[Any] = []
+        self.node(query)
+
+    def node(self, node: Any) -> None:
+        """Walk any part of the tree that is not a value."""
+        kind = type(node)
+        handler = HANDLERS.get(kind)
+        if handler is None:
+            handler = HANDLERS[kind] = _handler_for(kind)
+        self.key.append(kind)
+        handler(self, node)
+
+    def operand(self, node: Any) -> None:
+        """Walk a part that is a value unless it is a node."""
+        kind = type(node)
+        if kind in SCALARS or isinstance(kind, peewee.ModelBase):
+            self.bound(node)
+        else:
+            self.node(node)
+
+    def bound(self, value: Any) -> None:
+        self.key.append(VALUE)
+        self.values.append(value)
+
+    def pin(self, thing: Any) -> None:
+        """Key something long-lived by its identity."""
+        self.key.append(id(thing))
+        self.pins.append(thing)
+
+    def expression(self, node: peewee.Expression) -> None:
+        self.key.append(node.op)
+        self.key.append(node.flat)
+        self.operand(node.lhs)
+        self.operand(node.rhs)
+
+    def value(self, node: peewee.Value) -> None:
+        if node.multi:
+            raise UnknownNode
+        # A bound method is a new object at each access; what it is bound to, and to which function, lasts.
+        self.pin(getattr(node.converter, "__self__", None))
+        self.pin(getattr(node.converter, "__func__", node.converter))
+        self.bound(node.value)
+
+    def raw_sql(self, node: peewee.SQL) -> None:
+        self.key.append(node.sql)
+        self.sequence(node.params or ())
+
+    def select(self, node: peewee.ModelSelect) -> None:
+        """Walk a plain SELECT in the order in which its parts are written; anything more is unknown."""
+        if node._cte_list or node._windows or node._lateral or node._alias or node._distinct or node._simple_distinct:
+            raise UnknownNode
+        for part in (node._returning, node._from_list, node._where, node._group_by, node._having, node._order_by):
+            self.node(part)
+        for number in (node._limit, node._offset):
+            self.operand(number)
+        self.node(node._for_update)
+
+    def insert(self, node: peewee.ModelInsert) -> None:
+        """Walk an INSERT of one row, or of several rows with the same columns."""
+        single = isinstance(node._insert, dict)
+        if node._cte_list or node._columns or not (single or isinstance(node._insert, list)):
+            raise UnknownNode
+        self.pin(node.table)
+        for row in [node._insert] if single else node._insert:
+            self.assignments({getattr(node.table, k) if isinstance(k, str) else k: v for k, v in row.items()})
+        self.node(node._on_conflict)
+        self.node(node._returning)
+
+    def update(self, node: peewee.ModelUpdate) -> None:
+        if node._cte_list or node._from:
+            raise UnknownNode
+        self.pin(node.table)
+        self.assignments(node._update)
+        self.node(node._where)
+        self.node(node._returning)
+
+    def delete(self, node: peewee.ModelDelete) -> None:
+        if node._cte_list:
+            raise UnknownNode
+        self.pin(node.table)
+        self.node(node._where)
+        self.node(node._returning)
+
+    def assignments(self, values: dict[peewee.Field, Any]) -> None:
+        """Walk columns and what they get, in the order in which Peewee writes them."""
+        for field in sorted(values, key=_sort_key):
+            self.pin(field)
+            value = values[field]
+            if isinstance(value, peewee.Node) and not isinstance(value, peewee.Model):
+                self.node(value)
+            else:
+                self.bound(value)
+
+    def sequence(self, parts: Any) -> None:
+        self.key.append(len(parts))
+        for part in parts:
+            self.operand(part)
+
+    def nothing(self, _: None) -> None:
+        """None is part of the shape: `IS NULL` is not `= value`."""
+
+    def structure(self, node: Any) -> None:
+        """Walk a node whose scalar attributes all belong to the shape."""
+        for name, attribute in vars(node).items():
+            self.key.append(name)
+            if type(attribute) in SCALARS:
+                self.key.append(attribute)
+            else:
+                self.node(attribute)
+
+
+def _sort_key(field: peewee.Field) -> Any:
+    try:
+        return field._sort_key
+    except AttributeError as error:
+        raise UnknownNode from error
+
+
+VALUE = object()
+LASTING = (peewee.Field, peewee.Table, peewee.ModelBase, peewee.ModelAlias)
+"""What is made once, at import, and means the same in every query; an alias made for one query only never repeats."""
+STRUCTURES = (
+    peewee.Function,
+    peewee.Ordering,
+    peewee.NodeList,
+    peewee.Negated,
+    peewee.Join,
+    peewee.Cast,
+    peewee.Alias,
+    peewee.ForUpdate,
+    peewee.OnConflict,
+)
+HANDLERS: dict[type, Callable[[Walk, Any], None]] = {
+    type(None): Walk.nothing,
+    list: Walk.sequence,
+    tuple: Walk.sequence,
+    peewee.Expression: Walk.expression,
+    peewee.StringExpression: Walk.expression,
+    peewee.Value: Walk.value,
+    peewee.SQL: Walk.raw_sql,
+    peewee.ModelSelect: Walk.select,
+    peewee.ModelInsert: Walk.insert,
+    peewee.ModelUpdate: Walk.update,
+    peewee.ModelDelete: Walk.delete,
+}
+
+
+def _handler_for(kind: type) -> Callable[[Walk, Any], None]:
+    if issubclass(kind, LASTING):
+        return Walk.pin
+    return Walk.structure if issubclass(kind, STRUCTURES) else _unknown
+
+
+def _unknown(walk: Walk, node: Any) -> None:
+    raise UnknownNode
