@@ -69,7 +69,7 @@ def parse_query(query_string: bytes) -> list[tuple[str, str]]:
 def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
     """Return the shape that the query string of an item asks for; raise `BadRequest`."""
     named = _unique(parse_query(query_string)) if query_string else {}
-    shape = _shape(schema, named)
+    shape = _shape(schema, named, searching=False)
     for name in named:
         raise bad_parameter(name, "it is unknown here. Known are fields and include.")
     return shape
@@ -81,8 +81,8 @@ def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
     parameters = parse_query(query_string) if query_string else []
     own = {*READERS, "fields", "include", "sort", "cursor"}
     named = _unique((name, value) for name, value in parameters if name in own)
-    shape = _shape(schema, named)
-    keys = _sort_keys(schema, named.pop("sort", None))
+    shape = _shape(schema, named, searching="q" in named)
+    keys = _sort_keys(schema, named.pop("sort", None), searching="q" in named)
     read: dict[str, Any] = {name: READERS[name](named[name]) for name in named if name in READERS}
     if "cursor" in named:
         if "page" in read:
@@ -105,8 +105,10 @@ def _unique(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _shape(schema: type[Schema], named: dict[str, str]) -> Shape:
-    known = tuple(readable(schema))
+def _shape(schema: type[Schema], named: dict[str, str], *, searching: bool) -> Shape:
+    search = shared(schema).opts.search
+    hidden = search.fields if search and not searching else ()
+    known = tuple(name for name in readable(schema) if name not in hidden)
     wanted = named.pop("fields", None)
     includes = named.pop("include", None)
     return Shape(
@@ -124,18 +126,21 @@ def _names(parameter: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]
     return names
 
 
-def _sort_keys(schema: type[Schema], text: str | None) -> tuple[SortKey, ...]:
+def _sort_keys(schema: type[Schema], text: str | None, *, searching: bool) -> tuple[SortKey, ...]:
     """Return the keys of the wanted order; the identifier comes last, so that no two rows are equal in it."""
     options = shared(schema).opts
-    names = list(options.sort) if text is None else text.split(",")
+    search = options.search if searching else None
+    sortable = (*options.sortable, options.key, *(search.fields if search else ()))
+    default = (search.sort if search else ()) or options.sort
+    names = list(default) if text is None else text.split(",")
     keys = []
     for name in names:
         bare = name.removeprefix("-")
-        if text is not None and bare not in (*options.sortable, "id"):
-            raise bad_parameter("sort", f"there is no {bare!r}; allowed are: {', '.join((*options.sortable, 'id'))}.")
+        if text is not None and bare not in sortable:
+            raise bad_parameter("sort", f"there is no {bare!r}; allowed are: {', '.join(sortable)}.")
         keys.append(_sort_key(schema, bare, descending=name.startswith("-")))
-    if all(key.name != "id" for key in keys):
-        keys.append(_sort_key(schema, "id", descending=keys[0].descending))
+    if all(key.name != options.key for key in keys):
+        keys.append(_sort_key(schema, options.key, descending=keys[0].descending))
     if len({key.name for key in keys}) < len(keys):
         raise bad_parameter("sort", "name each field once.")
     return tuple(keys)

@@ -43,7 +43,11 @@ class Operation:
     """The schema of the representation that is answered."""
     many: bool = False
     load: View | None = None
-    """Returns the query for the record that the path names."""
+    """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
+    under: View | None = None
+    """Returns the query for what a list belongs to; without it an empty list is a 404."""
+    moved: View | None = None
+    """Returns the key under which an item that is not here is found now, or None."""
     status: int = 200
     atomic: bool = True
     """Whether the view runs in one transaction of its database."""
@@ -60,13 +64,13 @@ class Blueprint(flask.Blueprint):
         self.database = database
         self.operations: list[Operation] = []
 
-    def lists(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
-        """GET a page of the rows of the query that the view returns."""
-        return self._route("GET", path, operations.list_rows, answers=schema, many=True)
+    def lists(self, path: str, schema: type[Schema], *, under: View | None = None) -> Callable[[View], View]:
+        """GET a page of the rows of the query that the view returns; 404 if what they are `under` does not exist."""
+        return self._route("GET", path, operations.list_rows, answers=schema, many=True, under=under)
 
-    def shows(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
-        """GET the one row of the query that the view returns, or 404."""
-        return self._route("GET", path, operations.show_row, answers=schema)
+    def shows(self, path: str, schema: type[Schema], *, moved: View | None = None) -> Callable[[View], View]:
+        """GET the one row of the query that the view returns; else 301 to where it has `moved`, or 404."""
+        return self._route("GET", path, operations.show_row, answers=schema, moved=moved)
 
     def creates(
         self,
@@ -147,6 +151,7 @@ class Blueprint(flask.Blueprint):
 
 def _require_defaults(schema: type[Schema]) -> None:
     """PUT replaces every writable field, so each must be required or have a default."""
-    for name, each in shared(schema).fields.items():
-        if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
-            raise TypeError(f"{schema.__name__}.{name} is writable, so it must be required or have a load_default")
+    for kind in shared(schema).opts.kinds.values() or [schema]:
+        for name, each in shared(kind).fields.items():
+            if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
+                raise TypeError(f"{kind.__name__}.{name} is writable, so it must be required or have a load_default")

@@ -7,7 +7,7 @@ once, by one statement an include: the many objects behind a join table, or, acr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +89,24 @@ def many(
     model = schema().opts.model
     columns = readable(schema)
     query = model.select(through, *columns.values()).join(through.model, on=(to == model.id)).order_by(model.id)
+    return Fetched(schema, key, _grouped(query, through, columns), many=True)
+
+
+def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
+    """Include the objects that belong to the row: those whose foreign key `by` names it."""
+    model = schema().opts.model
+    columns = readable(schema)
+    query = model.select(by, *columns.values()).order_by(model.id)
+    return Fetched(schema, key, _grouped(query, by, columns), many=True)
+
+
+def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:
+    """Return a look-up of the rows of `query`, which begin with `by`, by its value."""
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         found: dict[Any, list[dict[str, Any]]] = {}
-        for row in rows_of(query.where(any_of(through, keys))):
+        for row in rows_of(query.where(any_of(by, keys))):
             found.setdefault(row[0], []).append(dict(zip(columns, row[1:], strict=True)))
         return found
 
-    return Fetched(schema, key, fetch, many=True)
+    return fetch

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import peewee
 from flask import Response, current_app, request
@@ -15,13 +18,14 @@ from blog_app.http import etag
 from blog_app.http.arguments import Shape, item_arguments, list_arguments, parse_query
 from blog_app.http.body import json_body, merge_patch
 from blog_app.http.representation import Page, digest, item_of, page_of, render
-from blog_app.http.schema import Schema, shared, writable_document
+from blog_app.http.schema import Schema, of_kind, shared, writable_document
 from blog_app.models import Record
 
 if TYPE_CHECKING:
     from blog_app.http.blueprint import Operation
 
 JSON = "application/json"
+NOT_HERE = "There is no such thing here, or you may not see it."
 
 
 def list_rows(operation: Operation, values: dict[str, Any]) -> Response:
@@ -30,6 +34,8 @@ def list_rows(operation: Operation, values: dict[str, Any]) -> Response:
     auth.authorize(current_app, operation.endpoint)
     arguments = list_arguments(operation.answers, request.query_string)
     page = page_of(operation.answers, operation.view(**values), arguments)
+    if not page.data and operation.under and not operation.under(**values).exists():
+        raise NotFound(NOT_HERE)
     body = render({"data": page.data, "page": page.page})
     response = Response(body, content_type=JSON)
     _link_neighbours(response, page)
@@ -41,7 +47,20 @@ def show_row(operation: Operation, values: dict[str, Any]) -> Response:
     assert operation.answers
     auth.authorize(current_app, operation.endpoint)
     shape = item_arguments(operation.answers, request.query_string)
-    return _represent(operation.answers, operation.view(**values), shape)
+    try:
+        return _represent(operation.answers, operation.view(**values), shape)
+    except NotFound:
+        key = operation.moved(**values) if operation.moved else None
+        if key is None:
+            raise
+        return _moved_to(key)
+
+
+def _moved_to(key: str) -> Response:
+    """Return a redirect to the same kind of thing under another key; the old one may be given away, so ask again."""
+    query = f"?{request.query_string.decode()}" if request.query_string else ""
+    location = f"{request.path.rpartition('/')[0]}/{quote(key)}{query}"
+    return Response(status=301, headers={"Location": location, "Cache-Control": "no-cache"})
 
 
 def act(operation: Operation, values: dict[str, Any]) -> Response:
@@ -50,7 +69,8 @@ def act(operation: Operation, values: dict[str, Any]) -> Response:
     data = _validate(operation.takes, json_body()) if operation.takes else {}
     with operation.database.atomic() if operation.atomic else nullcontext():
         if operation.load:
-            result = operation.view(_load(operation, values), **data)
+            record, rest = _load(operation, values)
+            result = operation.view(record, **rest, **data)
         else:
             result = operation.view(**values, **data)
         return _answer(operation, result, shape)
@@ -62,8 +82,8 @@ def replace(operation: Operation, values: dict[str, Any]) -> Response:
     shape = _begin(operation)
     data = _validate(operation.takes, json_body())
     with operation.database.atomic():
-        record = _load(operation, values)
-        return _answer(operation, operation.view(record, **data), shape)
+        record, rest = _load(operation, values)
+        return _answer(operation, operation.view(record, **rest, **data), shape)
 
 
 def patch(operation: Operation, values: dict[str, Any]) -> Response:
@@ -72,9 +92,10 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
     shape = _begin(operation)
     changes = json_body()
     with operation.database.atomic():
-        record = _load(operation, values)
-        document = merge_patch(writable_document(operation.takes, record), changes)
-        return _answer(operation, operation.view(record, **_validate(operation.takes, document)), shape)
+        record, rest = _load(operation, values)
+        schema = of_kind(operation.takes, {"kind": getattr(record, "kind", None)})
+        document = merge_patch(writable_document(schema, record), changes)
+        return _answer(operation, operation.view(record, **rest, **_validate(operation.takes, document)), shape)
 
 
 def _begin(operation: Operation) -> Shape | None:
@@ -88,19 +109,28 @@ def _begin(operation: Operation) -> Shape | None:
 
 def _validate(schema: type[Schema] | None, document: Any) -> dict[str, Any]:
     assert schema
-    return dict(shared(schema).load(document))
+    return dict(shared(of_kind(schema, document)).load(document))
 
 
-def _load(operation: Operation, values: dict[str, Any]) -> Any:
-    """Return the record of the path, locked for this transaction; 404, ownership and `If-Match` are decided here."""
+def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the record of the path, locked for this transaction, and the values of the path that do not name it.
+
+    404, ownership and `If-Match` are decided here.
+    """
     assert operation.load
-    query: peewee.ModelSelect = operation.load(**values)
+    names = _parameters(operation.load)
+    query: peewee.ModelSelect = operation.load(**{name: value for name, value in values.items() if name in names})
     record = query.for_update(of=query.model).first()
     if record is None:
-        raise NotFound("There is no such thing here, or you may not see it.")
+        raise NotFound(NOT_HERE)
     auth.require_ownership(record)
     etag.require_match(record.version)
-    return record
+    return record, {name: value for name, value in values.items() if name not in names}
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(signature(function).parameters)
 
 
 def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
@@ -111,7 +141,7 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
         response = Response(render(result), content_type=JSON)
     else:
         assert shape
-        model = type(result)
+        model = shared(operation.answers).opts.model
         response = _represent(operation.answers, model.select().where(model.id == result.id), shape, unconditional=True)
         if operation.status == 201:
             response.headers["Location"] = f"{request.path}/{result.id}"
@@ -126,7 +156,7 @@ def _represent(
 ) -> Response:
     found = item_of(schema, query, shape)
     if found is None:
-        raise NotFound("There is no such thing here, or you may not see it.")
+        raise NotFound(NOT_HERE)
     row, version = found
     body = render(row)
     response = Response(body, content_type=JSON)

@@ -105,7 +105,7 @@ def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArgu
         query = query.where(*arguments.conditions)
     search = shared(schema).opts.search
     if arguments.search and search:
-        query = query.where(search(arguments.search))
+        query = search.narrow(query, arguments.search)
     total = query.count() if arguments.count else None
     backwards = arguments.cursor is not None and arguments.cursor.backwards
     if arguments.cursor is not None:

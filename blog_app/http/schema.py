@@ -7,22 +7,25 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 * `includes`: what `?include=` can add, each by one statement (`blog_app.http.includes`).
 * `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.http.filters`).
 * `sortable`, `sort`: fields that `?sort=` may name; the order without it.
-* `search`: a function from the words of `?q=` to a condition, where the resource has text.
+* `key`: the field that no two rows share, which makes every order complete.
+* `search`: what `?q=` does, where the resource has text (`blog_app.http.search`).
+* `kinds`: where the field `kind` says what else a body holds, the schema of each kind of body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import marshmallow
 import peewee
-from marshmallow import RAISE
+from marshmallow import RAISE, ValidationError
 
 if TYPE_CHECKING:
     from blog_app.http.filters import Filter
     from blog_app.http.includes import Include
+    from blog_app.http.search import Search
 
 
 class SchemaOptions(marshmallow.SchemaOpts):
@@ -38,7 +41,9 @@ class SchemaOptions(marshmallow.SchemaOpts):
         self.filters: Mapping[str, Filter] = getattr(meta, "filters", {})
         self.sortable: tuple[str, ...] = getattr(meta, "sortable", ())
         self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
-        self.search: Callable[[str], peewee.Expression] | None = getattr(meta, "search", None)
+        self.key: str = getattr(meta, "key", "id")
+        self.search: Search | None = getattr(meta, "search", None)
+        self.kinds: Mapping[str, type[Schema]] = getattr(meta, "kinds", {})
 
 
 class Schema(marshmallow.Schema):
@@ -63,6 +68,17 @@ def readable(schema: type[Schema]) -> Mapping[str, Any]:
         if not field.load_only:
             found[name] = options.columns.get(name) or getattr(options.model, field.attribute or name)
     return found
+
+
+def of_kind(schema: type[Schema], document: Any) -> type[Schema]:
+    """Return the schema that a body is validated by: where there are kinds, the one of its kind (the first if none)."""
+    kinds = shared(schema).opts.kinds
+    if not kinds:
+        return schema
+    kind = document.get("kind", next(iter(kinds))) if isinstance(document, dict) else next(iter(kinds))
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValidationError({"kind": [f"Must be one of: {', '.join(kinds)}."]})
+    return kinds[kind]
 
 
 def writable_document(schema: type[Schema], record: Any) -> dict[str, Any]:
