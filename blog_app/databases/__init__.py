@@ -146,7 +146,7 @@ class Server(peewee.PostgresqlDatabase):
             self._raise_unless_lost(error)
             if self.in_transaction() or not sql.lstrip()[:6].upper() == "SELECT":
                 raise DatabaseAway(f"the connection to {self.name} was lost") from error
-            self.discard()
+            self._reconnect()
             return super().execute_sql(sql, params)
 
     def begin(self, isolation_level: Any = None) -> None:
@@ -155,7 +155,7 @@ class Server(peewee.PostgresqlDatabase):
             self._begin(isolation_level)
         except CONNECTION_ERRORS as error:
             self._raise_unless_lost(error)
-            self.discard()
+            self._reconnect()
             self._begin(isolation_level)
 
     def _begin(self, isolation_level: Any) -> None:
@@ -163,6 +163,11 @@ class Server(peewee.PostgresqlDatabase):
             self.announcer.begin(self, isolation_level)
         else:
             super().begin(isolation_level)
+
+    def _reconnect(self) -> None:
+        """Replace this thread's connection; raise `DatabaseAway`, whose type is lost inside Peewee's own calls."""
+        self.discard()
+        self.connect()
 
     def commit(self) -> None:
         try:

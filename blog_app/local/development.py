@@ -1,4 +1,4 @@
-"""`make run`: all servers with data under var/, a migrated and seeded database, and the app, until Ctrl-C."""
+"""`make run`: servers with data under var/, a migrated and seeded database, the app and its worker, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -86,14 +86,17 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
                 raise StartError(f"flask {' '.join(arguments)} failed, see above")
         options = ["--reload"] if reload else []
         web = group.attend([programs_folder / "gunicorn", *options, "wsgi:app"], ROOT, environment)
+        worker = group.attend([programs_folder / "flask", "worker"], ROOT, environment)
         url = f"http://127.0.0.1:{port}"
         try:
             if wait_until(lambda: web.poll() is not None or _answers(url), BOOT_SECONDS) and web.poll() is None:
                 _say(WELCOME.format(url=url, env_file=env_file))
             return web.wait()
         finally:
-            web.terminate()
-            web.wait()
+            for program in (web, worker):
+                program.terminate()
+            for program in (web, worker):
+                program.wait()
     finally:
         _say("\nstopping")
         stack.stop()

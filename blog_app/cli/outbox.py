@@ -1,0 +1,95 @@
+"""`flask outbox`: what waits to be delivered, what could not be, and what to do about that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import click
+import peewee
+from flask.cli import AppGroup
+
+from blog_app.config import DATABASE_NAMES
+from blog_app.models import now
+from blog_app.outbox.tables import DELIVERIES
+
+outbox = AppGroup("outbox", help="Events on their way to other databases.")
+
+database_option = click.option(
+    "--database",
+    "names",
+    multiple=True,
+    type=click.Choice(DATABASE_NAMES),
+    help="The logical database that published; may be repeated. Default: all.",
+)
+
+
+@outbox.command()
+@database_option
+def status(names: Sequence[str]) -> None:
+    """Count what waits, what failed and is tried again, and what is dead. Exit code 1 when something is dead."""
+    any_dead = False
+    for name in names or DATABASE_NAMES:
+        table = DELIVERIES[name]
+        alive = table.dead_at.is_null()
+        waiting, retried, dead, oldest = (
+            table.select(
+                peewee.fn.count(1).filter(alive),
+                peewee.fn.count(1).filter(alive & (table.attempts > 0)),
+                peewee.fn.count(1).filter(~alive),
+                peewee.fn.min(table.published_at).filter(alive),
+            )
+            .tuples()
+            .get()
+        )
+        age = f", the oldest for {(now() - oldest).total_seconds():.0f} s" if oldest else ""
+        click.echo(f"{name:<10} {waiting} waiting ({retried} after a failure){age}; {dead} dead")
+        any_dead |= bool(dead)
+    if any_dead:
+        raise SystemExit(1)
+
+
+@outbox.command("list")
+@database_option
+@click.option("--dead", is_flag=True, help="Only what is not tried any more.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
+    """List deliveries, the oldest first: event, handler, subject, attempts, the last error."""
+    for name in names or DATABASE_NAMES:
+        table = DELIVERIES[name]
+        query = table.select().order_by(table.position).limit(limit)
+        for each in query.where(table.dead_at.is_null(False)) if dead else query:
+            state = "dead" if each.dead_at else f"due {each.due_at:%Y-%m-%d %H:%M:%S} UTC"
+            click.echo(f"{name} {each.event_id} {each.name} -> {each.handler}, subject {each.subject}")
+            click.echo(f"    {state}, {each.attempts} attempts{f': {each.error}' if each.error else ''}")
+
+
+@outbox.command()
+@click.argument("event_id", type=click.UUID, required=False)
+@click.option("--all", "everything", is_flag=True, help="Every dead delivery.")
+@database_option
+def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None:
+    """Let the dead deliveries of EVENT_ID, or all, be tried again from the beginning."""
+    if (event_id is None) is not everything:
+        raise click.UsageError("give an event's id, or --all")
+    count = 0
+    for name in names or DATABASE_NAMES:
+        table = DELIVERIES[name]
+        query = table.update(dead_at=None, attempts=0, due_at=now()).where(table.dead_at.is_null(False))
+        count += (query if event_id is None else query.where(table.event_id == event_id)).execute()
+    click.echo(f"{count} to be tried again")
+    if event_id and not count:
+        raise SystemExit(1)
+
+
+@outbox.command()
+@click.option("--days", type=click.IntRange(min=0), default=30, show_default=True, help="Dead for so long.")
+@database_option
+def purge(days: int, names: Sequence[str]) -> None:
+    """Delete deliveries that have been dead for a while: what they were to do will never happen."""
+    count = 0
+    for name in names or DATABASE_NAMES:
+        table = DELIVERIES[name]
+        count += table.delete().where(table.dead_at <= now() - timedelta(days=days)).execute()
+    click.echo(f"{count} deleted")

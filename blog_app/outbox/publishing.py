@@ -1,0 +1,74 @@
+"""Publishing an event, and saying who reacts to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from blog_app.databases import LogicalDatabase
+from blog_app.outbox.events import EVENTS
+from blog_app.outbox.tables import DELIVERIES
+
+
+@dataclass(frozen=True)
+class Event:
+    """A fact that other databases follow."""
+
+    id: UUID
+    name: str
+    subject: UUID
+    """What it is about; events with one subject are delivered in their order."""
+    payload: dict[str, Any]
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function that reacts to an event by writing to one database, in one transaction that is opened for it."""
+
+    name: str
+    database: LogicalDatabase
+    function: Callable[[Event], None]
+
+
+HANDLERS: dict[str, Handler] = {}
+"""All handlers, by name."""
+REACTIONS: dict[str, list[str]] = {name: [] for name in EVENTS}
+"""The names of the handlers of each event."""
+
+
+def on(event: str, database: LogicalDatabase) -> Callable[[Callable[[Event], None]], Callable[[Event], None]]:
+    """Let the decorated function handle `event`, in a transaction of `database`.
+
+    Its name identifies it in rows that wait: after renaming it, keep the old name until the outbox has no more of them.
+    """
+
+    def decorate(function: Callable[[Event], None]) -> Callable[[Event], None]:
+        handler = Handler(f"{database.name}.{function.__name__}", database, function)
+        if HANDLERS.setdefault(handler.name, handler).function is not function:
+            raise TypeError(f"two handlers are called {handler.name}")
+        REACTIONS[event].append(handler.name)
+        return function
+
+    return decorate
+
+
+def publish(database: LogicalDatabase, event: str, *, subject: UUID, **payload: Any) -> None:
+    """Record an event in the running transaction of `database`: it will be delivered if that commits."""
+    declared = EVENTS[event]
+    if database.name != declared.database or set(payload) != set(declared.payload):
+        raise TypeError(f"{event} is declared as published in {declared.database} with {declared.payload}")
+    if not database.in_transaction():
+        raise RuntimeError(f"{event} must be published in the transaction of the change")
+    event_id = uuid7()
+    rows = [
+        {"event_id": event_id, "name": event, "subject": subject, "payload": payload, "handler": handler}
+        for handler in REACTIONS[event]
+    ]
+    if rows:
+        DELIVERIES[database.name].insert_many(rows).execute()

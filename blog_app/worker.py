@@ -1,0 +1,66 @@
+"""The worker: it delivers events and runs the jobs that are due, until it is told to stop.
+
+Jobs run in a thread of their own, so that a long one does not hold up the events. Asked to stop, the worker ends what
+it is doing, one delivery and one job, and nothing is lost if it is killed instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from flask import Flask
+
+from blog_app import databases, jobs
+from blog_app.databases import LogicalDatabase, first_line
+from blog_app.jobs import DATABASE_ERRORS
+from blog_app.outbox.delivery import deliver_next
+from blog_app.pauses import Rests
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""How long an event waits at most for an idle worker."""
+JOB_POLL_SECONDS = 5
+TURN = 100
+"""Deliveries from one outbox before it is the next one's turn."""
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Work until `stop` is set."""
+    job_thread = threading.Thread(target=_run_jobs, args=(app, stop), name="jobs")
+    job_thread.start()
+    rests = Rests()
+    while not stop.is_set():
+        if not deliver_due(app, rests, stop):
+            stop.wait(POLL_SECONDS)
+    job_thread.join()
+
+
+def deliver_due(app: Flask, rests: Rests, stop: threading.Event) -> int:
+    """Deliver what is due in all outboxes, each in its turn; return how many deliveries were tried."""
+    return sum(_turn(app, database, rests, stop) for database in databases.ALL if database not in rests)
+
+
+def _turn(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.Event) -> int:
+    done = 0
+    try:
+        while done < TURN and not stop.is_set():
+            with app.app_context():  # As for a request: what it pins and holds ends with it.
+                if not deliver_next(database, rests):
+                    break
+            done += 1
+        rests.end(database)
+    except DATABASE_ERRORS as error:
+        log.warning("the outbox of %s rests: %s", database.name, first_line(error))
+        rests.begin(database)
+    return done
+
+
+def _run_jobs(app: Flask, stop: threading.Event) -> None:
+    rests = Rests()
+    while not stop.is_set():
+        with app.app_context():
+            ran = jobs.run_due(rests)
+        if not ran:
+            stop.wait(JOB_POLL_SECONDS)

@@ -1,0 +1,104 @@
+"""Periodic jobs: when they run, and that one runner has one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from blog_app import databases, jobs
+from blog_app.databases import Server
+from blog_app.jobs import JOBS, SCHEDULES
+from blog_app.models import now
+from blog_app.pauses import Rests
+
+SCHEDULE = SCHEDULES["shop"]
+runs: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def no_other_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Only the job of the test, and none of it stays behind."""
+    monkeypatch.setattr(jobs, "JOBS", {})
+    runs.clear()
+    yield
+    assert "shop.job" not in JOBS
+
+
+def declare(function: jobs.Function) -> None:
+    function.__name__ = "job"
+    jobs.every(timedelta(hours=1), databases.shop)(function)
+
+
+def make_due() -> None:
+    SCHEDULE.update(due_at=now()).execute()
+
+
+def test_a_job_runs_at_once_and_then_once_a_period(app: Flask) -> None:
+    declare(lambda: runs.append("run"))
+    assert jobs.run_due(Rests())
+    assert not jobs.run_due(Rests())
+    make_due()
+    assert jobs.run_due(Rests())
+    assert len(runs) == 2
+    assert timedelta(minutes=59) < SCHEDULE.get().due_at - now() <= timedelta(hours=1)
+
+
+def test_a_job_that_has_more_to_do_is_due_again_at_once(app: Flask) -> None:
+    declare(lambda: runs.append("run") or len(runs) < 3)
+    while jobs.run_due(Rests()):
+        pass
+    assert len(runs) == 3
+
+
+def test_a_job_that_fails_leaves_nothing_and_is_tried_again_later(app: Flask) -> None:
+    def fail() -> None:
+        runs.append("run")
+        SCHEDULE.insert(name="left behind").execute()
+        raise ValueError("not today")
+
+    declare(fail)
+    jobs.run_due(Rests())
+    schedule = SCHEDULE.get()
+    assert (schedule.name, schedule.failures, schedule.error) == ("shop.job", 1, "ValueError: not today")
+    assert timedelta() < schedule.due_at - now() < timedelta(seconds=2)
+
+
+def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
+    running, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        runs.append("run")
+        running.set()
+        may_end.wait(10)
+
+    def first_worker() -> None:
+        jobs.run_due(Rests())
+        databases.shop.release()
+
+    declare(hold)
+    first = threading.Thread(target=first_worker)
+    first.start()
+    assert running.wait(10)
+    assert not jobs.run_due(Rests())
+    may_end.set()
+    first.join()
+    assert runs == ["run"]
+
+
+def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask) -> None:
+    declare(lambda: runs.append("shop"))
+    jobs.every(timedelta(hours=1), databases.blog)(lambda: runs.append("blog"))
+    here = databases.shop.obj
+    databases.shop.initialize(Server("shop", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
+    try:
+        jobs.run_due(rests := Rests())
+    finally:
+        databases.shop.initialize(here)
+    assert runs == ["blog"]
+    assert "shop.job" in rests
+    jobs.run_due(Rests())
+    assert runs == ["blog", "shop"]

@@ -1,0 +1,90 @@
+"""The worker as a process: killed, stopped, doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from blog_app.config import ROOT
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack
+from blog_app.outbox.tables import DELIVERIES
+from tests.outbox.reactions import AccountsEffect, ShopEffect, noted, publish
+
+OUTBOX = DELIVERIES["accounts"]
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(stack: Stack, tmp_path: Path) -> Iterator[Start]:
+    """A function that starts a worker process; those that still run at the end are killed."""
+    flask = [Path(sys.executable).parent / "flask", "--app", "tests.outbox.reactions", "worker"]
+    environment = os.environ | stack.environment() | {"APP_MODE": "test", "DIE_ONCE": str(tmp_path / "died")}
+    started = []
+
+    def start(**variables: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "worker.log").open("ab") as log:
+            process = subprocess.Popen(flask, cwd=ROOT, env=environment | variables, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def everything_is_delivered() -> bool:
+    return not OUTBOX.select().exists()
+
+
+def test_a_worker_delivers_what_is_published_and_stops_cleanly_when_asked(start: Start) -> None:
+    worker = start()
+    publish(uuid4(), 1)
+    assert wait_until(everything_is_delivered, 30)
+    publish(uuid4(), 2)
+    assert wait_until(everything_is_delivered, 5)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert sorted(noted(ShopEffect)) == [1, 2]
+
+
+@pytest.mark.parametrize("point", ["in the handler", "before the delivery is ticked off"])
+def test_what_a_worker_was_doing_when_it_was_killed_happens_once(start: Start, point: str) -> None:
+    publish(uuid4(), 1, 2, 3)
+    first = start(DIE_AT=point)
+    assert first.wait(30) == -signal.SIGKILL
+    assert not everything_is_delivered()
+    start()
+    assert wait_until(everything_is_delivered, 30)
+    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_workers_that_are_killed_again_and_again_lose_nothing_and_repeat_nothing(start: Start) -> None:
+    subjects = [uuid4() for _ in range(10)]
+    for subject in subjects:
+        publish(subject, *range(40))
+    workers = [start(), start()]
+    deadline = time.monotonic() + 120
+    kills = 0
+    while not everything_is_delivered():
+        assert time.monotonic() < deadline
+        before = OUTBOX.select().count()
+        random.shuffle(workers)
+        # Some deliveries later, in the middle of another one.
+        wait_until(lambda before=before: OUTBOX.select().count() < before - 40 or everything_is_delivered(), 20)
+        workers.pop().kill()
+        kills += 1
+        workers.append(start())
+    assert kills >= 3
+    for subject in subjects:
+        assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(40))
