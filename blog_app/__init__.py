@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import accounts, auth, blog, cli, databases, errors, health, logs
+from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs
 from blog_app.accounts.directory import authenticate
 from blog_app.config import Settings
 
@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for domain in DOMAINS:
         for blueprint in domain.blueprints:
             app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
+    http.init_app(app)
     health.init_app(app)
     cli.init_app(app)
     return app

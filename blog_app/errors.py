@@ -41,6 +41,17 @@ class Problem(Exception):
         if headers:
             self.headers = headers
 
+    @classmethod
+    def name(cls) -> str:
+        """Return the name of this kind of problem, such as `not-found`."""
+        return cls.status.name.lower().replace("_", "-")
+
+    @classmethod
+    def explanation(cls) -> dict[str, Any]:
+        """Return what `GET /problems/<name>` says."""
+        text = " ".join((cls.__doc__ or "").split())
+        return {"name": cls.name(), "title": cls.status.phrase, "status": cls.status.value, "explanation": text}
+
 
 class BadRequest(Problem):
     """The request cannot be understood: malformed JSON, an unknown query parameter, a bad cursor."""
@@ -65,6 +76,12 @@ class NotFound(Problem):
     """It does not exist, or the caller may not know that it does."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowed(Problem):
+    """This resource has no such method; the `Allow` header lists those that it has."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class Conflict(Problem):
@@ -110,6 +127,10 @@ class Unavailable(Problem):
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
+KINDS: Mapping[str, type[Problem]] = {kind.name(): kind for kind in Problem.__subclasses__()}
+"""Every kind of problem by its name, the last part of its `type`."""
+
+
 class BrokenConstraint(NamedTuple):
     """What the breach of a constraint in the database means to the caller."""
 
@@ -147,7 +168,7 @@ def respond(error: Exception) -> Response:
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed: %s", request.method, request.path, problem.detail, exc_info=error)
     body: dict[str, Any] = {
-        "type": f"/problems/{problem.status.name.lower().replace('_', '-')}",
+        "type": f"/problems/{problem.name()}" if problem.name() in KINDS else "about:blank",
         "title": problem.status.phrase,
         "status": problem.status.value,
         "detail": problem.detail,
@@ -200,12 +221,10 @@ def _from_werkzeug(error: HTTPException) -> Problem:
 
 
 def _with_status(status: HTTPStatus, detail: str) -> Problem:
-    for kind in Problem.__subclasses__():
+    for kind in KINDS.values():
         if kind.status == status:
             return kind(detail)
-    problem = Problem(detail)
-    problem.status = status  # type: ignore[misc]
-    return problem
+    return type("OtherProblem", (Problem,), {"status": status})(detail)
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:

@@ -6,7 +6,7 @@ rows. Anything unknown is an error that names it and says what is allowed: a mis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,6 +27,8 @@ MAX_LIMIT = 100
 MAX_PAGE = 10_000
 MAX_PARAMETERS = 40
 MAX_SEARCH_LENGTH = 200
+SEVERAL_VALUES = ("fields", "include", "sort", "[in]", "[not_in]", "[between]")
+OWN_PARAMETERS = ("fields", "include", "sort", "cursor", "limit", "page", "count", "q")
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,15 @@ class ListArguments:
     search: str | None = None
 
 
-def parse_query(query_string: bytes) -> list[tuple[str, str]]:
-    """Return the parameters of a query string in their order; raise `BadRequest` if it is not one."""
+def parse_query(query_string: bytes) -> dict[str, str]:
+    """Return the parameters of a query string in their order; raise `BadRequest` if it is not one.
+
+    Those that take several values may be repeated instead of listing the values with commas; others may not.
+    """
+    if not query_string:
+        return {}
     try:
-        return parse_qsl(
+        parameters = parse_qsl(
             query_string.decode(),
             keep_blank_values=True,
             strict_parsing=True,
@@ -63,12 +70,18 @@ def parse_query(query_string: bytes) -> list[tuple[str, str]]:
         )
     except ValueError as error:
         raise BadRequest(f"The query string is not valid; it takes at most {MAX_PARAMETERS} parameters.") from error
+    found: dict[str, str] = {}
+    for name, value in parameters:
+        if name in found and not name.endswith(SEVERAL_VALUES):
+            raise bad_parameter(name, "give it once.")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 @lru_cache(maxsize=1024)
 def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
     """Return the shape that the query string of an item asks for; raise `BadRequest`."""
-    named = _unique(parse_query(query_string)) if query_string else {}
+    named = parse_query(query_string)
     shape = _shape(schema, named, searching=False)
     for name in named:
         raise bad_parameter(name, "it is unknown here. Known are fields and include.")
@@ -78,9 +91,8 @@ def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
 @lru_cache(maxsize=1024)
 def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
     """Return what the query string of a list asks for; raise `BadRequest` naming the parameter that is wrong."""
-    parameters = parse_query(query_string) if query_string else []
-    own = {*READERS, "fields", "include", "sort", "cursor"}
-    named = _unique((name, value) for name, value in parameters if name in own)
+    parameters = parse_query(query_string)
+    named = {name: parameters.pop(name) for name in OWN_PARAMETERS if name in parameters}
     shape = _shape(schema, named, searching="q" in named)
     keys = _sort_keys(schema, named.pop("sort", None), searching="q" in named)
     read: dict[str, Any] = {name: READERS[name](named[name]) for name in named if name in READERS}
@@ -92,17 +104,8 @@ def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
         if shared(schema).opts.search is None:
             raise bad_parameter("q", "this list cannot be searched.")
         read["search"] = read.pop("q")
-    conditions = filters.conditions(schema, [each for each in parameters if each[0] not in own])
+    conditions = filters.conditions(schema, parameters.items())
     return ListArguments(shape, keys, conditions=conditions, **read)
-
-
-def _unique(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in parameters:
-        if name in found:
-            raise bad_parameter(name, "give it once.")
-        found[name] = value
-    return found
 
 
 def _shape(schema: type[Schema], named: dict[str, str], *, searching: bool) -> Shape:

@@ -13,7 +13,7 @@ here once: authorization, parsing, the transaction, loading with 404 and ownersh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,16 @@ class Operation:
     secret: bool = False
     """Whether the answer holds a secret, and must be stored nowhere."""
     tag: str = field(default="", compare=False)
+
+    @property
+    def rule_endpoint(self) -> str:
+        """Flask's name of the route: PUT and PATCH share a view, and Flask wants an endpoint each."""
+        return f"{self.endpoint}:patch" if self.method == "PATCH" else self.endpoint
+
+    @property
+    def replayable(self) -> bool:
+        """Whether an `Idempotency-Key` is honoured: on POST, unless the answer may not be stored."""
+        return self.method == "POST" and not self.secret
 
 
 class Blueprint(flask.Blueprint):
@@ -141,12 +151,17 @@ class Blueprint(flask.Blueprint):
             def handle(**values: Any) -> ResponseReturnValue:
                 return run(operation, values)
 
-            # PUT and PATCH share a view; Flask wants an endpoint each.
-            endpoint = name if method != "PATCH" else f"{name}:patch"
-            self.add_url_rule(path, endpoint, handle, methods=[method])
+            self.add_url_rule(path, operation.rule_endpoint.partition(".")[2], handle, methods=[method])
             return view
 
         return decorate
+
+
+def operations_of(app: flask.Flask) -> Iterator[Operation]:
+    """Yield every operation of the app's blueprints, in the order of registration."""
+    for blueprint in app.blueprints.values():
+        if isinstance(blueprint, Blueprint):
+            yield from blueprint.operations
 
 
 def _require_defaults(schema: type[Schema]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import marshmallow
 import peewee
 from marshmallow import fields as ma_fields
+from marshmallow import validate
 
 from blog_app.errors import bad_parameter
 from blog_app.http.fields import refuse_unstorable
@@ -27,6 +28,7 @@ MAX_LIST_VALUES = 100
 MAX_VALUE_LENGTH = 500
 
 PARAMETER = re.compile(r"(?:or\[(?P<group>\d{1,2})\]\[(?P<grouped>\w+)\]|(?P<name>\w+))(?:\[(?P<operator>\w+)\])?")
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}")
 
 Condition = Callable[[str, Any], peewee.Expression]
 
@@ -74,11 +76,16 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
 
 def operators_of(field: ma_fields.Field[Any]) -> tuple[str, ...]:
     """Return the operators that suit the values of a field."""
-    if isinstance(field, ma_fields.Boolean | ma_fields.UUID):
+    if isinstance(field, ma_fields.Boolean | ma_fields.UUID) or has_choices(field):
         return EQUALITY
     if isinstance(field, ma_fields.String):
         return EQUALITY + ORDER + TEXT
     return EQUALITY + ORDER
+
+
+def has_choices(field: ma_fields.Field[Any]) -> bool:
+    """Return whether only certain values are possible."""
+    return any(isinstance(validator, validate.OneOf) for validator in field.validators)
 
 
 @cache
@@ -136,7 +143,6 @@ def _condition(schema: type[Schema], parameter: str, name: str, operator_name: s
 
 
 def _value(field: ma_fields.Field[Any], operator_name: str, text: str) -> Any:
-    refuse_unstorable(text)
     match operator_name:
         case "is_null":
             return ma_fields.Boolean().deserialize(text)
@@ -151,6 +157,7 @@ def _value(field: ma_fields.Field[Any], operator_name: str, text: str) -> Any:
                 raise marshmallow.ValidationError("Give two values with a comma between them.")
             return [parse(field, part) for part in parts]
         case _ if operator_name in TEXT:
+            refuse_unstorable(text)
             return text
         case _:
             return parse(field, text)
@@ -158,12 +165,12 @@ def _value(field: ma_fields.Field[Any], operator_name: str, text: str) -> Any:
 
 def parse(field: ma_fields.Field[Any], text: str) -> Any:
     """Return the value that `text` has for a field; raise `ValidationError` if it has none."""
+    refuse_unstorable(text)
     if isinstance(field, ma_fields.Integer):
-        try:
-            return field.deserialize(int(text))
-        except ValueError as error:
-            raise field.make_error("invalid") from error
-    if isinstance(field, ma_fields.String) and not isinstance(field, ma_fields.UUID | ma_fields.Enum):
+        if not WHOLE_NUMBER.fullmatch(text):
+            raise field.make_error("invalid")
+        return field.deserialize(int(text))
+    if isinstance(field, ma_fields.String) and not has_choices(field):
         return text
     return field.deserialize(text)
 

@@ -102,7 +102,7 @@ def _begin(operation: Operation) -> Shape | None:
     auth.authorize(current_app, operation.endpoint)
     if operation.answers and shared(operation.answers).opts.model:
         return item_arguments(operation.answers, request.query_string)
-    for name, _ in parse_query(request.query_string) if request.query_string else ():
+    for name in parse_query(request.query_string):
         raise bad_parameter(name, "it is unknown here; there are no parameters.")
     return None
 
@@ -169,9 +169,11 @@ def _represent(
 
 def _link_neighbours(response: Response, page: Page) -> None:
     """Add `Link` headers (RFC 8288) to the pages before and after this one."""
-    parameters = [each for each in parse_query(request.query_string) if each[0] not in ("cursor", "page")]
+    parameters = parse_query(request.query_string)
+    parameters.pop("cursor", None)
+    parameters.pop("page", None)
     name = "page" if "page" in page.page else "cursor"
     for relation, edge in (("next", page.page["next"]), ("prev", page.page["previous"])):
         if edge is not None:
-            query = urlencode([*parameters, (name, str(edge))], safe="[],")
+            query = urlencode({**parameters, name: str(edge)}, safe="[],")
             response.headers.add("Link", f'<{request.path}?{query}>; rel="{relation}"')

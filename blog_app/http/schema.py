@@ -81,6 +81,12 @@ def of_kind(schema: type[Schema], document: Any) -> type[Schema]:
     return kinds[kind]
 
 
+@cache
+def requires_body(schema: type[Schema]) -> bool:
+    """Return whether a request must have a body; without a required field, none means an empty object."""
+    return any(field.required for field in shared(schema).fields.values() if not field.dump_only)
+
+
 def writable_document(schema: type[Schema], record: Any) -> dict[str, Any]:
     """Return the writable part of a record as the JSON document that a PUT would have sent."""
     instance = shared(schema)

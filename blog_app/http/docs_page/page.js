@@ -1,0 +1,18 @@
+// Swagger UI over our document. The token stays in this browser until "Logout".
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#page",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  filter: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});
+
+// A list has dozens of parameters such as price[gte]; the style sheet hides them unless they are wanted.
+document.getElementById("operators").addEventListener("change", (event) => {
+  document.body.classList.toggle("with-operators", event.target.checked);
+});

@@ -1,0 +1,89 @@
+"""The OpenAPI document and the page that shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from blog_app import permissions
+from blog_app.errors import KINDS
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    return client.get("/openapi.json").json
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for operation in operations(document)]
+    assert len(names) == len(set(names))
+    assert all(operation["summary"] for operation in operations(document))
+
+
+def test_every_operation_says_who_may_use_it_as_the_table_does(document: dict[str, Any], app: Flask) -> None:
+    described = {tuple(operation["x-permissions"].values()) for operation in operations(document)}
+    assert described == {tuple(scope.name.lower() for scope in rule) for rule in permissions.PERMISSIONS.values()}
+
+
+def test_every_error_is_a_problem_and_an_unavailable_database_is_among_them(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"400", "401", "503"} <= set(errors)
+        for answer in errors.values():
+            response = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_a_list_documents_its_filters_with_their_operators_and_alternatives(document: dict[str, Any]) -> None:
+    parameters = {each.get("name"): each for each in document["paths"]["/api/v1/posts"]["get"]["parameters"]}
+    assert {"limit", "cursor", "page", "count", "sort", "fields", "include", "title", "published_at[gte]", "or"} <= set(
+        parameters
+    )
+    alternatives = parameters["or"]["schema"]["patternProperties"]
+    assert any(re.search(pattern, "or[12][title][contains]") for pattern in alternatives)
+
+
+def test_a_patch_takes_any_of_the_writable_fields(document: dict[str, Any]) -> None:
+    patch, whole = (document["components"]["schemas"][name] for name in ("PostPatch", "PostInput"))
+    assert "required" not in patch
+    assert set(patch["properties"]) == set(whole["properties"])
+
+
+def test_it_is_answered_with_a_tag_and_a_304(client: FlaskClient) -> None:
+    first = client.get("/openapi.json")
+    assert client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+    with client.get("/docs") as page:
+        text = page.get_data(as_text=True)
+    assert "//" not in text.replace("<!DOCTYPE", "")
+    for address in re.findall(r'(?:src|href)="([^"]+)"', text):
+        with client.get(address) as part:
+            assert part.status_code == 200, address
+
+
+@pytest.mark.parametrize("name", ["..%2findex.html", "index.html", "swagger-ui.js", "%00"])
+def test_the_page_has_no_other_parts(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/docs/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_of_problem_is_explained(client: FlaskClient, name: str) -> None:
+    explained = client.get(f"/problems/{name}").json
+    assert explained["name"] == name
+    assert explained["explanation"]
