@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import click
 from flask.cli import AppGroup
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.seed import SeedError, files
 from blog_app.seed import load as loading
+from blog_app.seed.fake.fill import fill
 
 
 class SeedGroup(AppGroup):
@@ -56,6 +59,41 @@ def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
         for table, counts in loading.load(name).items():
             done = ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) or "no rows"
             click.echo(f"{name}.{table}: {done}")
+
+
+@seed.command()
+@click.option("--posts", type=click.IntRange(0), default=10_000, show_default=True, help="How many posts.")
+@click.option("--users", type=click.IntRange(1), default=2_000, show_default=True, help="How many users.")
+@click.option(
+    "--seed", "number", type=click.IntRange(0), default=1, show_default=True, help="Another makes other rows."
+)
+@click.option("--force", is_flag=True, help="Do not ask, not even in production.")
+def fake(posts: int, users: int, number: int, force: bool) -> None:
+    """Fill accounts and blog with made-up users, posts and tags.
+
+    The same command makes the same rows, and adds only what is missing of them: it can be stopped and repeated. Nobody
+    can sign in as a made-up user.
+    """
+    _confirm_in_production(force)
+    added: Counter[str] = Counter()
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns) as bars:
+            tasks = {table: bars.add_task(table, total=total) for table, total in (("users", users), ("posts", posts))}
+
+            def progress(table: str, rows: int, new: bool) -> None:
+                bars.advance(tasks[table], rows)
+                added[table] += rows if new else 0
+
+            fill(number, users, posts, progress)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; added {_sum(added)}, all of them complete. The same command goes on from here.", err=True)
+        raise SystemExit(130) from None
+    click.echo(f"added {_sum(added)}")
+
+
+def _sum(added: Counter[str]) -> str:
+    return " and ".join(f"{number} {table}" for table, number in added.items()) or "nothing"
 
 
 def _confirm_in_production(force: bool) -> None:

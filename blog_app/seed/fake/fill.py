@@ -1,0 +1,54 @@
+"""Fills the databases with a made-up blog, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from slugify import slugify
+
+from blog_app import databases
+from blog_app.accounts.models import RoleGrant, User
+from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.seed.fake import rows, vocabulary
+from blog_app.seed.fake.copy import Batch, analyze
+
+BATCH = 2_000
+TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
+FILLED = (User, RoleGrant, Category, Tag, Post, PostTag)
+Progress = Callable[[str, int, bool], None]
+"""Is told the table, how many rows a batch of it has, and whether they were new."""
+
+
+def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
+    """Add what is missing of the made-up blog of this seed and size.
+
+    Each batch is one transaction of one logical database: whenever this ends, what is there is whole.
+    """
+    authors = [rows.user_id(seed, number) for number in range(0, users, rows.USERS_AN_AUTHOR)]
+    for numbers in _batches(users):
+        _load("users", numbers, rows.users(seed, numbers), progress)
+    categories = _named(Category, vocabulary.CATEGORIES)
+    tags = _named(Tag, TAG_NAMES)
+    for numbers in _batches(posts):
+        _load("posts", numbers, rows.posts(seed, numbers, authors, categories, tags), progress)
+    analyze(FILLED)
+
+
+def _batches(total: int) -> Iterator[range]:
+    for first in range(0, total, BATCH):
+        yield range(first, min(first + BATCH, total))
+
+
+def _load(table: str, numbers: range, batch: Batch, progress: Progress) -> None:
+    progress(table, len(numbers), batch.load())
+
+
+def _named(model: Any, names: list[str]) -> list[str]:
+    """Return the identifiers of the rows with these names, in their order; add those that are missing."""
+    slugs = [slugify(name) for name in names]
+    with databases.blog.atomic():
+        new = [model(name=name, slug=slug).__data__ for name, slug in zip(names, slugs, strict=True)]
+        model.insert_many(new).on_conflict_ignore().execute()
+        found = dict(model.select(model.slug, model.id).where(model.slug.in_(slugs)).tuples())
+    return [str(found[slug]) for slug in slugs]
