@@ -12,7 +12,7 @@ from blog_app import models
 from blog_app.config import DATABASE_NAMES, ROOT, settings
 from blog_app.databases import server
 from blog_app.migrate import MigrationError, across, create
-from blog_app.migrate import runner as one
+from blog_app.migrate import status as state
 
 
 class MigrateGroup(AppGroup):
@@ -88,7 +88,7 @@ def status(names: Sequence[str]) -> None:
     found_pending = False
     for name in names or DATABASE_NAMES:
         source = server(settings(), name, settings().databases[name].direct_url)
-        lines = one.status(source, name)
+        lines = state.lines(source, name)
         source.discard()
         click.echo(f"{name}: {'no migrations' if not lines else ''}".rstrip())
         for line in lines:

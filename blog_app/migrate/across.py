@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import peewee
 
 from blog_app.config import Settings
 from blog_app.databases import first_line
@@ -29,23 +28,19 @@ def run(
         try:
             with connected(settings, name, say) as connection, run_lock(connection):
                 runner = Runner(connection, folder)
-                before = list(runner.applied)
+                before = set(runner.applied)
                 try:
                     done[name] = work(runner)
                 except Exception:
-                    changed = [
-                        item for item in {*before, *runner.applied} if (item in before) != (item in runner.applied)
-                    ]
-                    done[name] = sorted(changed)
+                    done[name] = sorted(before ^ set(runner.applied))
                     raise
-        except (MigrationError, peewee.DatabaseError, peewee.InterfaceError) as error:
-            raise MigrationError(_account(names, name, done, error)) from error
+        except Exception as error:
+            raise MigrationError(_account(names, name, done, error, folder)) from error
     return done
 
 
-def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], error: Exception) -> str:
-    reason = str(error) if isinstance(error, MigrationError) else first_line(error)
-    lines = [f"{failed} failed: {reason}"]
+def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], error: Exception, folder: Path) -> str:
+    lines = [f"{failed} failed: {_reason(error, folder)}"]
     for name, migrations in done.items():
         if migrations or name != failed:
             lines.append(f"  done in {name}: {', '.join(migrations) or 'nothing to do'}")
@@ -53,3 +48,17 @@ def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], 
     if rest:
         lines.append(f"  not begun: {', '.join(rest)}")
     return "\n".join(lines)
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    what = ": ".join(reversed([note for note in getattr(error, "__notes__", ()) if note not in str(error)]))
+    return f"{what}: {_message(error, folder)}" if what else _message(error, folder)
+
+
+def _message(error: Exception, folder: Path) -> str:
+    if isinstance(error, MigrationError):
+        return str(error)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(str(folder)):
+            return f"{first_line(error)} ({type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno})"
+    return first_line(error)

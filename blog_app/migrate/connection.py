@@ -5,6 +5,7 @@ Guarantees:
 * It is refused when a pooler stands in between: a session's lock and settings would be lost there.
 * One run at a time and logical database. Who waits for the lock holds no snapshot meanwhile, so the holder can
   build an index concurrently, which waits for all older snapshots.
+* Every statement has a short lock time limit and a short time limit, unless something says otherwise.
 * A lost connection ends the run: the lock went with it.
 """
 
@@ -12,93 +13,159 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import peewee
+import psycopg2.extensions
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
-from blog_app.databases import CONNECTION_ERRORS, DatabaseAway, Server, first_line
-from blog_app.migrate import MigrationError
+from blog_app.databases import CONNECTION_ERRORS, DatabaseAway, first_line
+from blog_app.migrate import MigrationError, locks
 
+T = TypeVar("T")
 Say = Callable[[str], None]
+
 LOCK_CLASS = 0x626C6F67  # "blog": the first half of the advisory lock's key; the second is the name's hash.
 LOCK_POLL = 0.25
 DIRECT_MARK = "blog_app.direct"
 
 
-class Connection(Server):
-    """A direct connection to the primary of one logical database."""
+class Connection(peewee.PostgresqlDatabase):
+    """A direct connection to the primary of one logical database. It knows no watermarks (see `epoch`)."""
 
     def __init__(self, settings: Settings, name: str, say: Say, url: str | None = None) -> None:
-        super().__init__(
-            name,
-            url or settings.databases[name].direct_url,
-            connect_timeout=settings.connect_timeout,
-            statement_timeout=0,
-        )
+        self.name = name
         self.say = say
-        self.connect_params["application_name"] = f"blog_app migrate {name}"
-        # A setting that reaches the server only without a pooler in between: those refuse or drop start-up options.
-        self.connect_params["options"] = f"{self.connect_params.get('options', '')} -c {DIRECT_MARK}=yes".strip()
+        self.url = url or settings.databases[name].direct_url
+        # The mark reaches the server only without a pooler in between: those refuse or drop start-up options.
+        options = {
+            DIRECT_MARK: "yes",
+            "lock_timeout": f"{locks.LOCK_TIMEOUT}s",
+            "statement_timeout": f"{locks.STATEMENT_TIMEOUT}s",
+        }
+        own = psycopg2.extensions.parse_dsn(self.url).get("options", "")
+        super().__init__(
+            self.url,
+            connect_timeout=settings.connect_timeout,
+            application_name=f"blog_app migrate {name}",
+            options=" ".join([own, *(f"-c {key}={value}" for key, value in options.items())]).strip(),
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+        )
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         try:
-            return peewee.PostgresqlDatabase.execute_sql(self, sql, params)
+            return super().execute_sql(sql, params)
         except CONNECTION_ERRORS as error:
-            if not self._lost():
+            if not self.lost:
                 raise
             raise DatabaseAway(f"the connection to {self.name} was lost: {first_line(error)}") from error
+        except IndexError as error:
+            raise MigrationError(f"a percent sign in SQL is written %%: {sql[:200]}") from error
 
-    def begin(self, isolation_level: Any = None) -> None:
-        peewee.PostgresqlDatabase.begin(self, isolation_level)
+    def send(self, sql: str) -> Any:
+        """Run SQL text as it is: a percent sign is a percent sign."""
+        return self.execute_sql(sql.replace("%", "%%"))
 
     def value(self, sql: str, params: Any = None) -> Any:
         """Return the first column of the first row."""
         return self.execute_sql(sql, params).fetchone()[0]
+
+    def patiently(self, attempt: Callable[[], T], what: str) -> T:
+        """Return what `attempt` returns, trying again while it finds no lock (see `locks`)."""
+        return locks.patiently(self, attempt, what)
+
+    @contextmanager
+    def limits(self, *, lock: float | None = None, statement: float | None = None) -> Iterator[None]:
+        """Give the statements inside other time limits, in seconds; 0 is none."""
+        wanted = {"lock_timeout": lock, "statement_timeout": statement}
+        before = {}
+        for setting, seconds in wanted.items():
+            if seconds is not None:
+                before[setting] = self.value("SELECT current_setting(%s)", (setting,))
+                self._set(setting, f"{round(seconds * 1000)}ms")
+        try:
+            yield
+        finally:
+            # A transaction that failed takes its settings back itself.
+            if not self.lost and self.connection().get_transaction_status() != TRANSACTION_STATUS_INERROR:
+                for setting, value in before.items():
+                    self._set(setting, value)
+
+    def _set(self, setting: str, value: str) -> None:
+        self.execute_sql("SELECT set_config(%s, %s, false)", (setting, value))
+
+    def rollback(self) -> None:
+        if not self.lost:  # Else the server has rolled back, and a second error would hide the first.
+            super().rollback()
+
+    @property
+    def lost(self) -> bool:
+        return self._state.conn is None or bool(self._state.conn.closed)
+
+    def discard(self) -> None:
+        """Close the connection, whatever its state."""
+        connection = self._state.conn
+        self._state.reset()
+        if connection is not None and not connection.closed:
+            connection.close()
 
 
 @contextmanager
 def connected(settings: Settings, name: str, say: Say, url: str | None = None) -> Iterator[Connection]:
     """Yield a direct connection; raise `MigrationError` when it leads through a pooler."""
     connection = Connection(settings, name, say, url)
-    connection.connect()
+    try:
+        connection.connect()
+    except CONNECTION_ERRORS as error:
+        raise DatabaseAway(f"cannot connect to {name}: {first_line(error)}") from error
     connection.autoconnect = False
     try:
         if connection.value("SELECT current_setting(%s, true)", (DIRECT_MARK,)) != "yes":
-            variable = f"{name.upper()}_DIRECT_URL"
-            raise MigrationError(
-                f"{name} is reached through a pooler, which loses the lock that keeps two runs apart: "
-                f"set {variable} (or DIRECT_URL) to the address of PostgreSQL itself"
-            )
+            raise MigrationError(_pooled(name))
         yield connection
     finally:
         connection.discard()
 
 
+def _pooled(name: str) -> str:
+    return (
+        f"{name} is reached through a pooler, which loses the lock that keeps two runs apart: "
+        f"set {name.upper()}_DIRECT_URL (or DIRECT_URL) to the address of PostgreSQL itself"
+    )
+
+
+def run_lock(connection: Connection) -> AbstractContextManager[None]:
+    """Hold the lock of this logical database's schema; wait for another run to finish, and say who that is."""
+    return advisory_lock(connection, connection.name)
+
+
 @contextmanager
-def run_lock(connection: Connection) -> Iterator[None]:
-    """Hold the advisory lock of this logical database; wait for another run to finish, and say who that is."""
-    key = (LOCK_CLASS, connection.name)
+def advisory_lock(connection: Connection, what: str) -> Iterator[None]:
+    """Hold the session's advisory lock named `what`."""
+    key = (LOCK_CLASS, what)
     told = False
     while not connection.value("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key):
         if not told:
-            connection.say(f"{connection.name}: waiting for another run to finish ({_holder(connection)})")
+            connection.say(f"{what}: waiting for another run to finish ({_holder(connection, what)})")
             told = True
         time.sleep(LOCK_POLL)
     try:
         yield
     finally:
-        if not connection._lost():
+        if not connection.lost:
             connection.execute_sql("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
 
 
-def _holder(connection: Connection) -> str:
+def _holder(connection: Connection, what: str) -> str:
     row = connection.execute_sql(
         "SELECT a.pid, a.application_name, date_trunc('second', now() - a.backend_start) "
         "FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
         "WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() "
         "AND l.classid = %s AND l.objid = hashtext(%s)::oid",
-        (LOCK_CLASS, connection.name),
+        (LOCK_CLASS, what),
     ).fetchone()
     return f"pid {row[0]}, {row[1]}, connected for {row[2]}" if row else "it just ended"

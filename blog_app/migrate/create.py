@@ -37,11 +37,11 @@ def empty(name: str, title: str, folder: Path = files.FOLDER) -> Path:
 
 def automatic(name: str, title: str, models: Sequence[type[peewee.Model]], folder: Path = files.FOLDER) -> Path:
     """Write a migration from what the files make to what `models` say; raise `MigrationError` if that is the same."""
-    recorder = Recorder()
+    recorder = Recorder(name)
     migrator = Migrator(recorder, name)
     for migration in files.read(name, folder):
         migration.migrate(migrator, recorder, fake=True)
-        migrator.forget()
+        migrator.take_operations()
     old = list(migrator.orm)
     changes = diff_many(list(models), old, migrator)
     if not changes:

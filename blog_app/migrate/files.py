@@ -55,6 +55,11 @@ class Migration:
         """Whether it runs in one transaction; a file says `atomic = False` to run statement by statement."""
         return bool(self.scope.get("atomic", True))
 
+    @property
+    def statement_timeout(self) -> float | None:
+        """Seconds that one of its statements may take, when the file says so."""
+        return self.scope.get("statement_timeout")
+
     def _function(self, name: str) -> Callable[..., None]:
         function = self.scope.get(name)
         if not callable(function):

@@ -1,9 +1,10 @@
-"""What a migration file talks to: peewee-migrate's Migrator, with its statements put right.
+"""What a migration file talks to: peewee-migrate's Migrator with its statements put right, and ways that cannot hurt.
 
-* Every statement names the schema of its logical database.
-* `create_model` fails when the table exists, instead of silently leaving another table in place.
-* A constraint may be given as text.
-* The runner opens the transaction, or does not (`atomic = False`); the migrator never does.
+Put right: every statement names the schema of its logical database; a new column gets its constant default in the
+database and in one statement, with no update of the whole table; `add_default` sets a default, and no rows;
+`create_model` fails when the table exists; a constraint may be given as text.
+
+The methods below "For tables in use" are this project's own. Most need `atomic = False` at the top of the file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ from typing import Any
 import peewee
 from peewee_migrate import Migrator as PeeweeMigrator
 from peewee_migrate.migrator import PostgresqlMigrator
-from playhouse.migrate import Operation, SchemaMigrator
+from playhouse.migrate import Operation, SchemaMigrator, make_index_name, operation
+
+from blog_app.migrate import MigrationError, expand
+from blog_app.migrate.backfill import Backfill
+from blog_app.migrate.constraints import AddConstraint, SetNotNull
+from blog_app.migrate.indexes import AddIndex, DropIndex
+from blog_app.migrate.steps import PythonStep, Step, quoted
 
 
 class Operations(PostgresqlMigrator):
@@ -22,40 +29,39 @@ class Operations(PostgresqlMigrator):
     # peewee-migrate's own writes the index without its schema and knows no predicate.
     add_index = SchemaMigrator.add_index
 
+    @operation  # type: ignore[untyped-decorator]
+    def add_column(self, table: str, column: str, field: peewee.Field, default: Any = None) -> Any:
+        """ALTER TABLE … ADD COLUMN in one statement: a constant default costs no rewrite (PostgreSQL 11 and later)."""
+        if default is not None:
+            field.constraints = [
+                *(field.constraints or ()),
+                peewee.NodeList((peewee.SQL("DEFAULT"), peewee.Value(default))),
+            ]
+        field.default = None
+        statements: list[Any] = [self.alter_add_column(table, column, field, allow_not_null=True)]
+        if field.index or field.unique:
+            statements.append(self.add_index(table, (column,), field.unique, getattr(field, "index_type", None)))
+        return statements
 
-class PythonStep:
-    """A Python function of a migration: nobody can tell what it will do without running it."""
-
-    def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-
-    def __call__(self) -> None:
-        self.function(*self.args, **self.kwargs)
+    @operation  # type: ignore[untyped-decorator]
+    def set_default(self, table: str, column: str, default: Any) -> Any:
+        return self._alter_column(self.make_context(), table, column).literal(" SET DEFAULT ").sql(default)
 
 
 class Migrator(PeeweeMigrator):
-    """Collects the operations of one migration after another, and keeps the models as they are at that point."""
+    """Collects the operations of one migration, and keeps the models as the migrations so far have made them."""
 
     def __init__(self, database: peewee.PostgresqlDatabase, schema: str) -> None:
         self.__ops__: list[Any] = []
         super().__init__(database)
         self.schema = schema
+        self.atomic = True
         self.__migrator__ = Operations(database, schema=schema)
 
-    def __call__(self) -> None:
-        """Run the operations that the migration asked for."""
+    def take_operations(self) -> list[Operation | Step | PythonStep | Any]:
+        """Return what the migration asked for, and forget it."""
         operations, self.__ops__ = self.__ops__, []
-        for operation in operations:
-            if isinstance(operation, Operation):
-                operation.run()
-            else:
-                operation()
-
-    def forget(self) -> None:
-        """Keep the models, drop the operations: the migration was applied long ago."""
-        self.__ops__ = []
+        return operations
 
     def run(self, func: Any, *args: Any, **kwargs: Any) -> None:
         """Run a Python function in its turn."""
@@ -64,9 +70,39 @@ class Migrator(PeeweeMigrator):
     def create_model(self, model: Any) -> Any:
         """Create the model's table and indexes; the table must not exist."""
         if model._meta.schema is None:
-            raise ValueError(f'create_model({model.__name__}): its Meta must say schema = "{self.schema}"')
+            raise MigrationError(f'create_model({model.__name__}): its Meta must say schema = "{self.schema}"')
         super().create_model(model)
-        self.__ops__[-1] = lambda: model.create_table(safe=False)
+        self.__ops__[-1] = CreateTable(model)
+        return model
+
+    def add_fields(self, model: Any, *, allow_not_null: bool = False, **fields: peewee.Field) -> Any:
+        """Add columns. A constant Python default becomes the default in the database too.
+
+        A required column of a table with rows needs such a default, or three migrations: add it with `null=True`,
+        `backfill`, `set_not_null`. `allow_not_null` says that the table is empty, or the column has a default in
+        its constraints.
+        """
+        model = self.__get_model__(model)
+        for name, field in fields.items():
+            default = None if callable(field.default) else field.default
+            if not (field.null or allow_not_null) and default is None:
+                raise MigrationError(
+                    f"{model._meta.table_name}.{name} is required and has no constant default, so rows that are there "
+                    "already cannot get a value: add it with null=True, backfill it, then set_not_null"
+                )
+            model._meta.add_field(name, field)
+            value = None if default is None else field.db_value(default)
+            self.__ops__.append(
+                self.__migrator__.add_column(model._meta.table_name, field.column_name, field.clone(), value)
+            )
+        return model
+
+    def add_default(self, model: Any, name: str, default: Any) -> Any:
+        """Set the default that new rows get; an SQL expression as `pw.SQL("now()")`."""
+        model = self.__get_model__(model)
+        field = model._meta.fields[name]
+        value = default if isinstance(default, peewee.Node) else peewee.Value(field.db_value(default))
+        self.__ops__.append(self.__migrator__.set_default(model._meta.table_name, field.column_name, value))
         return model
 
     def add_constraint(self, model: Any, name: str, constraint: Any) -> Any:
@@ -74,3 +110,96 @@ class Migrator(PeeweeMigrator):
         if isinstance(constraint, str):
             constraint = peewee.SQL(constraint)
         return super().add_constraint(model, name, constraint)
+
+    # For tables in use
+
+    def add_index_concurrently(
+        self,
+        table: str,
+        *parts: str,
+        unique: bool = False,
+        where: str | None = None,
+        using: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Build an index while the table is in use, on columns or expressions (`lower(title)`, `"id" DESC`)."""
+        named = name or make_index_name(table, parts)
+        written = [quoted(part) if part.isidentifier() else part for part in parts]
+        self._append(AddIndex(self.schema, table, written, name=named, unique=unique, using=using, where=where))
+
+    def drop_index_concurrently(self, name: str) -> None:
+        """Drop an index while its table is in use."""
+        self._append(DropIndex(self.schema, name))
+
+    def set_not_null(self, table: str, column: str) -> None:
+        """Make a column required, by way of a validated CHECK."""
+        self._append(SetNotNull(self.schema, table, column))
+
+    def add_check(self, table: str, name: str, condition: str) -> None:
+        """Add a CHECK constraint: first for new rows, then validated for those that are there."""
+        self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})"))
+
+    def add_foreign_key(
+        self, table: str, column: str, to: str, *, on_delete: str | None = None, name: str | None = None
+    ) -> None:
+        """Add a foreign key to the table `to` (its column `id`): first for new rows, then validated."""
+        definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted('id')})"
+        action = f" ON DELETE {on_delete}" if on_delete else ""
+        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition + action))
+
+    def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
+        """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""
+        self._append(Backfill(self.schema, table, assignments, where))
+
+    def expand_rename(self, table: str, old: str, new: str, new_type: str) -> None:
+        """Add the column `new` and keep it equal to `old`; then backfill it. See `expand`."""
+        self._append_sql(expand.expand(self.schema, table, old, new, new_type=new_type, forward=None, backward=None))
+
+    def contract_rename(self, table: str, old: str, new: str) -> None:
+        """Drop the column `old`, when no running code uses it any more."""
+        self._append_sql(expand.contract(self.schema, table, old, new, keep_name=False))
+
+    def expand_type(self, table: str, column: str, new_type: str, *, forward: str, backward: str) -> None:
+        """Add the column `<column>__new` of another type and keep it equal; then backfill it.
+
+        `forward` and `backward` convert, in SQL: `NEW.views::bigint` and `NEW.views__new::integer`.
+        """
+        new = expand.NEW_TYPE.format(column=column)
+        statements = expand.expand(
+            self.schema, table, column, new, new_type=new_type, forward=forward, backward=backward
+        )
+        self._append_sql(statements)
+
+    def contract_type(self, table: str, column: str, *, default: str | None = None) -> None:
+        """Put the column of the new type in the old one's place; `default` is an SQL expression."""
+        new = expand.NEW_TYPE.format(column=column)
+        self._append_sql(expand.contract(self.schema, table, column, new, keep_name=True, default=default))
+
+    def undo_expand(self, table: str, old: str, new: str | None = None) -> None:
+        """Take `expand_rename` or (without `new`) `expand_type` back."""
+        new = new or expand.NEW_TYPE.format(column=old)
+        self._append_sql(expand.undo_expand(self.schema, table, old, new))
+
+    def _append(self, step: Step) -> None:
+        if self.atomic:
+            raise MigrationError(
+                f"{step}: this cannot run in one transaction; write atomic = False at the top of the file"
+            )
+        self.__ops__.append(step)
+
+    def _append_sql(self, statements: list[str]) -> None:
+        for statement in statements:
+            self.sql(statement.replace("%", "%%"))
+
+
+class CreateTable:
+    """CREATE TABLE and its indexes."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __str__(self) -> str:
+        return f"create table {self.model._meta.table_name}"
+
+    def __call__(self) -> None:
+        self.model.create_table(safe=False)

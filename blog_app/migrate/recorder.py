@@ -1,10 +1,30 @@
-"""A database that sends nothing: it notes the statements that a migration would send."""
+"""A database that sends nothing: it notes the statements that a migration would send.
+
+Given a live connection, it answers questions about the catalog from there (is this index valid? which foreign keys has
+this table?), so what it notes is what a run would do now. Without one, nothing exists yet.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import peewee
+
+T = TypeVar("T")
+CATALOG_QUESTION = re.compile(r"^\s*SELECT\b.*\b(pg_catalog|information_schema|pg_index)\b", re.I | re.S)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement that would be sent."""
+
+    sql: str
+    parameters: Any = None
+    in_transaction: bool = False
 
 
 class EmptyCursor:
@@ -24,15 +44,33 @@ class EmptyCursor:
 
 
 class Recorder(peewee.PostgresqlDatabase):
-    """Collects `(sql, parameters)` in `statements`."""
+    """Collects `statements`; has the methods of a `Connection` that steps use."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, live: peewee.PostgresqlDatabase | None = None) -> None:
         super().__init__("recorder")
-        self.statements: list[tuple[str, Any]] = []
+        self.name = name
+        self.live = live
+        self.statements: list[Statement] = []
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        self.statements.append((sql, params))
+        if CATALOG_QUESTION.match(sql):
+            return self.live.execute_sql(sql, params) if self.live else EmptyCursor()
+        self.statements.append(Statement(sql, params, self.in_transaction()))
         return EmptyCursor()
+
+    def send(self, sql: str) -> Any:
+        return self.execute_sql(sql.replace("%", "%%"))
+
+    def value(self, sql: str, params: Any = None) -> Any:
+        row = self.execute_sql(sql, params).fetchone()
+        return row[0] if row else None
+
+    def patiently(self, attempt: Callable[[], T], what: str) -> T:
+        return attempt()
+
+    @contextmanager
+    def limits(self, *, lock: float | None = None, statement: float | None = None) -> Iterator[None]:
+        yield
 
     def begin(self, isolation_level: Any = None) -> None:
         """Nothing to begin."""

@@ -1,46 +1,27 @@
 """Runs the migrations of one logical database: up, down, and what is pending.
 
-An atomic migration is one transaction: its statements, then its line in the history. Models of earlier migrations
-(`migrator.orm`) are rebuilt from their files, with nothing sent to the database.
+An atomic migration is one transaction: its statements, then its line in the history. When it finds a lock taken, the
+whole transaction is rolled back and tried again, so nothing is held while it waits. A migration with `atomic = False`
+runs step by step, and each step done is recorded: what was killed in the middle goes on there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import peewee
 
-from blog_app.migrate import MigrationError, files, history
+from blog_app.migrate import MigrationError, epoch, files, history, locks
 from blog_app.migrate.connection import Connection
 from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
 from blog_app.migrate.recorder import Recorder
+from blog_app.migrate.steps import PythonStep, Step, describe, perform, runs_alone
 
-
-@dataclass(frozen=True)
-class Line:
-    """One migration in the answer to "what is the state?"."""
-
-    name: str
-    migrated_at: datetime | None
-    file_exists: bool = True
-
-
-def status(database: peewee.PostgresqlDatabase, name: str, folder: Path = files.FOLDER) -> list[Line]:
-    """Return files and history in one list: the files in order, then what the history has and no file explains."""
-    done = history.applied(database, name)
-    migrations = files.read(name, folder)
-    known = {migration.name for migration in migrations}
-    lines = [Line(migration.name, done.get(migration.name)) for migration in migrations]
-    return lines + [Line(gone, at, file_exists=False) for gone, at in done.items() if gone not in known]
-
-
-def pending(database: peewee.PostgresqlDatabase, name: str, folder: Path = files.FOLDER) -> list[str]:
-    """Return the names of the migrations that `up` would apply; works through a pooler too."""
-    return [line.name for line in status(database, name, folder) if line.migrated_at is None]
+Function = Callable[..., None]
+Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
 
 
 class Runner:
@@ -58,60 +39,134 @@ class Runner:
     def pending(self) -> list[Migration]:
         return [migration for migration in self.migrations if migration.name not in self.applied]
 
-    def up(self, to: str | None = None) -> Sequence[str]:
+    def up(self, to: str | None = None, *, only: Sequence[str] | None = None) -> list[str]:
         """Apply what is pending, to the end or up to and including `to`; return the names applied."""
-        last = self._find(to).number if to else float("inf")
+        last = files.find(self.migrations, to, self.name).number if to else float("inf")
         plan = [migration for migration in self.pending if migration.number <= last]
+        plan = [migration for migration in plan if only is None or migration.name in only]
         for migration in plan:
-            self._run(migration, "applying", migration.migrate, history.add)
+            self._run(migration, "apply", migration.migrate, history.add)
             self.applied.append(migration.name)
+        self._settle(plan)
         return [migration.name for migration in plan]
 
-    def down(self, *, steps: int = 1, to: str | None = None, everything: bool = False) -> Sequence[str]:
-        """Take back the last `steps` migrations, or all after `to` (which stays), or all; return their names."""
-        if to and to not in ("0", "zero"):
-            keep = self.applied.index(self._applied_name(to)) + 1
+    def down(self, *, steps: int = 1, to: str | None = None, everything: bool = False) -> list[str]:
+        """Take back the last `steps` migrations, or all after `to` (which stays), or all; return their names.
+
+        A migration that stopped half-way counts as the last one.
+        """
+        begun = self.applied + [migration.name for migration in self.pending if self._steps_of(migration.name)]
+        if to and to != "zero":
+            keep = begun.index(self._begun_name(to, begun)) + 1
         else:
-            keep = 0 if everything or to else max(len(self.applied) - steps, 0)
-        plan = [self._file_of(name) for name in reversed(self.applied[keep:])]
+            keep = 0 if everything or to else max(len(begun) - steps, 0)
+        plan = [self._file_of(name) for name in reversed(begun[keep:])]
         rollbacks = [migration.rollback for migration in plan]  # All must exist before the first one runs.
         for migration, rollback in zip(plan, rollbacks, strict=True):
-            self._run(migration, "taking back", rollback, history.remove)
-            self.applied.remove(migration.name)
+            self._run(migration, "take back", rollback, history.remove)
+            self.applied = [name for name in self.applied if name != migration.name]
+        self._settle(plan)
         return [migration.name for migration in plan]
 
-    def _run(
-        self,
-        migration: Migration,
-        doing: str,
-        function: Callable[..., None],
-        record: Callable[[peewee.PostgresqlDatabase, str, str], None],
-    ) -> None:
-        self.connection.say(f"{self.name}: {doing} {migration.name}")
+    def redo(self) -> list[str]:
+        """Take the last migration back and apply it again."""
+        names = self.down()
+        return self.up(only=names)
+
+    def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
+        self.connection.say(f"{self.name}: {verb} {migration.name}")
+        run = self._run_atomic if migration.atomic else self._run_steps
+        try:
+            with self.connection.limits(statement=migration.statement_timeout):
+                run(migration, verb, function, record)
+        except peewee.OperationalError as error:
+            if locks.sqlstate(error) != locks.QUERY_CANCELED:
+                error.add_note(migration.name)
+                raise
+            limit = migration.statement_timeout or locks.STATEMENT_TIMEOUT
+            raise MigrationError(
+                f"{migration.name}: a statement took longer than {limit:g} s. A migration that may be slow says so "
+                "(statement_timeout = SECONDS at the top of the file); changes to many rows belong in a backfill"
+            ) from error
+        except Exception as error:
+            error.add_note(migration.name)
+            raise
+
+    def _run_atomic(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
+        def attempt() -> None:
+            migrator = self._migrator()
+            with self.connection.atomic():
+                function(migrator, self.connection, fake=False)
+                for operation in migrator.take_operations():
+                    perform(operation)
+                record(self.connection, self.name, migration.name)
+                epoch.close(self.connection)
+
+        self.connection.patiently(attempt, f"{verb} {migration.name}")
+
+    def _run_steps(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         migrator = self._migrator()
+        migrator.atomic = False
+        function(migrator, self.connection, fake=False)
+        operations = migrator.take_operations()
+        label = migration.name if record is history.add else f"{migration.name} (back)"
+        done = self._steps_of(label)
+        for number, operation in enumerate(operations, 1):
+            what, progress = describe(operation), done.get(number)
+            if progress and progress.what != what:
+                raise MigrationError(
+                    f"{migration.name} was changed after it had begun: step {number} was {progress.what!r} and is now "
+                    f"{what!r}. Put the file back and finish it, or take it back (flask migrate down)"
+                )
+            if progress and progress.done:
+                continue
+            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {what}")
+            self._step(label, number, operation, progress)
         with self.connection.atomic():
-            function(migrator, self.connection, fake=False)
-            migrator()
             record(self.connection, self.name, migration.name)
+            history.forget_steps(self.connection, self.name, label)
+            epoch.close(self.connection)
+
+    def _step(self, label: str, number: int, operation: Any, progress: history.Step | None) -> None:
+        what = describe(operation)
+
+        def note(position: Any, rows: int, *, done: bool = False) -> None:
+            history.note_step(self.connection, self.name, label, number, what, position=position, rows=rows, done=done)
+
+        def in_one_transaction() -> None:
+            with self.connection.atomic():
+                perform(operation)
+                note(None, 0, done=True)
+                epoch.close(self.connection)
+
+        if isinstance(operation, Step):
+            operation.run(self.connection, progress, note)
+        elif isinstance(operation, PythonStep):
+            perform(operation)
+        elif runs_alone(operation):
+            with self.connection.limits(lock=0):
+                self.connection.patiently(lambda: perform(operation), what)
+        else:
+            return self.connection.patiently(in_one_transaction, what)
+        note(None, 0, done=True)
+        return None
+
+    def _settle(self, plan: Sequence[Migration]) -> None:
+        if plan:
+            epoch.settle(self.connection)
+
+    def _steps_of(self, label: str) -> dict[int, history.Step]:
+        return history.steps(self.connection, self.name, label)
 
     def _migrator(self) -> Migrator:
         """Return a migrator whose models are those of the applied migrations."""
-        migrator = Migrator(self.connection, self.name)
-        recorder = Recorder()
-        for name in self.applied:
-            for migration in self.migrations:
-                if migration.name == name:
-                    migration.migrate(migrator, recorder, fake=True)
-                    migrator.forget()
-        return migrator
+        by_name = {migration.name: migration for migration in self.migrations}
+        return replay(self.connection, self.name, [by_name[name] for name in self.applied if name in by_name])
 
-    def _find(self, wanted: str) -> Migration:
-        return files.find(self.migrations, wanted, self.name)
-
-    def _applied_name(self, wanted: str) -> str:
-        name = self._find(wanted).name
-        if name not in self.applied:
-            raise MigrationError(f"{self.name}: {name} is not applied; applied: {', '.join(self.applied) or 'none'}")
+    def _begun_name(self, wanted: str, begun: Sequence[str]) -> str:
+        name = files.find(self.migrations, wanted, self.name).name
+        if name not in begun:
+            raise MigrationError(f"{self.name}: {name} is not applied; applied: {', '.join(begun) or 'none'}")
         return name
 
     def _file_of(self, name: str) -> Migration:
@@ -122,3 +177,14 @@ class Runner:
             f"{self.name}: {name} is applied, but its file is gone, so nothing knows how to take it back; "
             "check out the version of the code that has it"
         )
+
+
+def replay(database: peewee.PostgresqlDatabase, name: str, migrations: Sequence[Migration]) -> Migrator:
+    """Return a migrator whose models are as these migrations make them; nothing is sent to the database."""
+    migrator, recorder = Migrator(database, name), Recorder(name)
+    for migration in migrations:
+        migrator.atomic = migration.atomic
+        migration.migrate(migrator, recorder, fake=True)
+        migrator.take_operations()
+    migrator.atomic = True
+    return migrator

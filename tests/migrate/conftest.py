@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.local.stack import Stack
-from blog_app.migrate import across
+from blog_app.migrate import across, catalog
 from blog_app.migrate.connection import Connection, Say, connected
 
 numbers = count(1)
@@ -74,7 +74,7 @@ class Workshop:
 
     def tables(self, schema: str = "blog") -> list[str]:
         rows = self.query("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", (schema,))
-        return [row[0] for row in rows]
+        return [row[0] for row in rows if row[0] not in catalog.OWN_TABLES]
 
 
 @pytest.fixture

@@ -25,6 +25,6 @@ def test_up_down_to_zero_and_up_again_gives_the_same_schema(name, settings, stac
     run(lambda runner: runner.up())
     first = schema()
     run(lambda runner: runner.down(everything=True))
-    assert "CREATE TABLE" not in schema().replace(f"CREATE TABLE {name}.migrations", "")
+    assert "CREATE TABLE" not in schema().replace(f"CREATE TABLE {name}.migration", "")
     run(lambda runner: runner.up())
     assert schema() == first
