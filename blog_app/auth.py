@@ -85,9 +85,16 @@ def user_id() -> UUID | None:
     return found.user_id if found else None
 
 
-def allowed(model: Any) -> Any:
-    """Return the query for the rows of `model` that the caller may see in this request."""
-    return model.within(g.scope, user_id())
+def allowed(model: Any, *, deleted: str | None = None) -> Any:
+    """Return the query for the rows of `model` that the caller may see in this request.
+
+    `deleted` is what `?deleted=` asks for: `with` or `only`; raise `Forbidden` unless the caller may see everything.
+    """
+    if deleted is None:
+        return model.within(g.scope, user_id())
+    if g.scope is not Scope.ALL:
+        raise Forbidden("What is deleted is seen only by those who may see everything.")
+    return model.with_deleted() if deleted == "with" else model.only_deleted()
 
 
 def require_ownership(record: Owned) -> None:

@@ -51,6 +51,8 @@ class ListArguments:
     count: bool = False
     conditions: list[peewee.Expression] = field(default_factory=list)
     search: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    """The values of the parameters that this list has besides."""
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:
@@ -89,10 +91,11 @@ def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
 
 
 @lru_cache(maxsize=1024)
-def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
+def list_arguments(schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None) -> ListArguments:
     """Return what the query string of a list asks for; raise `BadRequest` naming the parameter that is wrong."""
     parameters = parse_query(query_string)
     named = {name: parameters.pop(name) for name in OWN_PARAMETERS if name in parameters}
+    added = {name: parameters.pop(name) for name in shared(extra).fields if name in parameters} if extra else {}
     shape = _shape(schema, named, searching="q" in named)
     keys = _sort_keys(schema, named.pop("sort", None), searching="q" in named)
     read: dict[str, Any] = {name: READERS[name](named[name]) for name in named if name in READERS}
@@ -105,7 +108,17 @@ def list_arguments(schema: type[Schema], query_string: bytes) -> ListArguments:
             raise bad_parameter("q", "this list cannot be searched.")
         read["search"] = read.pop("q")
     conditions = filters.conditions(schema, parameters.items())
+    if extra:
+        read["extra"] = _load(extra, added)
     return ListArguments(shape, keys, conditions=conditions, **read)
+
+
+def _load(schema: type[Schema], named: dict[str, str]) -> dict[str, Any]:
+    try:
+        return dict(shared(schema).load(named))
+    except marshmallow.ValidationError as error:
+        name, messages = next(iter(error.normalized_messages().items()))
+        raise bad_parameter(name, " ".join(messages)) from error
 
 
 def _shape(schema: type[Schema], named: dict[str, str], *, searching: bool) -> Shape:

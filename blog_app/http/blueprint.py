@@ -42,6 +42,8 @@ class Operation:
     answers: type[Schema] | None = None
     """The schema of the representation that is answered."""
     many: bool = False
+    parameters: type[Schema] | None = None
+    """The query parameters that a list has besides those of every list."""
     load: View | None = None
     """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
     under: View | None = None
@@ -74,9 +76,16 @@ class Blueprint(flask.Blueprint):
         self.database = database
         self.operations: list[Operation] = []
 
-    def lists(self, path: str, schema: type[Schema], *, under: View | None = None) -> Callable[[View], View]:
-        """GET a page of the rows of the query that the view returns; 404 if what they are `under` does not exist."""
-        return self._route("GET", path, operations.list_rows, answers=schema, many=True, under=under)
+    def lists(
+        self, path: str, schema: type[Schema], *, under: View | None = None, parameters: type[Schema] | None = None
+    ) -> Callable[[View], View]:
+        """GET a page of the rows of the query that the view returns; 404 if what they are `under` does not exist.
+
+        The view gets the values of the query parameters that `parameters` adds to those of every list.
+        """
+        return self._route(
+            "GET", path, operations.list_rows, answers=schema, many=True, under=under, parameters=parameters
+        )
 
     def shows(self, path: str, schema: type[Schema], *, moved: View | None = None) -> Callable[[View], View]:
         """GET the one row of the query that the view returns; else 301 to where it has `moved`, or 404."""
@@ -88,16 +97,21 @@ class Blueprint(flask.Blueprint):
         schema: type[Schema],
         *,
         answers: type[Schema] | None = None,
+        load: View | None = None,
         atomic: bool = True,
         secret: bool = False,
     ) -> Callable[[View], View]:
-        """POST: the view gets the validated body as keyword arguments and returns the new record; 201."""
+        """POST: the view gets the validated body as keyword arguments and returns the new record; 201.
+
+        What is made inside something else names that by `load`: the view gets it first, locked, and the caller's own.
+        """
         return self._route(
             "POST",
             path,
             operations.act,
             takes=schema,
             answers=answers or schema,
+            load=load,
             status=201,
             atomic=atomic,
             secret=secret,
@@ -126,9 +140,13 @@ class Blueprint(flask.Blueprint):
         takes: type[Schema] | None = None,
         answers: type[Schema] | None = None,
         load: View | None = None,
+        status: int | None = None,
         atomic: bool = True,
     ) -> Callable[[View], View]:
-        """Any other act on a resource, such as PUT …/publication; 200 with a representation, 204 without one."""
+        """Any other act on a resource, such as PUT …/publication.
+
+        Without `status`, 200 with a representation and 204 without one.
+        """
         return self._route(
             method,
             path,
@@ -136,7 +154,7 @@ class Blueprint(flask.Blueprint):
             takes=takes,
             answers=answers,
             load=load,
-            status=200 if answers else 204,
+            status=status or (200 if answers else 204),
             atomic=atomic,
         )
 

@@ -32,8 +32,8 @@ def list_rows(operation: Operation, values: dict[str, Any]) -> Response:
     """GET a collection."""
     assert operation.answers
     auth.authorize(current_app, operation.endpoint)
-    arguments = list_arguments(operation.answers, request.query_string)
-    page = page_of(operation.answers, operation.view(**values), arguments)
+    arguments = list_arguments(operation.answers, request.query_string, operation.parameters)
+    page = page_of(operation.answers, operation.view(**values, **arguments.extra), arguments)
     if not page.data and operation.under and not operation.under(**values).exists():
         raise NotFound(NOT_HERE)
     body = render({"data": page.data, "page": page.page})

@@ -14,7 +14,7 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from blog_app.http.filters import Filter
     from blog_app.http.includes import Include
     from blog_app.http.search import Search
+
+
+class PerRequest(peewee.Node):
+    """An SQL expression for `columns` that depends on who asks: it is made anew for every statement."""
+
+    def __init__(self, expression: Callable[[], peewee.Node]) -> None:
+        self.expression = expression
+
+    def __sql__(self, ctx: Any) -> Any:
+        return ctx.sql(self.expression())
 
 
 class SchemaOptions(marshmallow.SchemaOpts):
@@ -51,6 +61,16 @@ class Schema(marshmallow.Schema):
 
     OPTIONS_CLASS = SchemaOptions
     opts: SchemaOptions
+
+
+class DeletedParameter(Schema):
+    """The parameter of lists whose rows can be restored."""
+
+    deleted = marshmallow.fields.String(
+        load_default=None,
+        validate=marshmallow.validate.OneOf(("with", "only")),
+        metadata={"description": "`with`: show what is deleted too; `only`: nothing else. For administrators."},
+    )
 
 
 @cache
