@@ -25,7 +25,7 @@ class Scope(IntEnum):
 
 NO, PUBLIC, OWN, ALL = Scope
 
-ROLES = ("member", "author", "editor", "admin")
+ROLES = ("member", "author", "editor", "admin", "vendor")
 """Every signed-in user is a member; the other roles are granted."""
 
 
@@ -37,6 +37,8 @@ class Rule(NamedTuple):
     author: Scope
     editor: Scope
     admin: Scope
+    vendor: Scope = NO
+    """Named in the shop's rows only: elsewhere a vendor is a member like others."""
 
     def scope(self, roles: tuple[str, ...] | None) -> Scope:
         """Return the widest scope of someone with these roles; None is someone without a token."""

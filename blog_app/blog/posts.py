@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.blog.models import Post
-from blog_app.blog.slugs import insert_with_slug
 from blog_app.models import now
+from blog_app.slugs import insert_with_slug
 
 
 def write(author_id: UUID, tags: list[str], **values: Any) -> Post:

@@ -11,8 +11,8 @@ from blog_app.auth import allowed, identity
 from blog_app.blog import posts as actions
 from blog_app.blog.models import Category, Post, Tag
 from blog_app.blog.schemas import CategorySchema, PostSchema, PublicationSchema, TagSchema
-from blog_app.blog.slugs import slug_of
 from blog_app.http import Blueprint
+from blog_app.slugs import slug_of
 
 categories = Blueprint("categories", database=databases.blog)
 tags = Blueprint("tags", database=databases.blog)
