@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 
 from blog_app import databases
 from blog_app.accounts import tokens
-from blog_app.accounts.models import RoleGrant, User
+from blog_app.accounts.models import RoleGrant, Token, User
+from blog_app.models import now
 
 API = "/api/v1"
 PASSWORD = "Correct-Horse-1"
@@ -69,3 +70,24 @@ def sign_up(app: Flask, *roles: str, name: str = "Somebody") -> Caller:
         for role in roles:
             RoleGrant.create(user=user, role=role)
         return Caller(app, tokens.issue(user)["token"], str(user.id))
+
+
+def revoked(caller: Caller) -> Caller:
+    """Return the caller, whose token is revoked."""
+    with caller.app.app_context():
+        tokens.revoke_all(caller.user_id)
+    return caller
+
+
+def expired(caller: Caller) -> Caller:
+    """Return the caller, whose token has expired."""
+    with caller.app.app_context():
+        Token.update(expires_at=now()).where(Token.user == caller.user_id).execute()
+    return caller
+
+
+def suspended(caller: Caller) -> Caller:
+    """Return the caller, whose account is suspended."""
+    with caller.app.app_context():
+        User.update(status="suspended").where(User.id == caller.user_id).execute()
+    return caller

@@ -1,0 +1,147 @@
+"""How to make one object of each kind that a path can name, for tests that go through every endpoint.
+
+A maker returns the value of its path's last parameter. It may take `owner`, the id of the user whose object it shall
+be; `public`, whether everybody may see it (a kind without it is always public, or in PRIVATE never); and the values of
+the path's other parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+
+from blog_app import databases
+from blog_app.accounts import tokens
+from blog_app.accounts.models import User
+from blog_app.accounts.passwords import hash_password
+from blog_app.blog.models import Category, Tag
+from blog_app.blog.posts import publish, write
+from blog_app.http.blueprint import Operation
+from blog_app.http.openapi.parameters import PATH_PARAMETER
+
+Maker = Callable[..., Any]
+_numbers = count(1)
+
+
+def category() -> UUID:
+    number = next(_numbers)
+    return Category.create(name=f"Category {number}", slug=f"category-{number}").id
+
+
+def tag() -> UUID:
+    number = next(_numbers)
+    return Tag.create(name=f"Tag {number}", slug=f"tag-{number}").id
+
+
+def post(owner: UUID, public: bool) -> UUID:
+    written = write(owner, [], title=f"Post {next(_numbers)}", content="Boil water.")
+    return (publish(written, None) if public else written).id
+
+
+def token(owner: UUID) -> UUID:
+    return tokens.issue(User.get_by_id(owner))["id"]
+
+
+def user(owner: UUID) -> UUID:
+    return owner
+
+
+MAKERS: Mapping[str, Maker] = {
+    "/categories/{key}": category,
+    "/posts/{key}": post,
+    "/tags/{key}": tag,
+    "/tokens/{token_id}": token,
+    "/users/{user_id}": user,
+}
+
+
+PRIVATE = {token}
+
+
+def example_user() -> None:
+    if not User.with_email("ada@example.com"):
+        User.create(email="ada@example.com", name="Ada", password_hash=hash_password("Correct-Horse-1"))
+
+
+PREPARATIONS: Mapping[str, Callable[[], None]] = {"POST /tokens": example_user}
+"""What must be there before the example in an operation's documentation works."""
+
+
+def path_of(operation: Operation) -> str:
+    """Return the path of an operation as OpenAPI writes it, without the prefix of its blueprint."""
+    return PATH_PARAMETER.sub(r"{\2}", operation.path)
+
+
+def makers_of(path: str) -> list[tuple[str, Maker]]:
+    """Return the parameters of a path in their order, each with its maker."""
+    found, prefix = [], ""
+    for part in path.strip("/").split("/"):
+        prefix += f"/{part}"
+        if part.startswith("{"):
+            assert prefix in MAKERS, f"say in {__name__}.MAKERS how to make a {prefix}"
+            found.append((part.strip("{}"), MAKERS[prefix]))
+    return found
+
+
+def have_owners(path: str) -> bool:
+    """Return whether what a path names belongs to somebody."""
+    return any("owner" in signature(maker).parameters for _, maker in makers_of(path))
+
+
+def visibilities(path: str) -> set[bool]:
+    """Return whether what a path names can be public (True) and hidden (False)."""
+    makers = [maker for _, maker in makers_of(path)]
+    if any("public" in signature(maker).parameters for maker in makers):
+        return {True, False}
+    return {False} if PRIVATE.intersection(makers) else {True}
+
+
+def address(app: Flask, path: str, *, owner: UUID | str | None, public: bool = True) -> str:
+    """Make what a path such as `/posts/{key}` names, and return the path with its values."""
+    values: dict[str, Any] = {}
+    with app.app_context():
+        for name, maker in makers_of(path):
+            offered = {"owner": owner, "public": public, **values}
+            wanted = {key: offered[key] for key in signature(maker).parameters}
+            with databases.blog.atomic(), databases.accounts.atomic():
+                values[name] = maker(**wanted)
+    return path.format(**values)
+
+
+def body_of(document: dict[str, Any], operation: dict[str, Any]) -> Any:
+    """Return a small body that an operation takes, by its schema; None if it takes none."""
+    content = operation.get("requestBody", {}).get("content", {})
+    return sample(document, next(iter(content.values()))["schema"]) if content else None
+
+
+def sample(document: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """Return a small value that fits a schema: its example, or the required parts of it."""
+    if "$ref" in schema:
+        return sample(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    for choice in schema.get("anyOf", []):
+        return sample(document, choice)
+    for key in ("example", "const"):
+        if key in schema:
+            return schema[key]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema["type"][0] if isinstance(schema.get("type"), list) else schema.get("type")
+    match kind:
+        case "object":
+            return {name: sample(document, schema["properties"][name]) for name in schema.get("required", [])}
+        case "array":
+            return [sample(document, schema["items"])] * schema.get("minItems", 0)
+        case "string":
+            known = {"date-time": "2030-01-01T00:00:00Z", "uuid": str(UUID(int=0)), "url": "https://example.com/"}
+            return known.get(schema.get("format", ""), "Aa1" + "x" * schema.get("minLength", 1))
+        case "integer" | "number":
+            return max(1, schema.get("minimum", 1))
+        case "boolean":
+            return True
+        case _:
+            return None
