@@ -63,7 +63,9 @@ class RoleGrant(Base):
         schema = "accounts"
         table_name = "role_grants"
         primary_key = peewee.CompositeKey("user", "role")
-        constraints = [peewee.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")]
+        constraints = [
+            peewee.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")
+        ]
 
 
 class Token(Record):

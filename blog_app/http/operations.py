@@ -14,7 +14,7 @@ from flask import Response, current_app, request
 
 from blog_app import auth
 from blog_app.errors import NotFound, bad_parameter
-from blog_app.http import etag
+from blog_app.http import etag, idempotency
 from blog_app.http.arguments import Shape, item_arguments, list_arguments, parse_query
 from blog_app.http.body import json_body, merge_patch
 from blog_app.http.representation import Page, digest, item_of, page_of, render
@@ -67,13 +67,18 @@ def act(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, DELETE and state resources: validate the body, load the record, run the view."""
     shape = _begin(operation)
     data = _validate(operation.takes, json_body()) if operation.takes else {}
-    with operation.database.atomic() if operation.atomic else nullcontext():
+
+    def run() -> Response:
         if operation.load:
             record, rest = _load(operation, values)
             result = operation.view(record, **rest, **data)
         else:
             result = operation.view(**values, **data)
         return _answer(operation, result, shape)
+
+    key = idempotency.key() if operation.replayable else None
+    with operation.database.atomic() if operation.atomic or key else nullcontext():
+        return idempotency.once(operation.database, key, run) if key else run()
 
 
 def replace(operation: Operation, values: dict[str, Any]) -> Response:

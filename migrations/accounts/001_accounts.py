@@ -39,7 +39,9 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
             table_name = "role_grants"
             schema = "accounts"
             primary_key = pw.CompositeKey("user", "role")
-            constraints = [pw.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")]
+            constraints = [
+                pw.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")
+            ]
 
     @migrator.create_model
     class Token(pw.Model):
