@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs
+from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs, watermarks
 from blog_app.accounts.directory import authenticate
 from blog_app.config import Settings
 
@@ -24,6 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     errors.init_app(app)
     databases.init_app(app)
+    watermarks.init_app(app)
     auth.init_app(app, look_up=authenticate)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:

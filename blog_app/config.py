@@ -50,6 +50,8 @@ class Settings:
     secret_key: str
     databases: Mapping[str, DatabaseSettings]
     redis_url: str | None
+    redis_timeout: float
+    """Seconds to wait for an answer of Redis, once; then a circuit breaker leaves it alone."""
     connect_timeout: int
     """Seconds to reach a server, or to get a connection from the pooler; whole, because libpq wants it so."""
     statement_timeout: float
@@ -72,6 +74,7 @@ class Settings:
             secret_key=read.secret("SECRET_KEY", required=mode == "production"),
             databases=read.databases(),
             redis_url=read.url("REDIS_URL", REDIS_SCHEMES),
+            redis_timeout=read.number("REDIS_TIMEOUT", 0.5, 0.05, 10),
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),

@@ -62,10 +62,10 @@ class DatabaseAway(peewee.OperationalError):
 class Announcer(Protocol):
     """Who hears of every transaction of a logical database, and tells others what it wrote."""
 
-    def begin(self, server: Server, isolation_level: Any) -> None:
-        """Send BEGIN, and what must be known before the first statement."""
+    def begin(self, server: Server, isolation_level: Any) -> Any:
+        """Send BEGIN; return what `commit` will want to know."""
 
-    def commit(self, server: Server, touched: frozenset[str]) -> None:
+    def commit(self, server: Server, begun: Any, touched: frozenset[str]) -> None:
         """Send COMMIT; return when the write may be answered. Raise only if it did not, or may not have, committed."""
 
 
@@ -73,18 +73,17 @@ class Touched(threading.local):
     """What the transaction of this thread has written."""
 
     def __init__(self) -> None:
-        self.collections: set[str] = set()
-        self.declared = False
+        self.clear()
 
     def clear(self) -> None:
-        self.collections = set()
+        self.collections: set[str] = set()
         self.declared = False
+        self.begun: Any = None
+        """What the announcer noted at BEGIN."""
 
 
 class Server(peewee.PostgresqlDatabase):
     """One physical address of a logical database, through a pooler or not."""
-
-    announcer: Announcer | None = None
 
     def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
         self.name = name
@@ -158,9 +157,13 @@ class Server(peewee.PostgresqlDatabase):
             self._reconnect()
             self._begin(isolation_level)
 
+    @property
+    def announcer(self) -> Announcer | None:
+        return BY_NAME[self.name].announcer
+
     def _begin(self, isolation_level: Any) -> None:
         if self.announcer:
-            self.announcer.begin(self, isolation_level)
+            self._touched.begun = self.announcer.begin(self, isolation_level)
         else:
             super().begin(isolation_level)
 
@@ -171,8 +174,8 @@ class Server(peewee.PostgresqlDatabase):
 
     def commit(self) -> None:
         try:
-            if self.announcer:
-                self.announcer.commit(self, frozenset(self._touched.collections))
+            if self.announcer and self._touched.begun is not None:
+                self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections))
             else:
                 super().commit()
         except CONNECTION_ERRORS as error:
@@ -217,6 +220,7 @@ class LogicalDatabase(peewee.DatabaseProxy):
     __setattr__ = object.__setattr__  # Proxy refuses attributes of its own.
     name: str
     settings: DatabaseSettings
+    announcer: Announcer | None = None
 
     def __init__(self, name: str) -> None:
         super().__init__()

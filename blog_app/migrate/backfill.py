@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from blog_app.migrate import MigrationError, epoch
+from blog_app.migrate import MigrationError
 from blog_app.migrate.progress import Bar
 from blog_app.migrate.steps import Database, Step, quoted
+from blog_app.watermarks import epochs
 
 BATCH_SECONDS = 0.2
 PAUSE_SHARE = 0.25
@@ -66,7 +67,7 @@ class Backfill(Step):
                 if found:
                     batches.update(database, position, found[0])
                     note(found[0], rows + found[1])
-                    epoch.close(database)
+                    epochs.close(database)
             return found
 
         with stop_between_batches() as stopping, Bar(str(self), total, rows) as bar:

@@ -12,8 +12,10 @@ from typing import Any
 
 import peewee
 
-# Tables that this package keeps for itself, which no model and no migration file knows.
-OWN_TABLES = ("migrations", "migration_steps")
+from blog_app.watermarks import epochs
+
+# Tables that no model and no migration file knows: this package's own, and the watermarks'.
+OWN_TABLES = ("migrations", "migration_steps", epochs.TABLE)
 
 
 @dataclass

@@ -33,7 +33,7 @@ DIRECT_MARK = "blog_app.direct"
 
 
 class Connection(peewee.PostgresqlDatabase):
-    """A direct connection to the primary of one logical database. It knows no watermarks (see `epoch`)."""
+    """A direct connection to the primary of one logical database. It announces nothing: writers close the epoch."""
 
     def __init__(self, settings: Settings, name: str, say: Say, url: str | None = None) -> None:
         self.name = name

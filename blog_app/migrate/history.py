@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 import peewee
 
+from blog_app.watermarks import epochs
+
 TABLE = "migrations"
 STEPS = "migration_steps"
 CREATE = {
@@ -37,14 +39,15 @@ class Step:
     changed_at: datetime
 
 
-def ensure(database: peewee.PostgresqlDatabase, name: str) -> None:
-    """Create the schema and its history tables where they are missing."""
+def ensure(database: epochs.Database, name: str) -> None:
+    """Create the schema, its history tables and the row of its epoch where they are missing."""
     # Not CREATE … IF NOT EXISTS: that asks for the right to create even when there is nothing to create.
     if not database.execute_sql("SELECT to_regnamespace(quote_ident(%s)) IS NOT NULL", (name,)).fetchone()[0]:
         database.execute_sql(f'CREATE SCHEMA "{name}"')
     for table, columns in CREATE.items():
         if not exists(database, name, table):
             database.execute_sql(f'CREATE TABLE "{name}"."{table}" {columns}')
+    epochs.create(database, name)
 
 
 def exists(database: peewee.PostgresqlDatabase, name: str, table: str) -> bool:

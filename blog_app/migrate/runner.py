@@ -13,12 +13,13 @@ from typing import Any
 
 import peewee
 
-from blog_app.migrate import MigrationError, epoch, files, history, locks
+from blog_app.migrate import MigrationError, files, history, locks
 from blog_app.migrate.connection import Connection
 from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
 from blog_app.migrate.recorder import Recorder
 from blog_app.migrate.steps import PythonStep, Step, describe, perform, runs_alone
+from blog_app.watermarks import epochs
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
@@ -100,7 +101,7 @@ class Runner:
                 for operation in migrator.take_operations():
                     perform(operation)
                 record(self.connection, self.name, migration.name)
-                epoch.close(self.connection)
+                epochs.close(self.connection)
 
         self.connection.patiently(attempt, f"{verb} {migration.name}")
 
@@ -125,7 +126,7 @@ class Runner:
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)
             history.forget_steps(self.connection, self.name, label)
-            epoch.close(self.connection)
+            epochs.close(self.connection)
 
     def _step(self, label: str, number: int, operation: Any, progress: history.Step | None) -> None:
         what = describe(operation)
@@ -137,7 +138,7 @@ class Runner:
             with self.connection.atomic():
                 perform(operation)
                 note(None, 0, done=True)
-                epoch.close(self.connection)
+                epochs.close(self.connection)
 
         if isinstance(operation, Step):
             operation.run(self.connection, progress, note)
@@ -153,7 +154,7 @@ class Runner:
 
     def _settle(self, plan: Sequence[Migration]) -> None:
         if plan:
-            epoch.settle(self.connection)
+            epochs.wait_out(self.connection)
 
     def _steps_of(self, label: str) -> dict[int, history.Step]:
         return history.steps(self.connection, self.name, label)
