@@ -255,7 +255,7 @@ max_client_conn = 900
 
 ; Time limits, in seconds, each shorter than the patience of the one who waits for it.
 ; A client waits this long for a free server connection, then gets an error, which the app answers as 503.
-query_wait_timeout = 5
+query_wait_timeout = 3
 ; A server that does not answer a connection attempt.
 server_connect_timeout = {connect_timeout}
 ; The pause after a failed login: how long clients still wait after a restart of PostgreSQL (the default is 15).

@@ -20,8 +20,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -45,13 +46,10 @@ UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
 _uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
 psycopg2.extensions.register_type(_uuid_text)
 psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
-# Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
-UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
-_uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
-psycopg2.extensions.register_type(_uuid_text)
-psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
 
 START_PAUSES = (0.5, 1.0, 2.0, 4.0)
+RETRY_WITHIN_SECONDS = 1.0
+LOST_CODES = ("08", "57P01", "57P02", "57P03")  # SQLSTATE: connection exceptions, the server shuts down or starts
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
 
 
@@ -92,26 +90,31 @@ class Server(peewee.PostgresqlDatabase):
         parameters: dict[str, Any] = {
             "connect_timeout": connect_timeout,
             "application_name": f"blog_app {name}",
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
+            # A peer that the network took away is noticed in half a minute, also while we wait for its answer.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
         }
         if "options=" not in url:
             parameters["options"] = f"-c statement_timeout={round(statement_timeout * 1000)}"
         super().__init__(url, **parameters)
+        # Connections belong to threads. Peewee's lock would let them connect one after the other, and so let each of
+        # them wait out the time limits of all before it.
+        self._lock = peewee._NoopLock()
 
     def _connect(self) -> Any:
         try:
             return super()._connect()
         except psycopg2.OperationalError as error:
-            if "unsupported startup parameter" not in str(error) or "options" not in self.connect_params:
+            if "unsupported startup parameter" not in str(error):
                 raise
         log.warning(
             "the pooler of %s refuses start-up options: no statement time limit of ours holds behind it, "
             "set one with its connect_query or with ALTER ROLE",
             self.name,
         )
-        del self.connect_params["options"]
+        self.connect_params.pop("options", None)
         return super()._connect()
 
     def connect(self, reuse_if_open: bool = False) -> bool:
@@ -139,23 +142,12 @@ class Server(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if not isinstance(sql, Noted) and not self._touched.declared and collections.writes(sql):
             raise UntouchedWrite(f"raw SQL writes, and no touch() in its transaction says what: {sql[:80]}")
-        try:
-            return super().execute_sql(sql, params)
-        except CONNECTION_ERRORS as error:
-            self._raise_unless_lost(error)
-            if self.in_transaction() or not sql.lstrip()[:6].upper() == "SELECT":
-                raise DatabaseAway(f"the connection to {self.name} was lost") from error
-            self._reconnect()
-            return super().execute_sql(sql, params)
+        repeatable = sql.lstrip("( \n")[:6].upper() == "SELECT" and not self.in_transaction()
+        return self._attempt(partial(super().execute_sql, sql, params), repeatable=repeatable)
 
     def begin(self, isolation_level: Any = None) -> None:
         self._touched.clear()
-        try:
-            self._begin(isolation_level)
-        except CONNECTION_ERRORS as error:
-            self._raise_unless_lost(error)
-            self._reconnect()
-            self._begin(isolation_level)
+        self._attempt(partial(self._begin, isolation_level), repeatable=True)
 
     @property
     def announcer(self) -> Announcer | None:
@@ -167,29 +159,50 @@ class Server(peewee.PostgresqlDatabase):
         else:
             super().begin(isolation_level)
 
-    def _reconnect(self) -> None:
-        """Replace this thread's connection; raise `DatabaseAway`, whose type is lost inside Peewee's own calls."""
-        self.discard()
-        self.connect()
-
     def commit(self) -> None:
         try:
-            if self.announcer and self._touched.begun is not None:
-                self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections))
-            else:
-                super().commit()
-        except CONNECTION_ERRORS as error:
-            self._raise_unless_lost(error)
-            raise DatabaseAway(f"the connection to {self.name} was lost in COMMIT: its outcome is unknown") from error
+            self._attempt(self._commit, loss="was lost in COMMIT: its outcome is unknown")
         finally:
             self._touched.clear()
 
+    def _commit(self) -> None:
+        if self.announcer and self._touched.begun is not None:
+            self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections))
+        else:
+            super().commit()
+
     def rollback(self) -> None:
         self._touched.clear()
-        if self._lost():
-            self.discard()  # The server has rolled back; a second error would hide the first.
-        else:
-            super().rollback()
+        try:
+            if not self._lost():
+                return super().rollback()
+        except CONNECTION_ERRORS:
+            pass  # The server rolls back when the connection ends; a second error would hide the first.
+        self.discard()
+
+    def _attempt(self, action: Callable[[], Any], *, repeatable: bool = False, loss: str = "was lost") -> Any:
+        """Return what `action` returns. If the connection turns out to be lost, drop it and raise `DatabaseAway`.
+
+        But a connection that was kept from before and is found broken says nothing about the server: then a
+        repeatable action is tried again on a new one. Not if the loss took its time: the server was at work, or the
+        pooler waited for it in vain, and whoever asked should not wait twice.
+        """
+        kept = not self.is_closed()
+        started = time.monotonic()
+        try:
+            return action()
+        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+            if isinstance(error, DatabaseAway) or not self._lost(error):
+                raise
+            if self._state.conn is None:  # connect() has said why; Peewee's own calls made another type of it.
+                raise DatabaseAway(first_line(error)) from error
+            if self.in_transaction():
+                self._state.conn.close()  # Its end belongs to rollback(): until then nothing may connect anew.
+            else:
+                self.discard()
+            if not (kept and repeatable and time.monotonic() - started < RETRY_WITHIN_SECONDS):
+                raise DatabaseAway(f"the connection to {self.name} {loss}: {first_line(error)}") from error
+        return self._attempt(action)
 
     def discard(self) -> None:
         """Close this thread's connection, whatever its state; the next statement opens another."""
@@ -206,12 +219,10 @@ class Server(peewee.PostgresqlDatabase):
         if self.in_transaction() or status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
             self.discard()
 
-    def _lost(self) -> bool:
-        return self._state.conn is None or bool(self._state.conn.closed)
-
-    def _raise_unless_lost(self, error: Exception) -> None:
-        if isinstance(error, DatabaseAway) or not self._lost():
-            raise error
+    def _lost(self, error: Exception | None = None) -> bool:
+        """Return whether this thread's connection is of no more use; psycopg2 does not always know it at once."""
+        code = getattr(getattr(error, "orig", None), "pgcode", None) or ""
+        return self._state.conn is None or bool(self._state.conn.closed) or code.startswith(LOST_CODES)
 
 
 class LogicalDatabase(peewee.DatabaseProxy):
@@ -298,12 +309,12 @@ def wait(settings: Settings) -> None:
 def _connect_patiently(found: Server) -> None:
     for pause in START_PAUSES:
         try:
-            found.connect()
+            found.execute_sql("SELECT 1")  # A pooler lets clients in also when its server is away.
             return
         except DatabaseAway as error:
             log.warning("%s; next try in %g s", error, pause)
             time.sleep(pause)
-    found.connect()
+    found.execute_sql("SELECT 1")
 
 
 def first_line(error: BaseException) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blog_app import pgbouncer as pooler
 from blog_app.config import DATABASE_NAMES, Settings
@@ -31,7 +32,8 @@ class Stack:
 
     `pgbouncer` and `redis` are None where this machine has no such program: then addresses are direct, and the app
     runs without its cache. One physical database holds all logical ones unless `physical` says which holds which.
-    PgBouncer's files are taken from the folder `pooler_files`, or written for what is started.
+    PgBouncer's files are taken from the folder `pooler_files`, or written for what is started and for the app's
+    `variables`, like STATEMENT_TIMEOUT.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Stack:
         replicas: int = 0,
         physical: dict[str, str] | None = None,
         pooler_files: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self.variables = dict(variables or {})
         self.pooler_files = pooler_files
         self.group = group
         self.passwords = passwords
@@ -89,7 +93,9 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the app finds these servers."""
-        found = {"REDIS_URL": self.redis.url} if self.redis else {}
+        found = dict(self.variables)
+        if self.redis:
+            found["REDIS_URL"] = self.redis.url
         for name, database in self.physical.items():
             direct = self.postgres.url(database, ROLE, self.passwords.app)
             replicas = [replica.url(database, ROLE, self.passwords.app) for replica in self.replicas]
@@ -116,8 +122,10 @@ class Stack:
 
 
 @contextmanager
-def throwaway(*, replicas: int = 0, physical: dict[str, str] | None = None) -> Iterator[Stack]:
+def throwaway(**options: Any) -> Iterator[Stack]:
     """Yield a started stack in a temporary folder, on ports of its own. Two at once do not meet.
+
+    `options` are those of `Stack`: `replicas`, `physical`, `variables`.
 
     Everything is gone when the context ends, also by Ctrl-C, and even when this process is killed.
     """
@@ -125,9 +133,7 @@ def throwaway(*, replicas: int = 0, physical: dict[str, str] | None = None) -> I
     group = Group(throwaway=folder)
     passwords = Passwords(app=secrets.token_urlsafe(16), admin=secrets.token_urlsafe(16))
     try:
-        stack = Stack(
-            folder, group=group, ports=private_ports(), passwords=passwords, replicas=replicas, physical=physical
-        )
+        stack = Stack(folder, group=group, ports=private_ports(), passwords=passwords, **options)
         try:
             stack.start()
             yield stack
