@@ -15,7 +15,6 @@ from uuid import UUID
 
 from flask import Flask
 
-from blog_app import databases
 from blog_app.accounts import tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password
@@ -101,16 +100,29 @@ def visibilities(path: str) -> set[bool]:
     return {False} if PRIVATE.intersection(makers) else {True}
 
 
-def address(app: Flask, path: str, *, owner: UUID | str | None, public: bool = True) -> str:
-    """Make what a path such as `/posts/{key}` names, and return the path with its values."""
-    values: dict[str, Any] = {}
+def address(
+    app: Flask,
+    path: str,
+    *,
+    owner: UUID | str | None,
+    public: bool = True,
+    given: Mapping[str, Any] | None = None,
+) -> str:
+    """Make what a path such as `/posts/{key}` names, but for what is given, and return the path with its values."""
+    values = dict(given or {})
     with app.app_context():
         for name, maker in makers_of(path):
-            offered = {"owner": owner, "public": public, **values}
-            wanted = {key: offered[key] for key in signature(maker).parameters}
-            with databases.blog.atomic(), databases.accounts.atomic():
+            if name not in values:
+                offered = {"owner": owner, "public": public, **values}
+                wanted = {key: offered[key] for key in signature(maker).parameters}
                 values[name] = maker(**wanted)
     return path.format(**values)
+
+
+def values_in(path: str, address: str) -> dict[str, str]:
+    """Return the values that an address has for the parameters of its path."""
+    pairs = zip(path.split("/"), address.split("/"), strict=True)
+    return {name.strip("{}"): value for name, value in pairs if name.startswith("{")}
 
 
 def body_of(document: dict[str, Any], operation: dict[str, Any]) -> Any:
