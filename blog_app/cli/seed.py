@@ -10,8 +10,8 @@ import click
 from flask.cli import AppGroup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from blog_app.config import DATABASE_NAMES, settings
-from blog_app.seed import SeedError, files
+from blog_app.config import DATABASE_NAMES, ROOT, settings
+from blog_app.seed import SeedError, files, sample
 from blog_app.seed import load as loading
 from blog_app.seed.fake.fill import fill
 
@@ -59,6 +59,14 @@ def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
         for table, counts in loading.load(name).items():
             done = ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) or "no rows"
             click.echo(f"{name}.{table}: {done}")
+
+
+@seed.command()
+@click.argument("table", metavar="NAME")
+@click.option("--database", "name", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database.")
+def create(table: str, name: str) -> None:
+    """Write a sample seed file for the table NAME, as its model asks for."""
+    click.echo(f"written: {sample.write(name, table).relative_to(ROOT)}")
 
 
 @seed.command()

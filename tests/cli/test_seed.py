@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app import databases, models
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.blog.models import Category, Post, PostTag, Tag
-from blog_app.seed import SeedError
+from blog_app.seed import SeedError, files, sample
 from blog_app.seed.load import load
 from tests.api import stranger
 
@@ -147,3 +148,19 @@ def test_loading_goes_through_the_database_that_requests_use(app: Flask, folder:
         load("accounts", folder)
         transaction.rollback()
     assert not User.select().exists()
+
+
+@pytest.mark.parametrize("model", [User, Category, Tag, Post, PostTag])
+def test_a_sample_file_loads_as_it_is(app: Flask, tmp_path: Path, model: Any) -> None:
+    name, tables = model._meta.schema, [each._meta.table_name for each in models.of(model._meta.schema)]
+    shutil.copytree(files.FOLDER, tmp_path, dirs_exist_ok=True)
+    for table in tables[tables.index(model._meta.table_name) :]:
+        (tmp_path / name / f"{table}.json").unlink(missing_ok=True)
+    path = sample.write(name, model._meta.table_name, tmp_path)
+    run(app, "--database", "accounts")
+    assert load(name, tmp_path)[model._meta.table_name] == {"new": 2}, path.read_text()
+
+
+def test_a_sample_file_is_for_a_table_that_has_none(app: Flask) -> None:
+    assert "blog/tags.json exists already" in run(app, "create", "tags", "--database", "blog").output
+    assert "blog has no table 'tgas'" in run(app, "create", "tgas", "--database", "blog").output
