@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from blog_app import databases, models
 from blog_app.accounts.passwords import hash_password, verify_password
 from blog_app.databases import first_line
-from blog_app.models import Base, Record
+from blog_app.models import Base, Record, SoftDeletable
 from blog_app.seed import files
 from blog_app.seed.files import Place
 from blog_app.seed.keys import Fields, References, is_reference, key_of, unique_keys
@@ -79,7 +79,7 @@ def _read(model: type[Base], place: Place, references: References) -> dict[str, 
 def _write(model: type[Base], key: Fields, row: dict[str, Any]) -> str:
     """Insert or change the row; return what was done."""
     condition = reduce(and_, (field == row[field.name] for field in key))
-    existing = model.select().where(condition).for_update().first()
+    existing = _existing(model, condition)
     if existing is None:
         model.insert(_new(model, row)).execute()
         return "new"
@@ -91,6 +91,14 @@ def _write(model: type[Base], key: Fields, row: dict[str, Any]) -> str:
     else:
         model.update(changes).where(condition).execute()
     return "changed"
+
+
+def _existing(model: type[Base], condition: peewee.Expression) -> Base | None:
+    """Return the row that is there, locked; a deleted one if there is no other, and then it will be restored."""
+    if not issubclass(model, SoftDeletable):
+        return model.select().where(condition).for_update().first()
+    rows = model.with_deleted().where(condition)
+    return rows.order_by(model.deleted_at.asc(nulls="first")).for_update().first()
 
 
 def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +115,8 @@ def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changes(existing: Base, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs; a password differs if it does not fit the stored hash."""
-    found = {name: value for name, value in row.items() if name != "password" and existing.__data__[name] != value}
+    wanted = {"deleted_at": None, **row} if isinstance(existing, SoftDeletable) else row
+    found = {name: value for name, value in wanted.items() if name != "password" and existing.__data__[name] != value}
     if "password" in row and not verify_password(existing.__data__["password_hash"], row["password"]):
         found["password_hash"] = hash_password(row["password"])
     return found
