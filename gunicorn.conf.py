@@ -14,7 +14,8 @@ load_dotenv()
 _host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0"  # noqa: S104
 bind = f"{_host}:{os.environ.get('PORT', '8000')}"
 
-worker_class = "gthread"
+# `gthread`, with kept-alive connections spread evenly over the workers (blog_app/serving.py says why and how).
+worker_class = "blog_app.serving.FairThreadWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 

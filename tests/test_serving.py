@@ -1,0 +1,81 @@
+"""gunicorn's workers share kept-alive connections evenly, and go on when one of them is killed."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from blog_app.config import ROOT
+from blog_app.local.ports import private_ports
+
+APP = """
+import os
+def app(environ, start_response):
+    body = str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+CONNECTIONS = 32
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[int]:
+    """Serve an app that answers with its worker's process id; yield the port."""
+    (folder / "pid_app.py").write_text(APP)
+    port = next(private_ports())
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    options = ["--worker-class", "blog_app.serving.FairThreadWorker", "--keep-alive", "30", "--no-control-socket"]
+    process = subprocess.Popen(
+        [*command, *options, "pid_app:app"],
+        env={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"},
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr
+        lines = iter(process.stderr.readline, "")
+        for _ in range(2):
+            next(line for line in lines if "Booting worker" in line)
+        yield port
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def workers_of(stack: ExitStack, port: int) -> Counter[int]:
+    """Open connections at once, and return which worker serves how many; they stay open until the stack ends."""
+
+    def worker_of(_: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        stack.callback(connection.close)
+        connection.request("GET", "/")
+        return int(connection.getresponse().read())
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return Counter(pool.map(worker_of, range(CONNECTIONS)))
+
+
+@pytest.mark.parametrize("burst", range(3))
+def test_connections_opened_at_once_are_spread_evenly(tmp_path: Path, burst: int) -> None:
+    with ExitStack() as stack:
+        shares = workers_of(stack, stack.enter_context(serving(tmp_path)))
+        assert len(shares) == 2
+        assert min(shares.values()) >= CONNECTIONS // 2 - 4
+
+
+def test_new_connections_are_served_after_a_worker_was_killed(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        port = stack.enter_context(serving(tmp_path))
+        os.kill(next(iter(workers_of(stack, port))), signal.SIGKILL)
+        assert sum(workers_of(stack, port).values()) == CONNECTIONS
