@@ -10,6 +10,7 @@ from flask import Flask, Response
 from blog_app import databases
 from blog_app.config import settings
 from blog_app.http.representation import render
+from blog_app.migrate import files, history
 
 REDIS_TIMEOUT_SECONDS = 1
 
@@ -48,10 +49,11 @@ def readyz() -> Response:
 
 def _database(database: databases.LogicalDatabase) -> dict[str, Any]:
     try:
-        database.execute_sql("SELECT 1").fetchone()
+        applied = history.applied(database, database.name)
     except databases.CONNECTION_ERRORS:
         return {"status": "away"}
-    return {"status": "ok"}
+    pending = [migration.name for migration in files.read(database.name) if migration.name not in applied]
+    return {"status": "migrations pending", "pending": pending} if pending else {"status": "ok"}
 
 
 def _redis(url: str | None) -> dict[str, Any]:
