@@ -237,7 +237,7 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     settings = Settings.from_environment({"APP_MODE": "test"} | addresses)
     fragile.postgres.stop()
 
-    with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match="^cannot connect to accounts"):
+    with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match=r"^cannot connect to accounts"):
         databases.wait(settings)
 
     assert [record.getMessage().rpartition("; ")[2] for record in caplog.records] == [
