@@ -12,6 +12,7 @@ from blog_app import models
 from blog_app.config import DATABASE_NAMES, ROOT, settings
 from blog_app.databases import server
 from blog_app.migrate import MigrationError, across, create
+from blog_app.migrate import check as drift
 from blog_app.migrate import status as state
 
 
@@ -105,8 +106,36 @@ def status(names: Sequence[str]) -> None:
 @click.option("--auto", is_flag=True, help="Write what the models have and the migrations have not.")
 def create_file(title: str, name: str, auto: bool) -> None:
     """Write a new migration file, its number the next free one."""
-    path = create.automatic(name, title, models.of(name)) if auto else create.empty(name, title)
-    click.echo(f"written: {path.relative_to(ROOT)}")
+    if not auto:
+        click.echo(f"written: {create.empty(name, title).relative_to(ROOT)}")
+        return
+    written = create.automatic(settings(), name, title, models.of(name))
+    for path in written.paths:
+        click.echo(f"written: {path.relative_to(ROOT)}")
+    for note in written.notes:
+        click.echo(f"to do: {note}")
+
+
+@migrate.command()
+@database_option
+def check(names: Sequence[str]) -> None:
+    """Compare models, migrations and the live databases. Exit code 1 when they differ."""
+    different = False
+    for name in names or DATABASE_NAMES:
+        report = drift.check(settings(), name, models.of(name))
+        different |= bool(report.differences)
+        click.echo(f"{name}: {f'{len(report.differences)} differences' if report.differences else 'no difference'}")
+        for line in (*report.differences, *(f"note: {note}" for note in report.notes)):
+            click.echo(f"  {line}")
+    if different:
+        raise SystemExit(1)
+
+
+@migrate.command()
+@one_database
+def redo(name: str) -> None:
+    """Take the last migration back and apply it again, while you write it."""
+    across.run(settings(), [name], lambda runner: runner.redo(), click.echo)
 
 
 def _summary(done: dict[str, Sequence[str]], what: str) -> None:

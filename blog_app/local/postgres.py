@@ -114,7 +114,8 @@ class Postgres(Process):
         exists = self.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
         verb = sql.SQL("ALTER" if exists else "CREATE")
         role = sql.Identifier(name)
-        self.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password)))
+        # CREATEDB: `flask migrate check` tries the migrations out in a database of its own.
+        self.execute(sql.SQL("{} ROLE {} LOGIN CREATEDB PASSWORD {}").format(verb, role, sql.Literal(password)))
 
     def create_database(self, name: str, owner: str) -> None:
         """Make a database, if there is none of this name."""

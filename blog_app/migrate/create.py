@@ -1,25 +1,31 @@
-"""Writes a new migration file: an empty one, or one with what the models have and the migrations have not."""
+"""Writes new migration files: an empty one, or those that lead from what the files make to what the models say.
+
+What was written is tried at once in a scratch database, up and down. So nothing is left to trust: what the files do not
+achieve is said.
+"""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import peewee
-from peewee_migrate.auto import diff_many
-
-from blog_app.migrate import MigrationError, files
-from blog_app.migrate.migrator import Migrator
+from blog_app.config import Settings
+from blog_app.migrate import MigrationError, across, catalog, drift, files
+from blog_app.migrate.connection import connected
+from blog_app.migrate.draft import NOTHING, Change, Draft, draft
 from blog_app.migrate.recorder import Recorder
+from blog_app.migrate.runner import replay
+from blog_app.migrate.shadow import of_models, scratch
 
 TEMPLATE = '''\
 """{title}."""
 
-import peewee as pw
-import playhouse.postgres_ext as pw_pext  # noqa: F401
+{imports}
 from peewee_migrate import Migrator
-
+{options}
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
 {migrate}
@@ -28,39 +34,88 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
 def rollback(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
 {rollback}
 '''
+ATOMIC = ""
+STEP_BY_STEP = "\natomic = False\n"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `automatic` has done."""
+
+    paths: Sequence[Path]
+    notes: Sequence[str]
+    """What a person must decide or write, in sentences."""
 
 
 def empty(name: str, title: str, folder: Path = files.FOLDER) -> Path:
     """Write a migration that does nothing yet; return its path."""
-    return _write(name, title, ["migrator.sql('')  # one statement a call"], ["migrator.sql('')"], folder)
+    return _write(name, title, [('migrator.sql("")  # one statement a call', 'migrator.sql("")')], ATOMIC, folder)
 
 
-def automatic(name: str, title: str, models: Sequence[type[peewee.Model]], folder: Path = files.FOLDER) -> Path:
-    """Write a migration from what the files make to what `models` say; raise `MigrationError` if that is the same."""
-    recorder = Recorder(name)
-    migrator = Migrator(recorder, name)
-    for migration in files.read(name, folder):
-        migration.migrate(migrator, recorder, fake=True)
-        migrator.take_operations()
-    old = list(migrator.orm)
-    changes = diff_many(list(models), old, migrator)
-    if not changes:
-        raise MigrationError(f"{name}: the models and the migrations agree, there is nothing to write")
-    return _write(name, title, changes, diff_many(old, list(models), migrator, reverse=True), folder)
+def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], folder: Path = files.FOLDER) -> Written:
+    """Write what leads from the files to `models`; raise `MigrationError` when they agree."""
+    with scratch(settings, name) as elsewhere:
+        across.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
+        with connected(elsewhere, name, _silent) as connection:
+            old, new = catalog.read(connection, name), of_models(connection, name, models)
+        if not drift.compare(new, old, "", ""):
+            raise MigrationError(f"{name}: the models and the migrations agree, there is nothing to write")
+        old_models = replay(Recorder(name), name, files.read(name, folder)).orm
+        found = draft(old, new, models, {model._meta.table_name: model for model in old_models})
+        paths = _write_all(name, title, found, folder)
+        return Written(paths, [*found.undecided, *_try(elsewhere, name, paths, old, new, folder)])
 
 
-def _write(name: str, title: str, migrate: Sequence[str], rollback: Sequence[str], folder: Path) -> Path:
+def _write_all(name: str, title: str, found: Draft, folder: Path) -> list[Path]:
+    paths = []
+    if found.first:
+        paths.append(_write(name, title, found.first, ATOMIC, folder))
+    if found.then:
+        paths.append(_write(name, f"{title} step by step" if paths else title, found.then, STEP_BY_STEP, folder))
+    return paths
+
+
+def _try(
+    settings: Settings, name: str, paths: Sequence[Path], old: catalog.Schema, new: catalog.Schema, folder: Path
+) -> list[str]:
+    """Run the files up and down; return what they do not achieve."""
+    written = [path.stem for path in paths]
+    try:
+        across.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
+        with connected(settings, name, _silent) as connection:
+            notes = drift.compare(new, catalog.read(connection, name), "the models", "the files written")
+        across.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
+        with connected(settings, name, _silent) as connection:
+            return notes + drift.compare(old, catalog.read(connection, name), "the files before", "their rollback")
+    except MigrationError as error:
+        return [f"the files written do not run: {error}"]
+
+
+def _write(name: str, title: str, changes: Sequence[Change], options: str, folder: Path) -> Path:
     path = files.next_path(name, title, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    code = TEMPLATE.format(
-        title=title.strip().replace("_", " ").capitalize(),
-        migrate=_indented(migrate),
-        rollback=_indented(rollback),
+    migrate = _body([change for change, _ in changes])
+    rollback = _body([back for _, back in reversed(changes)])
+    imports = ["import peewee as pw"]
+    if "pw_pext." in migrate + rollback:
+        imports.append("import playhouse.postgres_ext as pw_pext")
+    path.write_text(
+        TEMPLATE.format(
+            title=title.strip().replace("_", " ").capitalize().rstrip("."),
+            imports="\n".join(imports),
+            options=options,
+            migrate=migrate,
+            rollback=rollback,
+        )
     )
-    path.write_text(code)
     return path
 
 
-def _indented(blocks: Sequence[str]) -> str:
-    # peewee-migrate indents all lines of a block but the first.
-    return textwrap.indent("\n\n".join(textwrap.dedent("    " + block) for block in blocks), "    ")
+def _body(blocks: Sequence[str]) -> str:
+    kept = [block for block in blocks if block != NOTHING] or ["pass"]
+    classes = any("\n" in block for block in kept)
+    return textwrap.indent(("\n\n" if classes else "\n").join(kept), "    ")
+
+
+def _silent(_: str) -> None:
+    """The scratch database is nobody's news."""

@@ -71,6 +71,8 @@ class Migrator(PeeweeMigrator):
         """Create the model's table and indexes; the table must not exist."""
         if model._meta.schema is None:
             raise MigrationError(f'create_model({model.__name__}): its Meta must say schema = "{self.schema}"')
+        # Index names begin with the table's name, as those of the other methods do, and not with the class's.
+        model._meta.legacy_table_names = False
         super().create_model(model)
         self.__ops__[-1] = CreateTable(model)
         return model
@@ -103,6 +105,13 @@ class Migrator(PeeweeMigrator):
         field = model._meta.fields[name]
         value = default if isinstance(default, peewee.Node) else peewee.Value(field.db_value(default))
         self.__ops__.append(self.__migrator__.set_default(model._meta.table_name, field.column_name, value))
+        return model
+
+    def drop_default(self, model: Any, name: str) -> Any:
+        """Leave new rows without a default for this column."""
+        model = self.__get_model__(model)
+        column = model._meta.fields[name].column_name
+        self.__ops__.append(self.__migrator__.drop_column_default(model._meta.table_name, column))
         return model
 
     def add_constraint(self, model: Any, name: str, constraint: Any) -> Any:
@@ -140,12 +149,20 @@ class Migrator(PeeweeMigrator):
         self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})"))
 
     def add_foreign_key(
-        self, table: str, column: str, to: str, *, on_delete: str | None = None, name: str | None = None
+        self,
+        table: str,
+        column: str,
+        to: str,
+        *,
+        on_delete: str | None = None,
+        on_update: str | None = None,
+        name: str | None = None,
     ) -> None:
         """Add a foreign key to the table `to` (its column `id`): first for new rows, then validated."""
         definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted('id')})"
-        action = f" ON DELETE {on_delete}" if on_delete else ""
-        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition + action))
+        for event, action in (("DELETE", on_delete), ("UPDATE", on_update)):
+            definition += f" ON {event} {action}" if action else ""
+        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition))
 
     def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
         """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""

@@ -1,0 +1,113 @@
+"""Drift is found, and each difference named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import peewee as pw
+import pytest
+
+from blog_app import models
+from blog_app.config import DATABASE_NAMES
+from blog_app.migrate import across, create
+from blog_app.migrate.check import check
+from tests.migrate.test_create import post_model, tag_model
+
+STRICT = "character varying(80) NOT NULL in the migrations"
+DRIFT = {
+    "ALTER TABLE blog.posts ALTER title TYPE text": f"column posts.title: {STRICT}, text NOT NULL in the database",
+    "ALTER TABLE blog.posts ALTER title DROP NOT NULL": f"{STRICT}, character varying(80) in the database",
+    "ALTER TABLE blog.posts ALTER title SET DEFAULT 'x'": f"{STRICT}, character varying(80) NOT NULL DEFAULT 'x'",
+    "ALTER TABLE blog.posts ADD CHECK (title <> '')": "constraint posts.posts_title_check: absent in the migrations",
+    "ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (title <> '') NOT VALID": "NOT VALID in the database",
+    "CREATE INDEX odd ON blog.posts (title) WHERE title <> ''": "index posts.odd: absent in the migrations, CREATE",
+    "DROP INDEX blog.tags_name": "index tags.tags_name: CREATE UNIQUE INDEX",
+    "CREATE TABLE blog.odd ()": "table odd: absent in the migrations",
+    "CREATE TRIGGER t BEFORE INSERT ON blog.posts "
+    "EXECUTE FUNCTION suppress_redundant_updates_trigger()": "trigger posts.t: absent in the migrations",
+    "ALTER TABLE blog.posts DROP CONSTRAINT posts_tag_id_fkey, ADD CONSTRAINT posts_tag_id_fkey "
+    "FOREIGN KEY (tag_id) REFERENCES blog.tags ON DELETE CASCADE": "tags(id) ON DELETE CASCADE in the database",
+    "ALTER TABLE blog.posts DROP COLUMN title": f"column posts.title: {STRICT}, absent in the database",
+}
+
+
+@pytest.fixture
+def pair(workshop):
+    """Two models, and a database in step with them."""
+    tag = tag_model()
+    pair = [tag, post_model(tag=pw.ForeignKeyField(tag, null=True))]
+    create.automatic(workshop.settings, "blog", "first", pair, workshop.folder)
+    workshop.up("blog")
+    return pair
+
+
+def differences(workshop, pair):
+    return check(workshop.settings, "blog", pair, workshop.folder).differences
+
+
+def test_a_database_in_step_has_no_differences(workshop, pair):
+    assert differences(workshop, pair) == []
+
+
+@pytest.mark.parametrize("statement", DRIFT)
+def test_a_change_by_hand_is_named(statement, workshop, pair):
+    workshop.query(statement)
+    found = differences(workshop, pair)
+    assert len(found) == 1
+    assert DRIFT[statement] in found[0]
+
+
+def test_an_index_whose_build_failed_is_named(workshop, pair):
+    workshop.query("INSERT INTO blog.tags (name) VALUES ('a'), ('b')")
+    with pytest.raises(pw.IntegrityError):
+        workshop.query("CREATE UNIQUE INDEX CONCURRENTLY odd ON blog.tags ((name > ''))")
+    assert differences(workshop, pair)[0].endswith("INVALID in the database")
+
+
+def test_models_that_no_migration_follows_are_named(workshop, pair):
+    tag = tag_model()
+    pair = [tag, post_model(tag=pw.ForeignKeyField(tag, null=True, on_delete="SET NULL"), words=pw.IntegerField())]
+    found = differences(workshop, pair)
+    assert found[0] == "column posts.words: integer NOT NULL in the models, absent in the migrations"
+    assert "ON DELETE SET NULL in the models, FOREIGN KEY (tag_id) REFERENCES tags(id) in the migrations" in found[1]
+
+
+def test_what_is_pending_or_has_no_file_is_named(workshop, pair):
+    gone = workshop.sql("002_gone", "SELECT 1")
+    workshop.up("blog")
+    gone.unlink()
+    workshop.sql("003_new", "SELECT 1")
+    assert differences(workshop, pair) == [
+        "migration 003_new is pending",
+        "migration 002_gone is applied, and has no file",
+    ]
+
+
+def test_a_column_that_no_code_uses_any_more_may_be_declared(workshop, pair):
+    workshop.sql("002_more", "ALTER TABLE blog.tags ADD COLUMN old_name text")
+    workshop.up("blog")
+    assert "column tags.old_name: absent in the models, text in the migrations" in differences(workshop, pair)
+    pair[0]._meta.unused_columns = ("old_name",)
+    assert differences(workshop, pair) == []
+
+
+def test_without_the_right_to_create_databases_the_models_are_compared_with_the_database(workshop, pair, stack):
+    stack.postgres.create_role("humble", "secret")
+    stack.postgres.execute("ALTER ROLE humble NOCREATEDB")
+    stack.postgres.execute("GRANT blog_app TO humble")
+    database = workshop.settings.databases["blog"]
+    url = database.direct_url.replace(f"blog_app:{stack.passwords.app}@", "humble:secret@")
+    changed = {**workshop.settings.databases, "blog": replace(database, direct_url=url)}
+    workshop.query("ALTER TABLE blog.posts ALTER title DROP NOT NULL")
+
+    report = check(replace(workshop.settings, databases=changed), "blog", pair, workshop.folder)
+
+    assert len(report.differences) == 1
+    assert "only the models were compared with the database" in report.notes[0]
+
+
+@pytest.mark.parametrize("name", DATABASE_NAMES)
+def test_this_repository_has_no_drift(name, settings):
+    across.run(settings, [name], lambda runner: runner.up(), lambda _: None)
+    report = check(settings, name, models.of(name))
+    assert report.differences == []
