@@ -10,7 +10,8 @@ from blog_app.migrate import history
 def test_the_root_leads_to_the_docs_and_to_health(client: FlaskClient) -> None:
     links = client.get("/").json["links"]
     for link in ("documentation", "openapi", "alive", "ready"):
-        assert client.get(links[link], follow_redirects=True).status_code == 200
+        with client.get(links[link], follow_redirects=True) as response:
+            assert response.status_code == 200
 
 
 def test_ready_names_each_logical_database_and_redis(client: FlaskClient) -> None:
