@@ -26,6 +26,9 @@ graceful_timeout = 25
 # A reverse proxy keeps its connections for about a minute: close later than it does, so that it never uses a dead one.
 keepalive = 75
 
+# Filters make addresses long: as much as there may be without a proxy minding.
+limit_request_line = 8190
+
 # Nobody uses it, and two checkouts on one machine would want the same path.
 control_socket_disable = True
 

@@ -26,10 +26,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     databases.init_app(app)
     watermarks.init_app(app)
     auth.init_app(app, look_up=authenticate)
+    http.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:
             app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
-    http.init_app(app)
+    http.require_permissions(app)
     health.init_app(app)
     cli.init_app(app)
     return app

@@ -57,6 +57,12 @@ class Settings:
     statement_timeout: float
     """Seconds one statement of a web request may take."""
     max_body_bytes: int
+    write_limit: int
+    """Unsafe requests that one caller may send a minute; 0 is no limit."""
+    cors_origins: tuple[str, ...]
+    """The sites whose pages may call the API from a browser."""
+    proxies: int
+    """How many reverse proxies in front append to `X-Forwarded-For`; without them it is anybody's to forge."""
     token_days: int
     log_level: str
 
@@ -78,6 +84,9 @@ class Settings:
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),
+            write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
+            cors_origins=read.origins("CORS_ORIGINS"),
+            proxies=read.integer("PROXIES", 0, 0, 10),
             token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
@@ -140,6 +149,15 @@ class _Reader:
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         value = self.text(name)
         return self._checked_url(name, value, schemes) if value else None
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Return the origins of a comma-separated list: scheme, host and port, nothing after them."""
+        values = tuple(value.strip() for value in self.text(name).split(",") if value.strip())
+        for value in values:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or value != f"{parts.scheme}://{parts.netloc}" or not parts.netloc:
+                self.problems.append(f"{name} has {value!r}, which must be like https://example.com, without a path")
+        return values
 
     def databases(self) -> dict[str, DatabaseSettings]:
         shared = self.url("DATABASE_URL", POSTGRES_SCHEMES)

@@ -8,9 +8,11 @@ or `{"parameter", "detail"}` for the query. A driver's text never leaves; it goe
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
+from urllib.parse import quote
 
 import marshmallow
 import orjson
@@ -23,6 +25,7 @@ from blog_app.logs import request_id
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 RETRY_AFTER_SECONDS = 2
 
 
@@ -44,7 +47,7 @@ class Problem(Exception):
     @classmethod
     def name(cls) -> str:
         """Return the name of this kind of problem, such as `not-found`."""
-        return cls.status.name.lower().replace("_", "-")
+        return CAPITAL.sub("-", cls.__name__).lower()
 
     @classmethod
     def explanation(cls) -> dict[str, Any]:
@@ -172,7 +175,7 @@ def respond(error: Exception) -> Response:
         "title": problem.status.phrase,
         "status": problem.status.value,
         "detail": problem.detail,
-        "instance": request.path,
+        "instance": quote(request.path),
         "request_id": request_id(),
     }
     if problem.errors:
@@ -196,6 +199,8 @@ def as_problem(error: Exception) -> Problem:
             return _from_werkzeug(error)
         case peewee.IntegrityError():
             return _from_constraint(error)
+        case peewee.DataError():
+            return _from_data(error)
         case peewee.OperationalError() | peewee.InterfaceError():
             return Unavailable("The database cannot answer right now. Try again soon.")
         case _:
@@ -225,6 +230,13 @@ def _with_status(status: HTTPStatus, detail: str) -> Problem:
         if kind.status == status:
             return kind(detail)
     return type("OtherProblem", (Problem,), {"status": status})(detail)
+
+
+def _from_data(error: peewee.DataError) -> Problem:
+    """Explain a value that the schemas let through and the database does not take, such as a number out of range."""
+    log.warning("the database refused a value: %s", error)
+    kind = BadRequest if request.method in ("GET", "HEAD") else Invalid
+    return kind("A value is out of the range of what can be stored or compared.")
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:

@@ -11,10 +11,13 @@ within `PAUSE` seconds; one that gives no sign of life for `STALE` seconds, or h
 
 from __future__ import annotations
 
+import socket
 import time
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
+import orjson
+from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 PLACES = 64
@@ -26,6 +29,17 @@ STALE = 3.0
 # Made when gunicorn loads this module, before it forks: every worker has the same memory. Each place has one writer.
 _connections = RawArray("i", PLACES)
 _seen = RawArray("d", PLACES)
+
+
+def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what is not HTTP, or too long, like every other error; gunicorn would send an HTML page."""
+    problem = {"type": "about:blank", "title": reason, "status": status, "detail": message}
+    body = orjson.dumps(problem)
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+util.write_error = write_problem
 
 
 class FairThreadWorker(ThreadWorker):

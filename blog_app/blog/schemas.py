@@ -29,6 +29,7 @@ class CategorySchema(Schema):
     name = String(required=True, least=1, most=80, metadata={"example": "Kitchen"})
     slug = String(dump_only=True, metadata={"example": "kitchen"})
     description = String(most=2_000, load_default="")
+    created_at = Timestamp(dump_only=True)
 
 
 class TagSchema(Schema):
@@ -43,6 +44,7 @@ class TagSchema(Schema):
     id = ma.UUID(dump_only=True)
     name = String(required=True, least=1, most=50, metadata={"example": "Tea"})
     slug = String(dump_only=True, metadata={"example": "tea"})
+    created_at = Timestamp(dump_only=True)
 
 
 class PostSchema(Schema):

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
 
-from blog_app.http import docs
+from blog_app.config import Settings
+from blog_app.http import docs, headers, limits
 from blog_app.http.blueprint import Blueprint, operations_of
 from blog_app.http.schema import Schema
 from blog_app.permissions import PERMISSIONS
 
-__all__ = ["Blueprint", "Schema", "init_app"]
+__all__ = ["Blueprint", "Schema", "init_app", "require_permissions"]
+
+
+class StorableConverter(BaseConverter):
+    """A part of a path, without NUL: what PostgreSQL cannot store names nothing."""
+
+    regex = r"[^/\x00]+"
+    part_isolating = True
 
 
 def init_app(app: Flask) -> None:
-    """Add the documentation, and check the permissions; call it when all blueprints are registered."""
-    _require_permissions(app)
+    """Give `app` the manners that need no blueprint; call it before any is registered."""
+    settings: Settings = app.config["SETTINGS"]
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
+    headers.init_app(app)
+    limits.init_app(app)
     docs.init_app(app)
 
 
-def _require_permissions(app: Flask) -> None:
-    """Raise `RuntimeError` unless exactly the endpoints that exist have a row in the table of permissions."""
+def require_permissions(app: Flask) -> None:
+    """Check that exactly the endpoints that exist have a row in the table of permissions; raise `RuntimeError`."""
     endpoints = {operation.endpoint for operation in operations_of(app)}
     wrong = [f"{name} has no row in PERMISSIONS" for name in sorted(endpoints - PERMISSIONS.keys())]
     wrong += [f"{name} has a row in PERMISSIONS and is no endpoint" for name in sorted(PERMISSIONS.keys() - endpoints)]

@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 
 from blog_app.databases import LogicalDatabase
 from blog_app.http import operations
-from blog_app.http.schema import Schema, shared
+from blog_app.http.schema import Schema, readable, shared
 
 View = Callable[..., Any]
 
@@ -83,6 +83,7 @@ class Blueprint(flask.Blueprint):
 
         The view gets the values of the query parameters that `parameters` adds to those of every list.
         """
+        _require_fields(schema)
         return self._route(
             "GET", path, operations.list_rows, answers=schema, many=True, under=under, parameters=parameters
         )
@@ -180,6 +181,15 @@ def operations_of(app: flask.Flask) -> Iterator[Operation]:
     for blueprint in app.blueprints.values():
         if isinstance(blueprint, Blueprint):
             yield from blueprint.operations
+
+
+def _require_fields(schema: type[Schema]) -> None:
+    """Filters, orders and cursors read the values of fields, so each must name one that is shown."""
+    options = shared(schema).opts
+    orders = [name.removeprefix("-") for name in options.sort]
+    for name in (*options.filterable, *options.sortable, *orders, options.key):
+        if name not in readable(schema):
+            raise TypeError(f"{schema.__name__} shows no field {name}, so lists cannot be filtered or sorted by it")
 
 
 def _require_defaults(schema: type[Schema]) -> None:

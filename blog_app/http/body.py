@@ -11,15 +11,21 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from blog_app.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 MAX_DEPTH = 20
-JSON_TYPES = ("application/json", "application/merge-patch+json")
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 
-def json_body() -> Any:
-    """Return the parsed body; raise `UnsupportedMediaType`, `TooLarge` or `BadRequest`."""
-    if request.mimetype not in JSON_TYPES:
-        raise UnsupportedMediaType(f"Send JSON, with the header Content-Type: {JSON_TYPES[0]}.")
+def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any:
+    """Return the parsed body; raise `UnsupportedMediaType`, `TooLarge` or `BadRequest`.
+
+    No body at all is an empty object, unless a body is `required`.
+    """
+    if not required and not request.mimetype and not request.get_data():
+        return {}
+    if request.mimetype not in types or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+        raise UnsupportedMediaType(f"Send JSON in UTF-8, with the header Content-Type: {types[0]}.")
     try:
-        document = orjson.loads(request.get_data(cache=True))
+        document = orjson.loads(request.get_data())
     except RequestEntityTooLarge as error:
         raise TooLarge(f"The body has more than {request.max_content_length} bytes.") from error
     except orjson.JSONDecodeError as error:

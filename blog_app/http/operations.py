@@ -14,17 +14,16 @@ from flask import Response, current_app, request
 
 from blog_app import auth
 from blog_app.errors import NotFound, bad_parameter
-from blog_app.http import etag, idempotency
+from blog_app.http import etag, idempotency, limits
 from blog_app.http.arguments import Shape, item_arguments, list_arguments, parse_query
-from blog_app.http.body import json_body, merge_patch
+from blog_app.http.body import JSON, MERGE_PATCH, json_body, merge_patch
 from blog_app.http.representation import Page, digest, item_of, page_of, render
-from blog_app.http.schema import Schema, of_kind, shared, writable_document
+from blog_app.http.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.models import Record
 
 if TYPE_CHECKING:
     from blog_app.http.blueprint import Operation
 
-JSON = "application/json"
 NOT_HERE = "There is no such thing here, or you may not see it."
 
 
@@ -66,7 +65,7 @@ def _moved_to(key: str) -> Response:
 def act(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, DELETE and state resources: validate the body, load the record, run the view."""
     shape = _begin(operation)
-    data = _validate(operation.takes, json_body()) if operation.takes else {}
+    data = _validate(operation.takes, _body(operation.takes)) if operation.takes else {}
 
     def run() -> Response:
         if operation.load:
@@ -85,7 +84,7 @@ def replace(operation: Operation, values: dict[str, Any]) -> Response:
     """PUT: every writable field gets the value that the body gives it, or its default."""
     assert operation.takes
     shape = _begin(operation)
-    data = _validate(operation.takes, json_body())
+    data = _validate(operation.takes, _body(operation.takes))
     with operation.database.atomic():
         record, rest = _load(operation, values)
         return _answer(operation, operation.view(record, **rest, **data), shape)
@@ -95,7 +94,7 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
     """PATCH: a JSON Merge Patch (RFC 7396) on the writable document, which is then validated as a whole."""
     assert operation.takes
     shape = _begin(operation)
-    changes = json_body()
+    changes = json_body(types=(MERGE_PATCH, JSON))
     with operation.database.atomic():
         record, rest = _load(operation, values)
         schema = of_kind(operation.takes, {"kind": getattr(record, "kind", None)})
@@ -105,11 +104,16 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
 
 def _begin(operation: Operation) -> Shape | None:
     auth.authorize(current_app, operation.endpoint)
+    limits.count_request()
     if operation.answers and shared(operation.answers).opts.model:
         return item_arguments(operation.answers, request.query_string)
     for name in parse_query(request.query_string):
         raise bad_parameter(name, "it is unknown here; there are no parameters.")
     return None
+
+
+def _body(schema: type[Schema]) -> Any:
+    return json_body(required=requires_body(schema))
 
 
 def _validate(schema: type[Schema] | None, document: Any) -> dict[str, Any]:
