@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
+from blog_app.cli.generate import generate
 from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
 from blog_app.cli.pgbouncer import pgbouncer
 from blog_app.cli.seed import seed
 from blog_app.cli.worker import worker
 
-COMMANDS = (migrate, outbox, pgbouncer, seed, worker)
+COMMANDS = (generate, migrate, outbox, pgbouncer, seed, worker)
 
 
 def init_app(app: Flask) -> None:

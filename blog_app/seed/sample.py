@@ -54,7 +54,7 @@ def _has_default(field: peewee.Field) -> bool:
 
 def _value(field: peewee.Field, number: int, folder: Path) -> Any:
     if isinstance(field, peewee.ForeignKeyField):
-        return _row_of(field.rel_model, number, folder)
+        return name_of_row(field.rel_model, number, folder) or f"(a row of {field.rel_model._meta.table_name})"
     if isinstance(field, TEXT):
         return _text(field, number)
     if isinstance(field, peewee.BooleanField):
@@ -80,10 +80,13 @@ def _text(field: peewee.Field, number: int) -> str:
     return f"sample-{number}" if field.name == "slug" else f"Sample {field.name.replace('_', ' ')} {number}"
 
 
-def _row_of(model: type[Base], number: int, folder: Path) -> Any:
-    """Return how the seed file of another table names its row of this number, or a text that asks for one."""
+def name_of_row(model: type[Base], number: int, folder: Path) -> str | None:
+    """Return by what a reference may name a row of another table's seed file, None if it has none.
+
+    Number 1 is the file's first row, and after its last comes the first again.
+    """
     key = text_key(model)
     path = folder / model._meta.schema / f"{model._meta.table_name}.json"
     known = key.name if key is not None else "id"
     names = [place.row[known] for place in files.rows(path, model) if known in place.row] if path.exists() else []
-    return names[(number - 1) % len(names)] if names else f"(a row of {model._meta.table_name})"
+    return names[(number - 1) % len(names)] if names else None
