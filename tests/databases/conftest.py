@@ -21,6 +21,13 @@ def own_stack() -> Iterator[Stack]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No announcer of an app that another test made: the databases here have no epoch, and the tests are without it."""
+    for database in databases.ALL:
+        monkeypatch.setattr(database, "announcer", None)
+
+
 @pytest.fixture
 def fragile(own_stack: Stack) -> Iterator[Stack]:
     """Servers that a test may stop, kill and freeze; all of them answer again when the next test begins."""
