@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs, watermarks
+from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs, shop, watermarks
 from blog_app.accounts.directory import authenticate
 from blog_app.config import Settings
 
 API = "/api/v1"
-DOMAINS = (accounts, blog)
+DOMAINS = (accounts, blog, shop)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

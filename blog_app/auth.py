@@ -97,6 +97,12 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
     return model.with_deleted() if deleted == "with" else model.only_deleted()
 
 
+def require_all() -> None:
+    """Raise `Forbidden` unless the caller may do this to everything."""
+    if g.scope is not Scope.ALL:
+        raise Forbidden("Only those may do this who may do it to everything.")
+
+
 def require_ownership(record: Owned) -> None:
     """Raise `Forbidden` if the caller may only change their own, and `record` is somebody else's."""
     if g.scope is Scope.OWN and record.owner_id != user_id():

@@ -22,6 +22,8 @@ from blog_app.blog.models import Category, Tag
 from blog_app.blog.posts import publish, write
 from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.parameters import PATH_PARAMETER
+from blog_app.shop.models import Address, Order, ProductCategory
+from blog_app.shop.products import offer
 
 Maker = Callable[..., Any]
 _numbers = count(1)
@@ -50,16 +52,38 @@ def user(owner: UUID) -> UUID:
     return owner
 
 
+def product_category() -> UUID:
+    number = next(_numbers)
+    return ProductCategory.create(name=f"Category {number}", slug=f"category-{number}").id
+
+
+def product(owner: UUID, public: bool) -> UUID:
+    return offer(owner, type="physical", name=f"Product {next(_numbers)}", price=20, stock=1, active=public).id
+
+
+def shipping_address(owner: UUID) -> UUID:
+    return Address.create(user_id=owner, name="Ada", street_address="1 Main Street", city="Bonn", country_code="DE").id
+
+
+def order(owner: UUID) -> UUID:
+    return Order.create(user_id=owner, total=0).id
+
+
 MAKERS: Mapping[str, Maker] = {
+    "/addresses/{address_id}": shipping_address,
     "/categories/{key}": category,
+    "/customers/{user_id}": user,
+    "/orders/{order_id}": order,
     "/posts/{key}": post,
+    "/product-categories/{key}": product_category,
+    "/products/{key}": product,
     "/tags/{key}": tag,
     "/tokens/{token_id}": token,
     "/users/{user_id}": user,
 }
 
 
-PRIVATE = {token}
+PRIVATE = {token, shipping_address, order}
 
 
 def example_user() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from blog_app import databases
 from blog_app.auth import allowed, identity
@@ -12,20 +11,12 @@ from blog_app.blog import posts as actions
 from blog_app.blog.models import Category, Post, Tag
 from blog_app.blog.schemas import CategorySchema, PostSchema, PublicationSchema, TagSchema
 from blog_app.http import Blueprint
+from blog_app.http.keys import named
 from blog_app.slugs import slug_of
 
 categories = Blueprint("categories", database=databases.blog)
 tags = Blueprint("tags", database=databases.blog)
 posts = Blueprint("posts", database=databases.blog)
-
-
-def named(model: Any, key: str) -> Any:
-    """Return the query for the row that a path names by its identifier or its slug."""
-    try:
-        condition = model.id == UUID(key)
-    except ValueError:
-        condition = model.slug == key
-    return allowed(model).where(condition)
 
 
 def category_at(key: str) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_JSON_DEPTH = 10
+CENT = Decimal("0.01")
 
 
 class String(fields.String):
@@ -55,6 +57,25 @@ class Integer(fields.Integer):
     def __init__(self, *, least: int = -(2**31), most: int = 2**31 - 1, **kwargs: Any) -> None:
         validators = [validate.Range(least, most), *_as_list(kwargs.pop("validate", None))]
         super().__init__(strict=True, validate=validators, **kwargs)
+
+
+class Money(fields.Decimal):
+    """An amount of money from 0 to `most`: at most two digits after the point, never a float; text on the way out."""
+
+    def __init__(self, *, most: int = 9_999_999, **kwargs: Any) -> None:
+        limits = {"minimum": 0, "maximum": most, "pattern": r"^\d{1,7}(\.\d{1,2})?$", "example": "12.50"}
+        super().__init__(metadata=limits | kwargs.pop("metadata", {}), **kwargs)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        amount: Decimal = super()._deserialize(value, attr, data, **kwargs)
+        if not 0 <= amount <= self.most:
+            raise ValidationError(f"Must be from 0 to {self.most}.")
+        if amount != amount.quantize(CENT):
+            raise ValidationError("Must have at most two digits after the point.")
+        return amount.quantize(CENT)
 
 
 class JsonObject(fields.Dict):

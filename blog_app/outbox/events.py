@@ -16,4 +16,6 @@ class Declaration(NamedTuple):
 
 EVENTS: Mapping[str, Declaration] = {
     "user.left": Declaration("accounts", "A user closed their account, or it was closed. Subject: the user."),
+    "order.placed": Declaration("shop", "Somebody ordered something. Subject: the order."),
+    "order.changed": Declaration("shop", "An order's status or payment changed. Subject: the order.", ("field", "new")),
 }

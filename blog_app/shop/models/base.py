@@ -1,0 +1,23 @@
+"""What all tables of the shop have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from blog_app import databases
+from blog_app.models import Record
+
+
+class ShopRecord(Record):
+    """A record of the shop database."""
+
+    class Meta:
+        database = databases.shop
+        schema = "shop"
+
+
+def money_field(**options: Any) -> peewee.DecimalField:
+    """Return a column for an amount of money, exact to two digits; the shop has one currency."""
+    return peewee.DecimalField(max_digits=14, decimal_places=2, **options)

@@ -1,0 +1,108 @@
+"""What is sold: products and their categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import peewee
+
+from blog_app.errors import Conflict, Invalid, explain_constraint
+from blog_app.permissions import Scope
+from blog_app.shop.models.base import ShopRecord, money_field
+
+
+class ProductType(NamedTuple):
+    """The rules of one type of product."""
+
+    has_stock: bool
+    may_be_free: bool
+    price_step: Decimal
+    """By what part of itself a price may change at once."""
+
+
+TYPES: Mapping[str, ProductType] = {
+    # type                      has stock  may be free  price step
+    "physical":     ProductType(True,      False,       Decimal("0.05")),
+    "digital":      ProductType(False,     False,       Decimal("0.05")),
+    "subscription": ProductType(False,     True,        Decimal("0.10")),
+}  # fmt: skip
+
+
+class ProductCategory(ShopRecord):
+    """What a product is for; a product has one or none."""
+
+    name = peewee.CharField(max_length=80)
+    slug = peewee.CharField(max_length=100, unique=True)
+    description = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+
+    class Meta:
+        table_name = "product_categories"
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the categories that someone with this scope may see: all of them."""
+        return cls.select()
+
+
+class Product(ShopRecord):
+    """Something to buy, of one of three types in one table.
+
+    `stock` is what is there, `reserved` what orders that are not sent yet hold of it; the rest can be sold. What is
+    not physical has no stock. Reserving leaves the version alone: a sale must not refuse a vendor's edit.
+    """
+
+    vendor_id = peewee.UUIDField(index=True)
+    category = peewee.ForeignKeyField(ProductCategory, backref="products", null=True, on_delete="SET NULL")
+    type = peewee.CharField(max_length=20)
+    name = peewee.CharField(max_length=100)
+    slug = peewee.CharField(max_length=130, unique=True)
+    description = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    price = money_field()
+    stock = peewee.IntegerField(null=True)
+    reserved = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    active = peewee.BooleanField(default=True, constraints=[peewee.SQL("DEFAULT true")])
+    metadata = peewee.JSONField(default=dict, constraints=[peewee.SQL("DEFAULT '{}'")])
+
+    class Meta:
+        table_name = "products"
+        constraints = [
+            peewee.Check("type IN ('physical', 'digital', 'subscription')", name="products_type_is_known"),
+            peewee.Check("char_length(name) >= 3", name="products_name_is_long_enough"),
+            peewee.Check("price > 0 OR (price = 0 AND type = 'subscription')", name="products_price_is_positive"),
+            peewee.Check("(stock IS NOT NULL) = (type = 'physical')", name="products_physical_have_stock"),
+            peewee.Check("reserved >= 0 AND reserved <= coalesce(stock, 0)", name="products_stock_covers_reserved"),
+        ]
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.vendor_id
+
+    @property
+    def rules(self) -> ProductType:
+        """The rules of this product's type."""
+        return TYPES[self.type]
+
+    @property
+    def available(self) -> int | None:
+        """How many can be sold, None where there is no end to it."""
+        return self.stock - self.reserved if self.rules.has_stock else None
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the products that someone with this scope may see: those on sale, their own, or all."""
+        if scope is Scope.ALL:
+            return cls.select()
+        return cls.select().where(cls.active | (cls.vendor_id == user_id) if scope is Scope.OWN else cls.active)
+
+
+explain_constraint("product_categories_slug", "name", "There is a category of this name already.")
+explain_constraint("products_category_id_fkey", "category_id", "There is no such category.", status=Invalid)
+explain_constraint(
+    "order_items_product_id_fkey",
+    "active",
+    "It has been ordered, and orders refer to it: take it off sale instead (active: false).",
+    status=Conflict,
+)

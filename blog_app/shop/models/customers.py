@@ -1,0 +1,61 @@
+"""Who buys: addresses, and how much somebody may spend in a month."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Self
+from uuid import UUID
+
+import peewee
+
+from blog_app.permissions import Scope
+from blog_app.shop.models.base import ShopRecord, money_field
+
+DEFAULT_MONTHLY_LIMIT = Decimal("10000.00")
+
+
+class Customer(ShopRecord):
+    """What the shop knows of a user who buys. `monthly_limit` is None where the default holds."""
+
+    user_id = peewee.UUIDField(unique=True)
+    monthly_limit = money_field(null=True)
+
+    class Meta:
+        table_name = "customers"
+        constraints = [peewee.Check("monthly_limit >= 0", name="customers_monthly_limit_is_not_negative")]
+
+    @classmethod
+    def locked(cls, user_id: UUID) -> Self:
+        """Return the customer, made if missing and locked: one user's orders are placed one after the other."""
+        cls.insert(user_id=user_id).on_conflict_ignore().execute()
+        return cls.select().where(cls.user_id == user_id).for_update().get()
+
+
+class Address(ShopRecord):
+    """Where a customer wants things sent; `country_code` is ISO 3166-1 alpha-2."""
+
+    user_id = peewee.UUIDField(index=True)
+    name = peewee.CharField(max_length=100)
+    street_address = peewee.CharField(max_length=200)
+    city = peewee.CharField(max_length=100)
+    country_area = peewee.CharField(max_length=100, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    postal_code = peewee.CharField(max_length=20, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    country_code = peewee.CharField(max_length=2)
+
+    class Meta:
+        table_name = "addresses"
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.user_id
+
+    @property
+    def label(self) -> dict[str, str]:
+        """What an order keeps of the address, whatever becomes of it later."""
+        names = ("name", "street_address", "city", "country_area", "postal_code", "country_code")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the caller's addresses: nobody sees somebody else's."""
+        return cls.select().where(cls.user_id == user_id)

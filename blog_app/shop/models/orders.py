@@ -1,0 +1,78 @@
+"""Orders, what is in them, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app.permissions import Scope
+from blog_app.shop.models.base import ShopRecord, money_field
+from blog_app.shop.models.catalogue import Product
+
+OPEN = ("pending", "processing")
+"""The states in which an order holds stock: it is not sent yet, and can be cancelled."""
+
+
+class Order(ShopRecord):
+    """What somebody bought at one time. `total` is the sum of its items, computed here and nowhere else."""
+
+    user_id = peewee.UUIDField()
+    status = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
+    payment = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
+    total = money_field()
+    shipping_address = peewee.JSONField(null=True)
+
+    class Meta:
+        table_name = "orders"
+        indexes = ((("user_id", "created_at"), False), (("created_at",), False))
+        constraints = [
+            peewee.Check(
+                "status IN ('pending', 'processing', 'shipped', 'delivered', 'cancelled')",
+                name="orders_status_is_known",
+            ),
+            peewee.Check("payment IN ('pending', 'paid', 'failed', 'refunded')", name="orders_payment_is_known"),
+            peewee.Check("total >= 0", name="orders_total_is_not_negative"),
+        ]
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.user_id
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the orders that someone with this scope may see: their own, or all."""
+        return cls.select() if scope is Scope.ALL else cls.select().where(cls.user_id == user_id)
+
+
+class OrderItem(ShopRecord):
+    """A product in an order, with its name and price at that time."""
+
+    order = peewee.ForeignKeyField(Order, backref="items", on_delete="CASCADE", index=False)
+    product = peewee.ForeignKeyField(Product, backref="+", on_delete="RESTRICT")
+    name = peewee.CharField(max_length=100)
+    unit_price = money_field()
+    quantity = peewee.IntegerField()
+
+    class Meta:
+        table_name = "order_items"
+        indexes = ((("order", "product"), True),)
+        constraints = [
+            peewee.Check("quantity > 0", name="order_items_quantity_is_positive"),
+            peewee.Check("unit_price >= 0", name="order_items_unit_price_is_not_negative"),
+        ]
+
+
+class OrderChange(ShopRecord):
+    """That the status or the payment of an order changed: from what to what, when (`created_at`), and by whom."""
+
+    order = peewee.ForeignKeyField(Order, backref="changes", on_delete="CASCADE")
+    field = peewee.CharField(max_length=10)
+    old = peewee.CharField(max_length=20, null=True)
+    new = peewee.CharField(max_length=20)
+    changed_by = peewee.UUIDField(null=True)
+
+    class Meta:
+        table_name = "order_changes"
+        constraints = [peewee.Check("field IN ('status', 'payment')", name="order_changes_field_is_known")]

@@ -1,0 +1,33 @@
+"""What happens to products: they are offered and changed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from blog_app.errors import invalid
+from blog_app.shop import pricing, stock
+from blog_app.shop.models import Product
+from blog_app.slugs import insert_with_slug
+
+
+def offer(vendor_id: UUID, **values: Any) -> Product:
+    """Put a new product on sale and return it."""
+    pricing.require_price(values["type"], values["price"])
+    stock.require_stock(values["type"], values["stock"])
+    product: Product = insert_with_slug(Product, values["name"], vendor_id=vendor_id, **values)
+    return product
+
+
+def change(product: Product, *, any_price: bool, **values: Any) -> Product:
+    """Give the product these values; its type and slug stay. `any_price` lifts the limit on steps of the price."""
+    if values["type"] != product.type:
+        raise invalid("type", f"The type of a product stays what it is: {product.type}.")
+    price: Decimal = values["price"]
+    pricing.require_price(product.type, price)
+    if not any_price:
+        pricing.require_small_step(product, price)
+    stock.require_stock(product.type, values["stock"], reserved=product.reserved)
+    product.change(**values)
+    return product

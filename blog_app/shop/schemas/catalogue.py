@@ -1,0 +1,85 @@
+"""Products and their categories, from outside."""
+
+from __future__ import annotations
+
+from marshmallow import fields as ma
+from marshmallow import validate
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.http import Schema
+from blog_app.http.fields import Integer, JsonObject, Money, String, Timestamp
+from blog_app.http.includes import one, one_from
+from blog_app.shop.models import TYPES, Product, ProductCategory
+
+MAX_STOCK = 1_000_000_000
+
+
+class ProductCategorySchema(Schema):
+    """A category of products."""
+
+    class Meta:
+        model = ProductCategory
+        filterable = ("name", "slug")
+        sortable = ("name", "created_at")
+        sort = ("name",)
+
+    id = ma.UUID(dump_only=True)
+    name = String(required=True, least=1, most=80, metadata={"example": "Teaware"})
+    slug = String(dump_only=True, metadata={"example": "teaware"})
+    description = String(most=2_000, load_default="")
+
+
+class ProductSchema(Schema):
+    """A product. What is physical has a stock; a subscription may be free."""
+
+    class Meta:
+        model = Product
+        columns = {"available": Product.stock - Product.reserved}
+        filterable = (
+            "name",
+            "slug",
+            "type",
+            "price",
+            "stock",
+            "available",
+            "active",
+            "vendor_id",
+            "category_id",
+            "created_at",
+        )
+        sortable = ("name", "price", "created_at", "updated_at")
+        includes = {
+            "vendor": one_from(directory.people, PersonSchema, Product.vendor_id),
+            "category": one(ProductCategorySchema, Product.category),
+        }
+
+    id = ma.UUID(dump_only=True)
+    type = ma.String(required=True, validate=validate.OneOf(tuple(TYPES)), metadata={"example": "physical"})
+    name = String(required=True, least=3, most=100, metadata={"example": "Cast-iron kettle"})
+    slug = String(dump_only=True, metadata={"example": "cast-iron-kettle"})
+    description = String(most=10_000, load_default="")
+    price = Money(required=True)
+    stock = Integer(
+        least=0,
+        most=MAX_STOCK,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "How many there are; for physical products, and only for them.", "example": 12},
+    )
+    reserved = Integer(dump_only=True, metadata={"description": "How many are held by orders that are not sent yet."})
+    available = Integer(
+        dump_only=True, allow_none=True, metadata={"description": "How many can be ordered; null: there is no end."}
+    )
+    active = ma.Boolean(load_default=True, metadata={"description": "Whether it is on sale."})
+    metadata = JsonObject(load_default=dict)
+    vendor_id = ma.UUID(dump_only=True)
+    category_id = ma.UUID(load_default=None, allow_none=True)
+    created_at = Timestamp(dump_only=True)
+    updated_at = Timestamp(dump_only=True)
+    override_price_limit = ma.Boolean(
+        load_only=True,
+        load_default=False,
+        dump_default=False,
+        metadata={"description": "Let the price change by more than 5 % (a subscription's by 10 %); for admins."},
+    )

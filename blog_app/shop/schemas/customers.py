@@ -1,0 +1,52 @@
+"""Customers' addresses and limits, from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields as ma
+from marshmallow import post_load
+
+from blog_app.http import Schema
+from blog_app.http.fields import Money, String, Timestamp
+from blog_app.shop import postal
+from blog_app.shop.models import Address
+
+
+class AddressSchema(Schema):
+    """Where to send things, by the rules of its country."""
+
+    class Meta:
+        model = Address
+        filterable = ("country_code", "city")
+        sortable = ("created_at", "name")
+
+    id = ma.UUID(dump_only=True)
+    name = String(required=True, least=1, most=100, metadata={"example": "Samuel Beckett"})
+    street_address = String(required=True, least=1, most=200, metadata={"example": "15 Westland Row"})
+    city = String(required=True, most=100, metadata={"example": "Dublin"})
+    country_area = String(
+        most=100, load_default="", metadata={"description": "State, province, …, where the country has them."}
+    )
+    postal_code = String(most=20, load_default="", metadata={"example": "D02 HH29"})
+    country_code = String(required=True, least=2, most=2, metadata={"example": "IE"})
+    created_at = Timestamp(dump_only=True)
+
+    @post_load
+    def check_by_country(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Return the address in its canonical form; what the country does not know is an error of its field."""
+        return postal.checked(data)
+
+
+class PurchaseLimitSchema(Schema):
+    """How much may be spent in a month (UTC), and how much of that is left."""
+
+    monthly_limit = Money(required=True)
+    spent = Money(required=True)
+    left = Money(required=True)
+
+
+class NewPurchaseLimitSchema(Schema):
+    """How much somebody may spend in a month; null: as much as everybody."""
+
+    monthly_limit = Money(required=True, allow_none=True)

@@ -1,0 +1,107 @@
+"""Orders, from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, validate, validates
+from marshmallow import fields as ma
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.http import Schema
+from blog_app.http.fields import Integer, JsonObject, Money, String, Timestamp
+from blog_app.http.includes import one_from, owned
+from blog_app.shop.models import Order, OrderChange, OrderItem
+from blog_app.shop.states import PAYMENT, STATUS
+
+MAX_ITEMS = 100
+MAX_QUANTITY = 1_000
+
+
+class OrderItemSchema(Schema):
+    """A product in an order, at the price it had."""
+
+    class Meta:
+        model = OrderItem
+        columns = {"total": OrderItem.unit_price * OrderItem.quantity}
+
+    id = ma.UUID(dump_only=True)
+    product_id = ma.UUID(dump_only=True)
+    name = String(dump_only=True)
+    unit_price = Money(dump_only=True)
+    quantity = Integer(dump_only=True)
+    total = Money(dump_only=True)
+
+
+class OrderChangeSchema(Schema):
+    """A step of an order: what changed, from what to what, when, and by whom (null: by the shop itself)."""
+
+    class Meta:
+        model = OrderChange
+        sort = ("id",)
+
+    id = ma.UUID(dump_only=True)
+    field = ma.String(dump_only=True, validate=validate.OneOf(("status", "payment")))
+    old = ma.String(dump_only=True, allow_none=True)
+    new = ma.String(dump_only=True)
+    changed_by = ma.UUID(dump_only=True, allow_none=True)
+    created_at = Timestamp(dump_only=True)
+
+
+class OrderSchema(Schema):
+    """An order."""
+
+    class Meta:
+        model = Order
+        filterable = ("status", "payment", "total", "user_id", "created_at")
+        sortable = ("created_at", "total")
+        sort = ("-created_at", "-id")
+        includes = {
+            "customer": one_from(directory.people, PersonSchema, Order.user_id),
+            "items": owned(OrderItemSchema, Order.id, OrderItem.order),
+            "changes": owned(OrderChangeSchema, Order.id, OrderChange.order),
+        }
+
+    id = ma.UUID(dump_only=True)
+    user_id = ma.UUID(dump_only=True)
+    status = ma.String(dump_only=True, validate=validate.OneOf(tuple(STATUS)))
+    payment = ma.String(dump_only=True, validate=validate.OneOf(tuple(PAYMENT)))
+    total = Money(dump_only=True)
+    shipping_address = JsonObject(dump_only=True, allow_none=True)
+    created_at = Timestamp(dump_only=True)
+    updated_at = Timestamp(dump_only=True)
+
+
+class WishSchema(Schema):
+    """How many of what."""
+
+    product_id = ma.UUID(required=True)
+    quantity = Integer(required=True, least=1, most=MAX_QUANTITY, metadata={"example": 1})
+
+
+class CheckoutSchema(Schema):
+    """What to order; the prices are the shop's."""
+
+    items = ma.List(ma.Nested(WishSchema), required=True, validate=validate.Length(1, MAX_ITEMS))
+    address_id = ma.UUID(
+        load_default=None, allow_none=True, metadata={"description": "Needed if something is physical."}
+    )
+
+    @validates("items")
+    def require_distinct(self, items: list[dict[str, Any]], **_: Any) -> None:
+        """Raise `ValidationError` if a product is named twice: which quantity is meant?"""
+        if len({item["product_id"] for item in items}) < len(items):
+            raise ValidationError("Name each product once.")
+
+
+class StatusSchema(Schema):
+    """The status that an order is to have."""
+
+    status = ma.String(required=True, validate=validate.OneOf(tuple(STATUS)), metadata={"example": "processing"})
+
+
+class PaymentSchema(Schema):
+    """The state that an order's payment is to have."""
+
+    payment = ma.String(required=True, validate=validate.OneOf(tuple(PAYMENT)), metadata={"example": "paid"})

@@ -1,0 +1,12 @@
+"""The endpoints of the shop."""
+
+from blog_app.shop.views import catalogue, customers, orders
+
+blueprints = (
+    catalogue.product_categories,
+    catalogue.products,
+    customers.addresses,
+    customers.customers,
+    orders.orders,
+    orders.my_orders,
+)

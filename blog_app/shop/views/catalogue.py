@@ -1,0 +1,92 @@
+"""The endpoints for products and their categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blog_app import auth, databases
+from blog_app.auth import allowed, identity
+from blog_app.http import Blueprint
+from blog_app.http.keys import named
+from blog_app.shop import products as actions
+from blog_app.shop.models import Product, ProductCategory
+from blog_app.shop.schemas.catalogue import ProductCategorySchema, ProductSchema
+from blog_app.slugs import slug_of
+
+product_categories = Blueprint("product_categories", database=databases.shop, prefix="/product-categories")
+products = Blueprint("products", database=databases.shop)
+
+
+def category_at(key: str) -> Any:
+    return named(ProductCategory, key)
+
+
+def product_at(key: str) -> Any:
+    return named(Product, key)
+
+
+@product_categories.lists("", ProductCategorySchema)
+def list_product_categories() -> Any:
+    """List the categories of products, by name."""
+    return allowed(ProductCategory)
+
+
+@product_categories.shows("/<key>", ProductCategorySchema)
+def show_product_category(key: str) -> Any:
+    """Show a category of products, by its identifier or slug."""
+    return category_at(key)
+
+
+@product_categories.creates("", ProductCategorySchema)
+def create_product_category(name: str, description: str) -> ProductCategory:
+    """Create a category of products."""
+    return ProductCategory.create(name=name, slug=slug_of(name, 100), description=description)
+
+
+@product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
+def change_product_category(category: ProductCategory, **values: Any) -> ProductCategory:
+    """Change a category of products; its slug stays."""
+    category.change(**values)
+    return category
+
+
+@product_categories.deletes("/<key>", load=category_at)
+def delete_product_category(category: ProductCategory) -> None:
+    """Delete a category of products; its products stay, without one."""
+    category.delete_instance()
+
+
+@products.lists("", ProductSchema)
+def list_products() -> Any:
+    """List the products on sale, the newest first; vendors see all of their own, admins everything."""
+    return allowed(Product)
+
+
+@products.shows("/<key>", ProductSchema)
+def show_product(key: str) -> Any:
+    """Show a product, by its identifier or slug."""
+    return product_at(key)
+
+
+@products.creates("", ProductSchema)
+def create_product(override_price_limit: bool, **values: Any) -> Product:
+    """Offer a product."""
+    return actions.offer(identity().user_id, **values)
+
+
+@products.changes("/<key>", ProductSchema, load=product_at)
+def change_product(product: Product, override_price_limit: bool, **values: Any) -> Product:
+    """Change a product; its type and slug stay.
+
+    A price changes by at most 5 % at once, a subscription's by 10 %, unless an admin overrides that. The stock may not
+    be less than what orders hold.
+    """
+    if override_price_limit:
+        auth.require_all()
+    return actions.change(product, any_price=override_price_limit, **values)
+
+
+@products.deletes("/<key>", load=product_at)
+def delete_product(product: Product) -> None:
+    """Delete a product that nobody has ordered; take another off sale instead."""
+    product.delete_instance()

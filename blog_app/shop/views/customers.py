@@ -1,0 +1,75 @@
+"""The endpoints for customers: their addresses, and how much they may spend."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from blog_app import databases
+from blog_app.auth import allowed, identity
+from blog_app.http import Blueprint
+from blog_app.shop import customers as actions
+from blog_app.shop.models import Address
+from blog_app.shop.schemas.customers import AddressSchema, NewPurchaseLimitSchema, PurchaseLimitSchema
+
+addresses = Blueprint("addresses", database=databases.shop)
+customers = Blueprint("customers", database=databases.shop, prefix="")
+
+
+def address_at(address_id: UUID) -> Any:
+    return allowed(Address).where(Address.id == address_id)
+
+
+@addresses.lists("", AddressSchema)
+def list_addresses() -> Any:
+    """List your addresses."""
+    return allowed(Address)
+
+
+@addresses.shows("/<uuid:address_id>", AddressSchema)
+def show_address(address_id: UUID) -> Any:
+    """Show one of your addresses."""
+    return address_at(address_id)
+
+
+@addresses.creates("", AddressSchema)
+def create_address(**values: Any) -> Address:
+    """Note an address of yours."""
+    return actions.note_address(identity().user_id, **values)
+
+
+@addresses.changes("/<uuid:address_id>", AddressSchema, load=address_at)
+def change_address(address: Address, **values: Any) -> Address:
+    """Change one of your addresses; orders keep the address that they were placed with."""
+    address.change(**values)
+    return address
+
+
+@addresses.deletes("/<uuid:address_id>", load=address_at)
+def delete_address(address: Address) -> None:
+    """Forget one of your addresses; orders keep the address that they were placed with."""
+    address.delete_instance()
+
+
+@customers.does("GET", "/me/purchase-limit", answers=PurchaseLimitSchema)
+def show_my_purchase_limit() -> dict[str, Decimal]:
+    """Show how much you may spend this month."""
+    return actions.limit_of(identity().user_id)
+
+
+@customers.does("GET", "/customers/<uuid:user_id>/purchase-limit", answers=PurchaseLimitSchema)
+def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
+    """Show how much a user may spend this month."""
+    return actions.limit_of(user_id)
+
+
+@customers.does(
+    "PUT",
+    "/customers/<uuid:user_id>/purchase-limit",
+    takes=NewPurchaseLimitSchema,
+    answers=PurchaseLimitSchema,
+)
+def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
+    """Say how much a user may spend a month; orders that are placed already stay."""
+    return actions.set_limit(user_id, monthly_limit)

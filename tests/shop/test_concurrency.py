@@ -1,0 +1,132 @@
+"""Many people at once: nothing is sold twice, nobody waits for ever, and the sums are right."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app import databases
+from tests.api import API, Caller, sign_up, stranger
+from tests.shop.invariants import require_invariants
+from tests.shop.shopping import buyer, move, offer, order
+
+THREADS = 16
+
+
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Make all calls, so many at a time as there are threads that all begin together; return their results."""
+    ready = threading.Barrier(min(THREADS, len(calls)))
+
+    def begin() -> None:
+        ready.wait(10)
+
+    def call(function: Callable[[], Any]) -> Any:
+        result = function()
+        for database in databases.ALL:
+            database.release()
+        return result
+
+    with ThreadPoolExecutor(min(THREADS, len(calls)), initializer=begin) as pool:
+        return list(pool.map(call, calls))
+
+
+def sending(caller: Caller, method: str, path: str, body: Any) -> Callable[[], int]:
+    """Return a call that sends a request and returns the status of the answer, whatever it is."""
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    return lambda: caller.app.test_client().open(API + path, method=method, json=body, headers=headers).status_code
+
+
+def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> None:
+    product = offer(sign_up(app, "vendor"), stock=1)
+    buyers = [buyer(app) for _ in range(20)]
+    calls = [
+        sending(
+            customer, "POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to}
+        )
+        for customer, to in buyers * 50
+    ]
+    assert Counter(at_once(calls)) == {201: 1, 409: 999}
+    assert stranger(app).get(f"/products/{product['id']}").json["available"] == 0
+    require_invariants()
+
+
+def test_carts_of_the_same_products_in_any_order_never_deadlock(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    products = [offer(vendor, stock=40) for _ in range(6)]
+    buyers = [buyer(app) for _ in range(8)]
+    chance = random.Random(7)
+
+    def cart(customer: Caller, to: str) -> Callable[[], int]:
+        chosen = chance.sample(products, chance.randint(2, 6))
+        items = [{"product_id": each["id"], "quantity": chance.randint(1, 3)} for each in chosen]
+        return sending(customer, "POST", "/orders", {"items": items, "address_id": to})
+
+    statuses = Counter(at_once([cart(*each) for each in buyers * 25]))
+    assert set(statuses) == {201, 409}
+    require_invariants()
+
+
+def test_orders_cancellations_shipments_and_edits_at_once_keep_the_sums(app: Flask) -> None:
+    vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
+    products = [offer(vendor, stock=60) for _ in range(4)]
+    buyers = [buyer(app) for _ in range(6)]
+    chance = random.Random(11)
+    placed = [
+        (customer, order(customer, to, *((each, 1) for each in products[:3])))
+        for customer, to in buyers
+        for _ in range(4)
+    ]
+    for _, each in placed[::2]:
+        move(admin, each, "processing")
+    calls = []
+    for customer, each in placed:
+        path = f"/orders/{each['id']}"
+        calls.append(sending(customer, "PUT", f"{path}/cancellation", None))
+        calls.append(sending(admin, "PUT", f"{path}/status", {"status": "shipped"}))
+    for customer, to in buyers * 4:
+        items = [{"product_id": each["id"], "quantity": 2} for each in chance.sample(products, 3)]
+        calls.append(sending(customer, "POST", "/orders", {"items": items, "address_id": to}))
+    calls += [
+        sending(vendor, "PATCH", f"/products/{product['id']}", {"stock": chance.randint(20, 60)})
+        for product in products * 5
+    ]
+    chance.shuffle(calls)
+    assert set(at_once(calls)) <= {200, 201, 409}
+    require_invariants()
+
+
+def test_a_status_changed_twice_at_once_changes_once(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), buyer(app)
+    product = offer(vendor, stock=20)
+    for _ in range(10):
+        placed = order(customer, address, (product, 1))
+        path = f"/orders/{placed['id']}"
+        calls = [sending(admin, "PUT", f"{path}/status", {"status": "processing"})] * 4
+        assert Counter(at_once(calls)) == {200: 1, 409: 3}
+        calls = [
+            sending(admin, "PUT", f"{path}/status", {"status": "shipped"}),
+            sending(customer, "PUT", f"{path}/cancellation", None),
+        ]
+        assert Counter(at_once(calls)) == {200: 1, 409: 1}
+    require_invariants()
+
+
+@pytest.mark.parametrize("same_product", [True, False])
+def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Flask, same_product: bool) -> None:
+    vendor, admin, customer = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up(app)
+    admin.put(f"/customers/{customer.user_id}/purchase-limit", {"monthly_limit": "100.00"})
+    products = [offer(vendor, "30.00", type="digital") for _ in range(1 if same_product else 8)]
+    calls = [
+        sending(customer, "POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
+        for each in products * (8 // len(products))
+    ]
+    assert Counter(at_once(calls)) == {201: 3, 409: 5}
+    assert Decimal(customer.get("/me/purchase-limit").json["spent"]) == Decimal("90.00")

@@ -1,0 +1,146 @@
+"""Products: who offers and changes them, and the rules that depend on what they are and what happens to them."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.api import sign_up, stranger
+from tests.shop.shopping import buyer, move, offer, order
+
+
+def test_vendors_offer_products_and_everybody_finds_them_by_id_and_slug(app: Flask) -> None:
+    sign_up(app).post("/products", {"type": "digital", "name": "Book", "price": "1.00"}, status=403)
+    product = offer(sign_up(app, "vendor"), "12.50", name="Cast-iron kettle", metadata={"litres": 2})
+    found = stranger(app).get("/products/cast-iron-kettle").json
+    assert found == stranger(app).get(f"/products/{product['id']}").json
+    assert (found["price"], found["stock"], found["available"]) == ("12.50", 10, 10)
+
+
+def test_a_product_off_sale_is_seen_by_its_vendor_and_by_admins_only(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    product = offer(vendor, active=False)
+    for caller, status in ((vendor, 200), (sign_up(app, "admin"), 200), (sign_up(app, "vendor"), 404)):
+        caller.get(f"/products/{product['id']}", status=status)
+    assert stranger(app).get("/products").json["data"] == []
+
+
+def test_nobody_changes_the_product_of_another_vendor(app: Flask) -> None:
+    product = offer(sign_up(app, "vendor"))
+    sign_up(app, "vendor").patch(f"/products/{product['id']}", {"name": "Mine now"}, status=403)
+    sign_up(app, "vendor").delete(f"/products/{product['id']}", status=403)
+    sign_up(app, "admin").patch(f"/products/{product['id']}", {"name": "A better name"})
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"price": "0.00"}, "/price"),
+        ({"price": "-1.00"}, "/price"),
+        ({"price": "1.001"}, "/price"),
+        ({"price": "NaN"}, "/price"),
+        ({"price": "Infinity"}, "/price"),
+        ({"price": "1e999999"}, "/price"),
+        ({"price": True}, "/price"),
+        ({"price": "10000000.00"}, "/price"),
+        ({"name": "ab"}, "/name"),
+        ({"name": "x" * 101}, "/name"),
+        ({"type": "used"}, "/type"),
+        ({"stock": None}, "/stock"),
+        ({"stock": -1}, "/stock"),
+        ({"stock": 1.5}, "/stock"),
+        ({"type": "digital"}, "/stock"),
+        ({"type": "subscription"}, "/stock"),
+        ({"category_id": "01890000-0000-7000-8000-000000000000"}, "/category_id"),
+        ({"metadata": {"a": "\x00"}}, "/metadata"),
+        ({"reserved": 3}, "/reserved"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_field(app: Flask, values: dict, pointer: str) -> None:
+    body = {"type": "physical", "name": "Kettle", "price": "20.00", "stock": 1, **values}
+    errors = sign_up(app, "vendor").post("/products", body, status=422).json["errors"]
+    assert [error["pointer"] for error in errors] == [pointer]
+
+
+def test_a_subscription_may_be_free_and_a_digital_product_may_not(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    offer(vendor, "0.00", type="subscription")
+    vendor.post("/products", {"type": "digital", "name": "Book", "price": "0.00"}, status=422)
+
+
+@pytest.mark.parametrize(("kind", "allowed", "refused"), [
+    ("physical", "105.00", "105.01"),
+    ("physical", "95.00", "94.99"),
+    ("digital", "95.00", "105.01"),
+    ("subscription", "110.00", "110.01"),
+    ("subscription", "90.00", "89.99"),
+])  # fmt: skip
+def test_a_price_changes_in_small_steps_unless_an_admin_overrides(
+    app: Flask, kind: str, allowed: str, refused: str
+) -> None:
+    vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
+    path = f"/products/{offer(vendor, '100.00', type=kind)['id']}"
+    problem = vendor.patch(path, {"price": refused}, status=422).json
+    assert "100.00" in problem["errors"][0]["detail"]
+    vendor.patch(path, {"price": refused, "override_price_limit": True}, status=403)
+    admin.patch(path, {"price": refused}, status=422)
+    assert vendor.patch(path, {"price": allowed}).json["price"] == allowed
+    assert admin.patch(path, {"price": "300.00", "override_price_limit": True}).json["price"] == "300.00"
+
+
+def test_the_type_of_a_product_stays(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    product = offer(vendor, type="digital")
+    vendor.patch(f"/products/{product['id']}", {"type": "subscription"}, status=422)
+
+
+def test_the_stock_may_not_fall_below_what_orders_hold(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    product = offer(vendor, stock=5)
+    order(customer, address, (product, 3))
+    path = f"/products/{product['id']}"
+    problem = vendor.patch(path, {"stock": 2}, status=409).json
+    assert problem["errors"] == [{"pointer": "/stock", "detail": "Must be at least 3."}]
+    assert vendor.patch(path, {"stock": 3}).json["available"] == 0
+
+
+def test_a_sale_does_not_refuse_the_edit_of_a_vendor_and_a_shipment_does(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), buyer(app)
+    product = offer(vendor)
+    path = f"/products/{product['id']}"
+    tag = vendor.get(path).headers["ETag"]
+    placed = order(customer, address, (product, 1))
+    tag = vendor.patch(path, {"description": "Boils."}, **{"If-Match": tag}).headers["ETag"]
+    move(admin, placed, "processing", "shipped")
+    vendor.patch(path, {"stock": 10}, status=412, **{"If-Match": tag})
+
+
+def test_what_was_ordered_cannot_be_deleted_but_taken_off_sale(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    product, other = offer(vendor), offer(vendor)
+    order(customer, address, (product, 1))
+    assert "active" in vendor.delete(f"/products/{product['id']}", status=409).json["detail"]
+    vendor.patch(f"/products/{product['id']}", {"active": False})
+    vendor.delete(f"/products/{other['id']}")
+    assert order(customer, address, (product, 1), status=422)["errors"][0]["pointer"] == "/items/0/product_id"
+
+
+def test_products_are_filtered_by_price_type_and_category(app: Flask) -> None:
+    vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
+    category = admin.post("/product-categories", {"name": "Teaware"}).json
+    cheap = offer(vendor, "49.99")
+    dear = offer(vendor, "50.00", category_id=category["id"])
+
+    def ids(query: str) -> list[str]:
+        return [each["id"] for each in stranger(app).get(f"/products?{query}").json["data"]]
+
+    assert ids("price[gte]=50&price[lt]=100&type=physical") == [dear["id"]]
+    assert ids("sort=price") == [cheap["id"], dear["id"]]
+    page = stranger(app).get("/products?sort=price&limit=1").json
+    assert [
+        each["id"] for each in stranger(app).get(f"/products?sort=price&cursor={page['page']['next']}").json["data"]
+    ] == [dear["id"]]
+    found = stranger(app).get(f"/products/{dear['id']}?include=category,vendor").json
+    assert (found["category"]["slug"], found["vendor"]["name"]) == ("teaware", "Somebody")
+    admin.delete("/product-categories/teaware")
+    assert stranger(app).get(f"/products/{dear['id']}").json["category_id"] is None
