@@ -58,6 +58,13 @@ def pooled(fragile: Stack) -> Iterator[Server]:
     found.discard()
 
 
+@pytest.fixture
+def unannounced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transactions that nobody else hears of: these servers have no tables of the app."""
+    for database in databases.ALL:
+        monkeypatch.setattr(database, "announcer", None)
+
+
 def connect_to(stack: Stack) -> Callable[[bool], Server]:
     """Return a function that connects to the blog's server of `stack`."""
     settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())

@@ -16,6 +16,8 @@ from blog_app.databases import DatabaseAway, Server
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("unannounced")
+
 
 class Note(peewee.Model):
     text = peewee.TextField()

@@ -19,6 +19,8 @@ from blog_app.databases import DatabaseAway, Server
 from blog_app.local.stack import Stack, throwaway
 from blog_app.pgbouncer import QUERY_GRACE_SECONDS
 
+pytestmark = pytest.mark.usefixtures("unannounced")
+
 STATEMENT_SECONDS = 0.5
 CONNECT_SECONDS = 2
 THREADS = 100
