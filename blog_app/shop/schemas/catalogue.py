@@ -21,7 +21,7 @@ class ProductCategorySchema(Schema):
     class Meta:
         model = ProductCategory
         filterable = ("name", "slug")
-        sortable = ("name", "created_at")
+        sortable = ("name",)
         sort = ("name",)
 
     id = ma.UUID(dump_only=True)
