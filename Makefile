@@ -29,6 +29,10 @@ check: $(INSTALLED) ## lint, format, import contracts, types
 	@.venv/bin/lint-imports
 	@.venv/bin/mypy
 
+.PHONY: bench
+bench: $(INSTALLED) ## our endpoints beside bare Flask and one hand-written statement; ARGS="growth" for how they grow
+	@$(RUN) benchmarks $(or $(ARGS),compare)
+
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and not on PATH" >&2; exit 1; }
 	@echo "installing Python packages into .venv (about a minute the first time)"

@@ -38,6 +38,12 @@ class Process:
     def running(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server, which must have been started."""
+        assert self._child
+        return self._child.pid
+
     def start(self) -> None:
         """Start the server and return when it answers; raise `StartError` if it ends instead, or takes too long."""
         assert not self.running

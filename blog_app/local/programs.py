@@ -51,13 +51,13 @@ def pgbouncer() -> Path | None:
 def install_missing() -> None:
     """Install what the wheels do not bring, if that needs no question to anybody; say what is missing otherwise."""
     mac = platform.system() == "Darwin"
-    if not pgbouncer() and not _install("pgbouncer"):
+    if not pgbouncer() and not install("pgbouncer"):
         print("PgBouncer is missing (install the package pgbouncer): connecting to PostgreSQL directly", flush=True)
-    if not redis() and not _install("redis" if mac else "redis-server"):
+    if not redis() and not install("redis" if mac else "redis-server"):
         print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
 
 
-def _install(package: str) -> bool:
+def install(package: str) -> bool:
     """Install a system package; return whether that worked."""
     commands = _install_commands(package)
     if not commands:

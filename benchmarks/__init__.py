@@ -1,0 +1,1 @@
+"""Measurements: our endpoints beside two references, and how they grow (`make bench`)."""
