@@ -104,9 +104,13 @@ def run_due(rests: Rests) -> bool:
 
 def _run_if_due(job: Job) -> bool:
     table = SCHEDULES[job.database.name]
-    table.insert(name=job.name).on_conflict_ignore().execute()  # A job that is new is due at once.
+    due_at = table.select(table.due_at).where(table.name == job.name).scalar()
+    if due_at is None:
+        table.insert(name=job.name).on_conflict_ignore().execute()  # A job that is new is due at once.
+    elif due_at > now():
+        return False
     with job.database.atomic():
-        is_due = (table.name == job.name) & (table.due_at <= peewee.fn.now())
+        is_due = (table.name == job.name) & (table.due_at <= now())
         schedule = table.select().where(is_due).for_update("FOR UPDATE SKIP LOCKED").first()
         if schedule is None:
             return False

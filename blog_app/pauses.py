@@ -7,10 +7,12 @@ import time
 from collections.abc import Hashable
 from datetime import timedelta
 
+FIRST_SECONDS = 1.0
+
 
 def pause(failures: int, *, longest: float) -> timedelta:
     """Return how long to wait after so many failures: about 1, 2, 4, … seconds, give or take a quarter."""
-    return timedelta(seconds=min(2.0 ** min(failures - 1, 30), longest) * random.uniform(0.75, 1.25))  # noqa: S311
+    return timedelta(seconds=min(FIRST_SECONDS * 2.0 ** min(failures - 1, 30), longest) * random.uniform(0.75, 1.25))  # noqa: S311
 
 
 class Rests:

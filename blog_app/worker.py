@@ -14,13 +14,12 @@ from flask import Flask
 from blog_app import databases, jobs
 from blog_app.databases import LogicalDatabase, first_line
 from blog_app.jobs import DATABASE_ERRORS
+from blog_app.outbox import nudge
 from blog_app.outbox.delivery import deliver_next
 from blog_app.pauses import Rests
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
-"""How long an event waits at most for an idle worker."""
 JOB_POLL_SECONDS = 5
 TURN = 100
 """Deliveries from one outbox before it is the next one's turn."""
@@ -31,9 +30,10 @@ def run(app: Flask, stop: threading.Event) -> None:
     job_thread = threading.Thread(target=_run_jobs, args=(app, stop), name="jobs")
     job_thread.start()
     rests = Rests()
+    wait_for_nudge = nudge.listener(app)
     while not stop.is_set():
         if not deliver_due(app, rests, stop):
-            stop.wait(POLL_SECONDS)
+            wait_for_nudge(stop)
     job_thread.join()
 
 

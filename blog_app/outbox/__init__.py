@@ -23,7 +23,9 @@ Guarantees:
 An event goes to the handlers that the publishing process knows. When a handler is new, deploy it before relying on it.
 """
 
+from blog_app.outbox import upkeep
 from blog_app.outbox.events import EVENTS
+from blog_app.outbox.nudge import init_app
 from blog_app.outbox.publishing import Event, on, publish
 
-__all__ = ["EVENTS", "Event", "on", "publish"]
+__all__ = ["EVENTS", "Event", "init_app", "on", "publish", "upkeep"]

@@ -31,8 +31,11 @@ def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
     Handlers in `rests` are passed over; a handler whose databases cannot be reached begins to rest.
     Raises `DatabaseAway` if the outbox itself cannot be reached.
     """
+    due = _due(DELIVERIES[database.name], [name for name in HANDLERS if name not in rests])
+    if not due.exists():
+        return False  # Found out without a transaction: those of an idle worker would number thousands an hour.
     with database.atomic():
-        delivery = _claim(DELIVERIES[database.name], [name for name in HANDLERS if name not in rests])
+        delivery = due.for_update("FOR UPDATE SKIP LOCKED", of=due.model).first()
         if delivery is None:
             return False
         try:
@@ -48,8 +51,8 @@ def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
         return True
 
 
-def _claim(table: type[Delivery], handlers: list[str]) -> Delivery | None:
-    """Return the next due delivery to one of these handlers, locked; one at a time for each handler and subject."""
+def _due(table: type[Delivery], handlers: list[str]) -> peewee.ModelSelect:
+    """Return the query for the next due delivery to one of these handlers; one at a time for a handler and subject."""
     earlier = table.alias()
     is_first = ~peewee.fn.EXISTS(
         earlier.select(1).where(
@@ -59,14 +62,12 @@ def _claim(table: type[Delivery], handlers: list[str]) -> Delivery | None:
             & earlier.dead_at.is_null()
         )
     )
-    query = (
+    return (
         table.select()
         .where((table.due_at <= peewee.fn.now()) & table.dead_at.is_null() & table.handler.in_(handlers) & is_first)
         .order_by(table.due_at, table.position)
         .limit(1)
-        .for_update("FOR UPDATE SKIP LOCKED", of=table)
     )
-    return query.first()
 
 
 def _handle(delivery: Delivery) -> None:

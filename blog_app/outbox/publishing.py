@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from blog_app.databases import LogicalDatabase
 from blog_app.outbox.events import EVENTS
+from blog_app.outbox.nudge import note_published
 from blog_app.outbox.tables import DELIVERIES
 
 
@@ -72,3 +73,4 @@ def publish(database: LogicalDatabase, event: str, *, subject: UUID, **payload: 
     ]
     if rows:
         DELIVERIES[database.name].insert_many(rows).execute()
+        note_published()

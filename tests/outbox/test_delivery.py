@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from blog_app import databases, outbox, worker
+from blog_app import databases, outbox, pauses, worker
 from blog_app.databases import Server
 from blog_app.models import now
 from blog_app.outbox import delivery
@@ -105,6 +105,13 @@ def test_pauses_grow_with_each_failure_up_to_a_limit() -> None:
             assert 0.75 * expected <= seconds <= 1.25 * expected
 
 
+@pytest.fixture
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be reached is left alone for longer than a test takes."""
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+
+
+@pytest.mark.usefixtures("long_rests")
 def test_while_a_database_is_away_its_deliveries_wait_and_the_others_go_on(app: Flask) -> None:
     publish(uuid4(), 1)
     publish(uuid4(), 2)
@@ -123,6 +130,7 @@ def test_while_a_database_is_away_its_deliveries_wait_and_the_others_go_on(app: 
     assert sorted(noted(ShopEffect)) == [1, 2]
 
 
+@pytest.mark.usefixtures("long_rests")
 def test_an_outbox_that_cannot_be_reached_rests_and_the_others_are_served(app: Flask) -> None:
     publish(uuid4(), 1)
     here = databases.blog.obj

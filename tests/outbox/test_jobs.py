@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from blog_app import databases, jobs
+from blog_app import databases, jobs, pauses
 from blog_app.databases import Server
 from blog_app.jobs import JOBS, SCHEDULES
 from blog_app.models import now
@@ -89,7 +89,8 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
     assert runs == ["run"]
 
 
-def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask) -> None:
+def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
     declare(lambda: runs.append("shop"))
     jobs.every(timedelta(hours=1), databases.blog)(lambda: runs.append("blog"))
     here = databases.shop.obj

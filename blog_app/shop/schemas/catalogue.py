@@ -28,6 +28,7 @@ class ProductCategorySchema(Schema):
     name = String(required=True, least=1, most=80, metadata={"example": "Teaware"})
     slug = String(dump_only=True, metadata={"example": "teaware"})
     description = String(most=2_000, load_default="")
+    created_at = Timestamp(dump_only=True)
 
 
 class ProductSchema(Schema):
