@@ -236,7 +236,7 @@ def _from_data(error: peewee.DataError) -> Problem:
     """Explain a value that the schemas let through and the database does not take, such as a number out of range."""
     log.warning("the database refused a value: %s", error)
     kind = BadRequest if request.method in ("GET", "HEAD") else Invalid
-    return kind("A value is out of the range of what can be stored or compared.")
+    return kind("A value is out of range, or a pattern is malformed.")
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:

@@ -71,7 +71,9 @@ def parse_query(query_string: bytes) -> dict[str, str]:
             max_num_fields=MAX_PARAMETERS,
         )
     except ValueError as error:
-        raise BadRequest(f"The query string is not valid; it takes at most {MAX_PARAMETERS} parameters.") from error
+        raise BadRequest(
+            f"The query string must be at most {MAX_PARAMETERS} pairs `name=value`, percent-encoded UTF-8."
+        ) from error
     found: dict[str, str] = {}
     for name, value in parameters:
         if name in found and not name.endswith(SEVERAL_VALUES):
