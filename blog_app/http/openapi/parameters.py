@@ -94,7 +94,7 @@ def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
     yield _query("count", "Whether `page.total` is wanted.", type="boolean", default=False)
     orders = [name for each in sortable for name in (each, f"-{each}")]
     default = list(options.sort)
-    yield _names("sort", f"The order, `-` for descending; `{','.join(default)}` without it.", orders)
+    yield _names("sort", f"The order, `-` for descending; `{','.join(default)}` without it.", orders, uniqueItems=True)
     if options.search:
         yield _query(
             "q", "Words to search for.", type="string", minLength=1, maxLength=MAX_SEARCH_LENGTH, pattern=r"\S"
@@ -148,8 +148,8 @@ def _operand(found: Filter, operator: str, components: Components) -> Json:
     return value
 
 
-def _names(name: str, description: str, allowed: list[str]) -> Json:
-    schema = {"type": "array", "items": {"type": "string", "enum": allowed}, "minItems": 1, "uniqueItems": True}
+def _names(name: str, description: str, allowed: list[str], **more: Any) -> Json:
+    schema = {"type": "array", "items": {"type": "string", "enum": allowed}, "minItems": 1, **more}
     return {**_array(schema), "name": name, "description": description}
 
 
