@@ -28,7 +28,6 @@ class Components:
         self._known: set[str] = set()
         self._answers = _Converter(spec, self.answer)
         self._bodies = _Converter(spec, self.body)
-        self._bodies.map_to_openapi_type(marshmallow.fields.Decimal, "number", None)
 
     def answer(self, schema: type[Schema]) -> Json:
         """Return a reference to the representation of a resource."""
@@ -122,10 +121,11 @@ class Components:
 class _Converter(OpenAPIConverter):
     """apispec's converter for one direction; nested schemas become references of that direction."""
 
+    field_mapping = {**OpenAPIConverter.field_mapping, marshmallow.fields.Decimal: ("string", "decimal")}
+
     def __init__(self, spec: APISpec, nested: Any) -> None:
         super().__init__(spec.openapi_version, schema_name_resolver=lambda _: "", spec=spec)
         self.nested = nested
-        self.map_to_openapi_type(marshmallow.fields.Decimal, "string", "decimal")
 
     def resolve_nested_schema(self, schema: Any) -> Json:
         found: Json = self.nested(type(schema))

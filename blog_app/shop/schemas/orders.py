@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, validate, validates
+from marshmallow import ValidationError, validate
 from marshmallow import fields as ma
 
 from blog_app.accounts import directory
@@ -80,19 +80,19 @@ class WishSchema(Schema):
     quantity = Integer(required=True, least=1, most=MAX_QUANTITY, metadata={"example": 1})
 
 
+def require_distinct(items: list[dict[str, Any]]) -> None:
+    """Raise `ValidationError` if a product is named twice: which quantity is meant?"""
+    if len({item["product_id"] for item in items}) < len(items):
+        raise ValidationError("Name each product once.")
+
+
 class CheckoutSchema(Schema):
     """What to order; the prices are the shop's."""
 
-    items = ma.List(ma.Nested(WishSchema), required=True, validate=validate.Length(1, MAX_ITEMS))
+    items = ma.List(ma.Nested(WishSchema), required=True, validate=[validate.Length(1, MAX_ITEMS), require_distinct])
     address_id = ma.UUID(
         load_default=None, allow_none=True, metadata={"description": "Needed if something is physical."}
     )
-
-    @validates("items")
-    def require_distinct(self, items: list[dict[str, Any]], **_: Any) -> None:
-        """Raise `ValidationError` if a product is named twice: which quantity is meant?"""
-        if len({item["product_id"] for item in items}) < len(items):
-            raise ValidationError("Name each product once.")
 
 
 class StatusSchema(Schema):
