@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -46,13 +48,25 @@ def check_names(folder: Path = FOLDER) -> None:
 
 
 def tables(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> list[tuple[type[Base], Path]]:
-    """Return the models that have a seed file, in their order; raise `SeedError` on a file without a table."""
+    """Return the models that have a seed file, those that others refer to first.
+
+    Raises `SeedError` on a file without a table, and on files that refer to each other in a circle.
+    """
     paths = {path.stem: path for path in sorted((folder / name).glob("*.json"))}
-    found = [(model, paths.pop(model._meta.table_name)) for model in models if model._meta.table_name in paths]
-    for path in paths.values():
-        known = ", ".join(model._meta.table_name for model in models) or "none"
-        raise SeedError(f"{name}/{path.name}: {name} has no such table (it has: {known})")
-    return found
+    by_table = {model._meta.table_name: model for model in models}
+    for table in sorted(paths.keys() - by_table.keys()):
+        raise SeedError(f"{name}/{table}.json: {name} has no such table (it has: {', '.join(by_table) or 'none'})")
+    graph = {}
+    for table in (each for each in by_table if each in paths):
+        foreign = {key.rel_model._meta.table_name for key in by_table[table]._meta.refs}
+        # What plain columns refer to is said in the rows alone.
+        named = re.findall(rf'"{name}\.(\w+)/', paths[table].read_text(encoding="utf-8", errors="replace"))
+        graph[table] = sorted({*foreign, *named} & paths.keys() - {table})
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise SeedError(f"{name}: these files refer to each other in a circle: {', '.join(error.args[1])}") from None
+    return [(by_table[table], paths[table]) for table in order]
 
 
 def rows(path: Path, model: type[Base]) -> Iterator[Place]:

@@ -102,6 +102,16 @@ def test_references_lists_and_files_stand_for_rows_and_texts(app: Flask, folder:
     assert PostTag.select().count() == 2
 
 
+def test_a_file_that_names_rows_of_another_in_a_plain_column_is_loaded_after_it(app: Flask, folder: Path) -> None:
+    load("accounts", folder)
+    write(folder, "blog/categories", [{"slug": "garden", "name": "Garden", "description": '"blog.tags/apples"'}])
+    write(folder, "blog/tags", [{"slug": "apples", "name": "Apples"}])
+    assert [model for model, _ in files.tables("blog", models.of("blog"), folder)] == [Tag, Category]
+    write(folder, "blog/tags", [{"slug": "apples", "name": "blog.categories/garden"}])
+    with pytest.raises(SeedError, match="blog: these files refer to each other in a circle"):
+        load("blog", folder)
+
+
 POST = {"slug": "apple", "title": "The apple", "content": "Good.", "author_id": "accounts.users/eve@example.com"}
 
 

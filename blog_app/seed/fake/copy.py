@@ -13,7 +13,7 @@ from blog_app import databases
 from blog_app.models import Base
 
 NULL = "\\N"
-ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ def _text(value: Any) -> str:
     if value is None:
         return NULL
     if isinstance(value, str):
-        return value.translate(ESCAPES) if "\n" in value or "\\" in value or "\t" in value else value
+        for character, escape in ESCAPES:
+            value = value.replace(character, escape)
+        return value
     if isinstance(value, UUID | int):
         return str(value)
     if isinstance(value, datetime):

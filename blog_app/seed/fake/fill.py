@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from slugify import slugify
@@ -26,22 +28,24 @@ def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
     Each batch is one transaction of one logical database: whenever this ends, what is there is whole.
     """
     authors = [rows.user_id(seed, number) for number in range(0, users, rows.USERS_AN_AUTHOR)]
-    for numbers in _batches(users):
-        _load("users", numbers, rows.users(seed, numbers), progress)
+    _load("users", users, partial(rows.users, seed), progress)
     categories = _named(Category, vocabulary.CATEGORIES)
     tags = _named(Tag, TAG_NAMES)
-    for numbers in _batches(posts):
-        _load("posts", numbers, rows.posts(seed, numbers, authors, categories, tags), progress)
+    make = partial(rows.posts, seed, authors=authors, categories=categories, tags=tags)
+    _load("posts", posts, make, progress)
     analyze(FILLED)
 
 
-def _batches(total: int) -> Iterator[range]:
-    for first in range(0, total, BATCH):
-        yield range(first, min(first + BATCH, total))
-
-
-def _load(table: str, numbers: range, batch: Batch, progress: Progress) -> None:
-    progress(table, len(numbers), batch.load())
+def _load(table: str, total: int, make: Callable[[range], Batch], progress: Progress) -> None:
+    """Load `total` rows by the batch; the next batch is made while the database stores the one before."""
+    ranges = [range(first, min(first + BATCH, total)) for first in range(0, total, BATCH)]
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        batches = (maker.submit(make, numbers) for numbers in ranges)
+        coming = next(batches, None)
+        for numbers in ranges:
+            assert coming
+            batch, coming = coming.result(), next(batches, None)
+            progress(table, len(numbers), batch.load())
 
 
 def _named(model: Any, names: list[str]) -> list[str]:
