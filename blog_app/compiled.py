@@ -115,36 +115,31 @@ class Walk:
         self.node(query)
 
     def node(self, node: Any) -> None:
-        """Walk any part of the tree that is not a value."""
+        """Walk one part of the tree: a node, or a value."""
         kind = type(node)
         handler = HANDLERS.get(kind)
         if handler is None:
             handler = HANDLERS[kind] = _handler_for(kind)
-        self.key.append(kind)
-        handler(self, node)
-
-    def operand(self, node: Any) -> None:
-        """Walk a part that is a value unless it is a node."""
-        kind = type(node)
-        if kind in SCALARS or isinstance(kind, peewee.ModelBase):
-            self.bound(node)
+        if handler is Walk.pin:
+            self.key.append(id(node))
+            self.pins.append(node)
         else:
-            self.node(node)
-
-    def bound(self, value: Any) -> None:
-        self.key.append(VALUE)
-        self.values.append(value)
+            self.key.append(kind)
+            handler(self, node)
 
     def pin(self, thing: Any) -> None:
         """Key something long-lived by its identity."""
         self.key.append(id(thing))
         self.pins.append(thing)
 
+    def bound(self, value: Any) -> None:
+        self.values.append(value)
+
     def expression(self, node: peewee.Expression) -> None:
         self.key.append(node.op)
         self.key.append(node.flat)
-        self.operand(node.lhs)
-        self.operand(node.rhs)
+        self.node(node.lhs)
+        self.node(node.rhs)
 
     def value(self, node: peewee.Value) -> None:
         if node.multi:
@@ -152,7 +147,8 @@ class Walk:
         # A bound method is a new object at each access; what it is bound to, and to which function, lasts.
         self.pin(getattr(node.converter, "__self__", None))
         self.pin(getattr(node.converter, "__func__", node.converter))
-        self.bound(node.value)
+        self.key.append(VALUE)
+        self.values.append(node.value)
 
     def raw_sql(self, node: peewee.SQL) -> None:
         self.key.append(node.sql)
@@ -165,7 +161,7 @@ class Walk:
         for part in (node._returning, node._from_list, node._where, node._group_by, node._having, node._order_by):
             self.node(part)
         for number in (node._limit, node._offset):
-            self.operand(number)
+            self.node(number)
         self.node(node._for_update)
 
     def insert(self, node: peewee.ModelInsert) -> None:
@@ -202,12 +198,13 @@ class Walk:
             if isinstance(value, peewee.Node) and not isinstance(value, peewee.Model):
                 self.node(value)
             else:
-                self.bound(value)
+                self.key.append(VALUE)
+                self.values.append(value)
 
     def sequence(self, parts: Any) -> None:
         self.key.append(len(parts))
         for part in parts:
-            self.operand(part)
+            self.node(part)
 
     def nothing(self, _: None) -> None:
         """None is part of the shape: `IS NULL` is not `= value`."""
@@ -259,6 +256,8 @@ HANDLERS: dict[type, Callable[[Walk, Any], None]] = {
 
 
 def _handler_for(kind: type) -> Callable[[Walk, Any], None]:
+    if kind in SCALARS or isinstance(kind, peewee.ModelBase):
+        return Walk.bound
     if issubclass(kind, LASTING):
         return Walk.pin
     return Walk.structure if issubclass(kind, STRUCTURES) else _unknown
