@@ -63,6 +63,10 @@ class Settings:
     """The sites whose pages may call the API from a browser."""
     proxies: int
     """How many reverse proxies in front append to `X-Forwarded-For`; without them it is anybody's to forge."""
+    replica_lag_bytes: int
+    """A replica that lacks more of the write-ahead log is not asked,"""
+    replica_lag_seconds: float
+    """nor one that has lacked something for longer."""
     token_days: int
     log_level: str
 
@@ -87,6 +91,8 @@ class Settings:
             write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
             cors_origins=read.origins("CORS_ORIGINS"),
             proxies=read.integer("PROXIES", 0, 0, 10),
+            replica_lag_bytes=read.integer("REPLICA_LAG_BYTES", 16_000_000, 0, 10**12),
+            replica_lag_seconds=read.number("REPLICA_LAG_SECONDS", 10, 0.1, 3600),
             token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )

@@ -123,6 +123,11 @@ def finish_opening(database: Database, epoch: str) -> bool:
     return _update(database, change, (epoch,))
 
 
+def position(database: Database) -> str:
+    """Return a position that covers everything that is committed by now."""
+    return digits(database.execute_sql("SELECT pg_current_wal_insert_lsn()::text").fetchone()[0])
+
+
 def position_of_ended(database: Database, epoch: str, token: str) -> str | None:
     """Return a position that covers what a token stands for; None while that is not over, or the epoch is not ours."""
     over = "true" if token.startswith("r") else "coalesce(pg_xact_status(%s::xid8), '') <> 'in progress'"

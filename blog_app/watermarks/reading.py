@@ -1,0 +1,220 @@
+"""The read path: what the marks of some collections say, and what may be done with an answer.
+
+1. A lease on each epoch, else the primary answers and nothing is cached.
+2. One MGET: the entry, and the marks.
+3. The entry begins with the marks as they are now: it is a hit.
+4. A mark with a token: something is under way; the primary answers, nothing is stored.
+5. A missing mark is established: a token, then a position, then both settled. The data is read after that.
+6. All marks clean: a replica that has reached the highest may answer, or the primary.
+7. STORE, only if the marks still are what they were before the data was read. After a replica's answer this decides
+   whether it is believed: a replica may show a commit before the primary does. Nothing to store: the marks are
+   compared all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from blog_app import databases
+from blog_app.databases import routing
+from blog_app.databases.replicas import Replica, Unfit
+from blog_app.watermarks import epochs
+from blog_app.watermarks.epochs import OPEN, Row
+from blog_app.watermarks.keeper import MARK_LIFETIME, Keeper, mark_key, prefix
+from blog_app.watermarks.link import RedisAway
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+NOTHING = "0" * 16
+
+
+class Wanted(NamedTuple):
+    """What a read depends on, and under which name its answer is kept."""
+
+    collections: tuple[tuple[str, str], ...]
+    """Logical database and collection."""
+    entry: str = ""
+
+
+class Look:
+    """What one MGET found: the marks of some collections, and the entry that was built from them."""
+
+    __slots__ = ("entry", "keeper", "keys", "marks", "names", "rows", "value")
+
+    def __init__(self, keeper: Keeper, rows: dict[str, Row], wanted: Wanted) -> None:
+        self.keeper = keeper
+        self.rows = rows
+        self.names = [name for name, _ in wanted.collections]
+        self.keys = [mark_key(name, rows[name].epoch, collection) for name, collection in wanted.collections]
+        first, *others = rows
+        self.entry = (
+            f"{prefix(first, rows[first].epoch)}entry:{':'.join(rows[name].epoch for name in others)}:{wanted.entry}"
+        )
+        self.marks: list[bytes | None] = []
+        self.value: bytes | None = None
+
+    @property
+    def redis(self) -> str:
+        """The identity of the Redis that all this is in."""
+        return next(iter(self.rows.values())).redis
+
+    @property
+    def clean(self) -> bool:
+        """Whether every mark is there, and nothing is under way."""
+        return all(mark is not None and b"+" not in mark for mark in self.marks)
+
+    def hit(self) -> bytes | None:
+        """Return what was stored, if it is still true."""
+        if self.value is None or None in self.marks:
+            return None
+        stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
+        return self.value[len(stamp) :] if self.value.startswith(stamp) else None
+
+    def establish(self) -> bool:
+        """Make the missing marks known; return whether all marks are clean, so that what is read now may be stored."""
+        for name, key, mark in zip(self.names, self.keys, self.marks, strict=True):
+            if mark is not None and b"+" in mark:
+                self.keeper.suspect(name, key, mark)
+        if None in self.marks and all(mark is None or b"+" not in mark for mark in self.marks):
+            try:
+                self._establish()
+            except RedisAway:
+                return False
+        return self.clean
+
+    def _establish(self) -> None:
+        token = f"r{secrets.token_hex(8)}"
+        missing = [place for place, mark in enumerate(self.marks) if mark is None]
+        new = f"{NOTHING}.+{token};"
+        link = self.keeper.link
+        placed = link.calls(
+            self.redis, *[("SET", self.keys[place], new, "NX", "EX", MARK_LIFETIME) for place in missing]
+        )
+        for name, row in self.rows.items():
+            mine = [place for place, ok in zip(missing, placed, strict=True) if ok and self.names[place] == name]
+            if not mine:
+                continue
+            position = epochs.position(self.keeper.server(name))
+            settled = self.keeper.settle(row, [self.keys[place] for place in mine], token, position, token)
+            for place, mark in zip(mine, settled, strict=True):
+                self.marks[place] = mark
+
+    def store(self, value: bytes, seconds: float) -> bool:
+        """Keep `value` for at most `seconds`, if the marks are still what they were; return whether they were."""
+        stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
+        try:
+            stored = self.keeper.link.script(
+                self.redis, "STORE", [self.entry, *self.keys], stamp + value, max(1, round(seconds * 1000)), *self.marks
+            )
+        except RedisAway:
+            return False
+        return bool(stored)
+
+    def unchanged(self) -> bool:
+        """Tell whether the marks are still what they were."""
+        try:
+            return bool(self.keeper.link.call(self.redis, "MGET", *self.keys) == self.marks)
+        except RedisAway:
+            return False
+
+    @contextmanager
+    def replicas(self) -> Iterator[list[Route]]:
+        """Let replicas answer the reads in this context, where one is fit; yields by which ways."""
+        routes = {}
+        if self.clean:
+            for name, row in self.rows.items():
+                if replica := databases.BY_NAME[name].rotation.next():
+                    routes[name] = Route(name, row, replica, self._highest(name))
+        with routing.routed(routes):
+            yield list(routes.values())
+
+    def _highest(self, name: str) -> str:
+        return max(
+            mark[:16].decode() for each, mark in zip(self.names, self.marks, strict=True) if each == name and mark
+        )
+
+
+class Route:
+    """The way to one replica for the length of one request; it ends at the first refusal."""
+
+    def __init__(self, name: str, row: Row, replica: Replica, position: str) -> None:
+        self.name = name
+        self.replica = replica
+        self.used = False
+        # In each message, and as a statement before the read's own: only that says what its snapshot contains.
+        self.condition = (
+            f"SELECT 1 / (pg_last_wal_replay_lsn() >= '{epochs.lsn(position)}' AND EXISTS (SELECT FROM "
+            f"{epochs.table(name)} WHERE epoch = '{row.epoch}' AND status = '{OPEN}'))::int"
+        )
+
+    def read(self, sql: str, params: Any) -> Any:
+        try:
+            cursor = self.replica.read(self.condition, sql, params)
+        except Unfit:
+            routing.to_primary(self.name)
+            return databases.BY_NAME[self.name].execute_sql(sql, params)
+        self.used = True
+        return cursor
+
+
+def look(keeper: Keeper, *wanted: Wanted) -> list[Look | None]:
+    """Return what Redis knows of each, by one round trip; None where it may not be believed, or did not answer."""
+    looks: list[Look | None] = []
+    for one in wanted:
+        rows = _leases(keeper, one)
+        looks.append(Look(keeper, rows, one) if rows else None)
+    found = [each for each in looks if each]
+    if not found:
+        return looks
+    redis = found[0].redis
+    found = [each for each in found if each.redis == redis]
+    try:
+        values = iter(keeper.link.call(redis, "MGET", *[key for each in found for key in (each.entry, *each.keys)]))
+    except RedisAway:
+        return [None] * len(wanted)
+    for each in found:
+        each.value = next(values)
+        each.marks = [next(values) for _ in each.keys]
+    return [each if each in found else None for each in looks]
+
+
+def _leases(keeper: Keeper, wanted: Wanted) -> dict[str, Row] | None:
+    rows: dict[str, Row] = {}
+    for name, _ in wanted.collections:
+        if name not in rows:
+            row = None if keeper.server(name).in_transaction() else keeper.lease(name)
+            if row is None or (rows and row.redis != next(iter(rows.values())).redis):
+                return None
+            rows[name] = row
+    return rows
+
+
+def read(keeper: Keeper | None, collections: Sequence[tuple[str, str]], produce: Callable[[], T]) -> T:
+    """Return what `produce` reads, from replicas that have reached the marks of the collections, or the primary.
+
+    `produce` runs a second time, on the primary, when the marks changed while a replica answered.
+    """
+    if keeper is None or not any(databases.BY_NAME[name].rotation for name, _ in collections):
+        return produce()
+    (found,) = look(keeper, Wanted(tuple(collections)))
+    if found is None or not found.establish():
+        return produce()
+    with found.replicas() as routes:
+        answer, error = _attempt(produce)
+    if any(route.used for route in routes) and not found.unchanged():
+        return produce()
+    if error:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+def _attempt(produce: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    try:
+        return produce(), None
+    except Exception as error:  # A 404 is an answer too: it is believed or not, like any other.
+        return None, error
