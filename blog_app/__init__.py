@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import accounts, auth, blog, cli, databases, errors, health, http, logs, outbox, shop, watermarks
+from blog_app import accounts, auth, blog, cache, cli, databases, errors, health, http, logs, outbox, shop, watermarks
 from blog_app.accounts.directory import authenticate
 from blog_app.config import Settings
 
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     databases.init_app(app)
     watermarks.init_app(app)
+    cache.init_app(app)
     outbox.init_app(app)
     auth.init_app(app, look_up=authenticate)
     http.init_app(app)

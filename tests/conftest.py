@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from blog_app import compiled, create_app, databases, models
+from blog_app import cache, compiled, create_app, databases, models, watermarks
 from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.databases import servers
 from blog_app.local import programs
 from blog_app.local.stack import Stack, throwaway
 
@@ -46,7 +47,8 @@ def compiled_sql_is_peewees() -> Iterator[None]:
         return found[0], list(map(str, found[1]))  # The driver's wrappers of bytes do not compare.
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(databases, "sql_of", compared)
+        for module in (databases, servers):
+            patch.setattr(module, "sql_of", compared)
         yield
 
 
@@ -68,6 +70,11 @@ def migrated_app(settings: Settings) -> Flask:
 @pytest.fixture
 def app(migrated_app: Flask) -> Flask:
     """The app, all tables empty."""
+    settings = migrated_app.config["SETTINGS"]
+    if databases.blog.settings is not settings.databases["blog"]:  # Another test has bound them to servers of its own.
+        databases.bind(settings)
+        watermarks.bind(settings)
+        cache.init_app(migrated_app)
     empty_all_tables()
     return migrated_app
 

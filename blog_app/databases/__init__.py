@@ -15,7 +15,7 @@ Guarantees:
 * Everything goes to the primary, but for reads outside transactions while somebody (the watermarks) has said who may
   answer them instead; a request that has written reads the primary from then on.
 
-server        one address: connections, transactions
+servers       one address: connections, transactions
 collections   what a statement writes
 routing       who answers the reads of this request
 replicas      which replicas there are, and which of them are fit to be asked
@@ -42,7 +42,7 @@ from blog_app.databases import collections, routing
 from blog_app.databases.collections import UntouchedWrite
 from blog_app.databases.replicas import Rotation
 from blog_app.databases.routing import primary
-from blog_app.databases.server import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line
+from blog_app.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line
 
 __all__ = [
     "CONNECTION_ERRORS",
@@ -153,7 +153,8 @@ def direct(settings: Settings, name: str) -> Iterator[Server]:
     found = Server(
         name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0
     )
-    found.announcer = BY_NAME[name].obj.announcer
+    if (pooled := BY_NAME[name].obj) is not None:
+        found.announcer = pooled.announcer
     found.connect()
     try:
         yield found

@@ -26,7 +26,7 @@ import psycopg2
 
 from blog_app.config import Settings
 from blog_app.databases.probe import NoAnswer, Probe
-from blog_app.databases.server import Server, first_line
+from blog_app.databases.servers import Server, first_line
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Replica:
             self._waiting[thread] = self.server.connection()
             return self.server._execute_cursor(f"{condition}; {sql}", params)
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            if isinstance(error.args[0], psycopg2.errors.ReadOnlySqlTransaction) and self._settings.mode == "test":
+            if isinstance(error.orig, psycopg2.errors.ReadOnlySqlTransaction) and self._settings.mode == "test":
                 raise
             if self.server.is_lost():
                 self.server.discard()

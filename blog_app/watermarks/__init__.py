@@ -26,7 +26,8 @@ than settling it with the fill; the model in `tests/watermarks/model` says that 
 
 link        one connection a thread, the three scripts, the circuit breaker
 epochs      the row
-keeper      leases, waiting, and the thread that renews, opens and cleans up
+leases      who may trust the epoch, for how long; the thread that renews, opens and cleans up
+reading     the read path
 announcer   the write path
 """
 
@@ -40,7 +41,7 @@ from flask import Flask
 from blog_app import databases
 from blog_app.config import Settings
 from blog_app.watermarks.announcer import Announcer
-from blog_app.watermarks.keeper import Keeper
+from blog_app.watermarks.leases import Keeper
 from blog_app.watermarks.link import Link
 
 keeper: Keeper | None = None
@@ -60,7 +61,7 @@ def bind(settings: Settings) -> None:
         keeper.stop()
     keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), databases.BY_NAME) if settings.redis_url else None
     for name, database in databases.BY_NAME.items():
-        database.announcer = Announcer(keeper, name) if keeper else None
+        database.obj.announcer = Announcer(keeper, name) if keeper else None
     if keeper:
         _forked.add(keeper)
 

@@ -24,7 +24,7 @@ import psycopg2.extensions
 from blog_app.databases import Server
 from blog_app.watermarks import epochs
 from blog_app.watermarks.epochs import CLOSED, Row
-from blog_app.watermarks.keeper import Keeper, mark_key
+from blog_app.watermarks.leases import Keeper, mark_key
 from blog_app.watermarks.link import RedisAway
 
 log = logging.getLogger(__name__)
@@ -112,5 +112,5 @@ class Announcer:
             rows.setdefault(collection.partition("/")[0], []).append(collection)
         chosen: list[str] = []
         for table, collections in rows.items():
-            chosen += collections if len(collections) <= MOST_ROWS else [table, f"{table}/*"]
+            chosen += collections if len(collections) <= MOST_ROWS + 1 else [table, f"{table}/*"]
         return [mark_key(self.name, begun.row.epoch, collection) for collection in sorted(chosen)]

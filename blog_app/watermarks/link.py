@@ -45,6 +45,7 @@ end
 return settled
 """
 STORE = """
+redis.call('DEL', KEYS[1] .. ':filling')
 local marks = redis.call('MGET', unpack(KEYS, 2))
 for i, mark in ipairs(marks) do
   if mark ~= ARGV[i + 2] then return 0 end
@@ -107,6 +108,15 @@ class Link:
             raise
         self._pause = 0.0
         return answers
+
+    def mget(self, keys: list[str]) -> list[bytes | None]:
+        """Return the values of `keys` in whatever Redis answers, for Flask-Caching; `identity` says which it was."""
+        return list(self.call(None, "MGET", *keys))
+
+    @property
+    def identity(self) -> str:
+        """The identity of the Redis that this thread's connection leads to."""
+        return str(getattr(self._connection(), "identity", ""))
 
     def script(self, identity: str, name: str, keys: list[str], *arguments: Any) -> Any:
         """Run one of `SCRIPTS` over `keys`; raise `RedisAway`."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from blog_app import databases
@@ -24,7 +24,7 @@ from blog_app.databases import routing
 from blog_app.databases.replicas import Replica, Unfit
 from blog_app.watermarks import epochs
 from blog_app.watermarks.epochs import OPEN, Row
-from blog_app.watermarks.keeper import MARK_LIFETIME, Keeper, mark_key, prefix
+from blog_app.watermarks.leases import MARK_LIFETIME, Keeper, mark_key, prefix
 from blog_app.watermarks.link import RedisAway
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 class Look:
     """What one MGET found: the marks of some collections, and the entry that was built from them."""
 
-    __slots__ = ("entry", "keeper", "keys", "marks", "names", "rows", "value")
+    __slots__ = ("_flying", "entry", "keeper", "keys", "marks", "names", "rows", "value")
 
     def __init__(self, keeper: Keeper, rows: dict[str, Row], wanted: Wanted) -> None:
         self.keeper = keeper
@@ -57,16 +57,12 @@ class Look:
         )
         self.marks: list[bytes | None] = []
         self.value: bytes | None = None
+        self._flying = False
 
     @property
     def redis(self) -> str:
         """The identity of the Redis that all this is in."""
         return next(iter(self.rows.values())).redis
-
-    @property
-    def clean(self) -> bool:
-        """Whether every mark is there, and nothing is under way."""
-        return all(mark is not None and b"+" not in mark for mark in self.marks)
 
     def hit(self) -> bytes | None:
         """Return what was stored, if it is still true."""
@@ -75,28 +71,31 @@ class Look:
         stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
         return self.value[len(stamp) :] if self.value.startswith(stamp) else None
 
-    def establish(self) -> bool:
-        """Make the missing marks known; return whether all marks are clean, so that what is read now may be stored."""
+    def busy(self) -> bool:
+        """Tell whether something is under way, so that nothing may be stored; somebody will look whether it died."""
+        busy = False
         for name, key, mark in zip(self.names, self.keys, self.marks, strict=True):
             if mark is not None and b"+" in mark:
                 self.keeper.suspect(name, key, mark)
-        if None in self.marks and all(mark is None or b"+" not in mark for mark in self.marks):
+                busy = True
+        return busy
+
+    def establish(self) -> bool:
+        """Make missing marks known; return whether all are clean, so that what is read from now on may be stored."""
+        missing = [place for place, mark in enumerate(self.marks) if mark is None]
+        if missing:
+            token = f"r{secrets.token_hex(8)}"
             try:
-                self._establish()
+                self._establish(missing, token)
             except RedisAway:
                 return False
-        return self.clean
+        return None not in self.marks and not self.busy()
 
-    def _establish(self) -> None:
-        token = f"r{secrets.token_hex(8)}"
-        missing = [place for place, mark in enumerate(self.marks) if mark is None]
-        new = f"{NOTHING}.+{token};"
-        link = self.keeper.link
-        placed = link.calls(
-            self.redis, *[("SET", self.keys[place], new, "NX", "EX", MARK_LIFETIME) for place in missing]
-        )
+    def _establish(self, missing: list[int], token: str) -> None:
+        new = ("SET", f"{NOTHING}.+{token};", "NX", "EX", MARK_LIFETIME)
+        placed = self.keeper.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
         for name, row in self.rows.items():
-            mine = [place for place, ok in zip(missing, placed, strict=True) if ok and self.names[place] == name]
+            mine = [place for place, done in zip(missing, placed, strict=True) if done and self.names[place] == name]
             if not mine:
                 continue
             position = epochs.position(self.keeper.server(name))
@@ -104,15 +103,35 @@ class Look:
             for place, mark in zip(mine, settled, strict=True):
                 self.marks[place] = mark
 
+    def read(self, produce: Callable[[], T], keep: Callable[[T], bool] | None = None) -> T:
+        """Return what `produce` reads, by replicas that have reached the marks, or by the primary.
+
+        What replicas showed counts only if the marks are the same afterwards; else `produce` runs again, on the
+        primary. `keep` is told a result and returns whether they were the same.
+        """
+        with self._replicas() as routes:
+            result, error = _attempt(produce)
+        used = any(route.used for route in routes)
+        same = keep(result) if keep and error is None else not used or self.unchanged()  # type: ignore[arg-type]
+        if used and not same:
+            return produce()
+        if error:
+            raise error
+        return result  # type: ignore[return-value]
+
     def store(self, value: bytes, seconds: float) -> bool:
-        """Keep `value` for at most `seconds`, if the marks are still what they were; return whether they were."""
+        """Keep `value` for `seconds` if the marks are still what they were; return whether they were."""
+        if seconds <= 0:
+            return self.unchanged()
         stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
+        milliseconds = max(1, round(seconds * 1000))
         try:
             stored = self.keeper.link.script(
-                self.redis, "STORE", [self.entry, *self.keys], stamp + value, max(1, round(seconds * 1000)), *self.marks
+                self.redis, "STORE", [self.entry, *self.keys], stamp + value, milliseconds, *self.marks
             )
         except RedisAway:
             return False
+        self._flying = False
         return bool(stored)
 
     def unchanged(self) -> bool:
@@ -122,14 +141,28 @@ class Look:
         except RedisAway:
             return False
 
+    def take_off(self, seconds: float) -> bool:
+        """Tell whether this caller is to fill the entry; for so long all others are told that they are not."""
+        try:
+            command = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000))
+            self._flying = bool(self.keeper.link.call(self.redis, *command))
+        except RedisAway:
+            return True
+        return self._flying
+
+    def land(self) -> None:
+        """Let others fill the entry, if this caller was to and has not."""
+        if self._flying:
+            with suppress(RedisAway):
+                self.keeper.link.call(self.redis, "DEL", f"{self.entry}:filling")
+
     @contextmanager
-    def replicas(self) -> Iterator[list[Route]]:
+    def _replicas(self) -> Iterator[list[Route]]:
         """Let replicas answer the reads in this context, where one is fit; yields by which ways."""
         routes = {}
-        if self.clean:
-            for name, row in self.rows.items():
-                if replica := databases.BY_NAME[name].rotation.next():
-                    routes[name] = Route(name, row, replica, self._highest(name))
+        for name, row in self.rows.items():
+            if replica := databases.BY_NAME[name].rotation.next():
+                routes[name] = Route(name, row, replica, self._highest(name))
         with routing.routed(routes):
             yield list(routes.values())
 
@@ -162,8 +195,11 @@ class Route:
         return cursor
 
 
-def look(keeper: Keeper, *wanted: Wanted) -> list[Look | None]:
-    """Return what Redis knows of each, by one round trip; None where it may not be believed, or did not answer."""
+def look(keeper: Keeper, *wanted: Wanted, fetch: Callable[..., list[bytes | None]] | None = None) -> list[Look | None]:
+    """Return what Redis knows of each, by one round trip; None where it may not be believed, or did not answer.
+
+    `fetch` returns the values of keys, over the connection that the keeper's link has for this thread.
+    """
     looks: list[Look | None] = []
     for one in wanted:
         rows = _leases(keeper, one)
@@ -171,16 +207,16 @@ def look(keeper: Keeper, *wanted: Wanted) -> list[Look | None]:
     found = [each for each in looks if each]
     if not found:
         return looks
-    redis = found[0].redis
-    found = [each for each in found if each.redis == redis]
+    keys = [key for each in found for key in (each.entry, *each.keys)]
     try:
-        values = iter(keeper.link.call(redis, "MGET", *[key for each in found for key in (each.entry, *each.keys)]))
+        values = iter(fetch(*keys) if fetch else keeper.link.mget(keys))
     except RedisAway:
         return [None] * len(wanted)
     for each in found:
         each.value = next(values)
         each.marks = [next(values) for _ in each.keys]
-    return [each if each in found else None for each in looks]
+    identity = keeper.link.identity
+    return [each if each and each.redis == identity else None for each in looks]
 
 
 def _leases(keeper: Keeper, wanted: Wanted) -> dict[str, Row] | None:
@@ -188,29 +224,19 @@ def _leases(keeper: Keeper, wanted: Wanted) -> dict[str, Row] | None:
     for name, _ in wanted.collections:
         if name not in rows:
             row = None if keeper.server(name).in_transaction() else keeper.lease(name)
-            if row is None or (rows and row.redis != next(iter(rows.values())).redis):
+            if row is None:
                 return None
             rows[name] = row
     return rows
 
 
 def read(keeper: Keeper | None, collections: Sequence[tuple[str, str]], produce: Callable[[], T]) -> T:
-    """Return what `produce` reads, from replicas that have reached the marks of the collections, or the primary.
-
-    `produce` runs a second time, on the primary, when the marks changed while a replica answered.
-    """
-    if keeper is None or not any(databases.BY_NAME[name].rotation for name, _ in collections):
-        return produce()
-    (found,) = look(keeper, Wanted(tuple(collections)))
-    if found is None or not found.establish():
-        return produce()
-    with found.replicas() as routes:
-        answer, error = _attempt(produce)
-    if any(route.used for route in routes) and not found.unchanged():
-        return produce()
-    if error:
-        raise error
-    return answer  # type: ignore[return-value]
+    """Return what `produce` reads, by replicas that have reached the marks of the collections, or by the primary."""
+    if keeper and any(databases.BY_NAME[name].rotation for name, _ in collections):
+        (found,) = look(keeper, Wanted(tuple(collections)))
+        if found and not found.busy() and found.establish():
+            return found.read(produce)
+    return produce()
 
 
 def _attempt(produce: Callable[[], T]) -> tuple[T | None, Exception | None]:
