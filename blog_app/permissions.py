@@ -44,7 +44,7 @@ class Rule(NamedTuple):
         """Return the widest scope of someone with these roles; None is someone without a token."""
         if roles is None:
             return self.anonymous
-        return max(self.member, *(getattr(self, role) for role in roles if role in ROLES), self.member)
+        return max([self.member, *(getattr(self, role) for role in roles if role in ROLES)])
 
 
 PERMISSIONS: Mapping[str, Rule] = {

@@ -187,6 +187,7 @@ def fields_of(document: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     """Return the names of the fields that a body may have."""
     if "$ref" in schema:
         return fields_of(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    if "anyOf" in schema:
-        return [name for choice in schema["anyOf"] for name in fields_of(document, choice)]
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        return [name for choice in choices for name in fields_of(document, choice)]
     return list(schema.get("properties", {}))

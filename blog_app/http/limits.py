@@ -21,6 +21,7 @@ from blog_app.config import Settings
 from blog_app.errors import TooManyRequests
 
 WINDOW = 60
+clock = time.time
 REDIS_RESTS = 5.0
 """Seconds that Redis is left alone after an error: nobody shall wait for it again and again."""
 
@@ -48,7 +49,7 @@ class Limiter:
 
     def count(self, caller: str) -> None:
         """Count a request of `caller`; raise `TooManyRequests` beyond the limit."""
-        now = time.time()
+        now = clock()
         window, seconds_left = int(now // WINDOW), WINDOW - int(now % WINDOW)
         used = self._count_together(caller, window) or self._count_here(caller, window)
         g.rate_limit = {

@@ -78,7 +78,7 @@ def admin(app: Flask) -> Caller:
 def operations(document: dict[str, Any], method: str | None = None) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in document["paths"].items():
         for each, operation in methods.items():
-            if method in (None, each):
+            if path.startswith(API) and method in (None, each):
                 yield each.upper(), path.removeprefix(API), operation
 
 

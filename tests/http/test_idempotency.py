@@ -20,7 +20,7 @@ from blog_app.local.process import wait_until
 from blog_app.models import now
 from tests.api import Caller, sign_up, stranger
 
-HELD_LOCKS = "SELECT FROM pg_locks WHERE locktype = 'advisory'"
+HELD_LOCKS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
 KEY = {"Idempotency-Key": "0b51ad2e-1"}
 
 

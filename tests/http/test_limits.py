@@ -10,12 +10,14 @@ from redis import Redis
 
 from blog_app import create_app
 from blog_app.config import Settings
+from blog_app.http import limits
 from tests.api import Caller, sign_up, stranger
 
 
 @pytest.fixture
-def limited(settings: Settings, app: Flask) -> Settings:
-    """Settings with a limit of three; nothing is counted yet."""
+def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a limit of three, in a minute that does not end; nothing is counted yet."""
+    monkeypatch.setattr(limits, "clock", lambda: 1_800_000_010.0)
     if settings.redis_url:
         with Redis.from_url(settings.redis_url) as redis:
             for key in redis.scan_iter("limit:*"):

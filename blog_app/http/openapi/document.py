@@ -7,9 +7,10 @@ from typing import Any
 from apispec import APISpec
 from flask import Flask
 
+from blog_app.errors import NotFound
 from blog_app.http.blueprint import Operation, operations_of
 from blog_app.http.openapi import responses
-from blog_app.http.openapi.parameters import HEADERS, PATH_PARAMETER, parameters
+from blog_app.http.openapi.parameters import HEADERS, PATH_PARAMETER, parameters, path_parameters
 from blog_app.http.openapi.schemas import Components, Json
 from blog_app.http.schema import requires_body
 from blog_app.permissions import PERMISSIONS, Rule, Scope
@@ -33,7 +34,7 @@ SCOPES = {Scope.PUBLIC: "what is public", Scope.OWN: "their own", Scope.ALL: "ev
 
 
 def document(app: Flask) -> Json:
-    """Return the OpenAPI document of everything that `app` serves by a `Blueprint`."""
+    """Return the OpenAPI document of everything that `app` serves."""
     spec = APISpec(
         title="Blog API",
         version=VERSION,
@@ -48,11 +49,11 @@ def document(app: Flask) -> Json:
     responses.register(spec)
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
     for operation in operations_of(app):
-        path = rules[operation.rule_endpoint]
-        spec.path(
-            PATH_PARAMETER.sub(r"{\2}", path),
-            operations={operation.method.lower(): _operation(operation, path, components)},
-        )
+        path = rules.pop(operation.rule_endpoint)
+        method = operation.method.lower()
+        spec.path(PATH_PARAMETER.sub(r"{\2}", path), operations={method: _operation(operation, path, components)})
+    for endpoint, path in rules.items():
+        spec.path(PATH_PARAMETER.sub(r"{\2}", path), operations={"get": _page(app, endpoint, path)})
     return spec.to_dict()
 
 
@@ -72,6 +73,19 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
     if operation.takes:
         found["requestBody"] = _body(operation, components)
     return found
+
+
+def _page(app: Flask, endpoint: str, path: str) -> Json:
+    """Describe what is served beside the API, for anybody: whether the site lives, its documentation."""
+    gone = {"404": {"$ref": f"#/components/responses/{NotFound.__name__}"}} if "<" in path else {}
+    return {
+        "operationId": endpoint.rpartition(".")[2],
+        "tags": ["site"],
+        "summary": (app.view_functions[endpoint].__doc__ or "").strip(),
+        "parameters": list(path_parameters(path)),
+        "responses": {"200": {"description": "OK"}, **gone, "503": {"description": "Something is away."}},
+        "security": [],
+    }
 
 
 def _body(operation: Operation, components: Components) -> Json:

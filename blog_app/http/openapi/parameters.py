@@ -12,8 +12,9 @@ from blog_app.http.filters import MAX_LIST_VALUES, MAX_VALUE_LENGTH, TEXT, Filte
 from blog_app.http.openapi.schemas import Components, Json
 from blog_app.http.schema import Schema, readable, shared
 
-PATH_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
-PATH_SCHEMAS: dict[str | None, Json] = {
+PATH_PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
+DESCRIPTIONS = {"key": "Its identifier or its slug."}
+PATH_SCHEMAS: dict[str, Json] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer", "minimum": 0},
 }
@@ -49,16 +50,21 @@ HEADERS: dict[str, Json] = {
 
 def parameters(operation: Operation, path: str, components: Components) -> Iterator[Json | str]:
     """Yield the parameters of an operation that is routed at the Flask rule `path`; a name stands for a shared one."""
-    for converter, name in PATH_PARAMETER.findall(path):
-        schema = PATH_SCHEMAS.get(converter or None, {"type": "string", "minLength": 1})
-        text = "Its identifier or its slug." if name == "key" else "Its identifier."
-        yield {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
+    yield from path_parameters(path)
     if operation.answers and shared(operation.answers).opts.model:
         yield from _shape(operation.answers)
         if operation.many:
             yield from _list(operation.answers, components)
             yield from _own(operation, components)
     yield from _headers(operation)
+
+
+def path_parameters(path: str) -> Iterator[Json]:
+    """Yield the parameters that the Flask rule `path` names."""
+    for converter, name in PATH_PARAMETER.findall(path):
+        schema = PATH_SCHEMAS.get(converter, {"type": "string", "minLength": 1})
+        text = DESCRIPTIONS.get(name, "Its identifier." if name.endswith("_id") else "")
+        yield {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
 
 
 def _headers(operation: Operation) -> Iterator[str]:
