@@ -7,7 +7,9 @@ import hashlib
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -27,9 +29,10 @@ from blog_app.pgbouncer import ADMIN_PASSWORD
 PORTS = range(28432, 28440)
 PASSWORDS = Passwords(app="development", admin="development")
 BOOT_SECONDS = 30
+RESTART_SECONDS = 5
 
-WELCOME = """
-The blog is served at {url}    (Ctrl-C stops it)
+WELCOME = """\
+In a moment the blog is at {url}    (Ctrl-C stops it)
 
   Read the docs   {url}/docs
   Log in as       ada@example.com   password Correct-Horse-1
@@ -40,6 +43,10 @@ The blog is served at {url}    (Ctrl-C stops it)
   curl {url}/api/v1/me -H 'Authorization: Bearer TOKEN'    (TOKEN: the "token" of the answer before)
 
   Commands in another terminal:  .venv/bin/flask --env-file {env_file} --help
+  Data and logs of PostgreSQL, PgBouncer and Redis:  {folder}
+"""
+READY = """
+Ready: {url}/docs    (what to try is at the top)
 """
 
 
@@ -74,11 +81,13 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
         replicas=replicas,
         pooler_files=None if replicas else ROOT,
     )
+    url = f"http://127.0.0.1:{port}"
+    environment = _environment(stack, port)
+    env_file = _write_environment(folder, environment)
+    _say(WELCOME.format(url=url, env_file=env_file, folder=_shown(folder)))
     try:
-        _say(f"starting PostgreSQL, PgBouncer and Redis; their data and logs are in {folder}")
+        _say("starting PostgreSQL, PgBouncer and Redis")
         stack.start()
-        environment = _environment(stack, port)
-        env_file = _write_environment(folder, environment)
         programs_folder = Path(sys.executable).parent
         for arguments in (["migrate", "up"], ["seed", "--if-empty"]):
             _say(f"flask {' '.join(arguments)}")
@@ -87,11 +96,10 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
         options = ["--reload"] if reload else []
         web = group.attend([programs_folder / "gunicorn", *options, "wsgi:app"], ROOT, environment)
         worker = group.attend([programs_folder / "flask", "worker"], ROOT, environment)
-        url = f"http://127.0.0.1:{port}"
         try:
             if wait_until(lambda: web.poll() is not None or _answers(url), BOOT_SECONDS) and web.poll() is None:
-                _say(WELCOME.format(url=url, env_file=env_file))
-            return web.wait()
+                _say(READY.format(url=url))
+            return _watch(stack, web)
         finally:
             for program in (web, worker):
                 program.terminate()
@@ -101,6 +109,22 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
         _say("\nstopping")
         stack.stop()
         group.close()
+
+
+def _watch(stack: Stack, web: subprocess.Popen[bytes]) -> int:
+    """Return the status of `web` when it ends; meanwhile start servers again that end, after a while to see it fail."""
+    while web.poll() is None:
+        for server in stack.servers:
+            if server.running:
+                continue
+            _say(f"{server.name} has ended; starting it again in {RESTART_SECONDS} s")
+            time.sleep(RESTART_SECONDS)
+            try:
+                server.start()
+            except StartError as error:
+                _say(str(error))
+        time.sleep(0.5)
+    return web.returncode
 
 
 def _folder() -> Path:
@@ -114,7 +138,7 @@ def _folder() -> Path:
         folder.mkdir(mode=0o711, exist_ok=True)
         if folder.stat().st_uid != os.geteuid():
             raise StartError(f"{folder} belongs to somebody else")
-        _say(f"servers must not run as root, and the user nobody cannot reach {ROOT}: using {folder}")
+        _say(f"PostgreSQL must not run as root, and the user nobody cannot reach {ROOT}: data goes to {folder}\n")
     return folder
 
 
@@ -157,7 +181,11 @@ def _write_environment(folder: Path, environment: Mapping[str, str]) -> str:
     path = folder / "development.env"
     path.touch(mode=0o600)
     path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
-    return os.path.relpath(path, ROOT)
+    return _shown(path)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _answers(url: str) -> bool:

@@ -54,9 +54,8 @@ class Postgres(Process):
             self.group.run([self.programs / "initdb", *options, f"--pgdata={data}"], self.folder, self.log)
 
     def follow(self, primary: Postgres) -> None:
-        """Make this a replica that streams from `primary`, if it is none yet."""
-        if self.data.exists():
-            return
+        """Make this a new replica of `primary`; one from an earlier run may have missed too much to catch up."""
+        shutil.rmtree(self.data, ignore_errors=True)
         self._write_password(primary.password)
         options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]
         options += ["--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]

