@@ -91,20 +91,26 @@ def _addresses(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _entries(settings: Settings) -> Iterator[Entry]:
-    beside: Login | None = None
-    for variable, name, pooled, direct in _addresses(settings):
+    addresses = list(_addresses(settings))
+    pooled_urls = [(variable, pooled) for variable, _, pooled, direct in addresses if pooled != direct]
+    # Where no pooled URL says how clients come: one login for all entries, because two servers may know the same user
+    # by different passwords and PgBouncer may not.
+    listen, client = _door(*pooled_urls[0]) if pooled_urls else (LISTEN, None)
+    for variable, name, pooled, direct in addresses:
         target = _parsed(variable, direct)
-        server = Login(target.pop("user", ""), target.pop("password", ""))
-        if pooled != direct:
-            asked = _parsed(variable, pooled)
-            listen = (asked.get("host", LISTEN[0]), asked.get("port", LISTEN[1]))
-            yield Entry(
-                variable, asked["dbname"], listen, Login(asked["user"], asked.get("password", "")), server, target
-            )
+        server = Login(target.pop("user"), target.pop("password", ""))
+        client = client or server
+        if pooled == direct:
+            yield Entry(variable, name, listen, client, server, target)
         else:
-            # One login for all: two servers may know the same user under different passwords, PgBouncer may not.
-            beside = beside or server
-            yield Entry(variable, name, LISTEN, beside, server, target)
+            yield Entry(variable, _parsed(variable, pooled)["dbname"], *_door(variable, pooled), server, target)
+
+
+def _door(variable: str, url: str) -> tuple[tuple[str, str], Login]:
+    """Return where PgBouncer listens and how clients log in there, as a pooled URL has it."""
+    parts = _parsed(variable, url)
+    listen = (parts.get("host", LISTEN[0]), parts.get("port", LISTEN[1]))
+    return listen, Login(parts["user"], parts.get("password", ""))
 
 
 def _parsed(variable: str, url: str) -> dict[str, str]:

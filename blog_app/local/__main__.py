@@ -30,4 +30,5 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

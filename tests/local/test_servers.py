@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import psycopg2
 import pytest
 import redis
 
-from blog_app.config import Settings
+from blog_app.config import ROOT, Settings
+from blog_app.local.group import StartError
+from blog_app.local.ports import port_is_taken
+from blog_app.local.postgres import Postgres
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
 
@@ -42,3 +50,67 @@ def test_two_stacks_at_once_do_not_meet_and_leave_nothing_behind(stack: Stack) -
         psycopg2.connect(other.environment()["BLOG_DIRECT_URL"]).close()
     assert not other.folder.exists()
     assert not other.postgres.running
+
+
+HOLDER = """
+import time
+from blog_app.local.stack import throwaway
+with throwaway() as stack:
+    print(stack.folder, stack.postgres.port, stack.redis.port, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_run_that_is_interrupted_or_killed(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", HOLDER]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as holder:
+        folder, *ports = holder.stdout.readline().split()
+        assert all(port_is_taken(int(port)) for port in ports)
+        holder.send_signal(number)
+
+    assert wait_until(lambda: not Path(folder).exists(), 10)
+    assert wait_until(lambda: not any(port_is_taken(int(port)) for port in ports), 10)
+
+
+def test_a_crashed_server_starts_again_though_its_process_id_belongs_to_another_program_now() -> None:
+    with throwaway() as stack:
+        stack.postgres.kill()
+        lock = stack.postgres.data / "postmaster.pid"
+        _, _, rest = lock.read_text().partition("\n")
+        lock.write_text(f"{stack.redis.process_id}\n{rest}")
+
+        stack.postgres.start()
+
+        assert stack.postgres.execute("SELECT 1") == [(1,)]
+        assert stack.redis.running
+
+
+def test_a_server_that_was_left_in_the_folder_is_ended_first() -> None:
+    with throwaway() as stack:
+        left = stack.postgres
+        again = Postgres(stack.group, left.programs, left.folder, left.port)
+
+        again.start()
+
+        assert wait_until(lambda: not left.running, 5)
+        assert again.execute("SELECT 1") == [(1,)]
+        again.stop()
+
+
+def test_a_server_says_which_port_is_taken(stack: Stack) -> None:
+    with throwaway() as other:
+        other.redis.stop()
+        other.redis.port = stack.redis.port
+
+        with pytest.raises(StartError, match=f"port {stack.redis.port} .* Redis needs, is taken"):
+            other.redis.start()
+
+
+def test_a_server_that_does_not_start_is_quoted(stack: Stack) -> None:
+    with throwaway() as other:
+        other.postgres.stop()
+        (other.postgres.data / "postgresql.conf").write_text("nonsense = 1\n")
+
+        with pytest.raises(StartError, match=r"configuration file .* contains errors"):
+            other.postgres.start()

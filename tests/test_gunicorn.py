@@ -1,0 +1,57 @@
+"""How the web process starts, and how it says that it cannot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from blog_app.config import ROOT
+from blog_app.local.ports import private_ports
+
+IMPATIENT = """
+import sys
+from blog_app import databases
+databases.START_PAUSES = (0.01, 0.01, 0.01, 0.01)
+from gunicorn.app.wsgiapp import run
+sys.argv = ["gunicorn", "wsgi:app"]
+run()
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    return next(private_ports())
+
+
+def start(**environment: str) -> str:
+    """Start gunicorn, expect that it gives up, and return what it says on the way."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT],
+        cwd=ROOT,
+        env=os.environ | {"PORT": "0", "APP_MODE": "development"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def test_it_tries_five_times_to_reach_the_databases_and_then_says_which_is_away(port: int) -> None:
+    said = start(DATABASE_URL=f"postgresql://user:secret@127.0.0.1:{port}/blog")
+
+    assert "Giving up after 5 tries: cannot connect to accounts: " in said
+    assert "secret" not in said
+
+
+def test_it_names_every_variable_that_is_wrong() -> None:
+    said = start(DATABASE_URL="mysql://nowhere/blog", CONNECT_TIMEOUT="soon", APP_MODE="production", SECRET_KEY="")
+
+    assert "DATABASE_URL must begin with postgresql://" in said
+    assert "CONNECT_TIMEOUT is 'soon'" in said
+    assert "SECRET_KEY is missing" in said
