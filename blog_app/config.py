@@ -20,8 +20,10 @@ Mode = Literal["production", "development", "test"]
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+MAIL_SCHEMES = ("smtp", "smtps", "file")
 SECRET_KEY_BYTES = 16
 ROOT = Path(__file__).resolve().parent.parent
+MAIL_FOLDER = ROOT / "var" / "mail"
 
 
 class ConfigurationError(Exception):
@@ -69,6 +71,8 @@ class Settings:
     """nor one that has lacked something for longer."""
     token_days: int
     log_level: str
+    mail_url: str | None
+    mail_from: str
 
     @property
     def production(self) -> bool:
@@ -95,6 +99,8 @@ class Settings:
             replica_lag_seconds=read.number("REPLICA_LAG_SECONDS", 10, 0.1, 3600),
             token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
+            mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
         )
         read.finish()
         return settings

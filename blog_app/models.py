@@ -55,7 +55,7 @@ class SoftDeletable(Record):
     """A record that is hidden when it is deleted, and stays until it is restored or purged.
 
     Every query that begins with `select`, includes and back references among them, leaves deleted rows out, so nobody
-    can forget to. Two kinds do not, and must say it themselves: SQL by hand, and a query on `alias()`.
+    can forget to. Three do not, and must say `not_deleted`: SQL by hand, a join, and a query on an `alias()`.
     A model with a base of its domain names that base first: `class Post(BlogRecord, SoftDeletable)`.
     """
 
@@ -83,6 +83,11 @@ class SoftDeletable(Record):
     def restore(self) -> None:
         """Show the row again; raise `IntegrityError` if something that must be unique has been taken meanwhile."""
         self.change(deleted_at=None)
+
+
+def not_deleted(source: Any) -> Any:
+    """Return the condition that the row of a model, or of its alias, is not deleted, if it can be."""
+    return source.deleted_at.is_null() if hasattr(source, "deleted_at") else peewee.SQL("TRUE")
 
 
 def of(database_name: str) -> tuple[type[Base], ...]:

@@ -1,5 +1,5 @@
-"""The accounts domain: users, roles and tokens."""
+"""The accounts domain: users, roles and tokens, and who is whose friend."""
 
-from blog_app.accounts.views import session, users
+from blog_app.accounts.views import blueprints
 
-blueprints = (session, users)
+__all__ = ["blueprints"]

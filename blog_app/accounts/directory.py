@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from blog_app import databases
-from blog_app.accounts.models import User
+from blog_app.accounts.models import FORMER_MEMBER, User
 from blog_app.auth import Identity
 from blog_app.models import any_of, rows_of
 
@@ -14,7 +14,7 @@ HOLDER = """
     SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id)
       FROM accounts.tokens t
       JOIN accounts.users u ON u.id = t.user_id
-     WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active'
+     WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active' AND u.deleted_at IS NULL
 """
 
 
@@ -25,6 +25,10 @@ def authenticate(token_hash: bytes) -> Identity | None:
 
 
 def people(ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement."""
+    """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement.
+
+    Whoever has left is shown as a former member: works outlive their authors' accounts.
+    """
     query = User.select(User.id, User.name).where(any_of(User.id, ids))
-    return {row[0]: {"id": row[0], "name": row[1]} for row in rows_of(query)}
+    names = dict(rows_of(query))
+    return {each: {"id": each, "name": names.get(each, FORMER_MEMBER)} for each in ids}

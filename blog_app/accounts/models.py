@@ -1,4 +1,4 @@
-"""Users, their roles and their tokens."""
+"""Users and what belongs to them: roles, profiles, tokens, what they asked for by mail, and their friends."""
 
 from __future__ import annotations
 
@@ -6,28 +6,37 @@ from typing import Any, Self
 from uuid import UUID
 
 import peewee
+from playhouse.postgres_ext import BinaryJSONField
 
-from blog_app import databases
+from blog_app import databases, emails
 from blog_app.errors import explain_constraint
-from blog_app.models import Base, Record, TimestampField, now
+from blog_app.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.permissions import Scope
 
 STATUSES = ("active", "inactive", "suspended")
+FORMER_MEMBER = "Former member"
 
 
-class User(Record):
-    """A person with an account. `email` is stored in lower case, so that its uniqueness ignores case."""
-
-    email = peewee.CharField(max_length=254)
-    name = peewee.CharField(max_length=100)
-    password_hash = peewee.CharField(max_length=255)
-    status = peewee.CharField(max_length=20, default="active", constraints=[peewee.SQL("DEFAULT 'active'")])
+class AccountsRecord(Record):
+    """A record of the accounts database."""
 
     class Meta:
         database = databases.accounts
         schema = "accounts"
+
+
+class User(AccountsRecord, SoftDeletable):
+    """A person with an account. `email` is stored in its normal spelling; among those not deleted it is unique."""
+
+    email = peewee.CharField(max_length=emails.MAX_LENGTH)
+    name = peewee.CharField(max_length=100)
+    password_hash = peewee.CharField(max_length=255)
+    credentials_version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
+    """Grows with each change of the password or the address; what was signed or begun before it is void."""
+    status = peewee.CharField(max_length=20, default="active", constraints=[peewee.SQL("DEFAULT 'active'")])
+
+    class Meta:
         table_name = "users"
-        indexes = ((("email",), True),)
         constraints = [
             peewee.Check("email = lower(email)", name="users_email_is_lower_case"),
             peewee.Check("status IN ('active', 'inactive', 'suspended')", name="users_status_is_known"),
@@ -39,36 +48,75 @@ class User(Record):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the users that someone with this scope may see."""
+        """Return the users that someone with this scope may see: none that they block, or that block them."""
         if scope is Scope.ALL:
             return cls.select()
-        return cls.select().where((cls.status == "active") | (cls.id == user_id))
+        is_in_sight = (cls.status == "active") & cls.id.not_in(Pair.blocked_with(user_id))
+        return cls.select().where((cls.id == user_id) | is_in_sight)
 
     @classmethod
     def with_email(cls, email: str) -> Self | None:
-        """Return the user with this email address, whatever its case."""
-        return cls.select().where(cls.email == email.lower()).first()
+        """Return the user with this email address, given in its normal spelling."""
+        return cls.select().where(cls.email == email).first()
 
 
-class RoleGrant(Base):
-    """A role that somebody gave a user; every user is a member without one."""
+User.add_index(User.email, unique=True, where=User.deleted_at.is_null(), name="users_email")
+explain_constraint("users_email", "email", "This email address has an account already.")
 
-    user = peewee.ForeignKeyField(User, backref="grants", on_delete="CASCADE")
+
+class RoleGrant(AccountsRecord):
+    """A role that somebody gave a user; every user is a member without one. The row's time is that of the grant."""
+
+    user = peewee.ForeignKeyField(User, backref="grants", on_delete="CASCADE", index=False)
     role = peewee.CharField(max_length=20)
     granted_by = peewee.ForeignKeyField(User, null=True, on_delete="SET NULL")
-    granted_at = TimestampField(default=now)
 
     class Meta:
-        database = databases.accounts
-        schema = "accounts"
         table_name = "role_grants"
-        primary_key = peewee.CompositeKey("user", "role")
+        indexes = ((("user", "role"), True),)
         constraints = [
             peewee.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")
         ]
 
+    @property
+    def owner_id(self) -> UUID:
+        return self.user_id
 
-class Token(Record):
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the grants that someone with this scope may see: their own, or all."""
+        return cls.select() if scope is Scope.ALL else cls.select().where(cls.user == user_id)
+
+
+class Profile(AccountsRecord):
+    """What a user says of themselves to everybody; there is none until they write it."""
+
+    user = peewee.ForeignKeyField(User, backref="profiles", on_delete="CASCADE", unique=True)
+    display_name = peewee.CharField(max_length=100, null=True)
+    bio = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    website = peewee.CharField(max_length=2000, null=True)
+    avatar_url = peewee.CharField(max_length=2000, null=True)
+    social_links = BinaryJSONField(default=dict, index=False, constraints=[peewee.SQL("DEFAULT '{}'")])
+
+    class Meta:
+        table_name = "profiles"
+        constraints = [
+            peewee.Check("website ~* '^https?://'", name="profiles_website_is_http"),
+            peewee.Check("avatar_url ~* '^https?://'", name="profiles_avatar_url_is_http"),
+            peewee.Check("jsonb_typeof(social_links) = 'object'", name="profiles_social_links_is_object"),
+        ]
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.user_id
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the profiles of the users that someone with this scope may see."""
+        return cls.select().where(cls.user.in_(User.within(scope, user_id).select(User.id)))
+
+
+class Token(AccountsRecord):
     """A key to the API that a user holds; only its hash is stored."""
 
     user = peewee.ForeignKeyField(User, backref="tokens", on_delete="CASCADE")
@@ -76,8 +124,6 @@ class Token(Record):
     expires_at = TimestampField()
 
     class Meta:
-        database = databases.accounts
-        schema = "accounts"
         table_name = "tokens"
 
     @property
@@ -90,4 +136,85 @@ class Token(Record):
         return cls.select().where((cls.user == user_id) & (cls.expires_at > now()))
 
 
-explain_constraint("users_email", "email", "This email address has an account already.")
+class Registration(AccountsRecord):
+    """A wish for an account, until the address is confirmed; any number may name one address."""
+
+    created_at = TimestampField(default=now, index=True)
+    email = peewee.CharField(max_length=emails.MAX_LENGTH)
+    name = peewee.CharField(max_length=100)
+    password_hash = peewee.CharField(max_length=255)
+
+    class Meta:
+        table_name = "registrations"
+
+
+class Attempt(Base):
+    """How often somebody has lately tried what may not be tried without end, and until when they must wait."""
+
+    key = peewee.BlobField(primary_key=True)
+    attempts = peewee.IntegerField()
+    tried_at = TimestampField(index=True)
+    wait_until = TimestampField()
+
+    class Meta:
+        database = databases.accounts
+        schema = "accounts"
+        table_name = "attempts"
+
+
+class Pair(AccountsRecord):
+    """What is between two users: a friend request, a friendship, or a block; one row, or none, for each two.
+
+    `low` is the smaller identifier, so no pair can be stored twice; both sides read the same row, so none can be half.
+    A block is one if either of them blocks; else it is a friendship if it has `friends_since`, else a request.
+    """
+
+    low = peewee.ForeignKeyField(User, backref="+", on_delete="CASCADE", index=False)
+    high = peewee.ForeignKeyField(User, backref="+", on_delete="CASCADE")
+    requester = peewee.ForeignKeyField(User, backref="+", null=True, on_delete="CASCADE", index=False)
+    friends_since = TimestampField(null=True)
+    low_blocks = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT false")])
+    high_blocks = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT false")])
+
+    class Meta:
+        table_name = "pairs"
+        indexes = ((("low", "high"), True),)
+        constraints = [
+            peewee.Check("low_id < high_id", name="pairs_low_is_lower"),
+            peewee.Check("requester_id IN (low_id, high_id)", name="pairs_requester_is_one_of_them"),
+            peewee.Check(
+                "CASE WHEN low_blocks OR high_blocks THEN num_nonnulls(requester_id, friends_since) = 0 "
+                "ELSE requester_id IS NOT NULL END",
+                name="pairs_is_one_thing",
+            ),
+        ]
+
+    @classmethod
+    def of(cls, user_id: UUID | None) -> Any:
+        """Return the query for everything that is between this user and others."""
+        return cls.select().where((cls.low == user_id) | (cls.high == user_id))
+
+    @classmethod
+    def other(cls, user_id: UUID | None) -> peewee.Node:
+        """Return the SQL expression for the one of the two who is not this user."""
+        return peewee.Case(cls.low, ((user_id, cls.high),), cls.low)
+
+    @classmethod
+    def is_block(cls) -> Any:
+        """Return the condition that one of the two blocks the other."""
+        return cls.low_blocks | cls.high_blocks
+
+    @classmethod
+    def blocked_with(cls, user_id: UUID | None) -> Any:
+        """Return the query for the identifiers of those whom this user blocks or who block this user."""
+        return cls.of(user_id).select(cls.other(user_id)).where(cls.is_block())
+
+    @classmethod
+    def friends_of(cls, user_id: UUID | None) -> Any:
+        """Return the query for the identifiers of this user's friends."""
+        return cls.of(user_id).select(cls.other(user_id)).where(cls.friends_since.is_null(False))
+
+    @classmethod
+    def end_all(cls, user_id: UUID) -> None:
+        """End this user's friendships and requests; blocks stay, for the case that they come back."""
+        cls.delete().where((cls.low == user_id) | (cls.high == user_id), ~cls.is_block()).execute()

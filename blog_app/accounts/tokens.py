@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from blog_app import databases
+from blog_app.accounts import attempts
 from blog_app.accounts.models import Token, User
 from blog_app.accounts.passwords import verify_password
 from blog_app.auth import hash_token
@@ -18,10 +21,19 @@ TOKEN_BYTES = 32
 
 def sign_in(email: str, password: str) -> dict[str, Any]:
     """Return a new token with its secret; raise `Unauthorized` without telling which of the two was wrong."""
+    attempts.try_password(email)
     user = User.with_email(email)
-    if not verify_password(user.password_hash if user else None, password) or user is None or user.status != "active":
-        raise Unauthorized("The email address or the password is wrong.")
-    return issue(user)
+    if not verify_password(user.password_hash if user else None, password) or user is None:
+        raise _refused()
+    with databases.accounts.atomic():
+        # Whatever ended the sessions of this user while the password was being verified ends this one too.
+        query = User.select().where(User.id == user.id, User.status == "active")
+        same = query.where(User.credentials_version == user.credentials_version).for_update("FOR SHARE").first()
+        if same is None:
+            raise _refused()
+        token = issue(same)
+    attempts.password_was_right(email)
+    return token
 
 
 def issue(user: User) -> dict[str, Any]:
@@ -35,6 +47,11 @@ def issue(user: User) -> dict[str, Any]:
     return {"id": token.id, "token": secret, "expires_at": token.expires_at}
 
 
-def revoke_all(user_id: Any) -> None:
-    """End every token of a user, at once."""
-    Token.delete().where(Token.user == user_id).execute()
+def revoke_all(user_id: UUID, *, but: UUID | None = None) -> None:
+    """End every token of a user, at once, except perhaps one."""
+    query = Token.delete().where(Token.user == user_id)
+    (query.where(Token.id != but) if but else query).execute()
+
+
+def _refused() -> Unauthorized:
+    return Unauthorized("The email address or the password is wrong.")

@@ -6,10 +6,14 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate
 
+from blog_app import emails
+
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSAFE_IN_URLS = re.compile(r'["<>\\^`{|}]')
 MAX_JSON_DEPTH = 10
 CENT = Decimal("0.01")
 
@@ -28,14 +32,29 @@ class String(fields.String):
         return text.strip() if self.strip else text
 
 
-class Email(fields.Email):
-    """An email address, in lower case."""
+class Email(fields.String):
+    """An email address, in its normal spelling."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=[validate.Length(max=254), refuse_unstorable], **kwargs)
+        metadata = {"format": "email", "maxLength": emails.MAX_LENGTH, **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return str(super()._deserialize(value, attr, data, **kwargs)).strip().lower()
+        try:
+            return emails.normalize(str(super()._deserialize(value, attr, data, **kwargs)))
+        except emails.BadAddress as error:
+            raise ValidationError(str(error)) from error
+
+
+class WebAddress(fields.Url):
+    """The URL of a page or picture that anybody may open: `http` or `https`, with a host, without a password."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        validators: list[Any] = [validate.Length(max=2_000), refuse_unstorable, _refuse_unsafe]
+        super().__init__(schemes={"http", "https"}, validate=validators, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
 
 
 class Timestamp(fields.AwareDateTime):
@@ -94,6 +113,16 @@ def refuse_unstorable(text: str) -> None:
     """Raise `ValidationError` if PostgreSQL could not store `text`."""
     if UNSTORABLE.search(text):
         raise ValidationError("Must not contain NUL characters or lone surrogates.")
+
+
+def _refuse_unsafe(url: str) -> None:
+    """Raise `ValidationError` for a password, an impossible port, and what RFC 3986 leaves out for good reasons."""
+    try:
+        usable = urlsplit(url).port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in urlsplit(url).netloc or UNSAFE_IN_URLS.search(url) or not url.isprintable():
+        raise ValidationError("Not a valid URL.")
 
 
 def _check_json(value: Any, depth: int) -> None:

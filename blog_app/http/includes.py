@@ -14,7 +14,7 @@ from typing import Any
 import peewee
 
 from blog_app.http.schema import Schema, readable
-from blog_app.models import any_of, rows_of
+from blog_app.models import any_of, not_deleted, rows_of
 
 Fetch = Callable[[list[Any]], dict[Any, Any]]
 
@@ -36,7 +36,7 @@ class Joined:
             self.key.model,
             self.source,
             peewee.JOIN.LEFT_OUTER,
-            on=(self.key == self.columns["id"]),
+            on=(self.key == self.columns["id"]) & not_deleted(self.source),
         )
 
     def represent(self, values: tuple[Any, ...]) -> dict[str, Any] | None:
@@ -98,6 +98,12 @@ def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -
     columns = readable(schema)
     query = model.select(by, *columns.values()).order_by(model.id)
     return Fetched(schema, key, _grouped(query, by, columns), many=True)
+
+
+def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
+    """Include the one object that belongs to the row, if there is one: its foreign key `by` is unique."""
+    several = owned(schema, key, by).fetch
+    return Fetched(schema, key, lambda keys: {key: found for key, (found,) in several(keys).items()}, many=False)
 
 
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:

@@ -48,11 +48,12 @@ def users(seed: int, numbers: range) -> Batch:
         identifier = user_id(seed, number)
         people.append((identifier, created_at, created_at, 1, email, name, NO_PASSWORD, "active"))
         if number % USERS_AN_AUTHOR == 0:
-            grants.append((identifier, "author", created_at))
+            grant = _identifier(seed, "grant", number, created_at)
+            grants.append((grant, created_at, created_at, 1, identifier, "author"))
     return Batch(
         (
             Rows(User, (*RECORD, "email", "name", "password_hash", "status"), people),
-            Rows(RoleGrant, ("user_id", "role", "granted_at"), grants),
+            Rows(RoleGrant, (*RECORD, "user_id", "role"), grants),
         )
     )
 

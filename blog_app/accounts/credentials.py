@@ -1,0 +1,91 @@
+"""Changing the password or the email address: by those who know the password, or who read the mail.
+
+Every change raises the version of the credentials, so that tokens in mails that were sent before it are void, and it
+ends the sessions that were open, except the one that asked. The slow parts, hashing and mail, hold no transaction.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from blog_app import databases, mail
+from blog_app.accounts import attempts, letters, signing, tokens
+from blog_app.accounts.models import User
+from blog_app.accounts.passwords import hash_password, verify_password
+from blog_app.auth import Identity
+from blog_app.errors import Conflict, Unavailable, invalid
+
+
+def change_password(identity: Identity, current_password: str, password: str) -> None:
+    """Give the caller another password; raise `Invalid` unless the current one is right."""
+    user = _require_password(identity.user_id, current_password, "current_password")
+    _set(user, keep=identity.token_id, password_hash=hash_password(password))
+
+
+def ask_for_reset(email: str) -> None:
+    """Send a mail to the address: with a token if it has an account, else saying that it has none."""
+    attempts.try_mail(email)
+    user = User.with_email(email)
+    subject = user if user and user.status == "active" else User()
+    token = signing.sign(signing.PASSWORD_RESET, **_state(subject))
+    mail.send(email, *(letters.reset_password(user.name, token) if subject is user else letters.nobody_here()))
+
+
+def reset_password(token: str, password: str) -> None:
+    """Give another password to the account that the token is for, and end all its sessions."""
+    wanted = signing.read(signing.PASSWORD_RESET, token)
+    user = _unchanged(wanted)
+    _set(user, password_hash=hash_password(password))
+
+
+def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
+    """Send a token to the new address; whether that has an account already is said in the mail only."""
+    attempts.try_mail(email)
+    user = _require_password(identity.user_id, password, "password")
+    taken = User.with_email(email) is not None
+    token = signing.sign(signing.EMAIL_CHANGE, **_state(user), email=email, keep=str(identity.token_id))
+    mail.send(email, *(letters.address_has_account() if taken else letters.confirm_email_change(user.name, token)))
+
+
+def confirm_email_change(token: str) -> User:
+    """Give the account its new address, tell the old one, and end all other sessions than the one that asked."""
+    wanted = signing.read(signing.EMAIL_CHANGE, token)
+    user = _unchanged(wanted)
+    former = user.email
+    _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
+    with suppress(Unavailable):  # It is changed already; the log has what happened to the mail.
+        mail.send(former, *letters.email_was_changed(user.name))
+    return user
+
+
+def _state(user: User) -> dict[str, Any]:
+    """Return what a token must find again to count: the account, and the version of its credentials."""
+    return {"id": str(user.id), "version": user.credentials_version}
+
+
+def _unchanged(wanted: dict[str, Any]) -> User:
+    user = User.get_or_none(User.id == wanted["id"], User.status == "active")
+    if user is None or user.credentials_version != wanted["version"]:
+        raise signing.refused()
+    return user
+
+
+def _require_password(user_id: UUID, password: str, field: str) -> User:
+    user: User = User.get_by_id(user_id)
+    attempts.try_password(user.email)
+    if not verify_password(user.password_hash, password):
+        raise invalid(field, "It is not your current password.")
+    attempts.password_was_right(user.email)
+    return user
+
+
+def _set(user: User, *, keep: UUID | None = None, **values: Any) -> None:
+    """Change the credentials if they are still those that were checked; a rival may have been faster."""
+    with databases.accounts.atomic():
+        current = User.select().where(User.id == user.id).for_update().first()
+        if current is None or current.credentials_version != user.credentials_version:
+            raise Conflict("Your password or address was changed in the meantime. Sign in again.")
+        current.change(credentials_version=current.credentials_version + 1, **values)
+        tokens.revoke_all(user.id, but=keep)

@@ -1,0 +1,42 @@
+"""Opening an account: whoever wants one gets a mail, and the account opens when its token comes back.
+
+Nobody learns here whether an address has an account: the same is checked, hashed, written and sent in both cases, and
+only the mail, which the holder of the address reads, says more. Nobody can take an address that they do not read.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blog_app import databases, mail
+from blog_app.accounts import attempts, letters, signing
+from blog_app.accounts.models import Registration, User
+from blog_app.accounts.passwords import hash_password
+from blog_app.models import now
+
+
+def register(email: str, name: str, password: str) -> None:
+    """Note the wish for an account and send a mail to the address."""
+    attempts.try_mail(email)
+    password_hash = hash_password(password)
+    with databases.accounts.atomic():
+        _sweep()
+        registration = Registration.create(email=email, name=name, password_hash=password_hash)
+        member = User.with_email(email)
+    token = signing.sign(signing.REGISTRATION, id=str(registration.id))
+    mail.send(email, *(letters.already_a_member() if member else letters.confirm_registration(token)))
+
+
+def confirm(token: str) -> User:
+    """Open the account that was asked for and return it; raise `Invalid` if the token does not count."""
+    wanted = signing.read(signing.REGISTRATION, token)
+    registration = Registration.get_or_none(Registration.id == wanted["id"])
+    if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
+        raise signing.refused()
+    return User.create(email=registration.email, name=registration.name, password_hash=registration.password_hash)
+
+
+def _sweep() -> None:
+    """Forget the wishes whose token has expired."""
+    oldest = now() - timedelta(hours=signing.REGISTRATION.hours)
+    Registration.delete().where(Registration.created_at < oldest).execute()

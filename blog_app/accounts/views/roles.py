@@ -1,0 +1,38 @@
+"""Which roles a user has, who gave them, and giving and taking them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from blog_app import databases
+from blog_app.accounts import roles as actions
+from blog_app.accounts.models import RoleGrant
+from blog_app.accounts.schemas import RoleGrantSchema
+from blog_app.accounts.views.users import user_at
+from blog_app.auth import allowed, identity
+from blog_app.http import Blueprint
+
+roles = Blueprint("roles", database=databases.accounts, prefix="/users/<uuid:user_id>/roles")
+
+
+def grant_at(user_id: UUID, role: str) -> Any:
+    return allowed(RoleGrant).where(RoleGrant.user == user_id, RoleGrant.role == role)
+
+
+@roles.lists("", RoleGrantSchema, under=user_at)
+def list_roles(user_id: UUID) -> Any:
+    """List the roles of a user, with who granted them and when."""
+    return allowed(RoleGrant).where(RoleGrant.user == user_id)
+
+
+@roles.does("PUT", "/<role>", answers=RoleGrantSchema)
+def grant_role(user_id: UUID, role: str) -> RoleGrant:
+    """Grant a role; if the user has it already, nothing changes."""
+    return actions.grant(user_id, role, granted_by=identity().user_id)
+
+
+@roles.deletes("/<role>", load=grant_at)
+def revoke_role(held: RoleGrant) -> None:
+    """Take a role back; 409 if nobody would be an admin then."""
+    actions.revoke(held)

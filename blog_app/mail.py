@@ -1,0 +1,85 @@
+"""Sending mail, to where `MAIL_URL` says: `smtp://user:password@host:port`, `smtps://…`, or `file:///folder`.
+
+Without it, development and tests write `.eml` files into var/mail and say so in the log; production has no mail, and
+what needs it answers 503. Sending takes long: hold no transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.policy import SMTP as LINES
+from email.policy import SMTPUTF8
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from uuid_utils import uuid7
+
+from blog_app import emails
+from blog_app.config import settings
+from blog_app.errors import Unavailable
+from blog_app.models import now
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 10
+
+
+def send(to: str, subject: str, text: str) -> None:
+    """Send one message; raise `Unavailable` if the mail server does not take it."""
+    url = settings().mail_url
+    if url is None:
+        log.error("a mail was not sent: MAIL_URL is not set")
+        raise Unavailable("Mail cannot be sent from here.")
+    message = _message(to, subject, text)
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        _write(message, Path(unquote(parts.path)))
+    else:
+        _hand_over(message, parts)
+
+
+def _message(to: str, subject: str, text: str) -> EmailMessage:
+    sender, to = settings().mail_from, emails.deliverable(to)
+    message = EmailMessage(policy=LINES if to.isascii() else SMTPUTF8)
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].strip("> "))
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    return message
+
+
+def _write(message: EmailMessage, folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{uuid7()}.eml"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(message.as_bytes())
+    log.info("a mail to %s is in %s", message["To"], path)
+
+
+def _hand_over(message: EmailMessage, parts: SplitResult) -> None:
+    context = ssl.create_default_context()
+    host = parts.hostname or "localhost"
+    try:
+        with (
+            smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context)
+            if parts.scheme == "smtps"
+            else smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_SECONDS)
+        ) as server:
+            server.ehlo()
+            if parts.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        log.exception("a mail was not sent")
+        raise Unavailable("The mail server does not answer right now. Try again soon.") from error
