@@ -53,9 +53,10 @@ def compiled_sql_is_peewees() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def settings(stack: Stack) -> Settings:
-    """The settings that lead to the session's servers."""
-    return Settings.from_environment({**stack.environment(), "APP_MODE": "test"})
+def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings that lead to the session's servers; mails go to a folder."""
+    mail_url = tmp_path_factory.mktemp("mail").as_uri()
+    return Settings.from_environment({**stack.environment(), "APP_MODE": "test", "MAIL_URL": mail_url})
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import Flask
 
 from blog_app.accounts import tokens
-from blog_app.accounts.models import User
+from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.blog.models import Category, Tag
 from blog_app.blog.posts import publish, write
@@ -52,6 +52,11 @@ def user(owner: UUID) -> UUID:
     return owner
 
 
+def role(user_id: UUID) -> str:
+    RoleGrant.insert(user=user_id, role="vendor").on_conflict_ignore().execute()
+    return "vendor"
+
+
 def product_category() -> UUID:
     number = next(_numbers)
     return ProductCategory.create(name=f"Category {number}", slug=f"category-{number}").id
@@ -80,6 +85,7 @@ MAKERS: Mapping[str, Maker] = {
     "/tags/{key}": tag,
     "/tokens/{token_id}": token,
     "/users/{user_id}": user,
+    "/users/{user_id}/roles/{role}": role,
 }
 
 

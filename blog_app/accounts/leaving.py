@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from blog_app import databases, outbox
 from blog_app.accounts import tokens
 from blog_app.accounts.models import Pair, User
 from blog_app.accounts.roles import require_another_admin
+from blog_app.errors import Conflict
 
 
 def set_status(user: User, status: str) -> User:
@@ -22,14 +24,18 @@ def close(user: User) -> None:
     tokens.revoke_all(user.id)
     Pair.end_all(user.id)
     user.soft_delete()
+    outbox.publish(databases.accounts, "user.left", subject=user.id)
 
 
 def restore(user: User) -> User:
     """Bring a deleted user back, with their roles and profile; raise a conflict if the address is taken by now."""
-    user.restore()
+    if user.deleted_at:
+        user.restore()
     return user
 
 
 def purge(user: User) -> None:
     """Remove a deleted user for good, and with them all that is theirs in this database."""
+    if user.deleted_at is None:
+        raise Conflict("Delete the user first; then they can be restored, or purged.")
     user.delete_instance()

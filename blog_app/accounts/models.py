@@ -55,6 +55,13 @@ class User(AccountsRecord, SoftDeletable):
         return cls.select().where((cls.id == user_id) | is_in_sight)
 
     @classmethod
+    def open(cls, email: str, name: str, password_hash: str) -> Self:
+        """Create a user with an empty profile, and return the user; call it in a transaction."""
+        user = cls.create(email=email, name=name, password_hash=password_hash)
+        Profile.create(user=user)
+        return user
+
+    @classmethod
     def with_email(cls, email: str) -> Self | None:
         """Return the user with this email address, given in its normal spelling."""
         return cls.select().where(cls.email == email).first()
@@ -89,7 +96,7 @@ class RoleGrant(AccountsRecord):
 
 
 class Profile(AccountsRecord):
-    """What a user says of themselves to everybody; there is none until they write it."""
+    """What a user says of themselves to everybody."""
 
     user = peewee.ForeignKeyField(User, backref="profiles", on_delete="CASCADE", unique=True)
     display_name = peewee.CharField(max_length=100, null=True)

@@ -1,4 +1,4 @@
-"""Profiles come into being when they are first written."""
+"""Profiles: every account is opened with one, but users that were loaded from files may lack it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def confirm(token: str) -> User:
     registration = Registration.get_or_none(Registration.id == wanted["id"])
     if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
         raise signing.refused()
-    return User.create(email=registration.email, name=registration.name, password_hash=registration.password_hash)
+    return User.open(registration.email, registration.name, registration.password_hash)
 
 
 def _sweep() -> None:

@@ -64,8 +64,11 @@ class Operation:
 
     @property
     def replayable(self) -> bool:
-        """Whether an `Idempotency-Key` is honoured: on POST, unless the answer may not be stored."""
-        return self.method == "POST" and not self.secret
+        """Whether an `Idempotency-Key` is honoured: on POST, unless the answer may not be stored.
+
+        A view that is slow (it hashes, or sends mail) holds no transaction in which it could be stored.
+        """
+        return self.method == "POST" and self.atomic and not self.secret
 
 
 class Blueprint(flask.Blueprint):

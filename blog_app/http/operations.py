@@ -76,7 +76,7 @@ def act(operation: Operation, values: dict[str, Any]) -> Response:
         return _answer(operation, result, shape)
 
     key = idempotency.key() if operation.replayable else None
-    with operation.database.atomic() if operation.atomic or key else nullcontext():
+    with operation.database.atomic() if operation.atomic else nullcontext():
         return idempotency.once(operation.database, key, run) if key else run()
 
 

@@ -51,7 +51,7 @@ def delete_me(user: User) -> None:
 
 @me.shows("/profile", ProfileSchema)
 def show_my_profile() -> Any:
-    """Show your own profile; 404 until you write one."""
+    """Show your own profile."""
     return Profile.select().where(Profile.user == identity().user_id)
 
 

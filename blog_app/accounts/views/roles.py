@@ -13,26 +13,26 @@ from blog_app.accounts.views.users import user_at
 from blog_app.auth import allowed, identity
 from blog_app.http import Blueprint
 
-roles = Blueprint("roles", database=databases.accounts, prefix="/users/<uuid:user_id>/roles")
+roles = Blueprint("roles", database=databases.accounts, prefix="/users")
 
 
 def grant_at(user_id: UUID, role: str) -> Any:
     return allowed(RoleGrant).where(RoleGrant.user == user_id, RoleGrant.role == role)
 
 
-@roles.lists("", RoleGrantSchema, under=user_at)
+@roles.lists("/<uuid:user_id>/roles", RoleGrantSchema, under=user_at)
 def list_roles(user_id: UUID) -> Any:
-    """List the roles of a user, with who granted them and when."""
+    """List your roles, with who granted them and when; administrators see everybody's."""
     return allowed(RoleGrant).where(RoleGrant.user == user_id)
 
 
-@roles.does("PUT", "/<role>", answers=RoleGrantSchema)
+@roles.does("PUT", "/<uuid:user_id>/roles/<role>", answers=RoleGrantSchema)
 def grant_role(user_id: UUID, role: str) -> RoleGrant:
     """Grant a role; if the user has it already, nothing changes."""
     return actions.grant(user_id, role, granted_by=identity().user_id)
 
 
-@roles.deletes("/<role>", load=grant_at)
+@roles.deletes("/<uuid:user_id>/roles/<role>", load=grant_at)
 def revoke_role(held: RoleGrant) -> None:
     """Take a role back; 409 if nobody would be an admin then."""
     actions.revoke(held)

@@ -29,8 +29,8 @@ def user_at(user_id: UUID) -> Any:
     return allowed(User).where(User.id == user_id)
 
 
-def deleted_user_at(user_id: UUID) -> Any:
-    return allowed(User, deleted="only").where(User.id == user_id)
+def user_even_deleted_at(user_id: UUID) -> Any:
+    return allowed(User, deleted="with").where(User.id == user_id)
 
 
 @users.does("POST", "", takes=RegistrationSchema, answers=AcceptedSchema, status=202, atomic=False)
@@ -60,7 +60,7 @@ def show_user(user_id: UUID) -> Any:
 
 @users.shows("/<uuid:user_id>/profile", ProfileSchema)
 def show_profile(user_id: UUID) -> Any:
-    """Show what a user says of themselves; 404 if they have written nothing."""
+    """Show what a user says of themselves."""
     return allowed(Profile).where(Profile.user == user_id)
 
 
@@ -76,13 +76,13 @@ def delete_user(user: User) -> None:
     leaving.close(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=deleted_user_at)
+@users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=user_even_deleted_at)
 def restore_user(user: User) -> User:
     """Bring a deleted user back; 409 if their address has another account by now."""
     return leaving.restore(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/purge", load=deleted_user_at)
+@users.does("PUT", "/<uuid:user_id>/purge", load=user_even_deleted_at)
 def purge_user(user: User) -> None:
-    """Remove a deleted user for good."""
+    """Remove a deleted user for good; 409 if they are not deleted."""
     leaving.purge(user)

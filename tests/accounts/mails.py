@@ -1,0 +1,35 @@
+"""Reading the mails that the app wrote to its folder."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from tests.api import PASSWORD, stranger
+
+TOKEN = re.compile(r"^[\w.-]{40,}\r?$", re.MULTILINE)
+
+
+def mails(app: Flask, to: str) -> list[EmailMessage]:
+    """Return the mails to an address, the oldest first."""
+    folder = Path(urlsplit(app.config["SETTINGS"].mail_url).path)
+    found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
+    return [mail for mail in found if mail["To"] == to]
+
+
+def token_for(app: Flask, to: str) -> str:
+    """Return the token in the newest mail to an address."""
+    found = TOKEN.search(mails(app, to)[-1].get_content())
+    assert found
+    return found[0].strip()
+
+
+def ask_for_account(app: Flask, email: str = "ada@example.com", name: str = "Ada") -> str:
+    """Ask for an account with PASSWORD and return the token of the mail."""
+    stranger(app).post("/users", {"email": email, "name": name, "password": PASSWORD}, status=202)
+    return token_for(app, email)

@@ -1,0 +1,152 @@
+"""Registration: an account opens when its address is confirmed, and nobody else learns who has one."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app.accounts.models import Registration, User
+from blog_app.accounts.signing import REGISTRATION
+from blog_app.models import now
+from tests.accounts.mails import ask_for_account, mails, token_for
+from tests.api import PASSWORD, sign_up, stranger
+from tests.statements import counted
+
+BODY = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
+
+
+def sign_in(app: Flask, email: str = "ada@example.com", password: str = PASSWORD, *, status: int = 201) -> Any:
+    return stranger(app).post("/tokens", {"email": email, "password": password}, status=status)
+
+
+def test_an_account_opens_with_the_token_of_the_mail_and_not_before(app: Flask) -> None:
+    token = ask_for_account(app)
+    sign_in(app, status=401)
+    me = stranger(app).post("/users/confirmation", {"token": token}, status=200).json
+    assert (me["email"], me["name"], me["status"], me["roles"]) == ("ada@example.com", "Ada", "active", [])
+    sign_in(app)
+
+
+def test_a_token_works_once(app: Flask) -> None:
+    token = ask_for_account(app)
+    stranger(app).post("/users/confirmation", {"token": token}, status=200)
+    problem = stranger(app).post("/users/confirmation", {"token": token}, status=422).json
+    assert problem["errors"][0]["pointer"] == "/token"
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda token: "🗝", lambda _: ""]
+)
+def test_a_token_that_was_not_made_here_is_refused(app: Flask, spoil: Any) -> None:
+    token = ask_for_account(app)
+    stranger(app).post("/users/confirmation", {"token": spoil(token)}, status=422)
+
+
+def test_a_token_expires(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = ask_for_account(app)
+    later = (now() + timedelta(hours=REGISTRATION.hours, minutes=1)).timestamp()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    stranger(app).post("/users/confirmation", {"token": token}, status=422)
+
+
+def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_mail(app: Flask) -> None:
+    ask_for_account(app, "first@example.com")  # What is done once in a process is done.
+    with counted() as free:
+        fresh = stranger(app).post("/users", BODY, status=202)
+    stranger(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
+    before = len(mails(app, "ada@example.com"))
+    with counted() as taken:
+        again = stranger(app).post("/users", {**BODY, "name": "Eve"}, status=202)
+    assert (again.data, taken) == (fresh.data, free)
+    new = mails(app, "ada@example.com")[before:]
+    assert [mail["Subject"] for mail in new] == ["You have an account already"]
+    assert "Eve" not in new[0].get_content()
+    sign_in(app)
+
+
+def test_an_address_that_nobody_confirmed_is_free(app: Flask) -> None:
+    ask_for_account(app, name="A squatter")
+    token = ask_for_account(app, name="Ada")
+    assert stranger(app).post("/users/confirmation", {"token": token}, status=200).json["name"] == "Ada"
+
+
+def test_of_two_confirmations_at_once_one_opens_the_account(app: Flask) -> None:
+    tokens = [ask_for_account(app, name=name) for name in ("Ada", "Ada too")]
+
+    def confirm(token: str) -> int:
+        return app.test_client().post("/api/v1/users/confirmation", json={"token": token}).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(confirm, tokens * 2))
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 409, 422}
+    with app.app_context():
+        assert User.select().where(User.email == "ada@example.com").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("spelled", "stored"),
+    [
+        (" ADA@Example.COM ", "ada@example.com"),
+        ("jose\u0301@example.com", "jos\u00e9@example.com"),
+        ("mi\u212ae@example.com", "mike@example.com"),
+        ("a@xn--bcher-kva.de", "a@b\u00fccher.de"),
+        ("😀@example.com", "😀@example.com"),
+    ],
+)
+def test_an_address_has_one_spelling(app: Flask, spelled: str, stored: str) -> None:
+    stranger(app).post("/users", {**BODY, "email": spelled}, status=202)
+    with app.app_context():
+        assert Registration.get().email == stored
+
+
+@pytest.mark.parametrize("email", ["ada", "ada@", "@example.com", "a b@example.com", "a\n@example.com", "a@b", 5, None])
+def test_what_is_no_address_is_refused(app: Flask, email: Any) -> None:
+    problem = stranger(app).post("/users", {**BODY, "email": email}, status=422).json
+    assert problem["errors"][0]["pointer"] == "/email"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Short-1",
+        "no-upper-case-1",
+        "No-Digit-Here",
+        "Password1",
+        "PASSWORD123",
+        "Qwerty123",
+        "Aa1\x00bcdefg",
+        "x" * 201,
+    ],
+)
+def test_a_weak_password_is_refused(app: Flask, password: str) -> None:
+    problem = stranger(app).post("/users", {**BODY, "password": password}, status=422).json
+    assert {error["pointer"] for error in problem["errors"]} == {"/password"}
+
+
+def test_a_password_fits_however_its_accents_are_typed(app: Flask) -> None:
+    stranger(app).post("/users", {**BODY, "password": "Caf\u00e9-Noir-1"}, status=202)
+    stranger(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
+    sign_in(app, password="Cafe\u0301-Noir-1")
+
+
+def test_mail_to_one_address_is_slowed(app: Flask) -> None:
+    for _ in range(6):
+        stranger(app).post("/users", BODY, status=202)
+    refused = stranger(app).post("/users", BODY, status=429)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 2
+    stranger(app).post("/users", {**BODY, "email": "other@example.com"}, status=202)
+
+
+def test_no_password_or_address_of_anybody_leaves(app: Flask) -> None:
+    member = sign_up(app)
+    stranger(app).post("/users/confirmation", {"token": ask_for_account(app)}, status=200)
+    for path in ("/users", "/users?include=profile"):
+        text = member.get(path).get_data(as_text=True)
+        assert "@" not in text
+        assert "argon2" not in text
+    member.get("/users?fields=email", status=400)
+    member.get("/users?email=ada@example.com", status=400)
+    member.get("/users?sort=email", status=400)

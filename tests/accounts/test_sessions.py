@@ -1,0 +1,135 @@
+"""Signing in and out: tokens, who is slowed, and what ends them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from flask import Flask
+
+from blog_app.accounts.models import Attempt, User
+from blog_app.accounts.passwords import hash_password
+from blog_app.models import now
+from tests.api import PASSWORD, Caller, sign_up, stranger
+from tests.statements import counted
+
+EMAIL = "ada@example.com"
+
+
+def open_account(app: Flask, email: str = EMAIL) -> str:
+    with app.app_context():
+        return str(User.open(email, "Ada", hash_password(PASSWORD)).id)
+
+
+def try_to_sign_in(app: Flask, email: str, password: str) -> int:
+    return app.test_client().post("/api/v1/tokens", json={"email": email, "password": password}).status_code
+
+
+def forgive(app: Flask) -> None:
+    with app.app_context():
+        Attempt.delete().execute()
+
+
+def test_the_list_tells_which_token_is_the_current_one(app: Flask) -> None:
+    user_id = open_account(app)
+    first, second = (
+        Caller(app, stranger(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}).json["token"], user_id)
+        for _ in range(2)
+    )
+    listed = {caller.token: caller.get("/tokens").json["data"] for caller in (first, second)}
+    assert [[token["current"] for token in tokens] for tokens in listed.values()] == [[False, True], [True, False]]
+    first.delete(f"/tokens/{listed[first.token][0]['id']}")
+    second.get("/me", status=401)
+    first.get("/me")
+
+
+def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_one_answer(app: Flask) -> None:
+    open_account(app)
+    suspended_id = open_account(app, "suspended@example.com")
+    with app.app_context():
+        User.update(status="suspended").where(User.id == suspended_id).execute()
+    answers = set()
+    for email, password in (
+        (EMAIL, "Wrong-1234"),
+        ("nobody@example.com", PASSWORD),
+        ("suspended@example.com", PASSWORD),
+    ):
+        problem = stranger(app).post("/tokens", {"email": email, "password": password}, status=401).json
+        problem.pop("request_id")
+        answers.add(str(problem))
+    assert len(answers) == 1
+
+
+def test_a_wrong_password_and_an_unknown_address_cost_the_same_statements(app: Flask) -> None:
+    open_account(app)
+    try_to_sign_in(app, EMAIL, "Wrong-1234")
+    try_to_sign_in(app, "nobody@example.com", "Wrong-1234")
+    with counted() as known:
+        try_to_sign_in(app, EMAIL, "Wrong-1234")
+    with counted() as unknown:
+        try_to_sign_in(app, "nobody@example.com", "Wrong-1234")
+    assert known == unknown
+
+
+def test_failed_tries_slow_an_account_whether_it_exists_or_not(app: Flask) -> None:
+    open_account(app)
+    for email in (EMAIL, "nobody@example.com"):
+        statuses = [try_to_sign_in(app, email, "Wrong-1234") for _ in range(8)]
+        assert statuses == [401] * 6 + [429] * 2
+        refused = stranger(app).post("/tokens", {"email": email.upper(), "password": PASSWORD}, status=429)
+        assert 1 <= int(refused.headers["Retry-After"]) <= 2
+
+
+def test_waits_grow_and_are_forgiven_after_an_hour(app: Flask) -> None:
+    open_account(app)
+    waits = []
+    for _ in range(16):
+        try_to_sign_in(app, EMAIL, "Wrong-1234")
+        with app.app_context():
+            account = Attempt.select().order_by(Attempt.attempts.desc(), Attempt.wait_until.desc()).first()
+            waits.append(round((account.wait_until - account.tried_at).total_seconds()))
+            Attempt.update(wait_until=now()).execute()
+    assert waits == [0] * 5 + [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    with app.app_context():
+        Attempt.update(tried_at=now() - timedelta(hours=2), wait_until=now()).execute()
+    assert [try_to_sign_in(app, EMAIL, "Wrong-1234") for _ in range(2)] == [401, 401]
+
+
+def test_a_hundred_tries_at_once_count_as_a_hundred(app: Flask) -> None:
+    open_account(app)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: try_to_sign_in(app, EMAIL, "Wrong-1234"), range(30)))
+    assert statuses.count(401) <= 7
+    assert set(statuses) == {401, 429}
+
+
+def test_a_network_address_that_tries_many_accounts_is_slowed(app: Flask) -> None:
+    forgive(app)
+    with app.app_context():
+        open_account(app)
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(lambda n: try_to_sign_in(app, f"user{n}@example.org", "Wrong-1234"), range(110)))
+    assert 100 <= statuses.count(401) <= 103
+    assert try_to_sign_in(app, "fresh@example.com", PASSWORD) == 429
+
+
+def test_who_signs_in_well_is_never_slowed(app: Flask) -> None:
+    open_account(app)
+    for _ in range(3):
+        try_to_sign_in(app, EMAIL, "Wrong-1234")
+    assert {try_to_sign_in(app, EMAIL, PASSWORD) for _ in range(12)} == {201}
+    with app.app_context():
+        assert [attempt.attempts for attempt in Attempt.select()] == [3]
+
+
+def test_a_key_of_idempotency_does_not_hide_failed_tries(app: Flask) -> None:
+    open_account(app)
+    for _ in range(6):
+        stranger(app).post(
+            "/tokens", {"email": EMAIL, "password": "Wrong-1234"}, status=401, **{"Idempotency-Key": "again"}
+        )
+    stranger(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}, status=429)
+
+
+def test_signing_out_everywhere_ends_this_session_too(app: Flask) -> None:
+    member = sign_up(app)
+    member.delete("/tokens")
+    member.get("/me", status=401)
