@@ -36,9 +36,7 @@ def test_a_token_works_once(app: Flask) -> None:
     assert problem["errors"][0]["pointer"] == "/token"
 
 
-@pytest.mark.parametrize(
-    "spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda token: "🗝", lambda _: ""]
-)
+@pytest.mark.parametrize("spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda _: "🗝", lambda _: ""])
 def test_a_token_that_was_not_made_here_is_refused(app: Flask, spoil: Any) -> None:
     token = ask_for_account(app)
     stranger(app).post("/users/confirmation", {"token": spoil(token)}, status=422)
