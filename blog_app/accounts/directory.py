@@ -24,6 +24,11 @@ def authenticate(token_hash: bytes) -> Identity | None:
     return Identity(UUID(row[0]), tuple(row[2]), UUID(row[1])) if row else None
 
 
+def existing(ids: list[str]) -> set[str]:
+    """Return those of these identifiers that are users' who have not left. One statement."""
+    return {row[0] for row in rows_of(User.select(User.id).where(any_of(User.id, ids)))}
+
+
 def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement.
 

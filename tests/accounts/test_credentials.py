@@ -1,5 +1,6 @@
 """Changing the password and the address, and getting in again without the password."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_new_password_must_be_strong_too(ada: Caller) -> None:
     ada.put("/me/password", {"current_password": PASSWORD, "password": "Password1"}, status=422)
 
 
-def test_guessing_the_current_password_is_slowed(ada: Caller) -> None:
+def test_guessing_the_current_password_is_slowed(ada: Caller, clock: datetime) -> None:
     for _ in range(6):
         ada.put("/me/password", {"current_password": "Wrong-1234", "password": NEW}, status=422)
     ada.put("/me/password", {"current_password": PASSWORD, "password": NEW}, status=429)
