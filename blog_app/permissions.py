@@ -119,4 +119,9 @@ PERMISSIONS: Mapping[str, Rule] = {
     "orders.cancel_order":             Rule(NO,      OWN,    OWN,    OWN,    ALL,    OWN),
     "orders.set_order_status":         Rule(NO,      NO,     NO,     NO,     ALL,    NO),
     "orders.set_order_payment":        Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "reports.report_days":             Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "reports.report_products":         Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "reports.report_dear_products":    Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "reports.report_customers":        Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "reports.report_stock":            Rule(NO,      NO,     NO,     NO,     ALL,    NO),
 }  # fmt: skip

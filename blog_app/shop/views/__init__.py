@@ -1,6 +1,6 @@
 """The endpoints of the shop."""
 
-from blog_app.shop.views import catalogue, customers, orders
+from blog_app.shop.views import catalogue, customers, orders, reports
 
 blueprints = (
     catalogue.product_categories,
@@ -9,4 +9,5 @@ blueprints = (
     customers.customers,
     orders.orders,
     orders.my_orders,
+    reports.reports,
 )

@@ -1,0 +1,97 @@
+"""How the shop is doing. One statement each: a query on `found`, which has a row for each line of the report.
+
+What is cancelled does not count.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import peewee
+from peewee import JOIN, fn
+
+from blog_app import databases, jobs
+from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
+from blog_app.shop.models.revenue import DailyRevenue
+
+COUNTS = Order.status != "cancelled"
+
+
+def column(name: str) -> peewee.SQL:
+    """Return a column of `found`."""
+    return peewee.SQL(f'"found"."{name}"')
+
+
+def days() -> Any:
+    """Return the days (UTC) on which something was ordered, as they were when the worker last looked."""
+    return DailyRevenue.select()
+
+
+@jobs.every(timedelta(minutes=5), databases.shop)
+def refresh_daily_revenue() -> None:
+    """Bring the revenue of each day up to date; it can be read meanwhile."""
+    databases.shop.touch(DailyRevenue)
+    databases.shop.execute_sql("REFRESH MATERIALIZED VIEW CONCURRENTLY shop.daily_revenue")
+
+
+def best_products() -> Any:
+    """Return the products that were ordered, with the `units` and the `revenue` of each."""
+    units = fn.SUM(OrderItem.quantity).alias("units")
+    revenue = fn.SUM(OrderItem.unit_price * OrderItem.quantity).alias("revenue")
+    found = (
+        OrderItem.select(OrderItem.product, units, revenue)
+        .join(Order)
+        .where(COUNTS)
+        .group_by(OrderItem.product)
+        .alias("found")
+    )
+    return Product.select().join(found, on=(Product.id == column("product_id")))
+
+
+def dear_products() -> Any:
+    """Return the products on sale that cost more than the `average` of their category."""
+    found = (
+        Product.select(Product.category, fn.ROUND(fn.AVG(Product.price), 2).alias("average"))
+        .where(Product.active)
+        .group_by(Product.category)
+        .alias("found")
+    )
+    return (
+        Product.select()
+        .join(found, on=(Product.category == column("category_id")))
+        .where(Product.active & (Product.price > column("average")))
+    )
+
+
+def good_customers(over: Decimal) -> Any:
+    """Return the users with orders over this amount, with how many those are and what they add up to."""
+    found = (
+        Order.select(Order.user_id, fn.COUNT(Order.id).alias("orders"), fn.SUM(Order.total).alias("total"))
+        .where(COUNTS & (Order.total > over))
+        .group_by(Order.user_id)
+        .alias("found")
+    )
+    return Order.select().from_(found)
+
+
+def stock() -> Any:
+    """Return for each category (null: products without one) what of it there is, is reserved and is worth."""
+    available = Product.stock - Product.reserved
+    found = (
+        Product.select(
+            ProductCategory.id.alias("category_id"),
+            ProductCategory.name.alias("category"),
+            fn.COUNT(Product.id).alias("products"),
+            fn.COUNT(Product.id).filter(available == 0).alias("sold_out"),
+            fn.SUM(Product.stock).alias("stock"),
+            fn.SUM(Product.reserved).alias("reserved"),
+            fn.SUM(Product.stock * Product.price).alias("worth"),
+        )
+        .join(ProductCategory, JOIN.LEFT_OUTER)
+        .where(Product.stock.is_null(False))
+        .group_by(ProductCategory.id)
+        .alias("found")
+    )
+    return Product.select().from_(found)

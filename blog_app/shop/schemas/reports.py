@@ -1,0 +1,114 @@
+"""How the shop is doing, from outside."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from marshmallow import fields as ma
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.http import Schema
+from blog_app.http.fields import Integer, Money, String
+from blog_app.http.includes import one_from
+from blog_app.shop.models import Order, Product
+from blog_app.shop.models.revenue import DailyRevenue
+from blog_app.shop.reports import column
+
+
+class DayReportSchema(Schema):
+    """What was ordered on a day (UTC) and not cancelled, and what of it is paid."""
+
+    class Meta:
+        model = DailyRevenue
+        filterable = ("day", "orders", "revenue")
+        sortable = ("day", "orders", "revenue")
+        sort = ("-day",)
+        key = "day"
+
+    day = ma.Date(dump_only=True)
+    orders = Integer(dump_only=True)
+    revenue = Money(dump_only=True)
+    paid = Money(dump_only=True)
+
+
+class ProductReportSchema(Schema):
+    """How much of a product was ordered."""
+
+    class Meta:
+        model = Product
+        columns = {"units": column("units"), "revenue": column("revenue")}
+        filterable = ("category_id", "vendor_id", "units", "revenue")
+        sortable = ("units", "revenue", "name")
+        sort = ("-units",)
+
+    id = ma.UUID(dump_only=True)
+    name = String(dump_only=True)
+    slug = String(dump_only=True)
+    vendor_id = ma.UUID(dump_only=True)
+    category_id = ma.UUID(dump_only=True, allow_none=True)
+    units = Integer(dump_only=True)
+    revenue = Money(dump_only=True)
+
+
+class DearProductSchema(Schema):
+    """A product that costs more than the average of its category."""
+
+    class Meta:
+        model = Product
+        columns = {"category_average": column("average")}
+        filterable = ("category_id", "price")
+        sortable = ("price", "name")
+        sort = ("-price",)
+
+    id = ma.UUID(dump_only=True)
+    name = String(dump_only=True)
+    slug = String(dump_only=True)
+    category_id = ma.UUID(dump_only=True)
+    price = Money(dump_only=True)
+    category_average = Money(dump_only=True)
+
+
+class CustomerReportSchema(Schema):
+    """A user with orders over the amount: how many, and what they add up to."""
+
+    class Meta:
+        model = Order
+        columns = {"user_id": column("user_id"), "orders": column("orders"), "total": column("total")}
+        filterable = ("orders", "total")
+        sortable = ("orders", "total")
+        sort = ("-total",)
+        key = "user_id"
+        includes = {"customer": one_from(directory.people, PersonSchema, column("user_id"))}
+
+    user_id = ma.UUID(dump_only=True)
+    orders = Integer(dump_only=True)
+    total = Money(dump_only=True)
+
+
+class OverParameter(Schema):
+    """The parameter of the report on customers."""
+
+    over = Money(load_default=Decimal(), metadata={"description": "Only orders of more than this amount count."})
+
+
+class StockReportSchema(Schema):
+    """What there is of the physical products of a category; null: of those without one."""
+
+    class Meta:
+        model = Product
+        columns = {
+            name: column(name)
+            for name in ("category_id", "category", "products", "sold_out", "stock", "reserved", "worth")
+        }
+        sortable = ("category", "products", "sold_out", "worth")
+        sort = ("category",)
+        key = "category_id"
+
+    category_id = ma.UUID(dump_only=True, allow_none=True)
+    category = String(dump_only=True, allow_none=True)
+    products = Integer(dump_only=True)
+    sold_out = Integer(dump_only=True, metadata={"description": "How many products have nothing left to order."})
+    stock = Integer(dump_only=True)
+    reserved = Integer(dump_only=True)
+    worth = Money(dump_only=True)

@@ -1,0 +1,23 @@
+"""The revenue of each day."""
+
+import peewee as pw
+from peewee_migrate import Migrator
+
+
+def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
+    migrator.sql("""
+        CREATE MATERIALIZED VIEW shop.daily_revenue AS
+        SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
+               count(*) AS orders,
+               sum(total) AS revenue,
+               coalesce(sum(total) FILTER (WHERE payment = 'paid'), 0.00) AS paid
+          FROM shop.orders
+         WHERE status <> 'cancelled'
+         GROUP BY 1
+    """)
+    # Without a unique index it could not be refreshed while it is read.
+    migrator.sql("CREATE UNIQUE INDEX daily_revenue_day ON shop.daily_revenue (day)")
+
+
+def rollback(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
+    migrator.sql("DROP MATERIALIZED VIEW shop.daily_revenue")

@@ -1,0 +1,107 @@
+"""Reports: the numbers, the order, who may see them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from blog_app import databases
+from blog_app.models import now
+from blog_app.shop.models import Order
+from blog_app.shop.reports import refresh_daily_revenue
+from tests.api import Caller, sign_up
+from tests.shop.shopping import buyer, move, offer, order
+
+
+@pytest.fixture
+def admin(app: Flask) -> Caller:
+    return sign_up(app, "admin")
+
+
+def refresh() -> None:
+    """Refresh as the worker does: in a transaction, through the pooler."""
+    with databases.shop.atomic():
+        refresh_daily_revenue()
+
+
+def rows(admin: Caller, report: str, *names: str) -> list[tuple]:
+    return [tuple(row[name] for name in names) for row in admin.get(f"/reports/{report}").json["data"]]
+
+
+def test_revenue_is_reported_by_day_without_what_was_cancelled(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    product = offer(vendor, "20.00")
+    yesterday, cancelled, today = (order(customer, address, (product, 2)) for _ in range(3))
+    customer.put(f"/orders/{cancelled['id']}/cancellation")
+    admin.put(f"/orders/{today['id']}/payment", {"payment": "paid"})
+    Order.update(created_at=now() - timedelta(days=1)).where(Order.id == yesterday["id"]).execute()
+    order(customer, address, (product, 1))
+    refresh()
+    days = [(now() - timedelta(days=age)).date().isoformat() for age in (0, 1)]
+    assert rows(admin, "days", "day", "orders", "revenue", "paid") == [
+        (days[0], 2, "60.00", "40.00"),
+        (days[1], 1, "40.00", "0.00"),
+    ]
+    assert rows(admin, f"days?day[gte]={days[0]}", "day") == [(days[0],)]
+    first = admin.get("/reports/days?limit=1").json["page"]["next"]
+    assert rows(admin, f"days?limit=1&cursor={first}", "day") == [(days[1],)]
+
+
+def test_the_best_products_come_first(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    cheap, dear, never = offer(vendor, "1.00", name="Teabag"), offer(vendor, "50.00"), offer(vendor, name="Dust")
+    order(customer, address, (cheap, 5), (dear, 2))
+    cancelled = order(customer, address, (dear, 5), (never, 1))
+    customer.put(f"/orders/{cancelled['id']}/cancellation")
+    assert rows(admin, "products", "name", "units", "revenue") == [("Teabag", 5, "5.00"), ("Kettle", 2, "100.00")]
+    assert rows(admin, "products?sort=-revenue&limit=1", "name") == [("Kettle",)]
+    assert rows(admin, "products?revenue[gt]=50", "name") == [("Kettle",)]
+
+
+def test_products_above_the_average_of_their_category_are_found(app: Flask, admin: Caller) -> None:
+    vendor = sign_up(app, "vendor")
+    tea, books = (admin.post("/product-categories", {"name": name}).json["id"] for name in ("Tea", "Books"))
+    for price, category in (("10.00", tea), ("20.00", tea), ("31.00", tea), ("40.00", books), ("99.00", None)):
+        offer(vendor, price, category_id=category)
+    offer(vendor, "500.00", category_id=tea, active=False)
+    assert rows(admin, "dear-products", "price", "category_average") == [("31.00", "20.33")]
+
+
+def test_customers_with_orders_over_an_amount_are_found(app: Flask, admin: Caller) -> None:
+    vendor, (one, here), (two, there) = sign_up(app, "vendor"), buyer(app), buyer(app)
+    product = offer(vendor, "10.00", stock=100)
+    for customer, address, quantity in ((one, here, 1), (one, here, 6), (one, here, 7), (two, there, 5)):
+        order(customer, address, (product, quantity))
+    assert rows(admin, "customers?over=50", "user_id", "orders", "total") == [(one.user_id, 2, "130.00")]
+    assert rows(admin, "customers?over=49.99&sort=total", "user_id") == [(two.user_id,), (one.user_id,)]
+    assert admin.get("/reports/customers?include=customer").json["data"][0]["customer"]["name"] == "Somebody"
+    admin.get("/reports/customers?over=much", status=400)
+
+
+def test_stock_is_reported_by_category(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    tea = admin.post("/product-categories", {"name": "Tea"}).json["id"]
+    kettle, pot = offer(vendor, "10.00", category_id=tea, stock=4), offer(vendor, "20.00", category_id=tea, stock=1)
+    offer(vendor, "5.00", stock=3)
+    offer(vendor, type="digital", category_id=tea)
+    order(customer, address, (pot, 1), (kettle, 1))
+    move(admin, order(customer, address, (kettle, 1)), "processing", "shipped")
+    names = ("category", "products", "sold_out", "stock", "reserved", "worth")
+    assert rows(admin, "stock", *names) == [("Tea", 2, 1, 4, 2, "50.00"), (None, 1, 0, 3, 0, "15.00")]
+
+
+@pytest.mark.parametrize("report", ["days", "products", "dear-products", "customers", "stock"])
+def test_reports_are_for_admins(app: Flask, report: str) -> None:
+    for role in ("vendor", "editor", "author"):
+        sign_up(app, role).get(f"/reports/{report}", status=403)
+
+
+def test_refreshing_does_not_hold_up_who_reads(app: Flask, admin: Caller) -> None:
+    refresh()
+    with ThreadPoolExecutor(1) as other_thread, databases.shop.atomic():
+        refresh_daily_revenue()
+        assert other_thread.submit(rows, admin, "days").result(5) == []
+        other_thread.submit(databases.shop.release)
