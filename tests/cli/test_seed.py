@@ -53,7 +53,7 @@ def test_the_checked_in_data_loads_twice_and_ada_may_do_everything(app: Flask) -
     assert list(Post.select(Post.id, Post.version, Post.updated_at).order_by(Post.id).tuples()) == versions
     stranger(app).post("/tokens", {"email": "ada@example.com", "password": "Correct-Horse-1"})
     roles = RoleGrant.select(RoleGrant.role).join(User, on=RoleGrant.user).where(User.email == "ada@example.com")
-    assert {role for (role,) in roles.tuples()} == {"admin", "author", "editor"}
+    assert {role for (role,) in roles.tuples()} == {"admin", "author", "editor", "vendor"}
 
 
 @pytest.mark.usefixtures("people")
