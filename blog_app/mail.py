@@ -1,7 +1,7 @@
 """Sending mail, to where `MAIL_URL` says: `smtp://user:password@host:port`, `smtps://…`, or `file:///folder`.
 
 Without it, development and tests write `.eml` files into var/mail and say so in the log; production has no mail, and
-what needs it answers 503. Sending takes long: hold no transaction.
+what needs it answers 503. Sending takes long: hold no transaction (the worker, whose business it is, may).
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ TIMEOUT_SECONDS = 10
 LONGEST_LINE = 990  # RFC 5321 allows 998: a token stays in one piece, also for who reads the file.
 
 
-def send(to: str, subject: str, text: str) -> None:
-    """Send one message; raise `Unavailable` if the mail server does not take it."""
+def send(to: str, subject: str, text: str, *, key: str | None = None) -> None:
+    """Send one message; raise `Unavailable` if the mail server does not take it.
+
+    Two messages with one `key` have one Message-ID: whoever gets both can tell that they are one.
+    """
     url = settings().mail_url
     if url is None:
         log.error("a mail was not sent: MAIL_URL is not set")
         raise Unavailable("Mail cannot be sent from here.")
-    message = _message(to, subject, text)
+    message = _message(to, subject, text, key)
     parts = urlsplit(url)
     if parts.scheme == "file":
         _write(message, Path(unquote(parts.path)))
@@ -43,14 +46,15 @@ def send(to: str, subject: str, text: str) -> None:
         _hand_over(message, parts)
 
 
-def _message(to: str, subject: str, text: str) -> EmailMessage:
+def _message(to: str, subject: str, text: str, key: str | None) -> EmailMessage:
     sender, to = settings().mail_from, emails.deliverable(to)
     message = EmailMessage(policy=(SMTP if to.isascii() else SMTPUTF8).clone(max_line_length=LONGEST_LINE))
     message["From"] = sender
     message["To"] = to
     message["Subject"] = subject
     message["Date"] = format_datetime(now())
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].strip("> "))
+    domain = sender.rpartition("@")[2].strip("> ")
+    message["Message-ID"] = f"<{key}@{domain}>" if key else make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message

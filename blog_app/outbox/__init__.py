@@ -26,6 +26,6 @@ An event goes to the handlers that the publishing process knows. When a handler 
 from blog_app.outbox import upkeep
 from blog_app.outbox.events import EVENTS
 from blog_app.outbox.nudge import init_app
-from blog_app.outbox.publishing import Event, on, publish
+from blog_app.outbox.publishing import Away, Event, on, publish
 
-__all__ = ["EVENTS", "Event", "init_app", "on", "publish", "upkeep"]
+__all__ = ["EVENTS", "Away", "Event", "init_app", "on", "publish", "upkeep"]

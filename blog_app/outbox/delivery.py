@@ -14,7 +14,7 @@ import peewee
 
 from blog_app.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.models import now
-from blog_app.outbox.publishing import HANDLERS, Event
+from blog_app.outbox.publishing import HANDLERS, Away, Event
 from blog_app.outbox.tables import DELIVERIES, Delivery, mark_processed
 from blog_app.pauses import Rests, pause
 
@@ -44,6 +44,8 @@ def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
             log.warning("%s rests: %s", delivery.handler, error)
             rests.begin(delivery.handler)
         except Exception as error:
+            if isinstance(error, Away):
+                rests.begin(delivery.handler)
             _postpone(delivery, error)
         else:
             rests.end(delivery.handler)

@@ -28,6 +28,13 @@ class Event:
     published_at: datetime
 
 
+class Away(Exception):
+    """A handler raises it when something it needs, other than a database, cannot be reached.
+
+    The delivery is tried again later as after any failure, and the handler's other deliveries wait for a moment too.
+    """
+
+
 @dataclass(frozen=True)
 class Handler:
     """A function that reacts to an event by writing to one database, in one transaction that is opened for it."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from blog_app import databases, outbox
-from blog_app.shop import orders
-from blog_app.shop.models import Address, Customer, Product
+import logging
+
+from blog_app import databases, mail, outbox
+from blog_app.accounts import directory
+from blog_app.config import settings
+from blog_app.errors import Unavailable
+from blog_app.shop import letters, orders
+from blog_app.shop.models import Address, Customer, Order, Product
+
+log = logging.getLogger(__name__)
 
 
 @outbox.on("user.left", databases.shop)
@@ -17,3 +24,22 @@ def close_customer(event: outbox.Event) -> None:
     Product.update(active=False).where(Product.vendor_id == event.subject).execute()
     Address.delete().where(Address.user_id == event.subject).execute()
     Customer.delete().where(Customer.user_id == event.subject).execute()
+
+
+@outbox.on("order.placed", databases.shop)
+@outbox.on("order.changed", databases.shop)
+def tell_customer(event: outbox.Event) -> None:
+    """Confirm an order, and tell what becomes of it, by mail. Who has left hears nothing; a site without mail sends none."""
+    order = Order.get_by_id(event.subject)
+    to = directory.addresses([str(order.user_id)]).get(str(order.user_id))
+    if to is None or settings().mail_url is None:
+        log.info("nobody is told by mail of %s %s", event.name, event.id)
+        return
+    if event.name == "order.placed":
+        subject, text = letters.confirm(order)
+    else:
+        subject, text = letters.tell_change(order, event.payload["new"])
+    try:
+        mail.send(to, subject, text, key=str(event.id))
+    except Unavailable as error:
+        raise outbox.Away(error.detail) from error

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-from uuid import UUID
 
 from flask import Flask
 
-from blog_app import databases, outbox, worker
+from blog_app import worker
 from blog_app.pauses import Rests
+from blog_app.shop.models import Address
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import buyer, move, offer, order
 
 
 def leave(app: Flask, user: Caller) -> None:
-    """Publish that the user left, and deliver it."""
-    with app.app_context(), databases.accounts.atomic():
-        outbox.publish(databases.accounts, "user.left", subject=UUID(user.user_id))
-    worker.deliver_due(app, Rests(), threading.Event())
+    """Let the user close their account, and the worker do its work."""
+    user.delete("/me")
+    rests = Rests()
+    while worker.deliver_due(app, rests, threading.Event()):
+        pass
 
 
 def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(app: Flask) -> None:
@@ -32,7 +33,8 @@ def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(ap
     assert [stranger(app).get(f"/products/{each['id']}").json["available"] for each in (first, second)] == [5, 3]
     last = admin.get(f"/orders/{pending['id']}?include=changes").json["changes"][-1]
     assert (last["new"], last["changed_by"]) == ("cancelled", None)
-    assert customer.get("/addresses").json["data"] == []
+    assert not Address.select().where(Address.user_id == customer.user_id).exists()
+    customer.get("/me/orders", status=401)
 
 
 def test_what_a_vendor_who_left_was_selling_is_off_sale(app: Flask) -> None:

@@ -13,7 +13,7 @@ from blog_app.shop import postal
 from blog_app.shop.models import Address
 
 
-class AddressSchema(Schema):
+class ShippingAddressSchema(Schema):
     """Where to send things, by the rules of its country."""
 
     class Meta:

@@ -95,13 +95,13 @@ class CheckoutSchema(Schema):
     )
 
 
-class StatusSchema(Schema):
+class OrderStatusSchema(Schema):
     """The status that an order is to have."""
 
     status = ma.String(required=True, validate=validate.OneOf(tuple(STATUS)), metadata={"example": "processing"})
 
 
-class PaymentSchema(Schema):
+class OrderPaymentSchema(Schema):
     """The state that an order's payment is to have."""
 
     payment = ma.String(required=True, validate=validate.OneOf(tuple(PAYMENT)), metadata={"example": "paid"})

@@ -11,7 +11,7 @@ from blog_app.auth import allowed, identity
 from blog_app.http import Blueprint
 from blog_app.shop import customers as actions
 from blog_app.shop.models import Address
-from blog_app.shop.schemas.customers import AddressSchema, NewPurchaseLimitSchema, PurchaseLimitSchema
+from blog_app.shop.schemas.customers import NewPurchaseLimitSchema, PurchaseLimitSchema, ShippingAddressSchema
 
 addresses = Blueprint("addresses", database=databases.shop)
 customers = Blueprint("customers", database=databases.shop, prefix="")
@@ -21,25 +21,25 @@ def address_at(address_id: UUID) -> Any:
     return allowed(Address).where(Address.id == address_id)
 
 
-@addresses.lists("", AddressSchema)
+@addresses.lists("", ShippingAddressSchema)
 def list_addresses() -> Any:
     """List your addresses."""
     return allowed(Address)
 
 
-@addresses.shows("/<uuid:address_id>", AddressSchema)
+@addresses.shows("/<uuid:address_id>", ShippingAddressSchema)
 def show_address(address_id: UUID) -> Any:
     """Show one of your addresses."""
     return address_at(address_id)
 
 
-@addresses.creates("", AddressSchema)
+@addresses.creates("", ShippingAddressSchema)
 def create_address(**values: Any) -> Address:
     """Note an address of yours."""
     return actions.note_address(identity().user_id, **values)
 
 
-@addresses.changes("/<uuid:address_id>", AddressSchema, load=address_at)
+@addresses.changes("/<uuid:address_id>", ShippingAddressSchema, load=address_at)
 def change_address(address: Address, **values: Any) -> Address:
     """Change one of your addresses; orders keep the address that they were placed with."""
     address.change(**values)

@@ -11,7 +11,7 @@ from blog_app.http import Blueprint
 from blog_app.shop import checkout
 from blog_app.shop import orders as actions
 from blog_app.shop.models import Order
-from blog_app.shop.schemas.orders import CheckoutSchema, OrderSchema, PaymentSchema, StatusSchema
+from blog_app.shop.schemas.orders import CheckoutSchema, OrderPaymentSchema, OrderSchema, OrderStatusSchema
 
 orders = Blueprint("orders", database=databases.shop)
 my_orders = Blueprint("my_orders", database=databases.shop, prefix="/me/orders")
@@ -51,13 +51,13 @@ def cancel_order(order: Order) -> Order:
     return actions.set_status(order, "cancelled", identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/status", takes=StatusSchema, answers=OrderSchema, load=order_at)
+@orders.does("PUT", "/<uuid:order_id>/status", takes=OrderStatusSchema, answers=OrderSchema, load=order_at)
 def set_order_status(order: Order, status: str) -> Order:
     """Move an order on: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
     return actions.set_status(order, status, identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/payment", takes=PaymentSchema, answers=OrderSchema, load=order_at)
+@orders.does("PUT", "/<uuid:order_id>/payment", takes=OrderPaymentSchema, answers=OrderSchema, load=order_at)
 def set_order_payment(order: Order, payment: str) -> Order:
     """Note what became of the payment: paid or failed; refunded, once it was paid."""
     return actions.set_payment(order, payment, identity().user_id)

@@ -1,0 +1,80 @@
+"""Mails about orders, as the worker sends them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from email.message import EmailMessage
+
+import pytest
+from flask import Flask
+
+from blog_app import pauses, worker
+from blog_app.outbox.tables import DELIVERIES
+from blog_app.pauses import Rests
+from tests.accounts.mails import mails
+from tests.api import Caller, sign_up
+from tests.shop.shopping import buyer, move, offer, order
+
+OUTBOX = DELIVERIES["shop"]
+
+
+def work(app: Flask) -> None:
+    """Deliver all that is due, as one worker."""
+    rests = Rests()
+    while worker.deliver_due(app, rests, threading.Event()):
+        pass
+
+
+def mails_to(app: Flask, customer: Caller) -> list[EmailMessage]:
+    return mails(app, customer.get("/me").json["email"])
+
+
+def test_an_order_is_confirmed_and_each_change_is_told_in_its_order(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), buyer(app)
+    placed = order(customer, address, (offer(vendor, "19.99"), 2), (offer(vendor, "5.00", name="Mug"), 1))
+    admin.put(f"/orders/{placed['id']}/payment", {"payment": "paid"})
+    move(admin, placed, "processing", "shipped")
+    work(app)
+    sent = mails_to(app, customer)
+    reference = placed["id"][-12:]
+    assert [each["Subject"] for each in sent] == [
+        f"Your order {reference}",
+        *(f"Your order {reference}: {new}" for new in ("paid", "processing", "shipped")),
+    ]
+    text = sent[0].get_content()
+    assert "2 x Kettle, 19.99 each" in text
+    assert "In all: 44.98" in text
+
+
+def test_an_order_that_did_not_happen_is_not_confirmed(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    order(customer, address, (offer(vendor, stock=1), 2), status=409)
+    work(app)
+    assert mails_to(app, customer) == []
+
+
+def test_while_the_mail_server_is_away_mails_wait_and_cost_one_try_at_a_time(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    for _ in range(3):
+        order(customer, address, (offer(vendor), 1))
+    settings = app.config["SETTINGS"]
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, mail_url="smtp://127.0.0.1:1"))
+    work(app)
+    assert sorted(each.attempts for each in OUTBOX.select()) == [0, 0, 1]
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    OUTBOX.update(due_at=OUTBOX.published_at).execute()
+    work(app)
+    assert len(mails_to(app, customer)) == 3
+
+
+def test_a_site_without_mail_sends_none_and_keeps_none(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    order(customer, address, (offer(vendor), 1))
+    settings = app.config["SETTINGS"]
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, mail_url=None))
+    work(app)
+    assert OUTBOX.select().count() == 0
