@@ -33,6 +33,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         for blueprint in domain.blueprints:
             app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
     http.require_permissions(app)
+    for page in blog.pages:
+        app.register_blueprint(page)
     health.init_app(app)
     cli.init_app(app)
     return app

@@ -73,6 +73,9 @@ class Settings:
     log_level: str
     mail_url: str | None
     mail_from: str
+    site_name: str
+    site_url: str | None
+    """The site that shows the posts, for the links in feeds and sitemaps."""
 
     @property
     def production(self) -> bool:
@@ -101,6 +104,8 @@ class Settings:
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
+            site_name=read.text("SITE_NAME") or "The Blog",
+            site_url=read.url("SITE_URL", ("https", "http")),
         )
         read.finish()
         return settings

@@ -33,6 +33,13 @@ class Base(peewee.Model):
         legacy_table_names = False
         only_save_dirty = True
 
+    def derive(self) -> None:
+        """Fill in the values that follow from others; whoever writes a row calls it before."""
+
+    @classmethod
+    def loaded(cls) -> None:
+        """Bring up to date what other tables hold of these rows; whoever writes them by the batch calls it after."""
+
 
 class Record(Base):
     """A row that the API shows as a resource of its own."""
@@ -48,6 +55,7 @@ class Record(Base):
         self.updated_at = now()
         for name, value in values.items():
             setattr(self, name, value)
+        self.derive()
         self.save()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from uuid import UUID
 
 from slugify import slugify
 
@@ -11,11 +12,22 @@ from blog_app.models import Record
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SUFFIX_LENGTH = 6
+PATTERN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
 def slug_of(text: str, most: int) -> str:
-    """Return the slug of a text, at most `most` characters; a text without letters gets a random one."""
-    return slugify(text, max_length=most, word_boundary=True) or _random()
+    """Return the slug of a text, at most `most` characters; one that would be empty or an identifier is random."""
+    slug = slugify(text, max_length=most, word_boundary=True)
+    return slug if slug and not is_identifier(slug) else _random()
+
+
+def is_identifier(text: str) -> bool:
+    """Return whether a path would take `text` for an identifier, so that it cannot be a slug."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
@@ -28,6 +40,7 @@ def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
     slug = slug_of(text, most)
     candidate = slug
     record = model(**values)
+    record.derive()
     while True:
         record.slug = candidate
         query = model.insert(record.__data__).on_conflict(conflict_target=[model.slug], action="IGNORE")

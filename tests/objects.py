@@ -1,7 +1,7 @@
 """How to make one object of each kind that a path can name, for tests that go through every endpoint.
 
 A maker returns the value of its path's last parameter. It may take `owner`, the id of the user whose object it shall
-be; `public`, whether everybody may see it (a kind without it is always public, or in PRIVATE never); and the values of
+be; `public`, whether everybody may see it (a kind without it is always public, or never: PRIVATE); and the values of
 the path's other parameters.
 """
 
@@ -18,8 +18,8 @@ from flask import Flask
 from blog_app.accounts import tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
-from blog_app.blog.models import Category, Tag
-from blog_app.blog.posts import publish, write
+from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
+from blog_app.blog.posts import edit, publish, write
 from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.parameters import PATH_PARAMETER
 from blog_app.shop.models import Address, Order, ProductCategory
@@ -42,6 +42,24 @@ def tag() -> UUID:
 def post(owner: UUID, public: bool) -> UUID:
     written = write(owner, [], title=f"Post {next(_numbers)}", content="Boil water.")
     return (publish(written, None) if public else written).id
+
+
+def revision(key: UUID) -> UUID:
+    post = Post.get_by_id(key)
+    edit(post, post.author_id, kind=post.kind, title=f"{post.title}, again", content=post.content, tags=[], slug=None)
+    return Revision.get(post=key).id
+
+
+def image(owner: UUID, public: bool) -> UUID:
+    return Image.create(post=post(owner, public), url="https://images.example.com/kettle.jpg").id
+
+
+def comment(owner: UUID, public: bool) -> UUID:
+    status = "approved" if public else "pending"
+    written = Comment(subject_type="post", subject_id=post(owner, True), author_id=owner, content="Ah!", status=status)
+    written.derive()
+    written.save(force_insert=True)
+    return written.id
 
 
 def token(owner: UUID) -> UUID:
@@ -77,9 +95,12 @@ def order(owner: UUID) -> UUID:
 MAKERS: Mapping[str, Maker] = {
     "/addresses/{address_id}": shipping_address,
     "/categories/{key}": category,
+    "/comments/{comment_id}": comment,
     "/customers/{user_id}": user,
+    "/images/{image_id}": image,
     "/orders/{order_id}": order,
     "/posts/{key}": post,
+    "/posts/{key}/revisions/{revision_id}": revision,
     "/product-categories/{key}": product_category,
     "/products/{key}": product,
     "/tags/{key}": tag,
@@ -89,7 +110,8 @@ MAKERS: Mapping[str, Maker] = {
 }
 
 
-PRIVATE = {token, shipping_address, order}
+PRIVATE = {"addresses", "orders", "revisions", "tokens"}
+"""Parts of paths whose objects are never public."""
 
 
 def example_user() -> None:
@@ -124,10 +146,11 @@ def have_owners(path: str) -> bool:
 
 def visibilities(path: str) -> set[bool]:
     """Return whether what a path names can be public (True) and hidden (False)."""
-    makers = [maker for _, maker in makers_of(path)]
-    if any("public" in signature(maker).parameters for maker in makers):
+    if "{" in path and PRIVATE.intersection(path.split("/")):
+        return {False}
+    if any("public" in signature(maker).parameters for _, maker in makers_of(path)):
         return {True, False}
-    return {False} if PRIVATE.intersection(makers) else {True}
+    return {True}
 
 
 def address(
@@ -165,7 +188,7 @@ def sample(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     """Return a small value that fits a schema: its example, or the required parts of it."""
     if "$ref" in schema:
         return sample(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    for choice in schema.get("anyOf", []):
+    for choice in schema.get("anyOf", schema.get("oneOf", [])):
         return sample(document, choice)
     for key in ("example", "const"):
         if key in schema:

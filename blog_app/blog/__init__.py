@@ -1,5 +1,5 @@
-"""The blog domain: categories, tags and posts."""
+"""The blog domain: posts, and what orders them, hangs on them, counts them and spreads them."""
 
-from blog_app.blog.views import categories, posts, tags
+from blog_app.blog.views import blueprints, pages
 
-blueprints = (categories, tags, posts)
+__all__ = ["blueprints", "pages"]

@@ -58,6 +58,7 @@ def _load_table(model: type[Base], path: Path, references: References) -> Counte
             counts[_write(model, key, row)] += 1
         except (peewee.IntegrityError, peewee.DataError) as error:
             raise place.error(f"is refused by the database: {first_line(error)}") from error
+    model.loaded()
     return counts
 
 
@@ -110,7 +111,9 @@ def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
         values.setdefault("id", uuid7(nanoseconds=int(created_at.timestamp() * 1e9)))
     if "password" in values:
         values["password_hash"] = hash_password(values.pop("password"))
-    return dict(model(**values).__data__)
+    record = model(**values)
+    record.derive()
+    return dict(record.__data__)
 
 
 def _changes(existing: Base, row: Mapping[str, Any]) -> dict[str, Any]:

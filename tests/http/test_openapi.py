@@ -62,7 +62,7 @@ def test_a_list_documents_its_filters_with_their_operators_and_alternatives(docu
 
 
 def test_a_patch_takes_any_of_the_writable_fields(document: dict[str, Any]) -> None:
-    patch, whole = (document["components"]["schemas"][name] for name in ("PostPatch", "PostInput"))
+    patch, whole = (document["components"]["schemas"][name] for name in ("ArticlePatch", "ArticleInput"))
     assert "required" not in patch
     assert set(patch["properties"]) == set(whole["properties"])
 

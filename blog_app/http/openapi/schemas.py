@@ -59,7 +59,10 @@ class Components:
     def _kinds(self, schema: type[Schema], refer: Callable[[type[Schema]], Json]) -> Json | None:
         """Return the choice among the kinds of a body, None if there is one kind only."""
         kinds = {name: refer(kind) for name, kind in shared(schema).opts.kinds.items()}
-        return {"anyOf": list(kinds.values())} if kinds else None
+        if not kinds:
+            return None
+        mapping = {name: kind["$ref"] for name, kind in kinds.items()}
+        return {"oneOf": list(kinds.values()), "discriminator": {"propertyName": "kind", "mapping": mapping}}
 
     def _one_body(self, schema: type[Schema]) -> Json:
         name = _name(schema)

@@ -30,7 +30,7 @@ def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
     authors = [rows.user_id(seed, number) for number in range(0, users, rows.USERS_AN_AUTHOR)]
     _load("users", users, partial(rows.users, seed), progress)
     categories = _named(Category, vocabulary.CATEGORIES)
-    tags = _named(Tag, TAG_NAMES)
+    tags = dict(zip(_named(Tag, TAG_NAMES), TAG_NAMES, strict=True))
     make = partial(rows.posts, seed, authors=authors, categories=categories, tags=tags)
     _load("posts", posts, make, progress)
     analyze(FILLED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from random import Random
@@ -24,6 +24,7 @@ RECORD = ("id", "created_at", "updated_at", "version")
 NO_PASSWORD = "!"  # noqa: S105 (no password fits it: nobody signs in as a made-up user)
 USERS_AN_AUTHOR = 20
 TAGS_A_POST = 3
+PARAGRAPHS_A_MINUTE = 4
 STATUSES = (("published", 0.93), ("draft", 0.98), ("archived", 1.0))
 
 
@@ -58,8 +59,10 @@ def users(seed: int, numbers: range) -> Batch:
     )
 
 
-def posts(seed: int, numbers: range, authors: Sequence[str], categories: Sequence[str], tags: Sequence[str]) -> Batch:
-    """Return these posts, by these authors, in these categories and with three of these tags each."""
+def posts(
+    seed: int, numbers: range, authors: Sequence[str], categories: Sequence[str], tags: Mapping[str, str]
+) -> Batch:
+    """Return these posts, by these authors, in these categories and with three of these tags (names by id) each."""
     random = random_of(seed, "posts", numbers.start)
     rows: list[tuple[Any, ...]] = []
     links = []
@@ -67,6 +70,10 @@ def posts(seed: int, numbers: range, authors: Sequence[str], categories: Sequenc
         created_at = NEWEST - number * POST_EVERY
         identifier = _identifier(seed, "post", number, created_at)
         title = texts.title(random)
+        paragraphs = texts.paragraphs(random, number)
+        chosen: set[str] = set()
+        while len(chosen) < min(TAGS_A_POST, len(tags)):
+            chosen.add(_one_of(random, list(tags)))
         chance = random.random()
         status = next(name for name, share in STATUSES if chance < share)
         rows.append(
@@ -78,17 +85,21 @@ def posts(seed: int, numbers: range, authors: Sequence[str], categories: Sequenc
                 random.choice(authors),
                 title,
                 f"{slugify(title)}-{seed}-{number}",
-                texts.content(random, number),
+                "\n\n".join(paragraphs),
+                "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs),
+                paragraphs[0],
+                1 + len(paragraphs) // PARAGRAPHS_A_MINUTE,
                 status,
                 None if status == "draft" else created_at + PUBLISHED_AFTER,
                 _one_of(random, categories),
+                " ".join(tags[tag] for tag in sorted(chosen)),
             )
         )
-        chosen: set[str] = set()
-        while len(chosen) < min(TAGS_A_POST, len(tags)):
-            chosen.add(_one_of(random, tags))
         links += [(identifier, tag) for tag in sorted(chosen)]
-    columns = ("author_id", "title", "slug", "content", "status", "published_at", "category_id")
+    columns = (
+        *("author_id", "title", "slug", "content", "content_html", "summary", "reading_time"),
+        *("status", "published_at", "category_id", "tag_words"),
+    )
     return Batch((Rows(Post, (*RECORD, *columns), rows), Rows(PostTag, ("post_id", "tag_id"), links)))
 
 

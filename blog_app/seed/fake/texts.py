@@ -65,14 +65,14 @@ def title(random: Random) -> str:
     return text[0].upper() + text[1:]
 
 
-def content(random: Random, number: int) -> str:
-    """Return some 1.5 KB of Markdown about repair number `number`."""
+def paragraphs(random: Random, number: int) -> list[str]:
+    """Return some 1.5 KB of plain paragraphs about repair number `number`."""
     chosen = random.choices(sentences(), k=random.choice(SENTENCES_A_POST))
-    paragraphs = [
+    found = [
         " ".join(chosen[start : start + SENTENCES_A_PARAGRAPH])
         for start in range(0, len(chosen), SENTENCES_A_PARAGRAPH)
     ]
-    return "\n\n".join([*paragraphs, f"*Entered in the book as repair {number}.*"])
+    return [*found, f"Entered in the book as repair {number}."]
 
 
 def person(random: Random) -> str:

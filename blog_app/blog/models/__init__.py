@@ -1,0 +1,28 @@
+"""What the blog keeps: categories and tags, posts of several kinds, and everything that hangs on a post."""
+
+from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.categories import Category
+from blog_app.blog.models.comments import Comment
+from blog_app.blog.models.counters import Like, PostCounters
+from blog_app.blog.models.images import Image
+from blog_app.blog.models.kinds import Article, Video
+from blog_app.blog.models.posts import Post
+from blog_app.blog.models.revisions import Revision
+from blog_app.blog.models.slugs import FormerSlug
+from blog_app.blog.models.tags import PostTag, Tag
+
+__all__ = [
+    "Article",
+    "BlogRecord",
+    "Category",
+    "Comment",
+    "FormerSlug",
+    "Image",
+    "Like",
+    "Post",
+    "PostCounters",
+    "PostTag",
+    "Revision",
+    "Tag",
+    "Video",
+]

@@ -1,0 +1,14 @@
+"""What the models of the blog have in common."""
+
+from __future__ import annotations
+
+from blog_app import databases
+from blog_app.models import Record
+
+
+class BlogRecord(Record):
+    """A record of the blog database."""
+
+    class Meta:
+        database = databases.blog
+        schema = "blog"

@@ -1,0 +1,90 @@
+"""Comments on posts and on images.
+
+What a comment is about is named by `subject_type` and `subject_id`, which no foreign key can hold. No orphan is left
+behind all the same: whoever comments holds the post (and the image) locked against deletion until the comment is
+there, and whoever deletes a subject deletes its comments in the same transaction. Nor is one ever visible: a comment
+is seen only by those who may see its subject.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app.blog.content import render_comment
+from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.images import Image
+from blog_app.blog.models.posts import Post
+from blog_app.errors import Invalid, explain_constraint
+from blog_app.models import SoftDeletable
+from blog_app.permissions import Scope
+
+STATUSES = ("pending", "approved", "spam")
+SUBJECTS = ("post", "image")
+
+
+class Comment(BlogRecord, SoftDeletable):
+    """What somebody says about a post or an image, or in reply to another comment on the same."""
+
+    subject_type = peewee.CharField(max_length=20)
+    subject_id = peewee.UUIDField()
+    parent = peewee.ForeignKeyField("self", backref="replies", null=True)
+    author_id = peewee.UUIDField(index=True)
+    content = peewee.TextField()
+    content_html = peewee.TextField()
+    status = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
+
+    class Meta:
+        table_name = "comments"
+        indexes = (
+            (("subject_id", "id"), False),
+            (("status", "id"), False),
+        )
+        constraints = [
+            peewee.Check("subject_type IN ('post', 'image')", name="comments_subject_is_known"),
+            peewee.Check("status IN ('pending', 'approved', 'spam')", name="comments_status_is_known"),
+        ]
+
+    @classmethod
+    def shown(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the comments that someone with this scope may see on subjects that they may see.
+
+        That is what is approved, what is their own, or everything. A deleted comment that somebody has replied to
+        keeps its place in the thread; its representation is empty.
+        """
+        reply = cls.alias()
+        is_answered = peewee.fn.EXISTS(reply.select(reply.id).where(reply.parent == cls.id))
+        query = cls.with_deleted().where(cls.deleted_at.is_null() | is_answered)
+        if scope is Scope.ALL:
+            return query
+        approved = cls.status == "approved"
+        return query.where(approved | (cls.author_id == user_id) if scope is Scope.OWN else approved)
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the comments that someone with this scope may see."""
+        visible = Post.visible(scope, user_id)
+        post = Post.with_deleted().where(visible & (Post.id == cls.subject_id))
+        image = Image.select(Image.id).join(Post).where(visible & (Image.id == cls.subject_id))
+        about_post = (cls.subject_type == "post") & peewee.fn.EXISTS(post.select(Post.id))
+        about_image = (cls.subject_type == "image") & peewee.fn.EXISTS(image)
+        return cls.shown(scope, user_id).where(about_post | about_image)
+
+    @classmethod
+    def remove_from(cls, subject_type: str, subjects: Any) -> None:
+        """Delete the comments on these subjects for good, which are about to be deleted themselves."""
+        cls.delete().where((cls.subject_type == subject_type) & cls.subject_id.in_(subjects)).execute()
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.author_id
+
+    def derive(self) -> None:
+        """Fill in the HTML that is safe to show."""
+        if "content" in self._dirty:
+            self.content_html = render_comment(self.content)
+
+
+explain_constraint("comments_parent_id_fkey", "parent_id", "This comment has just been deleted.", status=Invalid)

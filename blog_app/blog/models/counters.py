@@ -1,0 +1,48 @@
+"""What is counted of posts. The counters have a table of their own, so that a like neither makes a new version of the
+post, which would refuse an editor's `If-Match`, nor ages the lists in which the post is.
+
+Staleness: an answer made for the request counts exactly; one from the cache or from a replica may be as old as the
+cache keeps it.
+"""
+
+from __future__ import annotations
+
+import peewee
+
+from blog_app import databases
+from blog_app.blog.models.posts import Post
+from blog_app.errors import NotFound, explain_constraint
+from blog_app.models import Base, TimestampField, now
+
+
+class PostCounters(Base):
+    """How often a post was viewed and liked; a post that never was has no row."""
+
+    post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE", primary_key=True)
+    views = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    likes = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+
+    class Meta:
+        database = databases.blog
+        schema = "blog"
+        table_name = "post_counters"
+        untouched = True
+        constraints = [peewee.Check("views >= 0 AND likes >= 0", name="post_counters_are_not_negative")]
+
+
+class Like(Base):
+    """That a user likes a post; the key makes it once."""
+
+    post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE", index=False)
+    user_id = peewee.UUIDField(index=True)
+    created_at = TimestampField(default=now)
+
+    class Meta:
+        database = databases.blog
+        schema = "blog"
+        table_name = "likes"
+        primary_key = peewee.CompositeKey("post", "user_id")
+
+
+explain_constraint("likes_post_id_fkey", "", "The post has just been deleted.", status=NotFound)
+explain_constraint("post_counters_post_id_fkey", "", "The post has just been deleted.", status=NotFound)

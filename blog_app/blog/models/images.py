@@ -1,0 +1,33 @@
+"""Images of posts: where they are, and what they show."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.posts import Post
+from blog_app.permissions import Scope
+
+
+class Image(BlogRecord):
+    """A picture on a post. `alt_text` says what it shows to those who cannot see it."""
+
+    post = peewee.ForeignKeyField(Post, backref="images", on_delete="CASCADE")
+    url = peewee.TextField()
+    caption = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    alt_text = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+
+    class Meta:
+        table_name = "images"
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the images that someone with this scope may see: those of the posts that they may see."""
+        return cls.select(cls, Post.id, Post.author_id).join(Post).where(Post.visible(scope, user_id))
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.post.author_id

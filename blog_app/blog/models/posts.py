@@ -1,0 +1,113 @@
+"""Posts, whatever their kind. Articles and videos share this table (see `kinds`)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+import peewee
+from playhouse.postgres_ext import BinaryJSONField, TSVectorField
+
+from blog_app.blog.content import render, summary_of
+from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.categories import Category
+from blog_app.errors import Invalid, explain_constraint
+from blog_app.models import SoftDeletable, TimestampField
+from blog_app.permissions import Scope
+
+NOW = peewee.fn.now()
+STATUSES = ("draft", "published", "archived")
+FORMATS = ("markdown", "html")
+SEARCHED = """GENERATED ALWAYS AS (
+    setweight(to_tsvector('english', title), 'A') ||
+    setweight(to_tsvector('english', tag_words), 'B') ||
+    setweight(to_tsvector('english', left(content_html, 200000)), 'C')
+) STORED"""
+
+
+class Post(BlogRecord, SoftDeletable):
+    """Something that an author, who is a user of the accounts database, has to say."""
+
+    kinds: ClassVar[dict[str, type[Post]]] = {}
+    """The model of each kind."""
+
+    kind = peewee.CharField(max_length=20, default="article", constraints=[peewee.SQL("DEFAULT 'article'")])
+    author_id = peewee.UUIDField(index=True)
+    title = peewee.CharField(max_length=150)
+    slug = peewee.CharField(max_length=180, unique=True)
+    content = peewee.TextField()
+    content_format = peewee.CharField(max_length=20, default="markdown", constraints=[peewee.SQL("DEFAULT 'markdown'")])
+    content_html = peewee.TextField()
+    summary = peewee.TextField()
+    status = peewee.CharField(max_length=20, default="draft", constraints=[peewee.SQL("DEFAULT 'draft'")])
+    published_at = TimestampField(null=True)
+    category = peewee.ForeignKeyField(Category, backref="+", null=True, on_delete="SET NULL")
+    metadata = BinaryJSONField(default=dict, index=False, constraints=[peewee.SQL("DEFAULT '{}'")])
+    # What some kinds have.
+    excerpt = peewee.TextField(null=True)
+    reading_time = peewee.IntegerField(null=True)
+    url = peewee.TextField(null=True)
+    duration = peewee.IntegerField(null=True)
+    # What a search reads, and nobody else.
+    tag_words = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    search = TSVectorField(null=True, constraints=[peewee.SQL(SEARCHED)])
+
+    class Meta:
+        table_name = "posts"
+        indexes = ((("published_at", "id"), False),)
+        constraints = [
+            peewee.Check("kind IN ('article', 'video')", name="posts_kind_is_known"),
+            peewee.Check("kind <> 'video' OR url IS NOT NULL", name="posts_videos_have_a_url"),
+            peewee.Check("content_format IN ('markdown', 'html')", name="posts_format_is_known"),
+            peewee.Check("status IN ('draft', 'published', 'archived')", name="posts_status_is_known"),
+            peewee.Check("status <> 'published' OR published_at IS NOT NULL", name="posts_published_has_a_time"),
+        ]
+
+    def __new__(cls, *args: Any, **values: Any) -> Post:
+        """Make the post an instance of its kind: what is read from the table comes out as articles and videos."""
+        kind = cls.kinds.get(values.get("kind", ""), cls)
+        return object.__new__(kind if issubclass(kind, cls) else cls)
+
+    @classmethod
+    def select(cls, *fields: Any) -> Any:
+        """Return a query for posts that are not deleted. The search vector is for PostgreSQL only."""
+        return super().select(*(fields or [field for field in cls._meta.sorted_fields if field is not cls.search]))
+
+    @classmethod
+    def is_out(cls) -> peewee.Expression:
+        """Return the condition that anybody may see a post: its time has come, which needs no cron."""
+        return (cls.status == "published") & (cls.published_at <= NOW)
+
+    @classmethod
+    def visible(cls, scope: Scope, user_id: UUID | None) -> peewee.Expression:
+        """Return the condition that someone with this scope may see a post: it is out, or theirs; or any."""
+        exists = cls.deleted_at.is_null()
+        if scope is Scope.ALL:
+            return exists
+        return exists & (cls.is_out() | (cls.author_id == user_id) if scope is Scope.OWN else cls.is_out())
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the posts that someone with this scope may see."""
+        return cls.select().where(cls.visible(scope, user_id))
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.author_id
+
+    @property
+    def tags(self) -> list[str]:
+        """The slugs of the post's tags."""
+        return [link.tag.slug for link in self.post_tags.order_by(peewee.SQL("tag_id"))]
+
+    def derive(self) -> None:
+        """Fill in what follows from the text: HTML that is safe to show, and a summary."""
+        if self._dirty & {"content", "content_format", "excerpt"}:
+            self.content, self.content_html = render(self.content, self.content_format)
+            self.summary = self.excerpt or summary_of(self.content_html)
+
+
+# Titles that begin with something, in upper or lower case.
+Post.add_index(Post.index(peewee.SQL("lower(title) text_pattern_ops"), name="posts_title_prefix"))
+explain_constraint("posts_category_id_fkey", "category_id", "There is no such category.", status=Invalid)
+explain_constraint("posts_slug", "slug", "This slug is taken.")

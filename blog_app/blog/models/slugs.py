@@ -1,0 +1,28 @@
+"""The slugs that posts had before: whoever comes by one is sent on."""
+
+from __future__ import annotations
+
+import peewee
+
+from blog_app import databases
+from blog_app.blog.models.posts import Post
+from blog_app.models import Base, TimestampField, now
+
+
+class FormerSlug(Base):
+    """A slug that a post gave up last; a post that has it now comes first."""
+
+    slug = peewee.CharField(max_length=180, primary_key=True)
+    post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE")
+    created_at = TimestampField(default=now)
+
+    class Meta:
+        database = databases.blog
+        schema = "blog"
+        table_name = "former_slugs"
+
+    @classmethod
+    def keep(cls, post: Post) -> None:
+        """Remember the slug that the post is about to give up."""
+        row = {cls.slug: post.slug, cls.post: post.id, cls.created_at: now()}
+        cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at]).execute()

@@ -1,0 +1,117 @@
+"""Tags, and which post has which."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app import databases
+from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.posts import Post
+from blog_app.errors import Invalid, explain_constraint
+from blog_app.models import Base
+from blog_app.permissions import Scope
+
+
+class Tag(BlogRecord):
+    """A word that posts share."""
+
+    name = peewee.CharField(max_length=50)
+    slug = peewee.CharField(max_length=60, unique=True)
+
+    class Meta:
+        table_name = "tags"
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the tags that someone with this scope may see: all of them."""
+        return cls.select()
+
+    @classmethod
+    def named(cls, slugs: list[str]) -> list[Any]:
+        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist.
+
+        They are locked against a change of name until the transaction ends, because posts keep the names.
+        """
+        query = cls.select().where(cls.slug.in_(slugs)).for_update("FOR KEY SHARE") if slugs else ()
+        found = {tag.slug: tag for tag in query}
+        missing = [
+            {"pointer": f"/tags/{place}", "detail": f"There is no tag {slug!r}."}
+            for place, slug in enumerate(slugs)
+            if slug not in found
+        ]
+        if missing:
+            raise Invalid("The body is not valid.", errors=missing)
+        return [found[slug] for slug in dict.fromkeys(slugs)]
+
+    def posts(self) -> Any:
+        """Return the query for the identifiers of the posts that have this tag."""
+        return PostTag.select(PostTag.post).where(PostTag.tag == self.id)
+
+    def rename(self, name: str) -> None:
+        """Give the tag another name; its slug stays."""
+        self.change(name=name)
+        refresh_tag_words(Post.id.in_(self.posts()))
+
+    def remove(self) -> None:
+        """Delete the tag, and take it off all posts."""
+        carriers = [post_id for (post_id,) in self.posts().tuples()]
+        self.delete_instance()
+        if carriers:
+            refresh_tag_words(Post.id.in_(carriers))
+
+
+class PostTag(Base):
+    """That a post has a tag."""
+
+    post = peewee.ForeignKeyField(Post, backref="post_tags", on_delete="CASCADE", index=False)
+    tag = peewee.ForeignKeyField(Tag, backref="post_tags", on_delete="CASCADE")
+
+    class Meta:
+        database = databases.blog
+        schema = "blog"
+        table_name = "post_tags"
+        primary_key = peewee.CompositeKey("post", "tag")
+        row_key = "post"
+
+    @classmethod
+    def loaded(cls) -> None:
+        refresh_tag_words()
+
+    @classmethod
+    def replace(cls, post: Post, tags: list[Tag]) -> None:
+        """Give the post exactly these tags. The words of them that its search needs are the caller's to write."""
+        cls.delete().where((cls.post == post.id) & cls.tag.not_in(tags)).execute()
+        cls.add(post, tags)
+
+    @classmethod
+    def add(cls, post: Post, tags: list[Tag]) -> None:
+        """Give the post these tags too."""
+        if tags:
+            cls.insert_many([{"post": post.id, "tag": tag.id} for tag in tags]).on_conflict_ignore().execute()
+
+
+def lock_posts_with(tags: Any) -> None:
+    """Lock the posts that have one of these tags, in a fixed order: their tag words are about to change."""
+    carriers = PostTag.select(PostTag.post).where(PostTag.tag.in_(tags.select(Tag.id)))
+    query = Post.with_deleted().where(Post.id.in_(carriers)).order_by(Post.id)
+    databases.blog.execute(query.select(Post.id).for_update("FOR NO KEY UPDATE"))
+
+
+def tag_words(tags: list[Tag]) -> str:
+    """Return what a post's full-text search holds of its tags."""
+    return " ".join(sorted(tag.name for tag in tags))
+
+
+def refresh_tag_words(condition: peewee.Expression | None = None) -> None:
+    """Bring the tag words of posts, all or those that fit `condition`, up to date."""
+    names = peewee.fn.string_agg(Tag.name, " ").order_by(Tag.name)
+    words = PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == Post.id)
+    stale = Post.tag_words != words
+    Post.update(tag_words=words).where(stale if condition is None else stale & condition).execute()
+
+
+explain_constraint("tags_slug", "name", "There is a tag of this name already.")
+explain_constraint("post_tags_tag_id_fkey", "tags", "One of these tags has just been deleted.", status=Invalid)

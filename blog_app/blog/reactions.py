@@ -1,0 +1,50 @@
+"""What readers do to a post without a word: they look at it, and like it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app.blog.models import Like, Post, PostCounters
+from blog_app.models import now
+
+
+def view(post: Post) -> None:
+    """Count one more view."""
+    _count(post, PostCounters.views, 1)
+
+
+def like(post: Post, user_id: UUID) -> dict[str, Any]:
+    """Let the user like the post, and return the like; liking twice is liking once, however many try at a time."""
+    insert = Like.insert(post=post.id, user_id=user_id, created_at=now()).on_conflict_ignore()
+    if insert.returning(Like.user_id).tuples().execute():
+        return {"liked": True, "likes": _count(post, PostCounters.likes, 1)}
+    return standing(post, user_id)
+
+
+def unlike(post: Post, user_id: UUID) -> dict[str, Any]:
+    """Take the user's like back, if there is one, and return how things stand."""
+    delete = Like.delete().where((Like.post == post.id) & (Like.user_id == user_id))
+    if delete.execute():
+        return {"liked": False, "likes": _count(post, PostCounters.likes, -1)}
+    return standing(post, user_id)
+
+
+def standing(post: Post, user_id: UUID) -> dict[str, Any]:
+    """Return whether the user likes the post, and how many do."""
+    mine = Like.select().where((Like.post == post.id) & (Like.user_id == user_id))
+    likes = PostCounters.select(PostCounters.likes).where(PostCounters.post == post.id)
+    row = Post.select(peewee.fn.EXISTS(mine), peewee.fn.coalesce(likes, 0)).where(Post.id == post.id).tuples().first()
+    return dict(zip(("liked", "likes"), row or (False, 0), strict=True))
+
+
+def _count(post: Post, counter: peewee.Field, step: int) -> int:
+    """Add `step` to a counter of the post and return its new value: one statement, so that none gets lost."""
+    row = {PostCounters.post: post.id, counter: max(step, 0)}
+    upsert = PostCounters.insert(row).on_conflict(
+        conflict_target=[PostCounters.post],
+        update={counter: counter + step},
+    )
+    return int(upsert.returning(counter).tuples().execute()[0][0])

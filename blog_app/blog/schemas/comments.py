@@ -1,0 +1,70 @@
+"""Comments. One that is deleted keeps its place if somebody has replied to it, and shows neither author nor text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+from marshmallow import fields as ma
+from marshmallow import validate
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.blog.models import Comment
+from blog_app.blog.models.comments import STATUSES, SUBJECTS
+from blog_app.http import Schema
+from blog_app.http.fields import String, Timestamp
+from blog_app.http.includes import one_from
+
+
+def _unless_deleted(column: peewee.Field) -> Any:
+    return peewee.Case(None, [(Comment.deleted_at.is_null(), column)])
+
+
+AUTHOR = _unless_deleted(Comment.author_id)
+
+
+class CommentSchema(Schema):
+    """A comment on a post or an image, or a reply to one."""
+
+    class Meta:
+        model = Comment
+        columns = {
+            "author_id": AUTHOR,
+            "content": _unless_deleted(Comment.content),
+            "content_html": _unless_deleted(Comment.content_html),
+            "deleted": Comment.deleted_at.is_null(False),
+        }
+        filterable = ("status", "author_id", "parent_id", "subject_type", "subject_id", "created_at")
+        sortable = ("created_at",)
+        sort = ("id",)
+        includes = {"author": one_from(directory.people, PersonSchema, AUTHOR)}
+
+    id = ma.UUID(dump_only=True)
+    subject_type = ma.String(dump_only=True, validate=validate.OneOf(SUBJECTS))
+    subject_id = ma.UUID(dump_only=True)
+    parent_id = ma.UUID(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The comment that this one replies to; it cannot change."},
+    )
+    author_id = ma.UUID(dump_only=True, allow_none=True)
+    content = String(
+        required=True,
+        least=1,
+        most=10_000,
+        metadata={"description": "Markdown, without HTML. Null if it was deleted.", "example": "Mine *whistles*."},
+    )
+    content_html = String(
+        dump_only=True, allow_none=True, metadata={"description": "The content as HTML that is safe to show."}
+    )
+    status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
+    deleted = ma.Boolean(dump_only=True)
+    created_at = Timestamp(dump_only=True)
+    updated_at = Timestamp(dump_only=True)
+
+
+class ModerationSchema(Schema):
+    """What a moderator thinks of a comment."""
+
+    status = ma.String(required=True, validate=validate.OneOf(STATUSES))

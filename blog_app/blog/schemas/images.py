@@ -1,0 +1,30 @@
+"""Images of posts."""
+
+from __future__ import annotations
+
+from marshmallow import fields as ma
+
+from blog_app.blog.models import Image
+from blog_app.http import Schema
+from blog_app.http.fields import String, Timestamp, WebAddress
+
+
+class ImageSchema(Schema):
+    """An image of a post."""
+
+    class Meta:
+        model = Image
+        sortable = ("created_at",)
+        sort = ("id",)
+
+    id = ma.UUID(dump_only=True)
+    post_id = ma.UUID(dump_only=True)
+    url = WebAddress(required=True, metadata={"example": "https://images.example.com/kettle.jpg"})
+    caption = String(most=500, load_default="", metadata={"example": "The kettle, before"})
+    alt_text = String(
+        most=500,
+        load_default="",
+        metadata={"description": "What it shows, for those who cannot see it.", "example": "A dented copper kettle"},
+    )
+    created_at = Timestamp(dump_only=True)
+    updated_at = Timestamp(dump_only=True)

@@ -1,0 +1,176 @@
+"""Posts. Lists mix the kinds, so every post shows the fields of all of them; its kind decides what can be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+from marshmallow import ValidationError, validate
+from marshmallow import fields as ma
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.blog import content, search
+from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.blog.models.posts import FORMATS, STATUSES
+from blog_app.blog.schemas.images import ImageSchema
+from blog_app.blog.schemas.metadata import METADATA, Metadata
+from blog_app.blog.schemas.taxonomy import CategorySchema, TagSchema
+from blog_app.http import Schema
+from blog_app.http.fields import Integer, String, Timestamp, WebAddress
+from blog_app.http.filters import Filter
+from blog_app.http.includes import many, one, one_from, owned
+from blog_app.slugs import PATTERN, is_identifier
+
+MAX_TAGS = 20
+MAX_SLUG = 170
+DAY = 24 * 60 * 60
+
+
+def no_identifier(slug: str) -> None:
+    """Raise `ValidationError` for a slug that a path would take for an identifier."""
+    if is_identifier(slug):
+        raise ValidationError("Must not look like an identifier.")
+
+
+def _in_category(operator: str, value: Any) -> peewee.Expression:
+    slugs = value if operator == "in" else [value]
+    return Post.category.in_(Category.subtree(Category.slug.in_(slugs)))
+
+
+def _with_tag(operator: str, value: Any) -> peewee.Expression:
+    slugs = value if operator == "in" else [value]
+    return Post.id.in_(PostTag.select(PostTag.post).join(Tag).where(Tag.slug.in_(slugs)))
+
+
+class PostFields(Schema):
+    """What posts of all kinds have."""
+
+    class Meta:
+        model = Post
+
+    id = ma.UUID(dump_only=True)
+    kind = ma.String(dump_only=True, validate=validate.OneOf(tuple(Post.kinds)))
+    title = String(required=True, least=3, most=150, metadata={"example": "On the making of tea"})
+    slug = String(
+        load_default=None,
+        allow_none=True,
+        least=1,
+        most=MAX_SLUG,
+        validate=[validate.Regexp(f"^{PATTERN}$"), no_identifier],
+        metadata={
+            "description": "Made from the title if it is not given, and kept until another is; "
+            "who comes by a former slug is sent on.",
+            "example": "on-the-making-of-tea",
+        },
+    )
+    content = String(
+        required=True, least=1, most=content.MAX_LENGTH, strip=False, metadata={"example": "*Boil* water."}
+    )
+    content_format = ma.String(
+        load_default="markdown",
+        validate=validate.OneOf(FORMATS),
+        metadata={"description": "Markdown is kept as written; HTML is cleaned, and kept so."},
+    )
+    content_html = String(dump_only=True, metadata={"description": "The content as HTML that is safe to show."})
+    summary = String(dump_only=True, metadata={"description": "The excerpt, or how the content begins; plain text."})
+    excerpt = String(dump_only=True, allow_none=True, most=500)
+    url = WebAddress(dump_only=True, allow_none=True)
+    duration = Integer(dump_only=True, allow_none=True, least=1, most=DAY, metadata={"description": "Seconds."})
+    status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
+    author_id = ma.UUID(dump_only=True)
+    category_id = ma.UUID(load_default=None, allow_none=True)
+    metadata = Metadata(
+        load_default=dict,
+        metadata={
+            "description": "Whatever you like, and read-only `views`, `likes` and `reading_time` (minutes). "
+            "Counters may be as old as the answer.",
+        },
+    )
+    published_at = Timestamp(dump_only=True, allow_none=True)
+    created_at = Timestamp(dump_only=True)
+    updated_at = Timestamp(dump_only=True)
+    tags = ma.List(
+        String(least=1, most=60),
+        load_only=True,
+        load_default=list,
+        validate=validate.Length(max=MAX_TAGS),
+        metadata={"description": "The slugs of the post's tags; read them with include=tags.", "example": ["tea"]},
+    )
+
+
+class ArticleSchema(PostFields):
+    """Something to read."""
+
+    kind = ma.String(load_default="article", validate=validate.OneOf(("article",)))
+    excerpt = String(load_default=None, allow_none=True, least=1, most=500)
+
+
+class VideoSchema(PostFields):
+    """Something to watch."""
+
+    kind = ma.String(required=True, validate=validate.OneOf(("video",)))
+    url = WebAddress(required=True, metadata={"example": "https://videos.example.com/kettle.mp4"})
+    duration = Integer(load_default=None, allow_none=True, least=1, most=DAY, metadata={"description": "Seconds."})
+
+
+class PostSchema(PostFields):
+    """A post. Fields that its kind does not have are null."""
+
+    class Meta:
+        model = Post
+        kinds = {"article": ArticleSchema, "video": VideoSchema}
+        columns = {"metadata": METADATA, "relevance": search.RELEVANCE, "snippet": search.SNIPPET}
+        filterable = (
+            "kind",
+            "title",
+            "slug",
+            "status",
+            "author_id",
+            "category_id",
+            "published_at",
+            "created_at",
+            "updated_at",
+        )
+        filters = {
+            "category": Filter(String(metadata={"example": "kitchen"}), ("eq", "in"), _in_category),
+            "tag": Filter(String(metadata={"example": "tea"}), ("eq", "in"), _with_tag),
+        }
+        sortable = ("published_at", "created_at", "updated_at", "title")
+        sort = ("-published_at", "-id")
+        search = search.SEARCH
+        includes = {
+            "author": one_from(directory.people, PersonSchema, Post.author_id),
+            "category": one(CategorySchema, Post.category),
+            "tags": many(TagSchema, Post.id, PostTag.post, PostTag.tag),
+            "images": owned(ImageSchema, Post.id, ImageSchema.Meta.model.post),
+        }
+
+    relevance = Integer(dump_only=True, metadata={"description": "How well it fits the words; only with q."})
+    snippet = String(
+        dump_only=True,
+        metadata={"description": "Where the words are in the text, as HTML with <mark>; only with q."},
+    )
+
+
+class RelatedPostSchema(PostFields):
+    """A post that shares tags with another."""
+
+    class Meta:
+        model = Post
+        columns = {"metadata": METADATA, "shared_tags": peewee.SQL('"related"."shared_tags"')}
+        sortable = ("shared_tags", "published_at")
+        sort = ("-shared_tags", "-published_at", "-id")
+        includes = {name: include for name, include in PostSchema.opts.includes.items() if name != "images"}
+
+    shared_tags = Integer(dump_only=True, metadata={"description": "How many tags they share."})
+
+
+class PublicationSchema(Schema):
+    """When a post is out."""
+
+    published_at = Timestamp(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Now, if it is not given; later, if it is to come."},
+    )

@@ -1,0 +1,15 @@
+"""Likes."""
+
+from __future__ import annotations
+
+from marshmallow import fields as ma
+
+from blog_app.http import Schema
+from blog_app.http.fields import Integer
+
+
+class LikeSchema(Schema):
+    """Whether you like a post, and how many do."""
+
+    liked = ma.Boolean(dump_only=True)
+    likes = Integer(dump_only=True)

@@ -1,0 +1,37 @@
+"""Revisions of posts."""
+
+from __future__ import annotations
+
+from marshmallow import fields as ma
+from marshmallow import validate
+
+from blog_app.accounts import directory
+from blog_app.accounts.schemas import PersonSchema
+from blog_app.blog.models import Revision
+from blog_app.blog.models.posts import FORMATS
+from blog_app.http import Schema
+from blog_app.http.fields import Integer, String, Timestamp
+from blog_app.http.includes import one_from
+
+
+class RevisionSchema(Schema):
+    """What a post's title and text were before a change."""
+
+    class Meta:
+        model = Revision
+        sortable = ("number",)
+        sort = ("-number",)
+        includes = {
+            "author": one_from(directory.people, PersonSchema, Revision.author_id),
+            "replacer": one_from(directory.people, PersonSchema, Revision.replaced_by),
+        }
+
+    id = ma.UUID(dump_only=True)
+    number = Integer(dump_only=True, metadata={"description": "1 for how the post was at first."})
+    title = String(dump_only=True)
+    content = String(dump_only=True)
+    content_format = ma.String(dump_only=True, validate=validate.OneOf(FORMATS))
+    author_id = ma.UUID(dump_only=True, metadata={"description": "Who wrote this."})
+    written_at = Timestamp(dump_only=True)
+    replaced_by = ma.UUID(dump_only=True, metadata={"description": "Who changed it."})
+    replaced_at = Timestamp(dump_only=True, attribute="created_at")

@@ -1,0 +1,56 @@
+"""Categories and tags."""
+
+from __future__ import annotations
+
+from marshmallow import fields as ma
+
+from blog_app.blog.models import Category, Tag
+from blog_app.http import Schema
+from blog_app.http.fields import String, Timestamp
+from blog_app.http.includes import one
+
+
+class ParentSchema(Schema):
+    """The category that another is part of."""
+
+    class Meta:
+        model = Category
+
+    id = ma.UUID(dump_only=True)
+    name = String(dump_only=True)
+    slug = String(dump_only=True)
+
+
+class CategorySchema(Schema):
+    """A category."""
+
+    class Meta:
+        model = Category
+        filterable = ("name", "slug", "parent_id")
+        sortable = ("name", "created_at")
+        sort = ("name",)
+        includes = {"parent": one(ParentSchema, Category.parent)}
+
+    id = ma.UUID(dump_only=True)
+    name = String(required=True, least=1, most=80, metadata={"example": "Kitchen"})
+    slug = String(dump_only=True, metadata={"example": "kitchen"})
+    description = String(most=2_000, load_default="")
+    parent_id = ma.UUID(
+        load_default=None, allow_none=True, metadata={"description": "The category that this one is part of."}
+    )
+    created_at = Timestamp(dump_only=True)
+
+
+class TagSchema(Schema):
+    """A tag."""
+
+    class Meta:
+        model = Tag
+        filterable = ("name", "slug")
+        sortable = ("name", "created_at")
+        sort = ("name",)
+
+    id = ma.UUID(dump_only=True)
+    name = String(required=True, least=1, most=50, metadata={"example": "Tea"})
+    slug = String(dump_only=True, metadata={"example": "tea"})
+    created_at = Timestamp(dump_only=True)

@@ -1,0 +1,82 @@
+"""Finding posts: by words, and by what they share with another post.
+
+Words are looked for in titles, tags and texts, which count in this order. `q=` takes what people type into search
+engines (`"exact phrase"`, `or`, `-without`), and `kett*`, which finds titles and tags with a word that begins so.
+
+A word that is in very many posts would have to be ranked in all of them. Only the newest `CANDIDATES` matches are, so
+that a search takes about the same time for any word; what lies further back is not found by so common a word alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import peewee
+
+from blog_app.blog.models import Post, PostTag
+from blog_app.errors import bad_parameter
+from blog_app.http.search import Search
+
+CANDIDATES = 5_000
+PREFIX = re.compile(r"(\w+)\*")
+LEAST_PREFIX = 2
+ENGLISH = peewee.SQL("'english'")
+MARKED = peewee.SQL("'StartSel=<mark>, StopSel=</mark>, MaxFragments=2, MinWords=8, MaxWords=24'")
+
+RELEVANCE = peewee.SQL('"found"."relevance"')
+# The text between the tags of clean HTML has no bracket of its own. Should one be left, it goes: a snippet has no tag
+# but <mark>, whatever comes in.
+_words_of_html = peewee.fn.translate(
+    peewee.fn.regexp_replace(Post.content_html, peewee.SQL("'<[^>]*>'"), peewee.SQL("' '"), peewee.SQL("'g'")),
+    peewee.SQL("'<>'"),
+    peewee.SQL("''"),
+)
+SNIPPET = peewee.fn.ts_headline(ENGLISH, _words_of_html, peewee.SQL('"found"."query"'), MARKED)
+
+
+def _tsquery(text: str) -> Any:
+    """Return the full-text query for what somebody typed."""
+    terms = []
+    rest = PREFIX.sub(" ", text).strip()
+    if rest:
+        terms.append(peewee.fn.websearch_to_tsquery(ENGLISH, rest))
+    for beginning in PREFIX.findall(text):
+        if len(beginning) < LEAST_PREFIX:
+            raise bad_parameter("q", f"at least {LEAST_PREFIX} letters must stand before a *.")
+        terms.append(peewee.fn.to_tsquery(ENGLISH, f"'{beginning}':*AB"))
+    query = terms[0]
+    for term in terms[1:]:
+        query = peewee.Expression(query, "&&", term)
+    return query
+
+
+def matching(query: Any, text: str) -> Any:
+    """Return the posts of `query` that match the text, each with its relevance, as `found`."""
+    wanted = _tsquery(text)
+    # A whole number, because a cursor must come back to exactly the same place.
+    relevance = peewee.fn.round(peewee.fn.ts_rank(Post.search, wanted) * peewee.SQL("1000000")).cast("integer")
+    found = (
+        query.select(Post.id, relevance.alias("relevance"), wanted.alias("query"))
+        .where(peewee.Expression(Post.search, "@@", wanted))
+        .order_by(Post.published_at.desc(), Post.id.desc())
+        .limit(CANDIDATES)
+        .alias("found")
+    )
+    return Post.with_deleted().join(found, on=(peewee.SQL('"found"."id"') == Post.id))
+
+
+SEARCH = Search(matching, fields=("relevance", "snippet"), sort=("-relevance", "-published_at", "-id"))
+
+
+def related(posts: Any, post: Any) -> Any:
+    """Return those of `posts` that share tags with the one post that the query `post` finds, as `related`."""
+    other = PostTag.alias()
+    shared = (
+        PostTag.select(other.post.alias("id"), peewee.fn.count(other.tag).alias("shared_tags"))
+        .join(other, on=((other.tag == PostTag.tag) & (other.post != PostTag.post)))
+        .where(PostTag.post == post.select(Post.id))
+        .group_by(other.post)
+        .alias("related")
+    )
+    return posts.join(shared, on=(peewee.SQL('"related"."id"') == Post.id))

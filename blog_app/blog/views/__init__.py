@@ -1,0 +1,14 @@
+"""The endpoints of the blog."""
+
+from blog_app.blog.views.categories import categories
+from blog_app.blog.views.comments import comments
+from blog_app.blog.views.feeds import feeds
+from blog_app.blog.views.images import images
+from blog_app.blog.views.posts import posts
+from blog_app.blog.views.reactions import reactions
+from blog_app.blog.views.revisions import revisions
+from blog_app.blog.views.statistics import statistics
+from blog_app.blog.views.tags import tags
+
+blueprints = (categories, tags, posts, revisions, images, comments, reactions, statistics)
+pages = (feeds,)

@@ -1,0 +1,95 @@
+"""Comments on posts and images."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import g
+
+from blog_app import databases
+from blog_app.auth import allowed, identity, user_id
+from blog_app.blog import discussion
+from blog_app.blog.models import Comment, Image, Post
+from blog_app.blog.schemas import CommentSchema, ModerationSchema
+from blog_app.blog.views.images import image_at
+from blog_app.blog.views.paths import post_at
+from blog_app.http import Blueprint
+
+comments = Blueprint("comments", database=databases.blog, prefix="")
+
+
+def comment_at(comment_id: UUID) -> Any:
+    return allowed(Comment).where(Comment.id == comment_id)
+
+
+def present_comment_at(comment_id: UUID) -> Any:
+    """Return the query for a comment that is not deleted."""
+    return comment_at(comment_id).where(Comment.deleted_at.is_null())
+
+
+@comments.lists("/comments", CommentSchema)
+def list_comments() -> Any:
+    """List the comments on everything, the oldest first; moderators find with `status=pending` what waits for them."""
+    return allowed(Comment)
+
+
+@comments.lists("/posts/<key>/comments", CommentSchema, under=post_at)
+def list_comments_on_post(key: str) -> Any:
+    """List the comments on a post, the oldest first; `parent_id` tells which one each replies to.
+
+    Everybody sees those that are approved, and their own.
+    """
+    return Comment.shown(g.scope, user_id()).where(
+        Comment.subject_type == "post", Comment.subject_id == post_at(key).select(Post.id)
+    )
+
+
+@comments.lists("/images/<uuid:image_id>/comments", CommentSchema, under=image_at)
+def list_comments_on_image(image_id: UUID) -> Any:
+    """List the comments on an image, as on a post."""
+    return Comment.shown(g.scope, user_id()).where(
+        Comment.subject_type == "image", Comment.subject_id == image_at(image_id).select(Image.id)
+    )
+
+
+@comments.creates("/posts/<key>/comments", CommentSchema)
+def create_comment_on_post(key: str, **values: Any) -> Comment:
+    """Comment on a post, or reply to a comment on it. It is seen when a moderator has approved it."""
+    return discussion.comment_on_post(post_at(key), scope=g.scope, author_id=identity().user_id, **values)
+
+
+@comments.creates("/images/<uuid:image_id>/comments", CommentSchema)
+def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
+    """Comment on an image, or reply to a comment on it. It is seen when a moderator has approved it."""
+    return discussion.comment_on_image(allowed(Post), image_id, scope=g.scope, author_id=identity().user_id, **values)
+
+
+@comments.shows("/comments/<uuid:comment_id>", CommentSchema)
+def show_comment(comment_id: UUID) -> Any:
+    """Show a comment."""
+    return comment_at(comment_id)
+
+
+@comments.changes("/comments/<uuid:comment_id>", CommentSchema, load=present_comment_at)
+def change_comment(comment: Comment, **values: Any) -> Comment:
+    """Change what a comment says; then it must be approved again."""
+    return discussion.edit(comment, scope=g.scope, **values)
+
+
+@comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)
+def delete_comment(comment: Comment) -> None:
+    """Delete a comment; if somebody has replied to it, its place in the thread stays."""
+    comment.soft_delete()
+
+
+@comments.does(
+    "PUT",
+    "/comments/<uuid:comment_id>/moderation",
+    takes=ModerationSchema,
+    answers=CommentSchema,
+    load=present_comment_at,
+)
+def moderate_comment(comment: Comment, status: str) -> Comment:
+    """Approve a comment, or call it spam."""
+    return discussion.moderate(comment, status)

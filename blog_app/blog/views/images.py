@@ -1,0 +1,51 @@
+"""Images of posts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from blog_app import databases
+from blog_app.auth import allowed
+from blog_app.blog.models import Comment, Image, Post
+from blog_app.blog.schemas import ImageSchema
+from blog_app.blog.views.paths import post_at
+from blog_app.http import Blueprint
+
+images = Blueprint("images", database=databases.blog, prefix="")
+
+
+def image_at(image_id: UUID) -> Any:
+    return allowed(Image).where(Image.id == image_id)
+
+
+@images.lists("/posts/<key>/images", ImageSchema, under=post_at)
+def list_images(key: str) -> Any:
+    """List the images of a post, the oldest first."""
+    return allowed(Image).where(Image.post == post_at(key).select(Post.id))
+
+
+@images.creates("/posts/<key>/images", ImageSchema, load=post_at)
+def create_image(post: Post, **values: Any) -> Image:
+    """Put an image on a post."""
+    return Image.create(post=post.id, **values)
+
+
+@images.shows("/images/<uuid:image_id>", ImageSchema)
+def show_image(image_id: UUID) -> Any:
+    """Show an image."""
+    return image_at(image_id)
+
+
+@images.changes("/images/<uuid:image_id>", ImageSchema, load=image_at)
+def change_image(image: Image, **values: Any) -> Image:
+    """Change an image."""
+    image.change(**values)
+    return image
+
+
+@images.deletes("/images/<uuid:image_id>", load=image_at)
+def delete_image(image: Image) -> None:
+    """Take an image off its post, with the comments on it."""
+    Comment.remove_from("image", [image.id])
+    image.delete_instance()

@@ -1,0 +1,45 @@
+"""What paths name: the queries for the records behind them, among those that the caller may see."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from blog_app.auth import allowed
+from blog_app.blog.models import Category, FormerSlug, Post, Tag
+from blog_app.errors import NotFound
+
+
+def named(query: Any, key: str) -> Any:
+    """Return the rows of `query` that a path names by an identifier or a slug."""
+    model = query.model
+    try:
+        return query.where(model.id == UUID(key))
+    except ValueError:
+        return query.where(model.slug == key)
+
+
+def category_at(key: str) -> Any:
+    return named(allowed(Category), key)
+
+
+def tag_at(key: str) -> Any:
+    return named(allowed(Tag), key)
+
+
+def post_at(key: str) -> Any:
+    return named(allowed(Post), key)
+
+
+def the_post_at(key: str) -> Post:
+    """Return the post; raise `NotFound`."""
+    post: Post | None = post_at(key).first()
+    if post is None:
+        raise NotFound("There is no such post, or you may not see it.")
+    return post
+
+
+def present_slug(key: str) -> str | None:
+    """Return the slug of the post that had the slug `key` before, None if there is none that the caller may see."""
+    post = allowed(Post).join(FormerSlug, on=(FormerSlug.post == Post.id)).where(FormerSlug.slug == key).first()
+    return post.slug if post else None

@@ -1,0 +1,47 @@
+"""Revisions of posts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import g
+
+from blog_app import databases
+from blog_app.auth import allowed, identity
+from blog_app.blog import revisions as actions
+from blog_app.blog.models import Post, Revision
+from blog_app.blog.schemas import PostSchema, RevisionSchema
+from blog_app.blog.views.paths import post_at
+from blog_app.http import Blueprint
+from blog_app.permissions import Scope
+
+revisions = Blueprint("revisions", database=databases.blog, prefix="/posts")
+
+
+def edited_post_at(key: str) -> Any:
+    """Return the query for a post whose revisions the caller may see: their own, or any."""
+    query = post_at(key)
+    return query if g.scope is Scope.ALL else query.where(Post.author_id == identity().user_id)
+
+
+def revisions_of(key: str) -> Any:
+    return allowed(Revision).where(Revision.post == edited_post_at(key).select(Post.id))
+
+
+@revisions.lists("/<key>/revisions", RevisionSchema, under=edited_post_at)
+def list_revisions(key: str) -> Any:
+    """List what the title and text of a post were before, the latest first."""
+    return revisions_of(key)
+
+
+@revisions.shows("/<key>/revisions/<uuid:revision_id>", RevisionSchema)
+def show_revision(key: str, revision_id: UUID) -> Any:
+    """Show a revision of a post."""
+    return revisions_of(key).where(Revision.id == revision_id)
+
+
+@revisions.does("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", answers=PostSchema, load=post_at)
+def restore_revision(post: Post, revision_id: UUID) -> Post:
+    """Give the post the title and text of a revision again; what they are now becomes a revision."""
+    return actions.restore(post, identity().user_id, revision_id)

@@ -1,0 +1,36 @@
+"""How many posts are out: a month, a category, a tag, an author."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blog_app import databases
+from blog_app.blog import statistics as counts
+from blog_app.blog.schemas import AuthorCountSchema, CategoryCountSchema, MonthCountSchema, TagCountSchema
+from blog_app.http import Blueprint
+
+statistics = Blueprint("statistics", database=databases.blog)
+
+
+@statistics.lists("/months", MonthCountSchema)
+def count_months() -> Any:
+    """Count the posts of each month, the latest first."""
+    return counts.months()
+
+
+@statistics.lists("/categories", CategoryCountSchema)
+def count_categories() -> Any:
+    """Count the posts in each category, the fullest first."""
+    return counts.categories()
+
+
+@statistics.lists("/tags", TagCountSchema)
+def count_tags() -> Any:
+    """Count the posts of each tag, the commonest first."""
+    return counts.tags()
+
+
+@statistics.lists("/authors", AuthorCountSchema)
+def count_authors() -> Any:
+    """Count the posts of each author, the busiest first."""
+    return counts.authors()

@@ -1,0 +1,53 @@
+"""Tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blog_app import databases
+from blog_app.auth import allowed
+from blog_app.blog.models import Tag
+from blog_app.blog.models.tags import lock_posts_with
+from blog_app.blog.schemas import TagSchema
+from blog_app.blog.views.paths import tag_at
+from blog_app.http import Blueprint
+from blog_app.slugs import slug_of
+
+tags = Blueprint("tags", database=databases.blog)
+
+
+def tag_to_change(key: str) -> Any:
+    """Return the query for the tag, with its posts locked before it, as whoever edits a post does."""
+    lock_posts_with(tag_at(key))
+    return tag_at(key)
+
+
+@tags.lists("", TagSchema)
+def list_tags() -> Any:
+    """List the tags, by name."""
+    return allowed(Tag)
+
+
+@tags.shows("/<key>", TagSchema)
+def show_tag(key: str) -> Any:
+    """Show a tag, by its identifier or slug."""
+    return tag_at(key)
+
+
+@tags.creates("", TagSchema)
+def create_tag(name: str) -> Tag:
+    """Create a tag."""
+    return Tag.create(name=name, slug=slug_of(name, 60))
+
+
+@tags.changes("/<key>", TagSchema, load=tag_to_change)
+def change_tag(tag: Tag, name: str) -> Tag:
+    """Change a tag; its slug stays."""
+    tag.rename(name)
+    return tag
+
+
+@tags.deletes("/<key>", load=tag_to_change)
+def delete_tag(tag: Tag) -> None:
+    """Delete a tag, and take it off all posts."""
+    tag.remove()
