@@ -216,7 +216,7 @@ def fields_of(document: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     """Return the names of the fields that a body may have."""
     if "$ref" in schema:
         return fields_of(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    choices = schema.get("anyOf") or schema.get("oneOf")
+    choices = schema.get("anyOf", schema.get("oneOf"))
     if choices:
-        return [name for choice in choices for name in fields_of(document, choice)]
+        return list(dict.fromkeys(name for choice in choices for name in fields_of(document, choice)))
     return list(schema.get("properties", {}))
