@@ -57,17 +57,6 @@ class WebAddress(fields.Url):
         return str(super()._deserialize(value, attr, data, **kwargs)).strip()
 
 
-class WebAddress(fields.Url):
-    """The URL of a page or picture that anybody may open: `http` or `https`, with a host, without a password."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        validators: list[Any] = [validate.Length(max=2_000), refuse_unstorable, _refuse_unsafe]
-        super().__init__(schemes={"http", "https"}, validate=validators, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
-
-
 class Timestamp(fields.AwareDateTime):
     """An instant, ISO 8601 in and out, UTC inside."""
 
