@@ -111,9 +111,11 @@ def _seed_file(resource: Resource) -> str:
 def _seed_row(resource: Resource, number: int) -> dict[str, Any]:
     row: dict[str, Any] = {} if any(each.unique for each in resource.fields) else {"id": str(uuid7())}
     for each in resource.fields:
-        value = sample.name_of_row(each.target, number, seed_files.FOLDER) if each.target else each.sample(number)
-        if value is not None:
-            row[each.name] = value
+        if each.target is None:
+            row[each.name] = each.sample(number)
+        elif name := sample.name_of_row(each.target, number, seed_files.FOLDER):
+            row[each.name] = name
         elif each.required:
-            raise GenerateError(f"{each.name}: no seed file has a row that it could refer to")
+            path = f"seed_data/{resource.database}/{each.target._meta.table_name}.json"
+            raise GenerateError(f"{each.name}: {path} has no row that it could refer to")
     return row

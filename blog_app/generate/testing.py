@@ -14,8 +14,12 @@ from blog_app.generate.plan import Plan
 
 TESTS = ROOT / "tests"
 OBJECTS = TESTS / "objects.py"
-ARGUMENTS = {"owner": "uuid7()", "public": "True"}
+ARGUMENTS = {"owner": "somebody()", "public": "True"}
 """What a maker of tests/objects.py is given when only its row counts."""
+SOMEBODY = """
+def somebody() -> UUID:
+    return User.create(email=f"somebody{next(_numbers)}@example.com", name="Somebody", password_hash="-").id
+"""
 
 
 def add(made: Plan, resource: Resource, module: str) -> None:
@@ -29,14 +33,23 @@ def add(made: Plan, resource: Resource, module: str) -> None:
     plain = [each for each in resource.fields if not each.target]
 
     values = {each.public_name: _value(each) for each in plain if each.required} | references
-    text = edits.add_before(objects, "MAKERS", resource.render("maker", values=values))
-    for statement in (f"from {module} import {names.class_name}", "from uuid_utils.compat import uuid7"):
+    maker = resource.render("maker", values=values)
+    if "somebody" in maker and "somebody" not in _bound(objects):
+        maker = f"{SOMEBODY}\n\n{maker}"
+    text = edits.add_before(objects, "MAKERS", maker)
+    for statement in (
+        f"from {module} import {names.class_name}",
+        "from blog_app.accounts.models import User",
+        "from uuid_utils.compat import uuid7",
+    ):
         text = edits.add_import(text, statement)
     row = f'    "{names.path}/{{{names.singular}_id}}": {names.singular},'
     made.change(OBJECTS, edits.add_to_mapping(text, "MAKERS", [row]))
 
     body = {each.name: repr(each.sample(1)) for each in plain}
-    body |= {name: f"str(objects.{code})" for name, code in references.items()}
+    body |= {
+        name: f"str(objects.{code})".replace("(somebody()", "(objects.somebody()") for name, code in references.items()
+    }
     folder = TESTS / resource.database
     if not (folder / "__init__.py").exists():
         made.create(folder / "__init__.py", "")
