@@ -29,7 +29,7 @@ def close_customer(event: outbox.Event) -> None:
 @outbox.on("order.placed", databases.shop)
 @outbox.on("order.changed", databases.shop)
 def tell_customer(event: outbox.Event) -> None:
-    """Confirm an order, and tell what becomes of it, by mail. Who has left hears nothing; a site without mail sends none."""
+    """Confirm an order, and tell what becomes of it, by mail, to those who have not left, where there is mail."""
     order = Order.get_by_id(event.subject)
     to = directory.addresses([str(order.user_id)]).get(str(order.user_id))
     if to is None or settings().mail_url is None:
