@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,11 @@ import click
 from flask.cli import AppGroup
 
 from blog_app import models
-from blog_app.config import DATABASE_NAMES, ROOT, settings
+from blog_app.config import DATABASE_NAMES, settings
 from blog_app.databases import server
-from blog_app.migrate import MigrationError, across, create
+from blog_app.migrate import MigrationError, across, create, files
 from blog_app.migrate import check as drift
+from blog_app.migrate import plan as plans
 from blog_app.migrate import status as state
 
 
@@ -58,7 +60,8 @@ def up(names: Sequence[str], to: str | None) -> None:
     """Apply pending migrations, one logical database after the other."""
     if to and len(names) != 1:
         raise click.UsageError("--to needs one --database: each has its own migrations")
-    done = across.run(settings(), names or DATABASE_NAMES, lambda runner: runner.up(to), click.echo)
+    guard = plans.LintGuard()
+    done = across.run(settings(), names or DATABASE_NAMES, lambda runner: runner.up(to, guard=guard), click.echo)
     _summary(done, "applied")
 
 
@@ -80,6 +83,36 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
         click.echo,
     )
     _summary(done, "taken back")
+
+
+@migrate.command()
+@database_option
+def plan(names: Sequence[str]) -> None:
+    """Print what `up` would send, the locks it takes on how big tables, and what is dangerous. Changes nothing.
+
+    Exit code 1 when there is a danger that its migration does not call safe.
+    """
+    dangerous = False
+    for name in names or DATABASE_NAMES:
+        planned = plans.of_pending(settings(), name)
+        click.echo(f"{name}: {f'{len(planned)} pending' if planned else 'nothing to do'}")
+        for item in planned:
+            dangerous |= bool(item.dangers)
+            for line in plans.describe(item):
+                click.echo(f"  {line}")
+    if dangerous:
+        raise SystemExit(1)
+
+
+@migrate.command()
+@database_option
+def lint(names: Sequence[str]) -> None:
+    """Check every migration file for dangers, without a database. Exit code 1 when there is one."""
+    for name in names or DATABASE_NAMES:
+        migrations = files.read(name)
+        files.refuse_shared_numbers(migrations, ())
+        plans.refuse_dangers(plans.plan(name, migrations, migrations))
+        click.echo(f"{name}: {len(migrations)} migrations, no danger")
 
 
 @migrate.command()
@@ -107,11 +140,11 @@ def status(names: Sequence[str]) -> None:
 def create_file(title: str, name: str, auto: bool) -> None:
     """Write a new migration file, its number the next free one."""
     if not auto:
-        click.echo(f"written: {create.empty(name, title).relative_to(ROOT)}")
+        click.echo(f"written: {os.path.relpath(create.empty(name, title))}")
         return
     written = create.automatic(settings(), name, title, models.of(name))
     for path in written.paths:
-        click.echo(f"written: {path.relative_to(ROOT)}")
+        click.echo(f"written: {os.path.relpath(path)}")
     for note in written.notes:
         click.echo(f"to do: {note}")
 

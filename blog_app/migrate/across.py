@@ -16,7 +16,7 @@ Work = Callable[[Runner], Sequence[str]]
 
 
 def run(
-    settings: Settings, names: Sequence[str], work: Work, say: Say, folder: Path = files.FOLDER
+    settings: Settings, names: Sequence[str], work: Work, say: Say, folder: Path | None = None
 ) -> dict[str, Sequence[str]]:
     """Do `work` with a runner for each logical database in turn; return which migrations it ran in each.
 
@@ -35,12 +35,12 @@ def run(
                     done[name] = sorted(before ^ set(runner.applied))
                     raise
         except Exception as error:
-            raise MigrationError(_account(names, name, done, error, folder)) from error
+            raise MigrationError(_account(names, name, done, error)) from error
     return done
 
 
-def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], error: Exception, folder: Path) -> str:
-    lines = [f"{failed} failed: {_reason(error, folder)}"]
+def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], error: Exception) -> str:
+    lines = [f"{failed} failed: {_reason(error)}"]
     for name, migrations in done.items():
         if migrations or name != failed:
             lines.append(f"  done in {name}: {', '.join(migrations) or 'nothing to do'}")
@@ -50,15 +50,15 @@ def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], 
     return "\n".join(lines)
 
 
-def _reason(error: Exception, folder: Path) -> str:
+def _reason(error: Exception) -> str:
     what = ": ".join(reversed([note for note in getattr(error, "__notes__", ()) if note not in str(error)]))
-    return f"{what}: {_message(error, folder)}" if what else _message(error, folder)
+    return f"{what}: {_message(error)}" if what else _message(error)
 
 
-def _message(error: Exception, folder: Path) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, MigrationError):
         return str(error)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(str(folder)):
+        if files.FILE_NAME.fullmatch(Path(frame.filename).name):
             return f"{first_line(error)} ({type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno})"
     return first_line(error)

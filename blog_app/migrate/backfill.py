@@ -53,6 +53,10 @@ class Backfill(Step):
     def __str__(self) -> str:
         return f"backfill {self.table}: SET {self.assignments}{f' WHERE {self.where}' if self.where else ''}"
 
+    def preview(self, database: Database) -> None:
+        where = f" WHERE {self.where}" if self.where else ""
+        database.send(f"UPDATE {self.table} SET {self.assignments}{where} /* in batches */")  # noqa: S608
+
     def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
         keys = database.execute_sql(PRIMARY_KEY, (self.table,)).fetchall()
         if not keys:

@@ -22,7 +22,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-def check(settings: Settings, name: str, models: Sequence[Any], folder: Path = files.FOLDER) -> Report:
+def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | None = None) -> Report:
     """Compare types, nullability, defaults, checks, indexes, foreign keys; what is pending is a difference too."""
     report = Report()
     with connected(settings, name, report.notes.append) as connection:

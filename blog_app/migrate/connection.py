@@ -38,6 +38,9 @@ class Connection(peewee.PostgresqlDatabase):
     def __init__(self, settings: Settings, name: str, say: Say, url: str | None = None) -> None:
         self.name = name
         self.say = say
+        self._observer: Any = None
+        self.inspect: Callable[[str, Any], None] | None = None
+        """Sees each statement before it is sent, and may raise."""
         self.url = url or settings.databases[name].direct_url
         # The mark reaches the server only without a pooler in between: those refuse or drop start-up options.
         options = {
@@ -57,6 +60,8 @@ class Connection(peewee.PostgresqlDatabase):
         )
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
+        if self.inspect:
+            self.inspect(sql, params)
         try:
             return super().execute_sql(sql, params)
         except CONNECTION_ERRORS as error:
@@ -102,12 +107,21 @@ class Connection(peewee.PostgresqlDatabase):
         if not self.lost:  # Else the server has rolled back, and a second error would hide the first.
             super().rollback()
 
+    def observer(self) -> Any:
+        """Return a second connection, for a thread that watches what this one waits for."""
+        if self._observer is None or self._observer.closed:
+            self._observer = psycopg2.connect(self.url, application_name=f"blog_app migrate {self.name} (watching)")
+            self._observer.autocommit = True
+        return self._observer
+
     @property
     def lost(self) -> bool:
         return self._state.conn is None or bool(self._state.conn.closed)
 
     def discard(self) -> None:
         """Close the connection, whatever its state."""
+        if self._observer is not None:
+            self._observer.close()
         connection = self._state.conn
         self._state.reset()
         if connection is not None and not connection.closed:

@@ -47,12 +47,12 @@ class Written:
     """What a person must decide or write, in sentences."""
 
 
-def empty(name: str, title: str, folder: Path = files.FOLDER) -> Path:
+def empty(name: str, title: str, folder: Path | None = None) -> Path:
     """Write a migration that does nothing yet; return its path."""
     return _write(name, title, [('migrator.sql("")  # one statement a call', 'migrator.sql("")')], ATOMIC, folder)
 
 
-def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], folder: Path = files.FOLDER) -> Written:
+def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], folder: Path | None = None) -> Written:
     """Write what leads from the files to `models`; raise `MigrationError` when they agree."""
     with scratch(settings, name) as elsewhere:
         across.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
@@ -66,7 +66,7 @@ def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], 
         return Written(paths, [*found.undecided, *_try(elsewhere, name, paths, old, new, folder)])
 
 
-def _write_all(name: str, title: str, found: Draft, folder: Path) -> list[Path]:
+def _write_all(name: str, title: str, found: Draft, folder: Path | None) -> list[Path]:
     paths = []
     if found.first:
         paths.append(_write(name, title, found.first, ATOMIC, folder))
@@ -76,7 +76,7 @@ def _write_all(name: str, title: str, found: Draft, folder: Path) -> list[Path]:
 
 
 def _try(
-    settings: Settings, name: str, paths: Sequence[Path], old: catalog.Schema, new: catalog.Schema, folder: Path
+    settings: Settings, name: str, paths: Sequence[Path], old: catalog.Schema, new: catalog.Schema, folder: Path | None
 ) -> list[str]:
     """Run the files up and down; return what they do not achieve."""
     written = [path.stem for path in paths]
@@ -91,7 +91,7 @@ def _try(
         return [f"the files written do not run: {error}"]
 
 
-def _write(name: str, title: str, changes: Sequence[Change], options: str, folder: Path) -> Path:
+def _write(name: str, title: str, changes: Sequence[Change], options: str, folder: Path | None) -> Path:
     path = files.next_path(name, title, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     migrate = _body([change for change, _ in changes])

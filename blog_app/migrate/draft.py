@@ -16,6 +16,7 @@ import peewee
 
 from blog_app.migrate import render
 from blog_app.migrate.catalog import Column, Schema, Table
+from blog_app.migrate.lint import widens
 
 Change = tuple[str, str]
 """The code of an operation, and the code that takes it back."""
@@ -30,7 +31,6 @@ INDEX = re.compile(
     r"CREATE (?P<unique>UNIQUE )?INDEX \S+ ON \S+ USING (?P<using>\w+) \((?P<parts>.*?)\)(?: WHERE (?P<where>.*))?",
     re.S,
 )
-VARCHAR = re.compile(r"character varying(?:\((\d+)\))?")
 
 RENAMED = (
     "{table}: {old} is gone and {new} has come, of the same type. If that is a rename, write "
@@ -124,7 +124,7 @@ class _Changes:
         if self.old_model is None or name not in self.old_model._meta.columns:
             self._first(self._alter(f'DROP COLUMN "{name}"'), NOTHING)
         else:
-            drop = f'migrator.remove_fields("{self.table}", "{self._field(self.old_model, name).name}", cascade=False)'
+            drop = f'migrator.remove_fields("{self.table}", "{self._field(self.old_model, name).name}",)'
             self._first(drop, self._add_field(self.old_model, name, column))
         self._undecided(DROPPED, old=name)
 
@@ -233,14 +233,6 @@ def _default(column: str, default: str | None) -> str:
     if default is None:
         return f"migrator.drop_default({column})"
     return f"migrator.add_default({column}, pw.SQL({default!r}))"
-
-
-def widens(old: str, new: str) -> bool:
-    """Return whether the change of type only widens it, which PostgreSQL does without looking at a row."""
-    before, after = VARCHAR.fullmatch(old), VARCHAR.fullmatch(new)
-    if before and new == "text":
-        return True
-    return bool(before and after and before[1] and (after[1] is None or int(after[1]) >= int(before[1])))
 
 
 def split_parts(parts: str) -> list[str]:

@@ -60,6 +60,16 @@ class Migration:
         """Seconds that one of its statements may take, when the file says so."""
         return self.scope.get("statement_timeout")
 
+    @property
+    def safe(self) -> dict[str, str]:
+        """Which findings of the lint are no danger here, each with the reason: `safe = {"ban-drop-column": "…"}`."""
+        safe = self.scope.get("safe", {})
+        if not isinstance(safe, dict) or not all(
+            isinstance(reason, str) and reason.strip() for reason in safe.values()
+        ):
+            raise MigrationError(f'{self.path}: safe must be like {{"rule": "the reason why it is safe here"}}')
+        return safe
+
     def _function(self, name: str) -> Callable[..., None]:
         function = self.scope.get(name)
         if not callable(function):
@@ -67,10 +77,10 @@ class Migration:
         return function
 
 
-def read(name: str, folder: Path = FOLDER) -> list[Migration]:
+def read(name: str, folder: Path | None = None) -> list[Migration]:
     """Return the migrations of a logical database in their order; raise `MigrationError` for a file named otherwise."""
     found = []
-    for path in (folder / name).glob("*.py"):
+    for path in ((folder or FOLDER) / name).glob("*.py"):
         if path.name.startswith("_"):
             continue
         if not FILE_NAME.fullmatch(path.name):
@@ -108,10 +118,10 @@ def find(migrations: Collection[Migration], wanted: str, where: str) -> Migratio
     raise MigrationError(f"{where} has no migration {wanted!r}; there are: {known}")
 
 
-def next_path(name: str, title: str, folder: Path = FOLDER) -> Path:
+def next_path(name: str, title: str, folder: Path | None = None) -> Path:
     """Return the path of a new migration: its number is the highest there is, plus one."""
     words = re.sub(r"\W+", "_", title).strip("_").lower()
     if not words:
         raise MigrationError(f"{title!r} makes no file name; use words such as 'add subtitle to posts'")
     number = max((migration.number for migration in read(name, folder)), default=0) + 1
-    return folder / name / f"{number:03}_{words}.py"
+    return (folder or FOLDER) / name / f"{number:03}_{words}.py"

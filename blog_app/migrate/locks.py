@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import peewee
+import psycopg2
 
-from blog_app.databases import CONNECTION_ERRORS, Server
 from blog_app.migrate import MigrationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ STATEMENT_TIMEOUT = 5.0
 TRIES = 40
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 10.0, 1.5
 LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, QUERY_CANCELED = "55P03", "40P01", "57014"
-LOOK_EVERY, REPEAT_EVERY = 0.1, 10.0
+LOOK_EVERY, REPEAT_EVERY = 0.08, 10.0
 
 BLOCKERS = """
 SELECT pid, coalesce(nullif(application_name, ''), 'no application name'), usename, state,
@@ -65,9 +65,9 @@ def patiently(connection: Connection, attempt: Callable[[], T], what: str) -> T:
     An attempt must leave nothing behind when it fails: a whole transaction, or one statement.
     """
     began = time.monotonic()
-    pause = FIRST_PAUSE
+    pause, wait = FIRST_PAUSE, Wait()
     for left in reversed(range(TRIES)):
-        with watching(connection) as wait:
+        with watching(connection, wait):
             try:
                 return attempt()
             except peewee.OperationalError as error:
@@ -103,14 +103,14 @@ def push_autovacuum_aside(connection: Connection, table: str) -> None:
 
 
 @contextmanager
-def watching(connection: Connection) -> Iterator[Wait]:
-    """Watch who blocks the connection while the context runs; say it when that takes long."""
-    wait, done = Wait(), threading.Event()
+def watching(connection: Connection, wait: Wait) -> Iterator[None]:
+    """Note in `wait` who blocks the connection while the context runs; say it when that takes long."""
+    done = threading.Event()
     pid = connection.connection().get_backend_pid()
     watcher = threading.Thread(target=_watch, args=(connection, pid, done, wait), daemon=True)
     watcher.start()
     try:
-        yield wait
+        yield
     finally:
         done.set()
         watcher.join()
@@ -120,23 +120,22 @@ def _watch(connection: Connection, pid: int, done: threading.Event, wait: Wait) 
     if done.wait(LOOK_EVERY):
         return  # Most statements end before anybody needs to look.
     spoken = time.monotonic()
-    server = Server(connection.name, connection.url, statement_timeout=2)
     try:
-        while not done.wait(LOOK_EVERY):
-            rows = server.execute_sql(BLOCKERS, (pid,)).fetchall()
-            if not rows:
-                continue
-            wait.blockers = [_described(row) for row in rows]
-            wait.only_autovacuum = all(row[2] is None for row in rows)
-            wanted = server.execute_sql(WANTED, (pid,)).fetchone()
-            wait.table = wanted[0] if wanted else None
-            if time.monotonic() - spoken > REPEAT_EVERY:
-                connection.say(f"{connection.name}: still waiting; in the way: {wait}")
-                spoken = time.monotonic()
-    except CONNECTION_ERRORS:
+        with connection.observer().cursor() as cursor:
+            while not done.wait(LOOK_EVERY):
+                cursor.execute(BLOCKERS, (pid,))
+                if not (rows := cursor.fetchall()):
+                    continue
+                cursor.execute(WANTED, (pid,))
+                wanted = cursor.fetchone()
+                wait.blockers = [_described(row) for row in rows]
+                wait.only_autovacuum = all(row[2] is None for row in rows)
+                wait.table = wanted[0] if wanted else None
+                if time.monotonic() - spoken > REPEAT_EVERY:
+                    connection.say(f"{connection.name}: still waiting; in the way: {wait}")
+                    spoken = time.monotonic()
+    except psycopg2.Error:
         pass  # Watching is a courtesy; the run's own connection will tell.
-    finally:
-        server.discard()
 
 
 def _described(row: tuple[object, ...]) -> str:

@@ -2,7 +2,8 @@
 
 Put right: every statement names the schema of its logical database; a new column gets its constant default in the
 database and in one statement, with no update of the whole table; `add_default` sets a default, and no rows;
-`create_model` fails when the table exists; a constraint may be given as text.
+`create_model` fails when the table exists; a constraint may be given as text; nothing is dropped by CASCADE unless the
+file says so.
 
 The methods below "For tables in use" are this project's own. Most need `atomic = False` at the top of the file.
 """
@@ -16,10 +17,9 @@ from peewee_migrate import Migrator as PeeweeMigrator
 from peewee_migrate.migrator import PostgresqlMigrator
 from playhouse.migrate import Operation, SchemaMigrator, make_index_name, operation
 
-from blog_app.migrate import MigrationError, expand
+from blog_app.migrate import MigrationError, expand, indexes
 from blog_app.migrate.backfill import Backfill
 from blog_app.migrate.constraints import AddConstraint, SetNotNull
-from blog_app.migrate.indexes import AddIndex, DropIndex
 from blog_app.migrate.steps import PythonStep, Step, quoted
 
 
@@ -99,6 +99,21 @@ class Migrator(PeeweeMigrator):
             )
         return model
 
+    def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
+        """Drop columns. Without `cascade` that fails when something depends on them."""
+        return super().remove_fields(model, *names, cascade=cascade, **params)
+
+    def remove_model(self, model: Any, *, cascade: bool = False) -> None:
+        """Drop a table. Without `cascade` that fails when something depends on it."""
+        super().remove_model(model, cascade=cascade)
+
+    def sql(self, sql: str, *params: Any) -> None:
+        """Run SQL. An index that is built or dropped concurrently gets the care of `add_index_concurrently`."""
+        if step := indexes.of_sql(self.schema, sql):
+            self._append(step)
+        else:
+            super().sql(sql, *params)
+
     def add_default(self, model: Any, name: str, default: Any) -> Any:
         """Set the default that new rows get; an SQL expression as `pw.SQL("now()")`."""
         model = self.__get_model__(model)
@@ -134,11 +149,13 @@ class Migrator(PeeweeMigrator):
         """Build an index while the table is in use, on columns or expressions (`lower(title)`, `"id" DESC`)."""
         named = name or make_index_name(table, parts)
         written = [quoted(part) if part.isidentifier() else part for part in parts]
-        self._append(AddIndex(self.schema, table, written, name=named, unique=unique, using=using, where=where))
+        self._append(
+            indexes.add_index(self.schema, table, written, name=named, unique=unique, using=using, where=where)
+        )
 
     def drop_index_concurrently(self, name: str) -> None:
         """Drop an index while its table is in use."""
-        self._append(DropIndex(self.schema, name))
+        self._append(indexes.DropIndex(quoted(self.schema, name)))
 
     def set_not_null(self, table: str, column: str) -> None:
         """Make a column required, by way of a validated CHECK."""
@@ -169,44 +186,37 @@ class Migrator(PeeweeMigrator):
         self._append(Backfill(self.schema, table, assignments, where))
 
     def expand_rename(self, table: str, old: str, new: str, new_type: str) -> None:
-        """Add the column `new` and keep it equal to `old`; then backfill it. See `expand`."""
-        self._append_sql(expand.expand(self.schema, table, old, new, new_type=new_type, forward=None, backward=None))
+        """Add the column `new` and keep it equal to `old`; then backfill it (see `expand`)."""
+        self._append(expand.Expand(self._pair(table, old, new), new_type, None, None))
 
     def contract_rename(self, table: str, old: str, new: str) -> None:
         """Drop the column `old`, when no running code uses it any more."""
-        self._append_sql(expand.contract(self.schema, table, old, new, keep_name=False))
+        self._append(expand.Contract(self._pair(table, old, new), keep_name=False))
 
     def expand_type(self, table: str, column: str, new_type: str, *, forward: str, backward: str) -> None:
         """Add the column `<column>__new` of another type and keep it equal; then backfill it.
 
         `forward` and `backward` convert, in SQL: `NEW.views::bigint` and `NEW.views__new::integer`.
         """
-        new = expand.NEW_TYPE.format(column=column)
-        statements = expand.expand(
-            self.schema, table, column, new, new_type=new_type, forward=forward, backward=backward
-        )
-        self._append_sql(statements)
+        self._append(expand.Expand(self._pair(table, column), new_type, forward, backward))
 
     def contract_type(self, table: str, column: str, *, default: str | None = None) -> None:
         """Put the column of the new type in the old one's place; `default` is an SQL expression."""
-        new = expand.NEW_TYPE.format(column=column)
-        self._append_sql(expand.contract(self.schema, table, column, new, keep_name=True, default=default))
+        self._append(expand.Contract(self._pair(table, column), keep_name=True, default=default))
 
     def undo_expand(self, table: str, old: str, new: str | None = None) -> None:
         """Take `expand_rename` or (without `new`) `expand_type` back."""
-        new = new or expand.NEW_TYPE.format(column=old)
-        self._append_sql(expand.undo_expand(self.schema, table, old, new))
+        self._append(expand.UndoExpand(self._pair(table, old, new)))
+
+    def _pair(self, table: str, old: str, new: str | None = None) -> expand.Pair:
+        return expand.Pair(self.schema, table, old, new or expand.NEW_TYPE.format(column=old))
 
     def _append(self, step: Step) -> None:
-        if self.atomic:
+        if self.atomic and step.outside_transaction:
             raise MigrationError(
                 f"{step}: this cannot run in one transaction; write atomic = False at the top of the file"
             )
         self.__ops__.append(step)
-
-    def _append_sql(self, statements: list[str]) -> None:
-        for statement in statements:
-            self.sql(statement.replace("%", "%%"))
 
 
 class CreateTable:

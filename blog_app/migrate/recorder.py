@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import peewee
+import psycopg2.extensions
+
+from blog_app.migrate import MigrationError
 
 T = TypeVar("T")
 CATALOG_QUESTION = re.compile(r"^\s*SELECT\b.*\b(pg_catalog|information_schema|pg_index)\b", re.I | re.S)
@@ -24,7 +27,24 @@ class Statement:
 
     sql: str
     parameters: Any = None
-    in_transaction: bool = False
+    by_step: bool = False
+    """Whether one of our own steps sends it, which know how not to hurt."""
+
+    @property
+    def text(self) -> str:
+        """The statement as the server would get it."""
+        try:
+            return self.sql % tuple(literal(value) for value in self.parameters or ())
+        except (TypeError, ValueError) as error:
+            raise MigrationError(f"a percent sign in SQL is written %%: {self.sql[:200]}") from error
+
+
+def literal(value: Any) -> str:
+    """Return a parameter as SQL text."""
+    adapted = psycopg2.extensions.adapt(value)
+    if hasattr(adapted, "encoding"):
+        adapted.encoding = "utf-8"
+    return adapted.getquoted().decode()
 
 
 class EmptyCursor:
@@ -51,11 +71,12 @@ class Recorder(peewee.PostgresqlDatabase):
         self.name = name
         self.live = live
         self.statements: list[Statement] = []
+        self.in_step = False
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if CATALOG_QUESTION.match(sql):
             return self.live.execute_sql(sql, params) if self.live else EmptyCursor()
-        self.statements.append(Statement(sql, params, self.in_transaction()))
+        self.statements.append(Statement(sql, params, self.in_step))
         return EmptyCursor()
 
     def send(self, sql: str) -> Any:

@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 import peewee
-import psycopg2.extensions
 from peewee_migrate.auto import find_field_type
 from playhouse.postgres_ext import IndexedFieldMixin
 
-from blog_app.migrate.recorder import Recorder
+from blog_app.migrate.recorder import Recorder, literal
 
 INDENT = "    "
 COUNTED = {peewee.AutoField: peewee.IntegerField, peewee.BigAutoField: peewee.BigIntegerField}
@@ -52,7 +51,7 @@ def sql(node: Any) -> str:
 def sql_text(node: Any) -> str:
     """Return a piece of SQL as text, with a percent sign doubled as the driver wants it."""
     text, parameters = Recorder("render").get_sql_context(scope=peewee.SCOPE_VALUES).sql(node).query()
-    return text % tuple(_literal(value) for value in parameters) if parameters else text
+    return text % tuple(literal(value).replace("%", "%%") for value in parameters) if parameters else text
 
 
 def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
@@ -113,13 +112,6 @@ def _list(name: str, values: list[str]) -> list[str]:
     if not values:
         return []
     return [f"{INDENT * 2}{name} = [", *(f"{INDENT * 3}{value}," for value in values), f"{INDENT * 2}]"]
-
-
-def _literal(value: Any) -> str:
-    adapted = psycopg2.extensions.adapt(value)
-    if hasattr(adapted, "encoding"):
-        adapted.encoding = "utf-8"
-    return adapted.getquoted().decode().replace("%", "%%")
 
 
 def _quote(text: str) -> str:

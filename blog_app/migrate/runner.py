@@ -7,9 +7,11 @@ runs step by step, and each step done is recorded: what was killed in the middle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import peewee
 
@@ -25,26 +27,43 @@ Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
 
 
+class Guard(Protocol):
+    """Who may stop a run of migrations (see `plan`)."""
+
+    def before(self, connection: Connection, migrations: Sequence[Migration], plan: Sequence[Migration]) -> None:
+        """Raise `MigrationError` if one of the `plan` must not run."""
+
+    def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+        """Raise `MigrationError` if Python code of the migration must not send this."""
+
+
 class Runner:
     """One logical database during one run; its connection must hold the run lock."""
 
-    def __init__(self, connection: Connection, folder: Path = files.FOLDER) -> None:
+    def __init__(self, connection: Connection, folder: Path | None = None) -> None:
         self.connection = connection
         self.name = connection.name
         self.migrations = files.read(self.name, folder)
         history.ensure(connection, self.name)
         self.applied = list(history.applied(connection, self.name))
+        self.guard: Guard | None = None
         files.refuse_shared_numbers(self.migrations, self.applied)
 
     @property
     def pending(self) -> list[Migration]:
         return [migration for migration in self.migrations if migration.name not in self.applied]
 
-    def up(self, to: str | None = None, *, only: Sequence[str] | None = None) -> list[str]:
-        """Apply what is pending, to the end or up to and including `to`; return the names applied."""
+    def up(self, to: str | None = None, *, only: Sequence[str] | None = None, guard: Guard | None = None) -> list[str]:
+        """Apply what is pending, to the end or up to and including `to`; return the names applied.
+
+        A `guard` may refuse them all before the first one runs, and each statement that only running them shows.
+        """
         last = files.find(self.migrations, to, self.name).number if to else float("inf")
         plan = [migration for migration in self.pending if migration.number <= last]
         plan = [migration for migration in plan if only is None or migration.name in only]
+        if guard and plan:
+            guard.before(self.connection, self.migrations, plan)
+        self.guard = guard
         for migration in plan:
             self._run(migration, "apply", migration.migrate, history.add)
             self.applied.append(migration.name)
@@ -97,9 +116,10 @@ class Runner:
         def attempt() -> None:
             migrator = self._migrator()
             with self.connection.atomic():
-                function(migrator, self.connection, fake=False)
+                with self._guarded(migration):
+                    function(migrator, self.connection, fake=False)
                 for operation in migrator.take_operations():
-                    perform(operation)
+                    self._perform(migration, operation)
                 record(self.connection, self.name, migration.name)
                 epochs.close(self.connection)
 
@@ -108,7 +128,8 @@ class Runner:
     def _run_steps(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         migrator = self._migrator()
         migrator.atomic = False
-        function(migrator, self.connection, fake=False)
+        with self._guarded(migration):
+            function(migrator, self.connection, fake=False)
         operations = migrator.take_operations()
         label = migration.name if record is history.add else f"{migration.name} (back)"
         done = self._steps_of(label)
@@ -122,13 +143,15 @@ class Runner:
             if progress and progress.done:
                 continue
             self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {what}")
-            self._step(label, number, operation, progress)
+            self._step(migration, label, number, operation, progress)
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)
             history.forget_steps(self.connection, self.name, label)
             epochs.close(self.connection)
 
-    def _step(self, label: str, number: int, operation: Any, progress: history.Step | None) -> None:
+    def _step(
+        self, migration: Migration, label: str, number: int, operation: Any, progress: history.Step | None
+    ) -> None:
         what = describe(operation)
 
         def note(position: Any, rows: int, *, done: bool = False) -> None:
@@ -136,14 +159,14 @@ class Runner:
 
         def in_one_transaction() -> None:
             with self.connection.atomic():
-                perform(operation)
+                self._perform(migration, operation)
                 note(None, 0, done=True)
                 epochs.close(self.connection)
 
-        if isinstance(operation, Step):
+        if isinstance(operation, Step) and operation.outside_transaction:
             operation.run(self.connection, progress, note)
         elif isinstance(operation, PythonStep):
-            perform(operation)
+            self._perform(migration, operation)
         elif runs_alone(operation):
             with self.connection.limits(lock=0):
                 self.connection.patiently(lambda: perform(operation), what)
@@ -151,6 +174,25 @@ class Runner:
             return self.connection.patiently(in_one_transaction, what)
         note(None, 0, done=True)
         return None
+
+    def _perform(self, migration: Migration, operation: Any) -> None:
+        if isinstance(operation, PythonStep):
+            with self._guarded(migration):
+                perform(operation)
+        elif isinstance(operation, Step):
+            operation.run(self.connection, None, lambda position, rows: None)
+        else:
+            perform(operation)
+
+    @contextmanager
+    def _guarded(self, migration: Migration) -> Iterator[None]:
+        """Let the guard see the statements that the migration's own Python code sends."""
+        if self.guard:
+            self.connection.inspect = partial(self.guard.statement, migration)
+        try:
+            yield
+        finally:
+            self.connection.inspect = None
 
     def _settle(self, plan: Sequence[Migration]) -> None:
         if plan:

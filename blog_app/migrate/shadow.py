@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import peewee
 
 from blog_app.config import Settings
-from blog_app.migrate import MigrationError, across, catalog, files
+from blog_app.migrate import MigrationError, across, catalog
 from blog_app.migrate.connection import advisory_lock, connected
 from blog_app.migrate.recorder import Recorder, Statement
 
@@ -53,7 +53,7 @@ def renamed(sql: str, schema: str, other: str) -> str:
 
 
 def of_migrations(
-    settings: Settings, name: str, *, only: Sequence[str] | None = None, folder: Path = files.FOLDER
+    settings: Settings, name: str, *, only: Sequence[str] | None = None, folder: Path | None = None
 ) -> catalog.Schema:
     """Return the schema that the files make (all, or `only` these); raise `NoScratch` where that cannot be tried."""
     with scratch(settings, name) as elsewhere:

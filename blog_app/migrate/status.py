@@ -22,7 +22,7 @@ class Line:
     """Of a migration that stopped half-way."""
 
 
-def lines(database: peewee.PostgresqlDatabase, name: str, folder: Path = files.FOLDER) -> list[Line]:
+def lines(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[Line]:
     """Return files and history in one list: the files in order, then what the history has and no file explains."""
     done = history.applied(database, name)
     migrations = [migration.name for migration in files.read(name, folder)]
@@ -33,7 +33,7 @@ def lines(database: peewee.PostgresqlDatabase, name: str, folder: Path = files.F
     return found + [Line(gone, at, file_exists=False) for gone, at in done.items() if gone not in migrations]
 
 
-def pending(database: peewee.PostgresqlDatabase, name: str, folder: Path = files.FOLDER) -> list[str]:
+def pending(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[str]:
     """Return the names of the migrations that `up` would apply."""
     done = history.applied(database, name)
     return [migration.name for migration in files.read(name, folder) if migration.name not in done]

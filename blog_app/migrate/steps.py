@@ -49,6 +49,10 @@ class Step:
         """Do it. `progress` is where an earlier run stopped; `note(position, rows)` records how far this one is."""
         raise NotImplementedError
 
+    def preview(self, database: Database) -> None:
+        """Send what `run` would send to a database that only notes it."""
+        self.run(database, None, lambda position, rows: None)
+
 
 class PythonStep:
     """A Python function of a migration: nobody can tell what it will do without running it."""

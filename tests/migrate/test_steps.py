@@ -200,7 +200,7 @@ def test_expand_and_contract_rename_a_column_while_both_names_are_written(posts)
         'migrator.undo_expand("posts", "title", "headline")',
     )
     posts.write("003_fill", 'migrator.backfill("posts", "headline = title", where="headline IS NULL")', head=STEPS)
-    posts.write("004_contract", 'migrator.contract_rename("posts", "title", "headline")')
+    posts.write("004_contract", 'migrator.contract_rename("posts", "title", "headline")', head=STEPS)
     posts.up("blog", to="002")
     posts.query("INSERT INTO blog.posts (id, title) VALUES (3001, 'old')")
     posts.query("INSERT INTO blog.posts (id, headline) VALUES (3002, 'new')")
@@ -223,11 +223,20 @@ def test_expand_and_contract_change_a_type_under_the_same_name(posts):
         'migrator.undo_expand("posts", "words")',
     )
     posts.write("003_fill", 'migrator.backfill("posts", "words__new = words", where="words__new IS NULL")', head=STEPS)
-    posts.write("004_contract", 'migrator.contract_type("posts", "words", default="0")')
+    posts.write("004_contract", 'migrator.contract_type("posts", "words", default="0")', head=STEPS)
     posts.up("blog", to="002")
     posts.down("blog")
     posts.up("blog")
     assert posts.query("SELECT sum(words), pg_typeof(min(words))::text FROM blog.posts") == [(2001000, "bigint")]
+
+
+def test_what_was_not_filled_is_not_dropped(posts):
+    posts.write("002_expand", 'migrator.expand_rename("posts", "title", "headline", "text")')
+    posts.write("003_contract", 'migrator.contract_rename("posts", "title", "headline")', head=STEPS)
+    with pytest.raises(MigrationError, match=r'rows of "blog"\."posts" break .*backfill'):
+        posts.up("blog")
+    assert posts.query(COLUMNS) == [("id",), ("title",), ("words",), ("headline",)]
+    posts.query("INSERT INTO blog.posts VALUES (3000)")
 
 
 def test_a_server_that_goes_away_in_the_middle_is_reported_and_the_next_run_ends_it(posts):

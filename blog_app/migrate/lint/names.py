@@ -1,0 +1,68 @@
+"""Which objects a statement names, and in which schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from blog_app.migrate.lint.syntax import Node
+
+# Nodes that hold the name of an object that lives in a schema.
+TABLE_KINDS = ("TABLE_NAME_REF", "RELATION_NAME_REF", "TABLE_NAME")
+OTHER_KINDS = ("VIEW", "VIEW_REF", "SEQUENCE", "SEQUENCE_REF", "INDEX_REF", "TYPE_NAME", "FUNCTION_NAME")
+# Here a name takes no schema: a new name, or the index of the table that the statement is about.
+BARE = (
+    "USING_INDEX_NAME",
+    "CLUSTER_ON",
+    "TABLE_RENAME_TO",
+    "INDEX_RENAME_TO",
+    "VIEW_RENAME_TO",
+    "SEQUENCE_RENAME_TO",
+    "RENAME_TO",
+)
+WORD = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
+
+
+class Name(NamedTuple):
+    """`"blog"."posts"`; the schema is None when it is not written."""
+
+    schema: str | None
+    name: str
+
+
+def tables(statement: Node) -> list[Name]:
+    """Return the tables that a statement names, each once, in their order."""
+    return list(dict.fromkeys(_names(statement, TABLE_KINDS)))
+
+
+def objects(statement: Node) -> list[Name]:
+    """Return the tables, views, sequences, indexes, types and functions that a statement names."""
+    return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
+
+
+def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
+    local = {_words(node)[-1] for node in statement.all("CTE_NAME")}
+    for node in _with_schema(statement, kinds):
+        words = _words(node)
+        if not words or (len(words) == 1 and words[0] in local):
+            continue
+        yield Name(words[-2] if len(words) > 1 else None, words[-1])
+
+
+def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
+    for part in node.parts:
+        if part.kind in BARE:
+            continue
+        if part.kind in kinds:
+            yield part
+        else:
+            yield from _with_schema(part, kinds)
+
+
+def _words(node: Node) -> list[str]:
+    return [_unquoted(word) for word in WORD.findall(node.text)]
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()

@@ -1,0 +1,136 @@
+"""The plan: what `up` would send, which locks that takes on how big tables, and what the lint says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from blog_app.config import Settings
+from blog_app.migrate import MigrationError, files, history
+from blog_app.migrate.connection import Connection, connected
+from blog_app.migrate.files import Migration
+from blog_app.migrate.lint import Finding, created, lint, locks, syntax, unanswered
+from blog_app.migrate.preview import Preview, preview
+from blog_app.migrate.recorder import Statement
+
+READS = re.compile(r"\s*(SELECT|SHOW|SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.I)
+SIZES = """
+SELECT relname, greatest(reltuples, 0)::bigint, pg_size_pretty(pg_total_relation_size(oid))
+FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p', 'm')
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    rows: int
+    bytes: str
+    """As a person writes it: `412 MB`."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A migration, what it would do, and the dangers in that."""
+
+    preview: Preview
+    findings: Sequence[Finding]
+    sizes: Mapping[str, Size]
+
+    @property
+    def dangers(self) -> list[Finding]:
+        return unanswered(self.findings)
+
+
+def plan(
+    name: str,
+    migrations: Sequence[Migration],
+    wanted: Sequence[Migration],
+    live: peewee.PostgresqlDatabase | None = None,
+) -> list[Planned]:
+    """Return the plan for the `wanted` migrations of a logical database."""
+    sizes = {}
+    if live:
+        sizes = {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
+    rows = {table: size.rows for table, size in sizes.items()}
+    return [Planned(found, lint(name, found, rows), sizes) for found in preview(name, migrations, wanted, live)]
+
+
+def of_pending(settings: Settings, name: str, folder: Path | None = None) -> list[Planned]:
+    """Return the plan for what is pending in a logical database; nothing is changed there."""
+    migrations = files.read(name, folder)
+    with connected(settings, name, lambda _: None) as connection:
+        applied = history.applied(connection, name)
+        files.refuse_shared_numbers(migrations, applied)
+        return plan(name, migrations, [item for item in migrations if item.name not in applied], connection)
+
+
+class LintGuard:
+    """Refuses migrations with dangers that they do not answer, and dangerous statements of their Python code."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def before(self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]) -> None:
+        planned = plan(connection.name, migrations, wanted, connection)
+        for item in planned:
+            for line in item.preview.unseen:
+                where = f"{connection.name}: {item.preview.migration.name}"
+                connection.say(f"{where}: {line}; its statements are checked as it sends them")
+        refuse_dangers(planned)
+
+    def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+        if sql in self._seen or READS.match(sql):
+            return
+        self._seen.add(sql)
+        statement = Statement(sql, parameters)
+        database = migration.path.parent.name
+        dangers = unanswered(lint(database, Preview(migration, [statement], back=[statement])))
+        if dangers:
+            raise MigrationError(
+                f"its Python code is about to send {statement.text[:200]!r}, which is dangerous: "
+                + "; ".join(f"{danger.rule}: {danger.message}" for danger in dangers)
+            )
+
+
+def refuse_dangers(planned: Sequence[Planned]) -> None:
+    """Raise `MigrationError` with every danger that its migration does not answer."""
+    lines = [line for item in planned for line in describe_dangers(item)]
+    if lines:
+        rules = sorted({danger.rule for item in planned for danger in item.dangers})
+        answer = ", ".join(f'"{rule}": "…"' for rule in rules)
+        lines.append(f"Nothing was run. Change the migration, or say in it why this is safe here: safe = {{{answer}}}")
+        raise MigrationError("\n".join(["dangerous migrations", *lines]))
+
+
+def describe_dangers(item: Planned) -> Iterator[str]:
+    """Yield a line for each danger, naming migration and rule."""
+    for danger in item.dangers:
+        where = f" ({' '.join(danger.statement.split())[:150]})" if danger.statement else ""
+        yield f"  {item.preview.migration.name}: {danger.rule}: {danger.message}{where}"
+
+
+def describe(item: Planned) -> Iterator[str]:
+    """Yield the lines of the plan for one migration."""
+    migration = item.preview.migration
+    yield f"{migration.name} ({'one transaction' if migration.atomic else 'step by step'})"
+    texts = [statement.text for statement in item.preview.statements]
+    parsed = syntax.parse_all(texts)
+    new = {name for nodes in parsed for name in created(nodes)}
+    for text, nodes in zip(texts, parsed, strict=True):
+        yield f"  {' '.join(text.split())}"
+        for lock in (lock for node in nodes for lock in locks.taken(node)):
+            if lock.table not in new:
+                yield f"    {lock.mode} on {lock.table.name}{_size(item, lock.table.name)}: {locks.MEANING[lock.mode]}"
+    yield from (f"  {line}" for line in item.preview.unseen)
+    for finding in item.findings:
+        answer = f"safe, it says: {finding.reason}" if finding.reason else f"DANGER: {finding.message}"
+        yield f"  {finding.rule}: {answer}"
+
+
+def _size(item: Planned, table: str) -> str:
+    size = item.sizes.get(table)
+    return f" (about {size.rows:,} rows, {size.bytes})" if size else ""

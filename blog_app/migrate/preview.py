@@ -1,0 +1,76 @@
+"""What a migration would send, found out without sending anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import peewee
+
+from blog_app.databases import first_line
+from blog_app.migrate import MigrationError
+from blog_app.migrate.files import Migration
+from blog_app.migrate.recorder import Recorder, Statement
+from blog_app.migrate.runner import replay
+from blog_app.migrate.steps import PythonStep, Step, perform
+
+
+@dataclass
+class Preview:
+    """The statements of a migration, in their order, and what nobody can foresee."""
+
+    migration: Migration
+    statements: list[Statement] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    """Python that cannot be previewed, in sentences."""
+    models: dict[str, Any] = field(default_factory=dict)
+    """The models before this migration, by table, as far as migrations made them by models."""
+    back: list[Statement] | None = None
+    """What its rollback would send; None when it has none."""
+
+
+def preview(
+    database_name: str,
+    migrations: Sequence[Migration],
+    wanted: Sequence[Migration],
+    live: peewee.PostgresqlDatabase | None = None,
+) -> list[Preview]:
+    """Return what each of the `wanted` would send, those before it being applied; `live` answers about the catalog."""
+    found = []
+    for migration in wanted:
+        before = migrations[: migrations.index(migration)]
+        result = Preview(migration)
+        recorder = Recorder(database_name, live)
+        migrator = replay(recorder, database_name, before)
+        result.models = {model._meta.table_name: model for model in migrator.orm}
+        _record(migration.migrate, migration, migrator, recorder, result.unseen)
+        result.statements = recorder.statements
+        if "rollback" in migration.scope:
+            recorder = Recorder(database_name, live)
+            migrator = replay(recorder, database_name, [*before, migration])
+            unseen: list[str] = []
+            _record(migration.rollback, migration, migrator, recorder, unseen)
+            result.back = recorder.statements + [Statement(f"-- {line}") for line in unseen]
+        found.append(result)
+    return found
+
+
+def _record(function: Any, migration: Migration, migrator: Any, recorder: Recorder, unseen: list[str]) -> None:
+    migrator.atomic = migration.atomic
+    try:
+        function(migrator, recorder, fake=False)
+    except MigrationError as error:
+        error.add_note(migration.name)
+        raise
+    except Exception as error:  # It asked the database something, and nobody answered.
+        unseen.append(f"the function {function.__name__} cannot be previewed ({first_line(error)})")
+    for operation in migrator.take_operations():
+        if isinstance(operation, PythonStep):
+            unseen.append(f"{operation} cannot be previewed")
+        elif isinstance(operation, Step):
+            recorder.in_step = True
+            operation.preview(recorder)
+            recorder.in_step = False
+        else:
+            perform(operation)

@@ -1,0 +1,98 @@
+"""`flask migrate …` as a person types it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from flask import Flask
+
+from blog_app import create_app
+from blog_app.migrate import files
+
+
+@pytest.fixture
+def run(settings, workshop, monkeypatch):
+    """Run a command on the test's own folder of migrations; return its exit code and what it printed."""
+    monkeypatch.setattr(files, "FOLDER", workshop.folder)
+    app: Flask = create_app(settings)
+
+    def invoke(*arguments: str) -> tuple[int, str]:
+        result = app.test_cli_runner().invoke(args=["migrate", *arguments])
+        return result.exit_code, result.output
+
+    return invoke
+
+
+def test_up_is_the_default_and_says_what_it_did(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run("--database", "blog")
+    assert (code, output.splitlines()) == (0, ["blog: apply 001_a", "blog: 1 applied"])
+    assert run("up", "--database", "blog", "--database", "shop")[1].splitlines() == [
+        "blog: nothing to do",
+        "shop: nothing to do",
+    ]
+
+
+def test_status_fails_while_something_is_pending(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run("status", "--database", "blog")
+    assert code == 1
+    assert "001_a" in output
+    assert "pending" in output
+    run("up", "--database", "blog")
+    assert run("status", "--database", "blog")[0] == 0
+
+
+def test_a_failure_ends_with_a_message_and_a_code(run, workshop):
+    workshop.sql("001_a", "SELECT 1/0", "SELECT 1")
+    code, output = run()
+    assert code == 1
+    assert output.splitlines()[-3:] == [
+        "Error: blog failed: 001_a: SELECT 1/0: division by zero",
+        "  done in accounts: nothing to do",
+        "  not begun: shop, files, analytics",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--database", "bolg"), "'bolg' is not one of 'accounts', 'blog', 'shop', 'files', 'analytics'"),
+        (("up", "--to", "009"), "--to needs one --database"),
+        (("up", "--to", "009", "--database", "blog"), "blog has no migration '009'; there are: 001_a"),
+        (("down",), "name one --database"),
+        (("dwon",), "No such command 'dwon'"),
+    ],
+)
+def test_unknown_names_are_errors_that_list_the_known_ones(arguments, message, run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run(*arguments)
+    assert code != 0
+    assert message in output
+    assert workshop.tables() == []
+
+
+def test_redo_takes_back_and_applies_the_last_one(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    run("--database", "blog")
+    assert run("redo", "--database", "blog")[1].splitlines() == ["blog: take back 001_a", "blog: apply 001_a"]
+
+
+def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    assert run("plan")[0] == 0
+    workshop.sql("002_b", "TRUNCATE blog.b", "SELECT 1")
+    code, output = run("plan")
+    assert code == 1
+    assert "truncate: DANGER: TRUNCATE loses all rows" in output
+    code, output = run("lint")
+    assert code == 1
+    assert "002_b: truncate" in output
+    assert workshop.tables() == []
+
+
+def test_create_writes_a_file_and_says_where(run, workshop):
+    code, output = run("create", "Add a slug", "--database", "blog")
+    assert (code, output) == (0, f"written: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
+    assert [item.name for item in files.read("blog", workshop.folder)] == ["001_add_a_slug"]
