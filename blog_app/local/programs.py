@@ -83,7 +83,7 @@ def install(package: str) -> bool:
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         if ended.returncode and command is commands[-1]:
-            print(f"that failed: {(ended.stderr.strip() or ended.stdout.strip()).splitlines()[-1:]}", flush=True)
+            print("that failed:", (ended.stderr or ended.stdout).strip().rpartition("\n")[2], flush=True)
             return False
     return True
 

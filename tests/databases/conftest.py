@@ -21,13 +21,6 @@ def own_stack() -> Iterator[Stack]:
         yield started
 
 
-@pytest.fixture(autouse=True)
-def nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No announcer of an app that another test made: the databases here have no epoch, and the tests are without it."""
-    for database in databases.ALL:
-        monkeypatch.setattr(database, "announcer", None)
-
-
 @pytest.fixture
 def fragile(own_stack: Stack) -> Iterator[Stack]:
     """Servers that a test may stop, kill and freeze; all of them answer again when the next test begins."""
@@ -56,13 +49,6 @@ def pooled(fragile: Stack) -> Iterator[Server]:
     found = connect_to(fragile)(True)
     yield found
     found.discard()
-
-
-@pytest.fixture
-def unannounced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Transactions that nobody else hears of: these servers have no tables of the app."""
-    for database in databases.ALL:
-        monkeypatch.setattr(database, "announcer", None)
 
 
 def connect_to(stack: Stack) -> Callable[[bool], Server]:

@@ -17,8 +17,6 @@ from blog_app.databases.servers import RETRY_WITHIN_SECONDS
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("unannounced")
-
 
 class Note(peewee.Model):
     text = peewee.TextField()

@@ -19,8 +19,6 @@ from blog_app.databases import DatabaseAway, Server
 from blog_app.local.stack import Stack, throwaway
 from blog_app.pgbouncer import QUERY_GRACE_SECONDS
 
-pytestmark = pytest.mark.usefixtures("unannounced")
-
 STATEMENT_SECONDS = 0.5
 CONNECT_SECONDS = 2
 THREADS = 100
@@ -71,7 +69,7 @@ def test_the_direct_connection_for_maintenance_has_no_limit(impatient: Stack) ->
 
 
 def test_connecting_to_a_hanging_server_ends_at_the_time_limit(server: Server, impatient: Stack) -> None:
-    hanging = impatient.pgbouncer if server.url == impatient.environment()["BLOG_DATABASE_URL"] else impatient.postgres
+    hanging = impatient.postgres if server.url == impatient.environment()["BLOG_DIRECT_URL"] else impatient.pgbouncer
     server.discard()
     started = time.monotonic()
 

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from blog_app.config import ROOT, Settings
+from blog_app.local import programs
 from blog_app.local.group import StartError
 from blog_app.local.ports import port_is_taken
 from blog_app.local.postgres import Postgres
@@ -41,6 +42,18 @@ def test_replicas_stream_and_are_reached_through_entries_of_their_own() -> None:
             cursor.execute("SELECT pg_is_in_recovery(), value FROM public.marks")
             assert cursor.fetchone() == (True, 1)
         connection.close()
+
+
+def test_without_pgbouncer_and_redis_addresses_are_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "pgbouncer", lambda: None)
+    monkeypatch.setattr(programs, "redis", lambda _folder: None)
+
+    with throwaway() as stack:
+        settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
+        psycopg2.connect(settings.databases["blog"].url).close()
+
+    assert settings.databases["blog"].url == settings.databases["blog"].direct_url
+    assert settings.redis_url is None
 
 
 def test_two_stacks_at_once_do_not_meet_and_leave_nothing_behind(stack: Stack) -> None:
