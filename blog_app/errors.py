@@ -105,6 +105,12 @@ class TooLarge(Problem):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class AddressTooLong(Problem):
+    """The path and query are longer than a server takes: ask for less at once."""
+
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+
+
 class UnsupportedMediaType(Problem):
     """The body is not of a media type that this endpoint takes."""
 

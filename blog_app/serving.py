@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 import time
+from http import HTTPStatus
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -33,7 +34,8 @@ _seen = RawArray("d", PLACES)
 
 def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer what is not HTTP, or too long, like every other error; gunicorn would send an HTML page."""
-    problem = {"type": "about:blank", "title": reason, "status": status, "detail": message}
+    kind = "/problems/address-too-long" if status == HTTPStatus.REQUEST_URI_TOO_LONG else "about:blank"
+    problem = {"type": kind, "title": reason, "status": status, "detail": message}
     body = orjson.dumps(problem)
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
     util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)

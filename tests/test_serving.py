@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 
 from blog_app.config import ROOT
@@ -79,3 +81,14 @@ def test_new_connections_are_served_after_a_worker_was_killed(tmp_path: Path) ->
         port = stack.enter_context(serving(tmp_path))
         os.kill(next(iter(workers_of(stack, port))), signal.SIGKILL)
         assert sum(workers_of(stack, port).values()) == CONNECTIONS
+
+
+def test_what_is_too_long_or_no_http_is_answered_as_a_problem(tmp_path: Path) -> None:
+    with serving(tmp_path) as port:
+        for path, status in (("/" + "x" * 9_000, 414), ("/ b", 400)):
+            with socket.create_connection(("127.0.0.1", port), 10) as client:
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                answer = http.client.HTTPResponse(client)
+                answer.begin()
+                assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+                assert orjson.loads(answer.read())["status"] == status

@@ -141,8 +141,8 @@ def _alternatives(filters: Any, components: Components) -> Json:
 
 def _operand(found: Filter, operator: str, components: Components) -> Json:
     value = components.value(found.field)
-    if value.get("type") == "string":
-        value.setdefault("maxLength", MAX_VALUE_LENGTH)
+    if value == {"type": "string"}:
+        value["maxLength"] = MAX_VALUE_LENGTH
     if operator == "is_null":
         return {"type": "boolean"}
     if operator in TEXT:

@@ -38,7 +38,7 @@ PROBLEM: Json = {
             },
         },
     },
-    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "required": ["type", "title", "status", "detail"],
 }
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version of this representation.", "schema": {"type": "string"}},
@@ -114,6 +114,8 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
         yield HTTPStatus.FORBIDDEN
     if "<" in path or operation.load:
         yield HTTPStatus.NOT_FOUND
+    if operation.many:
+        yield HTTPStatus.REQUEST_URI_TOO_LONG
     if operation.method != "GET":
         yield HTTPStatus.CONFLICT
         yield HTTPStatus.TOO_MANY_REQUESTS

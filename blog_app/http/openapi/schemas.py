@@ -28,6 +28,7 @@ class Components:
         self._known: set[str] = set()
         self._answers = _Converter(spec, self.answer)
         self._bodies = _Converter(spec, self.body)
+        self._bodies.add_attribute_function(_decimal_as_number_too)
 
     def answer(self, schema: type[Schema]) -> Json:
         """Return a reference to the representation of a resource."""
@@ -52,7 +53,7 @@ class Components:
 
     def value(self, field: Any) -> Json:
         """Return the schema of a field's value in a parameter."""
-        found = self._bodies.field2property(field)
+        found = self._answers.field2property(field)
         kept = ("type", "format", "enum", "minimum", "maximum", "pattern")
         return {key: _without_null(found[key]) for key in kept if key in found}
 
@@ -139,6 +140,13 @@ class _Converter(OpenAPIConverter):
 
     def field2write_only(self, field: Any, **kwargs: Any) -> Json:
         return {}
+
+
+def _decimal_as_number_too(_: Any, field: Any, ret: Json) -> Json:
+    """Allow an amount to be sent as a number; it is answered as text, because a client's float would change it."""
+    if not isinstance(field, marshmallow.fields.Decimal):
+        return {}
+    return {"type": ["string", "number", *(["null"] if field.allow_none else [])]}
 
 
 LIMITS_OF_INPUT = ("default", "minLength", "maxLength", "pattern", "minimum", "maximum", "minItems", "maxItems")
