@@ -135,7 +135,7 @@ class ConfirmationSchema(Schema):
     token = String(required=True, most=2_000)
 
 
-class AddressSchema(Schema):
+class EmailAddressSchema(Schema):
     """An email address."""
 
     email = Email(required=True, metadata={"example": "ada@example.com"})

@@ -11,8 +11,8 @@ from blog_app.accounts import tokens as actions
 from blog_app.accounts.models import Token
 from blog_app.accounts.schemas import (
     AcceptedSchema,
-    AddressSchema,
     CredentialsSchema,
+    EmailAddressSchema,
     NewPasswordSchema,
     NewTokenSchema,
     TokenSchema,
@@ -53,7 +53,7 @@ def revoke_all_tokens() -> None:
     actions.revoke_all(identity().user_id)
 
 
-@resets.does("POST", "", takes=AddressSchema, answers=AcceptedSchema, status=202, atomic=False)
+@resets.does("POST", "", takes=EmailAddressSchema, answers=AcceptedSchema, status=202, atomic=False)
 def ask_for_reset(email: str) -> dict[str, str]:
     """Ask for a mail with a token that lets you choose a new password."""
     credentials.ask_for_reset(email)

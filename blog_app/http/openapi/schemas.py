@@ -25,31 +25,37 @@ class Components:
 
     def __init__(self, spec: APISpec) -> None:
         self.spec = spec
-        self._known: set[str] = set()
+        self._known: dict[str, type[Schema] | None] = {}
         self._answers = _Converter(spec, self.answer)
         self._bodies = _Converter(spec, self.body)
         self._bodies.add_attribute_function(_decimal_as_number_too)
 
     def answer(self, schema: type[Schema]) -> Json:
         """Return a reference to the representation of a resource."""
-        return self._reference(_name(schema), lambda: self._answer(schema))
+        return self._reference(_name(schema), schema, lambda: self._answer(schema))
 
     def page(self, schema: type[Schema]) -> Json:
         """Return a reference to a page of a list."""
-        self._reference("Page", lambda: PAGE)
+        self._reference("Page", None, lambda: PAGE)
         properties = {"data": {"type": "array", "items": self.answer(schema)}, "page": self._ref("Page")}
         return self._reference(
             f"{_name(schema)}Page",
+            schema,
             lambda: {"type": "object", "properties": properties, "required": ["data", "page"]},
         )
 
     def body(self, schema: type[Schema]) -> Json:
         """Return a reference to what POST and PUT take."""
-        return self._kinds(schema, self._one_body) or self._one_body(schema)
+        kinds = {name: self._one_body(kind) for name, kind in shared(schema).opts.kinds.items()}
+        if not kinds:
+            return self._one_body(schema)
+        mapping = {name: kind["$ref"] for name, kind in kinds.items()}
+        return {"oneOf": list(kinds.values()), "discriminator": {"propertyName": "kind", "mapping": mapping}}
 
     def patch(self, schema: type[Schema]) -> Json:
         """Return a reference to what PATCH takes: any of the writable fields, null where a field has a default."""
-        return self._kinds(schema, self._one_patch) or self._one_patch(schema)
+        kinds = [self._one_patch(kind) for kind in shared(schema).opts.kinds.values()]
+        return {"anyOf": kinds} if kinds else self._one_patch(schema)
 
     def value(self, field: Any) -> Json:
         """Return the schema of a field's value in a parameter."""
@@ -57,22 +63,14 @@ class Components:
         kept = ("type", "format", "enum", "minimum", "maximum", "pattern")
         return {key: _without_null(found[key]) for key in kept if key in found}
 
-    def _kinds(self, schema: type[Schema], refer: Callable[[type[Schema]], Json]) -> Json | None:
-        """Return the choice among the kinds of a body, None if there is one kind only."""
-        kinds = {name: refer(kind) for name, kind in shared(schema).opts.kinds.items()}
-        if not kinds:
-            return None
-        mapping = {name: kind["$ref"] for name, kind in kinds.items()}
-        return {"oneOf": list(kinds.values()), "discriminator": {"propertyName": "kind", "mapping": mapping}}
-
     def _one_body(self, schema: type[Schema]) -> Json:
         name = _name(schema)
         if any(field.dump_only for field in shared(schema).fields.values()):
             name += "Input"
-        return self._reference(name, lambda: self._body(schema))
+        return self._reference(name, schema, lambda: self._body(schema))
 
     def _one_patch(self, schema: type[Schema]) -> Json:
-        return self._reference(f"{_name(schema)}Patch", lambda: self._patch(schema))
+        return self._reference(f"{_name(schema)}Patch", schema, lambda: self._patch(schema))
 
     def _answer(self, schema: type[Schema]) -> Json:
         options = shared(schema).opts
@@ -112,10 +110,12 @@ class Components:
             "additionalProperties": False,
         }
 
-    def _reference(self, name: str, build: Any) -> Json:
+    def _reference(self, name: str, schema: type[Schema] | None, build: Callable[[], Json]) -> Json:
         if name not in self._known:
-            self._known.add(name)  # First, because schemas may refer to one another in a circle.
+            self._known[name] = schema  # First, because schemas may refer to one another in a circle.
             self.spec.components.schema(name, build())
+        elif self._known[name] is not schema:
+            raise TypeError(f"{schema} and {self._known[name]} would both be documented as {name}: rename one")
         return self._ref(name)
 
     def _ref(self, name: str) -> Json:
