@@ -29,6 +29,7 @@ def load(name: str, folder: Path = files.FOLDER) -> Counts:
     """Make the rows of `seed_data/<name>/` true in the logical database `name`; raise `SeedError`, nothing loaded."""
     references = References()
     with databases.BY_NAME[name].atomic():
+        databases.BY_NAME[name].execute_sql("SET LOCAL statement_timeout = 0")
         return {
             model._meta.table_name: _load_table(model, path, references)
             for model, path in files.tables(name, models.of(name), folder)
@@ -111,7 +112,7 @@ def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
         values.setdefault("id", uuid7(nanoseconds=int(created_at.timestamp() * 1e9)))
     if "password" in values:
         values["password_hash"] = hash_password(values.pop("password"))
-    record = model(**values)
+    record = model(**(model._meta.get_default_dict() | values))  # The kind among them decides what is derived.
     record.derive()
     return dict(record.__data__)
 

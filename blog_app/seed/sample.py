@@ -41,11 +41,15 @@ def text(rows: list[dict[str, Any]]) -> str:
 def row(model: type[Base], number: int, folder: Path) -> dict[str, Any]:
     """Return the sample row of this number: a value for each field that must be given one, or tells rows apart."""
     key = text_key(model)
-    return {
-        "password" if name == "password_hash" else name: _value(field, number, folder)
+    given = {
+        name: _value(field, number, folder)
         for name, field in model._meta.fields.items()
         if field is key or not (field.null or field.default is not None or _has_default(field))
     }
+    record = model(**given)
+    record.derive()
+    found = {name: value for name, value in given.items() if record.__data__[name] == value}
+    return {"password" if name == "password_hash" else name: value for name, value in found.items()}
 
 
 def _has_default(field: peewee.Field) -> bool:

@@ -13,7 +13,8 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import User
-from blog_app.blog.models import Post, PostTag
+from blog_app.blog.models import Comment, Post, PostTag
+from blog_app.blog.models.tags import refresh_tag_words
 from blog_app.config import ROOT
 from blog_app.local.stack import Stack
 from tests.api import stranger
@@ -45,6 +46,17 @@ def test_it_makes_as_many_whole_posts_as_asked_for(app: Flask) -> None:
     assert page["category"]["name"]
     assert len(page["tags"]) == 3
     assert 500 < len(page["content"]) < 4_000
+
+
+def test_what_follows_from_a_text_is_what_the_blog_makes_of_it(app: Flask) -> None:
+    fake(app, "--posts", "30")
+    for made in [*Post.select(), *Comment.select()]:
+        again = type(made)(**made.__data__)
+        again.derive()
+        assert again.__data__ == made.__data__
+    words = [post.tag_words for post in Post.select().order_by(Post.id)]
+    refresh_tag_words()
+    assert [post.tag_words for post in Post.select().order_by(Post.id)] == words
 
 
 def test_the_same_seed_makes_the_same_rows_and_another_seed_others(app: Flask) -> None:

@@ -43,6 +43,12 @@ class Like(Base):
         table_name = "likes"
         primary_key = peewee.CompositeKey("post", "user_id")
 
+    @classmethod
+    def loaded(cls) -> None:
+        counted = cls.select(cls.post, peewee.fn.count(cls.user_id)).group_by(cls.post)
+        insert = PostCounters.insert_from(counted, [PostCounters.post, PostCounters.likes])
+        insert.on_conflict(conflict_target=[PostCounters.post], preserve=[PostCounters.likes]).execute()
+
 
 explain_constraint("likes_post_id_fkey", "", "The post has just been deleted.", status=NotFound)
 explain_constraint("post_counters_post_id_fkey", "", "The post has just been deleted.", status=NotFound)

@@ -10,14 +10,18 @@ from typing import Any
 from slugify import slugify
 
 from blog_app import databases
-from blog_app.accounts.models import RoleGrant, User
-from blog_app.blog.models import Category, Post, PostTag, Tag
-from blog_app.seed.fake import rows, vocabulary
+from blog_app.accounts.models import Profile, RoleGrant, User
+from blog_app.blog.models import Category, Comment, Post, PostCounters, PostTag, Tag
+from blog_app.seed.fake import vocabulary
 from blog_app.seed.fake.copy import Batch, analyze
+from blog_app.seed.fake.posts import Surroundings
+from blog_app.seed.fake.posts import posts as made_posts
+from blog_app.seed.fake.users import USERS_AN_AUTHOR, user_id
+from blog_app.seed.fake.users import users as made_users
 
 BATCH = 2_000
 TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
-FILLED = (User, RoleGrant, Category, Tag, Post, PostTag)
+FILLED = (User, Profile, RoleGrant, Category, Tag, Post, PostTag, PostCounters, Comment)
 Progress = Callable[[str, int, bool], None]
 """Is told the table, how many rows a batch of it has, and whether they were new."""
 
@@ -27,12 +31,15 @@ def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
 
     Each batch is one transaction of one logical database: whenever this ends, what is there is whole.
     """
-    authors = [rows.user_id(seed, number) for number in range(0, users, rows.USERS_AN_AUTHOR)]
-    _load("users", users, partial(rows.users, seed), progress)
-    categories = _named(Category, vocabulary.CATEGORIES)
-    tags = dict(zip(_named(Tag, TAG_NAMES), TAG_NAMES, strict=True))
-    make = partial(rows.posts, seed, authors=authors, categories=categories, tags=tags)
-    _load("posts", posts, make, progress)
+    _load("users", users, partial(made_users, seed), progress)
+    readers = [user_id(seed, number) for number in range(users)]
+    around = Surroundings(
+        readers=readers,
+        authors=readers[::USERS_AN_AUTHOR],
+        categories=_named(Category, vocabulary.CATEGORIES),
+        tags=dict(zip(_named(Tag, TAG_NAMES), TAG_NAMES, strict=True)),
+    )
+    _load("posts", posts, partial(made_posts, seed, around), progress)
     analyze(FILLED)
 
 

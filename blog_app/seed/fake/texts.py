@@ -60,6 +60,10 @@ def sentences() -> tuple[str, ...]:
     return tuple(filled(random, vocabulary.SENTENCES) for _ in range(STOCK))
 
 
+def sentence(random: Random) -> str:
+    return random.choice(sentences())
+
+
 def title(random: Random) -> str:
     text = filled(random, vocabulary.TITLES)
     return text[0].upper() + text[1:]
