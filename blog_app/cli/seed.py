@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+import peewee
 from flask.cli import AppGroup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from blog_app.config import DATABASE_NAMES, ROOT, settings
+from blog_app.databases import DatabaseAway, first_line
 from blog_app.seed import SeedError, files, sample
 from blog_app.seed import load as loading
 from blog_app.seed.fake.fill import fill
 
 
 class SeedGroup(AppGroup):
-    """`load` when no subcommand is given; what a file says wrongly is one message, not a traceback."""
+    """`load` when no subcommand is given; what is wrong with a file or a database is one message, not a traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
@@ -27,8 +29,10 @@ class SeedGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SeedError as error:
+        except (SeedError, DatabaseAway) as error:
             raise click.ClickException(str(error)) from error
+        except peewee.ProgrammingError as error:
+            raise click.ClickException(f"{first_line(error)}. Run flask migrate up first.") from error
 
 
 seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a subcommand: load.")

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import databases, models
+from blog_app import create_app, databases, models
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.config import Settings
+from blog_app.local.stack import Stack
 from blog_app.seed import SeedError, files, sample
 from blog_app.seed.load import load
 from tests.api import stranger
@@ -151,6 +153,22 @@ def test_a_bad_file_is_named_with_row_and_field_and_loads_nothing(
         load("blog", folder)
     assert message in str(error.value)
     assert not Category.select().exists()
+
+
+def test_a_database_without_tables_or_without_a_server_is_one_line(stack: Stack, settings: Settings) -> None:
+    database = "not_migrated"
+    stack.postgres.create_database(database, owner="blog_app")
+    for url, message in (
+        (stack.postgres.url(database, "blog_app", stack.passwords.app), "Run flask migrate up first."),
+        ("postgresql://127.0.0.1:1/nowhere", "cannot connect to accounts"),
+    ):
+        try:
+            app = create_app(Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": url}))
+            output = run(app).output
+        finally:
+            create_app(settings)
+        assert message in output
+        assert len(output.splitlines()) == 1
 
 
 def test_a_new_password_in_the_file_replaces_the_old_one(app: Flask, folder: Path) -> None:
