@@ -237,6 +237,8 @@ STRUCTURES = (
     peewee.Join,
     peewee.Cast,
     peewee.Alias,
+    peewee.Case,
+    peewee._InFunction,
     peewee.ForUpdate,
     peewee.OnConflict,
 )

@@ -10,7 +10,7 @@ from blog_app.blog.feeds.xml import ATOM, CONTENT, DUBLIN_CORE, Element, add, do
 
 MEDIA_TYPE = "application/rss+xml; charset=utf-8"
 
-for prefix, namespace in (("content", CONTENT), ("dc", DUBLIN_CORE)):
+for prefix, namespace in (("atom", ATOM), ("content", CONTENT), ("dc", DUBLIN_CORE)):
     ElementTree.register_namespace(prefix, namespace)
 
 
