@@ -16,6 +16,10 @@ from blog_app.migrate import MigrationError, across, create, files
 from blog_app.migrate import check as drift
 from blog_app.migrate import plan as plans
 from blog_app.migrate import status as state
+from blog_app.migrate.backfill import Stopped
+from blog_app.migrate.runner import Runner
+
+INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
 
 
 class MigrateGroup(AppGroup):
@@ -31,6 +35,9 @@ class MigrateGroup(AppGroup):
             return super().invoke(ctx)
         except MigrationError as error:
             raise click.ClickException(str(error)) from error
+        except Stopped as stopped:
+            click.echo(str(stopped), err=True)
+            raise SystemExit(INTERRUPTED) from stopped
 
 
 migrate = MigrateGroup(
@@ -56,13 +63,39 @@ def one_database(function: Callable[..., None]) -> Callable[..., None]:
 @migrate.command()
 @database_option
 @click.option("--to", metavar="NAME", help="Stop after this migration (its name or number); needs one --database.")
-def up(names: Sequence[str], to: str | None) -> None:
-    """Apply pending migrations, one logical database after the other."""
+@click.option(
+    "--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table."
+)
+def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
+    """Apply pending migrations, one logical database after the other.
+
+    Dangerous ones are refused before the first statement (see `plan`). A backfill may be stopped with Ctrl-C and goes
+    on when it is started again.
+    """
     if to and len(names) != 1:
         raise click.UsageError("--to needs one --database: each has its own migrations")
     guard = plans.LintGuard()
-    done = across.run(settings(), names or DATABASE_NAMES, lambda runner: runner.up(to, guard=guard), click.echo)
-    _summary(done, "applied")
+
+    def work(runner: Runner) -> Sequence[str]:
+        only = plans.next_pending(runner, backfills=False) if without_backfills else None
+        applied = runner.up(to, only=only, guard=guard)
+        if without_backfills and runner.pending:
+            click.echo(f"{runner.name}: next is a backfill: flask migrate backfill --database {runner.name}")
+        return applied
+
+    _summary(across.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
+
+
+@migrate.command()
+@database_option
+def backfill(names: Sequence[str]) -> None:
+    """Run the backfills that come next, and nothing behind them. Ctrl-C stops; the next start goes on."""
+    guard = plans.LintGuard()
+
+    def work(runner: Runner) -> Sequence[str]:
+        return runner.up(only=plans.next_pending(runner, backfills=True), guard=guard)
+
+    _summary(across.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
 
 
 @migrate.command()
@@ -128,6 +161,9 @@ def status(names: Sequence[str]) -> None:
         for line in lines:
             when = f"{line.migrated_at:%Y-%m-%d %H:%M:%S} UTC" if line.migrated_at else "pending"
             click.echo(f"  {line.name:<50} {when}{'' if line.file_exists else '  (its file is gone)'}")
+            for step in line.steps:
+                progress = "done" if step.done else f"{step.rows:,} rows done, stopped"
+                click.echo(f"    {step.what[:70]}: {progress} {step.changed_at:%Y-%m-%d %H:%M:%S} UTC")
             found_pending |= line.migrated_at is None
     if found_pending:
         raise SystemExit(1)

@@ -62,14 +62,28 @@ class Connection(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if self.inspect:
             self.inspect(sql, params)
+        with self._telling_of_loss():
+            try:
+                return super().execute_sql(sql, params)
+            except IndexError as error:
+                raise MigrationError(f"a percent sign in SQL is written %%: {sql[:200]}") from error
+
+    def begin(self, isolation_level: Any = None) -> None:
+        with self._telling_of_loss():
+            super().begin(isolation_level)
+
+    def commit(self) -> None:
+        with self._telling_of_loss():
+            super().commit()
+
+    @contextmanager
+    def _telling_of_loss(self) -> Iterator[None]:
         try:
-            return super().execute_sql(sql, params)
+            yield
         except CONNECTION_ERRORS as error:
             if not self.lost:
                 raise
             raise DatabaseAway(f"the connection to {self.name} was lost: {first_line(error)}") from error
-        except IndexError as error:
-            raise MigrationError(f"a percent sign in SQL is written %%: {sql[:200]}") from error
 
     def send(self, sql: str) -> Any:
         """Run SQL text as it is: a percent sign is a percent sign."""

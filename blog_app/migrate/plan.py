@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from blog_app.migrate.files import Migration
 from blog_app.migrate.lint import Finding, created, lint, locks, syntax, unanswered
 from blog_app.migrate.preview import Preview, preview
 from blog_app.migrate.recorder import Statement
+from blog_app.migrate.runner import Runner
 
 READS = re.compile(r"\s*(SELECT|SHOW|SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.I)
 SIZES = """
@@ -66,6 +68,12 @@ def of_pending(settings: Settings, name: str, folder: Path | None = None) -> lis
         applied = history.applied(connection, name)
         files.refuse_shared_numbers(migrations, applied)
         return plan(name, migrations, [item for item in migrations if item.name not in applied], connection)
+
+
+def next_pending(runner: Runner, *, backfills: bool) -> list[str]:
+    """Return which migrations come next that all are backfills, or that all are none."""
+    previews = preview(runner.name, runner.migrations, runner.pending, runner.connection)
+    return [found.migration.name for found in takewhile(lambda found: found.has_backfill == backfills, previews)]
 
 
 class LintGuard:

@@ -10,7 +10,9 @@ import peewee
 
 from blog_app.databases import first_line
 from blog_app.migrate import MigrationError
+from blog_app.migrate.backfill import Backfill
 from blog_app.migrate.files import Migration
+from blog_app.migrate.migrator import Migrator
 from blog_app.migrate.recorder import Recorder, Statement
 from blog_app.migrate.runner import replay
 from blog_app.migrate.steps import PythonStep, Step, perform
@@ -28,6 +30,7 @@ class Preview:
     """The models before this migration, by table, as far as migrations made them by models."""
     back: list[Statement] | None = None
     """What its rollback would send; None when it has none."""
+    has_backfill: bool = False
 
 
 def preview(
@@ -44,7 +47,8 @@ def preview(
         recorder = Recorder(database_name, live)
         migrator = replay(recorder, database_name, before)
         result.models = {model._meta.table_name: model for model in migrator.orm}
-        _record(migration.migrate, migration, migrator, recorder, result.unseen)
+        operations = _record(migration.migrate, migration, migrator, recorder, result.unseen)
+        result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
         result.statements = recorder.statements
         if "rollback" in migration.scope:
             recorder = Recorder(database_name, live)
@@ -56,7 +60,9 @@ def preview(
     return found
 
 
-def _record(function: Any, migration: Migration, migrator: Any, recorder: Recorder, unseen: list[str]) -> None:
+def _record(
+    function: Any, migration: Migration, migrator: Migrator, recorder: Recorder, unseen: list[str]
+) -> list[Any]:
     migrator.atomic = migration.atomic
     try:
         function(migrator, recorder, fake=False)
@@ -65,7 +71,8 @@ def _record(function: Any, migration: Migration, migrator: Any, recorder: Record
         raise
     except Exception as error:  # It asked the database something, and nobody answered.
         unseen.append(f"the function {function.__name__} cannot be previewed ({first_line(error)})")
-    for operation in migrator.take_operations():
+    operations = migrator.take_operations()
+    for operation in operations:
         if isinstance(operation, PythonStep):
             unseen.append(f"{operation} cannot be previewed")
         elif isinstance(operation, Step):
@@ -74,3 +81,4 @@ def _record(function: Any, migration: Migration, migrator: Any, recorder: Record
             recorder.in_step = False
         else:
             perform(operation)
+    return operations

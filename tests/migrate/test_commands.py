@@ -96,3 +96,27 @@ def test_create_writes_a_file_and_says_where(run, workshop):
     code, output = run("create", "Add a slug", "--database", "blog")
     assert (code, output) == (0, f"written: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
     assert [item.name for item in files.read("blog", workshop.folder)] == ["001_add_a_slug"]
+
+
+def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    body = 'migrator.sql("ALTER TABLE blog.a ADD b integer")\nmigrator.sql("SELECT 1/0")'
+    workshop.write("002_b", body, 'migrator.sql("ALTER TABLE blog.a DROP b")', head="atomic = False")
+    run("--database", "blog")
+    assert "    ALTER TABLE blog.a ADD b integer: done 20" in run("status", "--database", "blog")[1]
+
+
+def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a (id integer PRIMARY KEY, b integer)", "DROP TABLE blog.a")
+    workshop.write("002_fill", 'migrator.backfill("a", "b = 1")', head="atomic = False")
+    workshop.sql("003_c", "CREATE TABLE blog.c ()", "DROP TABLE blog.c")
+
+    assert run("up", "--without-backfills", "--database", "blog")[1].splitlines() == [
+        "blog: apply 001_a",
+        "blog: next is a backfill: flask migrate backfill --database blog",
+        "blog: 1 applied",
+    ]
+    assert "blog: 1 applied" in run("backfill", "--database", "blog")[1]
+    assert "blog: nothing to do" in run("backfill", "--database", "blog")[1]
+    assert workshop.tables() == ["a"]
+    assert "blog: apply 003_c" in run("up", "--database", "blog")[1]

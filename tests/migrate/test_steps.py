@@ -145,10 +145,10 @@ across.run(settings, ["blog"], lambda runner: runner.up(), lambda line: print(li
 """
 
 
-def start(workshop) -> subprocess.Popen[str]:
+def start(workshop, prelude: str = "") -> subprocess.Popen[str]:
     """Run `up` in a process of its own."""
     url = workshop.settings.databases["blog"].url
-    command = [sys.executable, "-c", textwrap.dedent(RUN), url, str(workshop.folder)]
+    command = [sys.executable, "-c", prelude + textwrap.dedent(RUN), url, str(workshop.folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
