@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Flask
 
 from blog_app import accounts, auth, blog, cache, cli, databases, errors, health, http, logs, outbox, shop, watermarks
-from blog_app.accounts.directory import authenticate
+from blog_app.accounts import directory
 from blog_app.config import Settings
+from blog_app.identities import Identities
 
 API = "/api/v1"
 DOMAINS = (accounts, blog, shop)
@@ -27,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     watermarks.init_app(app)
     cache.init_app(app)
     outbox.init_app(app)
-    auth.init_app(app, look_up=authenticate)
+    auth.init_app(app, Identities(directory.holder, directory.holder_depends_on))
     http.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:

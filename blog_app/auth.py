@@ -7,22 +7,18 @@ the app factory hands its look-up to `init_app`. What the caller may do is read 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from flask import Flask, g, request
 
+from blog_app import cache
 from blog_app.errors import Forbidden, Unauthorized
+from blog_app.identities import Identities, Identity
 from blog_app.permissions import PERMISSIONS, Scope
-
-
-class Identity(NamedTuple):
-    """The signed-in caller."""
-
-    user_id: UUID
-    roles: tuple[str, ...]
-    token_id: UUID
+from blog_app.watermarks.reading import Look, Wanted
 
 
 class Owned(Protocol):
@@ -32,12 +28,9 @@ class Owned(Protocol):
     def owner_id(self) -> UUID | None: ...
 
 
-LookUp = Callable[[bytes], Identity | None]
-
-
-def init_app(app: Flask, look_up: LookUp) -> None:
-    """Authenticate the callers of `app` by `look_up`, which finds the identity that belongs to a token's hash."""
-    app.extensions["auth_look_up"] = look_up
+def init_app(app: Flask, identities: Identities) -> None:
+    """Authenticate the callers of `app` by what the accounts domain tells of tokens."""
+    app.extensions["identities"] = identities
 
 
 def hash_token(token: str) -> bytes:
@@ -45,30 +38,56 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def authorize(app: Flask, endpoint: str) -> None:
-    """Find out who is asking; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`."""
-    identity = _identify(app)
-    g.identity = identity
-    scope = PERMISSIONS[endpoint].scope(identity.roles if identity else None)
-    if scope is Scope.NO:
+def authorize(
+    app: Flask, endpoint: str, answer: Callable[[Scope, Identity | None], Wanted | None] = lambda scope, identity: None
+) -> Look | None:
+    """Find out who is asking; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`.
+
+    Returns what Redis has of the `answer` that they want, if any is kept; it comes by the same round trip.
+    """
+    rule = PERMISSIONS[endpoint]
+    token_hash = _token_hash()
+    found: Look | None = None
+    if token_hash is None:
+        g.identity = None
+        scope = rule.anonymous
+        if wanted := answer(scope, None):
+            (found,) = cache.glance(wanted)
+    else:
+        identities = cast(Identities, app.extensions["identities"])
+        identity, found = identities.find(token_hash, lambda identity: answer(rule.scope(identity.roles), identity))
         if identity is None:
+            raise Unauthorized("The token is unknown, expired or revoked.")
+        g.identity = identity
+        g.user_id = str(identity.user_id)
+        scope = rule.scope(identity.roles)
+    if scope is Scope.NO:
+        if token_hash is None:
             raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
         raise Forbidden("Your roles do not allow this.")
     g.scope = scope
+    return found
 
 
-def _identify(app: Flask) -> Identity | None:
+def _token_hash() -> bytes | None:
+    """Return the hash of the caller's token, None if they show none."""
     header = request.headers.get("Authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("The Authorization header must read `Bearer TOKEN`.")
-    identity = cast(LookUp, app.extensions["auth_look_up"])(hash_token(token.strip()))
-    if identity is None:
-        raise Unauthorized("The token is unknown, expired or revoked.")
-    g.user_id = str(identity.user_id)
-    return identity
+    return hash_token(token.strip())
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Hide who is asking, so that what is answered meanwhile cannot depend on it."""
+    identity, g.identity = g.identity, None
+    try:
+        yield
+    finally:
+        g.identity = identity
 
 
 def identity() -> Identity:

@@ -1,5 +1,13 @@
 """Hot reads: answers kept in Redis, as rendered bytes with their ETag, for as long as they are true.
 
+    @posts.lists("", PostSchema)
+    @hot(Post, Tag, until=next_publication)
+    def list_posts(): ...
+
+`hot` beside a view says what its answers are read from, besides the schema's own model and the includes that are asked
+for, which the API layer knows; `reads` says the same of what is not kept, or only called by others. A test run fails
+if a view read something that was not declared.
+
 Guarantee: what comes from here is what the primary would have answered (see the watermarks package for the promise and
 its limits). Errors are never kept.
 
@@ -18,24 +26,88 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import flask_caching
 from flask import Flask
 from flask_caching.backends.rediscache import RedisCache
 
-from blog_app import watermarks
+from blog_app import models, watermarks
+from blog_app.config import DATABASE_NAMES
+from blog_app.databases.collections import tables_in
+from blog_app.watermarks import epochs
 from blog_app.watermarks.reading import Look, Wanted, look
 
+F = TypeVar("F", bound=Callable[..., Any])
 LIFETIME = 3600
-JITTER = 0.1
+JITTER = 0.2
 FLIGHT_SECONDS = 3.0
 """How long a filler may take before others stop believing that it lives."""
 PATIENCE = 0.5
 """How long others wait for it."""
 POLL = 0.01
+
+
+class Undeclared(AssertionError):
+    """A read was made of something that nobody declared: a change of it would not be noticed."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a view is read from, and how its answers are kept."""
+
+    models: tuple[Any, ...]
+    kept: bool = False
+    row: str | None = None
+    """The value of the path that names the row which is shown."""
+    until: Callable[[], float | None] | None = None
+    """Returns the seconds until the answers change by themselves, None for never."""
+    at_most: float = LIFETIME
+    """Seconds for which an answer is kept at most."""
+    by_caller: tuple[Any, ...] = ()
+    """What is read besides when the answer is one caller's alone."""
+
+
+def hot(
+    *models: Any,
+    row: str | None = None,
+    until: Callable[[], float | None] | None = None,
+    at_most: float = LIFETIME,
+    by_caller: tuple[Any, ...] = (),
+) -> Callable[[F], F]:
+    """Keep the answers of a view, which reads these models besides its schema's own.
+
+    A model may also be a function that has declared what it `reads`. `row`: the value of the path by which one row of
+    the schema's model is shown, by its key. `until` is asked before the data, of the same server. `at_most`: for
+    answers with counters, which leave no marks. `by_caller`: models that are read besides when an answer is for one
+    caller alone, and is not kept.
+    """
+    return _declare(Reads(_models(models), True, row, until, at_most, _models(by_caller)))
+
+
+def reads(*models: Any, row: str | None = None) -> Callable[[F], F]:
+    """Say what a function reads, so that replicas may answer it, and hot views may call it."""
+    return _declare(Reads(_models(models), row=row))
+
+
+def _models(declared: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(model for each in declared for model in (each.reads.models if reads_of(each) else (each,)))
+
+
+def _declare(declared: Reads) -> Callable[[F], F]:
+    def declare(function: F) -> F:
+        function.reads = declared  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def reads_of(function: Any) -> Reads | None:
+    """Return what a function declared, None if it did not."""
+    found = getattr(function, "reads", None)
+    return found if isinstance(found, Reads) else None
 
 
 class Answer(NamedTuple):
@@ -112,19 +184,11 @@ def glance(*wanted: Wanted) -> list[Look | None]:
 
 
 def answer(
-    view: str,
-    found: Look | None,
-    wanted: Wanted,
-    produce: Callable[[], Answer],
-    until: Callable[[], float | None] | None = None,
+    view: str, found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads
 ) -> tuple[Answer, str]:
-    """Return the answer and how it came about: hit, miss or bypass.
-
-    `produce` reads and renders; what it raises is passed on. `until` returns the seconds until the answer changes by
-    itself, None for never; it is asked before the data.
-    """
+    """Return the answer and how it came about: hit, miss or bypass. What `produce` raises is passed on."""
     started = time.monotonic()
-    result, how = _answer(found, wanted, produce, until)
+    result, how = _answer(found, wanted, produce, declared)
     with _counting:
         counts = counters[view]
         setattr(counts, how, getattr(counts, how) + 1)
@@ -133,9 +197,7 @@ def answer(
     return result, how
 
 
-def _answer(
-    found: Look | None, wanted: Wanted, produce: Callable[[], Answer], until: Callable[[], float | None] | None
-) -> tuple[Answer, str]:
+def _answer(found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:
     patience = time.monotonic() + PATIENCE
     while found is not None:
         if (kept := found.hit()) is not None:
@@ -143,20 +205,20 @@ def _answer(
         if found.busy():
             break
         if found.take_off(FLIGHT_SECONDS) or time.monotonic() > patience:
-            return _fill(found, produce, until)
+            return _fill(found, produce, declared)
         time.sleep(POLL)
         (found,) = glance(wanted)
     return produce(), "bypass"
 
 
-def _fill(found: Look, produce: Callable[[], Answer], until: Callable[[], float | None] | None) -> tuple[Answer, str]:
+def _fill(found: Look, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:
     """Produce the answer and keep it, if nothing changed meanwhile."""
-    deadline = time.monotonic() + LIFETIME * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    deadline = time.monotonic() + declared.at_most * random.uniform(1 - JITTER, 1)  # noqa: S311
 
     def timed() -> Answer:
         nonlocal deadline
         asked = time.monotonic()
-        left = until() if until else None
+        left = declared.until() if declared.until else None
         if left is not None:
             deadline = min(deadline, asked + left)
         return produce()
@@ -170,3 +232,18 @@ def _fill(found: Look, produce: Callable[[], Answer], until: Callable[[], float 
         return found.read(timed, keep), "miss"
     finally:
         found.land()
+
+
+def require_declared(statements: list[str], declared: Iterable[tuple[str, str]]) -> None:
+    """Raise `Undeclared` if the statements read tables that are none of the declared collections'."""
+    known = {(name, collection.partition("/")[0]) for name, collection in declared}
+    known |= {(name, epochs.TABLE) for name in DATABASE_NAMES}
+    known |= {
+        (name, model._meta.table_name)
+        for name in DATABASE_NAMES
+        for model in models.of(name)
+        if getattr(model._meta, "untouched", False)
+    }
+    strange = tables_in(statements) - known
+    if strange:
+        raise Undeclared(f"read, but not declared: {', '.join(sorted('.'.join(pair) for pair in strange))}")

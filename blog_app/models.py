@@ -14,6 +14,8 @@ import peewee
 from playhouse.postgres_ext import DateTimeTZField
 from uuid_utils.compat import uuid7
 
+from blog_app.databases.collections import row_keys
+
 
 def now() -> datetime:
     """Return the current time, in UTC."""
@@ -39,6 +41,14 @@ class Base(peewee.Model):
     @classmethod
     def loaded(cls) -> None:
         """Bring up to date what other tables hold of these rows; whoever writes them by the batch calls it after."""
+
+    def _pk_expr(self) -> Any:
+        """Return the condition that finds this row; it also holds what names the row to others (see collections)."""
+        condition = super()._pk_expr()
+        for key in row_keys(type(self)):
+            if not key.primary_key and key.name in self.__data__ and key.name not in self._dirty:
+                condition &= key == self.__data__[key.name]
+        return condition
 
 
 class Record(Base):

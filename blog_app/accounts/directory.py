@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.accounts.models import FORMER_MEMBER, User
-from blog_app.auth import Identity
+from blog_app import cache, databases
+from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
+from blog_app.databases import collections
+from blog_app.identities import Holder, Identity
 from blog_app.models import any_of, rows_of
 
 HOLDER = """
-    SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id)
+    SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id ORDER BY g.role),
+           EXISTS (SELECT FROM accounts.pairs p
+                    WHERE (p.low_id = u.id OR p.high_id = u.id) AND (p.low_blocks OR p.high_blocks)),
+           extract(epoch FROM t.expires_at - now())::float
       FROM accounts.tokens t
       JOIN accounts.users u ON u.id = t.user_id
      WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active' AND u.deleted_at IS NULL
 """
 
 
-def authenticate(token_hash: bytes) -> Identity | None:
+def holder(token_hash: bytes) -> Holder | None:
     """Return who holds the token with this hash; None if it is unknown, expired, or its user is not active."""
     row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
-    return Identity(UUID(row[0]), tuple(row[2]), UUID(row[1])) if row else None
+    return Holder(Identity(UUID(row[0]), tuple(row[2]), UUID(row[1]), row[3]), row[4]) if row else None
 
 
 def existing(ids: list[str]) -> set[str]:
@@ -29,6 +33,14 @@ def existing(ids: list[str]) -> set[str]:
     return {row[0] for row in rows_of(User.select(User.id).where(any_of(User.id, ids)))}
 
 
+def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """Return the collections that decide what is known of a token's holder: it, its user, their roles and blocks."""
+    user = identity.user_id
+    rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Pair, user))
+    return tuple(pair for model, row in rows for pair in collections.read_by(model, row))
+
+
+@cache.reads(User)
 def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement.
 

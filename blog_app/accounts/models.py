@@ -51,6 +51,8 @@ class User(AccountsRecord, SoftDeletable):
         """Return the users that someone with this scope may see: none that they block, or that block them."""
         if scope is Scope.ALL:
             return cls.select()
+        if user_id is None:
+            return cls.select().where(cls.status == "active")
         is_in_sight = (cls.status == "active") & cls.id.not_in(Pair.blocked_with(user_id))
         return cls.select().where((cls.id == user_id) | is_in_sight)
 
@@ -81,6 +83,7 @@ class RoleGrant(AccountsRecord):
     class Meta:
         table_name = "role_grants"
         indexes = ((("user", "role"), True),)
+        row_key = "user"
         constraints = [
             peewee.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")
         ]
@@ -107,6 +110,7 @@ class Profile(AccountsRecord):
 
     class Meta:
         table_name = "profiles"
+        row_key = "user"
         constraints = [
             peewee.Check("website ~* '^https?://'", name="profiles_website_is_http"),
             peewee.Check("avatar_url ~* '^https?://'", name="profiles_avatar_url_is_http"),
@@ -185,6 +189,7 @@ class Pair(AccountsRecord):
 
     class Meta:
         table_name = "pairs"
+        row_key = ("low", "high")
         indexes = ((("low", "high"), True),)
         constraints = [
             peewee.Check("low_id < high_id", name="pairs_low_is_lower"),

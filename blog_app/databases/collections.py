@@ -10,7 +10,7 @@ Whoever writes a row touches the table and the row. Read from a Peewee query:
 
 A model may say otherwise in its `Meta`:
 
-    row_key = "post"             the field by which its rows are named, by default the primary key
+    row_key = "post"             the field by which its rows are named, by default the primary key; several: by each
     touches = ("posts",)         further tables that change with it (a trigger)
     untouched = True             nothing that is cached or read from a replica depends on it
 """
@@ -24,6 +24,8 @@ from typing import Any
 
 import peewee
 
+from blog_app.config import DATABASE_NAMES
+
 READS = "SELECT VALUES TABLE SHOW SAVEPOINT RELEASE ROLLBACK SET RESET LOCK FETCH CLOSE DECLARE"
 UPKEEP = "VACUUM ANALYZE REINDEX CLUSTER CHECKPOINT COMMENT GRANT REVOKE"
 """What changes nothing that a SELECT shows."""
@@ -32,6 +34,7 @@ HARMLESS = re.compile(
 )
 WRAPPED = re.compile(r"\s*(?:WITH|EXPLAIN)\b", re.IGNORECASE)
 WRITE_WORDS = re.compile(r"\b(?:INSERT|(?<!\bFOR\s)(?<!\bKEY\s)UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+TABLE = re.compile(rf'(?<![\w."])"?({"|".join(DATABASE_NAMES)})"?\."?(\w+)')
 CASCADES = ("CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -54,7 +57,7 @@ def of_query(query: Any) -> set[str]:
             raise UntouchedWrite(f"{model} is no model: write through one, or touch() the collection and use raw SQL")
         if getattr(model._meta, "untouched", False):
             continue
-        found |= of_rows(model, _rows(write, row_key(model)))
+        found |= of_rows(model, _rows(write, row_keys(model)))
         if isinstance(write, peewee.Delete):
             found |= _followers(model)
     return found
@@ -71,17 +74,33 @@ def of_rows(model: Any, rows: Iterable[Any] | None = None) -> set[str]:
 
 def row_of(model: Any, value: Any) -> str:
     """Return the collection of one row of `model`; every spelling of its key (UUID, text) names the same."""
-    key = row_key(model)
+    key = row_keys(model)[0]
     field = getattr(key, "rel_field", key)
-    return f"{model._meta.table_name}/{field.python_value(value) if field else value}"
+    return f"{model._meta.table_name}/{field.python_value(value)}"
 
 
-def row_key(model: Any) -> Any:
-    """Return the field by which the rows of `model` are named, None where they have no name."""
+def read_by(model: Any, row: Any = None) -> tuple[tuple[str, str], ...]:
+    """Return the collections, each with its logical database, that a read of this row depends on; None: of any rows."""
+    name, table = model._meta.schema, model._meta.table_name
+    return ((name, table),) if row is None else ((name, row_of(model, row)), (name, f"{table}/*"))
+
+
+def tables_in(statements: Iterable[str]) -> set[tuple[str, str]]:
+    """Return the tables that statements name, each with its logical database."""
+    return {(name, table) for sql in statements for name, table in TABLE.findall(sql)}
+
+
+def row_keys(model: Any) -> tuple[Any, ...]:
+    """Return the fields by each of which the rows of `model` are named; none: they have no name."""
     meta = model._meta
-    if name := getattr(meta, "row_key", None):
-        return meta.fields[name]
-    return None if meta.primary_key is False or meta.composite_key else meta.primary_key
+    if names := getattr(meta, "row_key", None):
+        return tuple(meta.fields[name] for name in ([names] if isinstance(names, str) else names))
+    return () if meta.primary_key is False or meta.composite_key else (meta.primary_key,)
+
+
+def named_like(model: Any) -> Any:
+    """Return the model by whose primary key the rows of `model` are named: itself, or what they belong to."""
+    return getattr(row_keys(model)[0], "rel_model", model) if row_keys(model) else None
 
 
 def writes(sql: str) -> bool:
@@ -98,10 +117,18 @@ def _writes(query: Any) -> Iterator[Any]:
         yield from _writes(cte._query)
 
 
-def _rows(query: Any, key: Any) -> set[Any] | None:
-    """Return the values of the row key that a query names, None if it does not name them."""
-    if key is None:
-        return None
+def _rows(query: Any, keys: tuple[Any, ...]) -> set[Any] | None:
+    """Return the names of the rows that a query writes, None if it does not say."""
+    found: set[Any] = set()
+    for key in keys:
+        rows = _rows_by(query, key)
+        if rows is None:
+            return None
+        found |= rows
+    return found if keys else None
+
+
+def _rows_by(query: Any, key: Any) -> set[Any] | None:
     if isinstance(query, peewee.Insert):
         if query._on_conflict is not None and (query._on_conflict._action or "").upper() != "IGNORE":
             return None

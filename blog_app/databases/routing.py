@@ -1,4 +1,7 @@
-"""Who answers the reads of this request or command, outside its transactions; by default the primary does."""
+"""Who answers the reads of this request or command, outside its transactions; by default the primary does.
+
+And, for tests and for checks that tests make, which statements were sent.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,27 @@ def primary() -> Iterator[None]:
         yield
     finally:
         _readers.reset(token)
+
+
+_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Yield a list that gets every statement sent in this context, whichever server answers it."""
+    statements: list[str] = []
+    token = _noted.set(statements)
+    try:
+        yield statements
+    finally:
+        _noted.reset(token)
+
+
+def note(sql: str) -> None:
+    """Add a statement to the list of who wants to know, if anybody does."""
+    statements = _noted.get()
+    if statements is not None:
+        statements.append(sql)
 
 
 def to_primary(name: str) -> None:

@@ -104,6 +104,10 @@ class Server(peewee.PostgresqlDatabase):
         sql, params = sql_of(self, query)
         return self.execute_sql(Noted(sql), params)
 
+    def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
+        routing.note(sql)
+        return super()._execute_cursor(sql, params, **options)
+
     def touch(self, model: Any, rows: Iterable[Any] | None = None) -> None:
         """Say that raw SQL in this transaction writes these rows of `model`; None: rows that cannot be named."""
         if not self.in_transaction():

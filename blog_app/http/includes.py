@@ -13,6 +13,7 @@ from typing import Any
 
 import peewee
 
+from blog_app import cache
 from blog_app.http.schema import Schema, readable
 from blog_app.models import any_of, not_deleted, rows_of
 
@@ -29,6 +30,11 @@ class Joined:
     columns: dict[str, Any]
 
     many = False
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What it is read from."""
+        return (self.schema().opts.model,)
 
     def join(self, query: peewee.ModelSelect) -> peewee.ModelSelect:
         """Return `query` with the related rows at hand."""
@@ -53,6 +59,8 @@ class Fetched:
     key: peewee.Field
     fetch: Fetch
     many: bool
+    reads: tuple[Any, ...]
+    """What it is read from."""
 
     def add(self, name: str, rows: list[dict[str, Any]], keys: list[Any]) -> None:
         """Put the related objects of each row under `name`; `keys` are the rows' keys, in their order."""
@@ -76,7 +84,10 @@ def one(schema: type[Schema], key: peewee.ForeignKeyField) -> Joined:
 
 def one_from(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> Fetched:
     """Include the one object of another logical database that `fetch`, of that domain's directory, finds for a key."""
-    return Fetched(schema, key, fetch, many=False)
+    declared = cache.reads_of(fetch)
+    if declared is None:
+        raise TypeError(f"{fetch.__qualname__} must say what it reads (@cache.reads)")
+    return Fetched(schema, key, fetch, many=False, reads=declared.models)
 
 
 def many(
@@ -89,7 +100,7 @@ def many(
     model = schema().opts.model
     columns = readable(schema)
     query = model.select(through, *columns.values()).join(through.model, on=(to == model.id)).order_by(model.id)
-    return Fetched(schema, key, _grouped(query, through, columns), many=True)
+    return Fetched(schema, key, _grouped(query, through, columns), many=True, reads=(model, through.model))
 
 
 def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
@@ -97,13 +108,17 @@ def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -
     model = schema().opts.model
     columns = readable(schema)
     query = model.select(by, *columns.values()).order_by(model.id)
-    return Fetched(schema, key, _grouped(query, by, columns), many=True)
+    return Fetched(schema, key, _grouped(query, by, columns), many=True, reads=(model,))
 
 
 def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
     """Include the one object that belongs to the row, if there is one: its foreign key `by` is unique."""
-    several = owned(schema, key, by).fetch
-    return Fetched(schema, key, lambda keys: {key: found for key, (found,) in several(keys).items()}, many=False)
+    several = owned(schema, key, by)
+
+    def fetch(keys: list[Any]) -> dict[Any, Any]:
+        return {key: found for key, (found,) in several.fetch(keys).items()}
+
+    return Fetched(schema, key, fetch, many=False, reads=several.reads)
 
 
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:

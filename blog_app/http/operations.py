@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
@@ -13,9 +14,10 @@ import peewee
 from flask import Response, current_app, request
 
 from blog_app import auth
+from blog_app.cache import Answer
 from blog_app.errors import NotFound, bad_parameter
-from blog_app.http import etag, idempotency, limits
-from blog_app.http.arguments import Shape, item_arguments, list_arguments, parse_query
+from blog_app.http import etag, idempotency, limits, reading
+from blog_app.http.arguments import ListArguments, Shape, item_arguments, list_arguments, parse_query
 from blog_app.http.body import JSON, MERGE_PATCH, json_body, merge_patch
 from blog_app.http.representation import Page, digest, item_of, page_of, render
 from blog_app.http.schema import Schema, of_kind, requires_body, shared, writable_document
@@ -29,25 +31,35 @@ NOT_HERE = "There is no such thing here, or you may not see it."
 
 def list_rows(operation: Operation, values: dict[str, Any]) -> Response:
     """GET a collection."""
-    assert operation.answers
-    auth.authorize(current_app, operation.endpoint)
-    arguments = list_arguments(operation.answers, request.query_string, operation.parameters)
-    page = page_of(operation.answers, operation.view(**values, **arguments.extra), arguments)
-    if not page.data and operation.under and not operation.under(**values).exists():
-        raise NotFound(NOT_HERE)
-    body = render({"data": page.data, "page": page.page})
-    response = Response(body, content_type=JSON)
-    _link_neighbours(response, page)
-    return etag.tagged(response, digest(body))
+    schema = operation.answers
+    assert schema
+
+    @cache
+    def arguments() -> ListArguments:
+        return list_arguments(schema, request.query_string, operation.parameters)
+
+    def produce() -> Answer:
+        page = page_of(schema, operation.view(**values, **arguments().extra), arguments())
+        if not page.data and operation.under and not operation.under(**values).exists():
+            raise NotFound(NOT_HERE)
+        body = render({"data": page.data, "page": page.page})
+        return Answer(digest(body), time.time(), JSON, _neighbours(page), body)
+
+    return reading.answer(operation, values, lambda: arguments().shape.includes, produce)
 
 
 def show_row(operation: Operation, values: dict[str, Any]) -> Response:
     """GET one resource."""
-    assert operation.answers
-    auth.authorize(current_app, operation.endpoint)
-    shape = item_arguments(operation.answers, request.query_string)
+    schema = operation.answers
+    assert schema
+
+    def shape() -> Shape:
+        return item_arguments(schema, request.query_string)
+
     try:
-        return _represent(operation.answers, operation.view(**values), shape)
+        return reading.answer(
+            operation, values, lambda: shape().includes, lambda: _represented(schema, operation.view(**values), shape())
+        )
     except NotFound:
         key = operation.moved(**values) if operation.moved else None
         if key is None:
@@ -151,7 +163,8 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     else:
         assert shape
         model = shared(operation.answers).opts.model
-        response = _represent(operation.answers, model.select().where(model.id == result.id), shape, unconditional=True)
+        found = _represented(operation.answers, model.select().where(model.id == result.id), shape)
+        response = Response(found.body, content_type=JSON, headers={"ETag": f'"{found.etag}"'})
         if operation.status == 201:
             response.headers["Location"] = f"{request.path}/{result.id}"
     if operation.secret:
@@ -160,29 +173,25 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     return response
 
 
-def _represent(
-    schema: type[Schema], query: peewee.ModelSelect, shape: Shape, *, unconditional: bool = False
-) -> Response:
+def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Answer:
+    """Return the representation of the row of `query`; raise `NotFound` if there is none."""
     found = item_of(schema, query, shape)
     if found is None:
         raise NotFound(NOT_HERE)
     row, version = found
     body = render(row)
-    response = Response(body, content_type=JSON)
-    tag = f"{version}-{digest(body)}"
-    if unconditional:
-        response.headers["ETag"] = f'"{tag}"'
-        return response
-    return etag.tagged(response, tag)
+    return Answer(f"{version}-{digest(body)}", time.time(), JSON, "", body)
 
 
-def _link_neighbours(response: Response, page: Page) -> None:
-    """Add `Link` headers (RFC 8288) to the pages before and after this one."""
+def _neighbours(page: Page) -> str:
+    """Return the `Link` header (RFC 8288) to the pages before and after this one."""
     parameters = parse_query(request.query_string)
     parameters.pop("cursor", None)
     parameters.pop("page", None)
     name = "page" if "page" in page.page else "cursor"
+    links = []
     for relation, edge in (("next", page.page["next"]), ("prev", page.page["previous"])):
         if edge is not None:
             query = urlencode({**parameters, name: str(edge)}, safe="[],")
-            response.headers.add("Link", f'<{request.path}?{query}>; rel="{relation}"')
+            links.append(f'<{request.path}?{query}>; rel="{relation}"')
+    return ", ".join(links)

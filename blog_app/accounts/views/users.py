@@ -7,7 +7,7 @@ from uuid import UUID
 
 from blog_app import databases
 from blog_app.accounts import leaving, registration
-from blog_app.accounts.models import Profile, User
+from blog_app.accounts.models import Pair, Profile, User
 from blog_app.accounts.schemas import (
     AcceptedSchema,
     ConfirmationSchema,
@@ -18,6 +18,7 @@ from blog_app.accounts.schemas import (
     UserSchema,
 )
 from blog_app.auth import allowed
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 from blog_app.http.schema import DeletedParameter
 
@@ -47,18 +48,21 @@ def confirm_user(token: str) -> User:
 
 
 @users.lists("", UserSchema, parameters=DeletedParameter)
+@hot(by_caller=(Pair,))
 def list_users(deleted: str | None) -> Any:
     """List the users, the newest first."""
     return allowed(User, deleted=deleted)
 
 
 @users.shows("/<uuid:user_id>", UserSchema)
+@hot(row="user_id", by_caller=(Pair,))
 def show_user(user_id: UUID) -> Any:
     """Show one user."""
     return user_at(user_id)
 
 
 @users.shows("/<uuid:user_id>/profile", ProfileSchema)
+@hot(User, row="user_id", by_caller=(Pair,))
 def show_profile(user_id: UUID) -> Any:
     """Show what a user says of themselves."""
     return allowed(Profile).where(Profile.user == user_id)

@@ -1,8 +1,8 @@
 """What is counted of posts. The counters have a table of their own, so that a like neither makes a new version of the
 post, which would refuse an editor's `If-Match`, nor ages the lists in which the post is.
 
-Staleness: an answer made for the request counts exactly; one from the cache or from a replica may be as old as the
-cache keeps it.
+Staleness: an answer made for the request counts exactly; one from the cache, or from a replica, may be as old as
+`COUNTERS_SECONDS`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from blog_app import databases
 from blog_app.blog.models.posts import Post
 from blog_app.errors import NotFound, explain_constraint
 from blog_app.models import Base, TimestampField, now
+
+COUNTERS_SECONDS = 60.0
 
 
 class PostCounters(Base):

@@ -22,6 +22,7 @@ class Image(BlogRecord):
 
     class Meta:
         table_name = "images"
+        row_key = "post"
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:

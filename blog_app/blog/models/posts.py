@@ -91,6 +91,12 @@ class Post(BlogRecord, SoftDeletable):
         """Return the posts that someone with this scope may see."""
         return cls.select().where(cls.visible(scope, user_id))
 
+    @classmethod
+    def seconds_to_next_publication(cls) -> float | None:
+        """Return the seconds until another published post is out, None if none is to come."""
+        left = peewee.fn.DATE_PART("epoch", peewee.fn.MIN(cls.published_at) - NOW)
+        return cls.select(left).where((cls.status == "published") & (cls.published_at > NOW)).scalar()
+
     @property
     def owner_id(self) -> UUID:
         return self.author_id

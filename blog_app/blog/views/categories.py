@@ -10,6 +10,7 @@ from blog_app.auth import allowed
 from blog_app.blog.models import Category
 from blog_app.blog.schemas import CategorySchema
 from blog_app.blog.views.paths import category_at
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 from blog_app.slugs import slug_of
 
@@ -23,12 +24,14 @@ def category_to_move(key: str) -> Any:
 
 
 @categories.lists("", CategorySchema)
+@hot()
 def list_categories() -> Any:
     """List the categories, by name."""
     return allowed(Category)
 
 
 @categories.shows("/<key>", CategorySchema)
+@hot(row="key")
 def show_category(key: str) -> Any:
     """Show a category, by its identifier or slug."""
     return category_at(key)

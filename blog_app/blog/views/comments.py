@@ -14,6 +14,7 @@ from blog_app.blog.models import Comment, Image, Post
 from blog_app.blog.schemas import CommentSchema, ModerationSchema
 from blog_app.blog.views.images import image_at
 from blog_app.blog.views.paths import post_at
+from blog_app.cache import reads
 from blog_app.http import Blueprint
 
 comments = Blueprint("comments", database=databases.blog, prefix="")
@@ -29,12 +30,14 @@ def present_comment_at(comment_id: UUID) -> Any:
 
 
 @comments.lists("/comments", CommentSchema)
+@reads(Post, Image)
 def list_comments() -> Any:
     """List the comments on everything, the oldest first; moderators find with `status=pending` what waits for them."""
     return allowed(Comment)
 
 
 @comments.lists("/posts/<key>/comments", CommentSchema, under=post_at)
+@reads(Post)
 def list_comments_on_post(key: str) -> Any:
     """List the comments on a post, the oldest first; `parent_id` tells which one each replies to.
 
@@ -46,6 +49,7 @@ def list_comments_on_post(key: str) -> Any:
 
 
 @comments.lists("/images/<uuid:image_id>/comments", CommentSchema, under=image_at)
+@reads(Post, Image)
 def list_comments_on_image(image_id: UUID) -> Any:
     """List the comments on an image, as on a post."""
     return Comment.shown(g.scope, user_id()).where(
@@ -66,6 +70,7 @@ def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
 
 
 @comments.shows("/comments/<uuid:comment_id>", CommentSchema)
+@reads(Post, Image)
 def show_comment(comment_id: UUID) -> Any:
     """Show a comment."""
     return comment_at(comment_id)

@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import flask
-from flask import Response, request
+from flask import request
 
 from blog_app.accounts import directory
 from blog_app.blog.feeds import atom, json_feed, rss, sitemap
 from blog_app.blog.feeds.entries import Feed, newest
 from blog_app.blog.feeds.site import current_site
-from blog_app.blog.models import Category, Post, Tag
+from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.cache import Answer, hot
 from blog_app.errors import NotFound
-from blog_app.http import etag
+from blog_app.http.reading import kept
 from blog_app.http.representation import digest
 
 FORMATS: dict[str, ModuleType] = {"rss.xml": rss, "atom.xml": atom, "feed.json": json_feed}
 FILE = '<any("rss.xml", "atom.xml", "feed.json"):file>'
 
+OF_POSTS = hot(Post, Category, PostTag, Tag, directory.people, until=Post.seconds_to_next_publication)
+
 feeds = flask.Blueprint("feeds", __name__)
 
 
 @feeds.get(f"/feeds/{FILE}")
-def all_posts(file: str) -> Response:
+@kept
+@OF_POSTS
+def all_posts(file: str) -> Answer:
     """The newest posts."""
     return _feed(file, "The newest posts")
 
 
 @feeds.get(f"/feeds/categories/<slug>/{FILE}")
-def posts_in_category(slug: str, file: str) -> Response:
+@kept
+@OF_POSTS
+def posts_in_category(slug: str, file: str) -> Answer:
     """The newest posts in a category and those below it."""
     category = _one(Category.select().where(Category.slug == slug))
     return _feed(file, f"Posts in {category.name}", Post.category.in_(Category.subtree(Category.id == category.id)))
 
 
 @feeds.get(f"/feeds/tags/<slug>/{FILE}")
-def posts_with_tag(slug: str, file: str) -> Response:
+@kept
+@OF_POSTS
+def posts_with_tag(slug: str, file: str) -> Answer:
     """The newest posts with a tag."""
     tag = _one(Tag.select().where(Tag.slug == slug))
     return _feed(file, f"Posts about {tag.name}", Post.id.in_(tag.posts()))
 
 
 @feeds.get(f"/feeds/authors/<uuid:author_id>/{FILE}")
-def posts_by_author(author_id: UUID, file: str) -> Response:
+@kept
+@OF_POSTS
+def posts_by_author(author_id: UUID, file: str) -> Answer:
     """The newest posts of an author."""
     author = directory.people([str(author_id)]).get(str(author_id))
     if author is None:
@@ -55,13 +67,17 @@ def posts_by_author(author_id: UUID, file: str) -> Response:
 
 
 @feeds.get("/sitemap.xml")
-def whole_sitemap() -> Response:
+@kept
+@OF_POSTS
+def whole_sitemap() -> Answer:
     """The sitemap, or a list of sitemaps."""
     return _answer(sitemap.whole(current_site()) or sitemap.index(request.host_url.rstrip("/")), sitemap.MEDIA_TYPE)
 
 
 @feeds.get("/sitemaps/<int(min=1, max=9999):year>-<int(fixed_digits=2, min=1, max=12):month>.xml")
-def sitemap_of_month(year: int, month: int) -> Response:
+@kept
+@OF_POSTS
+def sitemap_of_month(year: int, month: int) -> Answer:
     """The sitemap of a month."""
     return _answer(sitemap.of_month(current_site(), date(year, month, 1)), sitemap.MEDIA_TYPE)
 
@@ -73,12 +89,12 @@ def _one(query: Any) -> Any:
     return found
 
 
-def _feed(file: str, description: str, *conditions: Any) -> Response:
+def _feed(file: str, description: str, *conditions: Any) -> Answer:
     site = current_site()
     title = f"{site.name}: {description}" if conditions else site.name
     feed = Feed(title, description, site.url, request.base_url, newest(site, *conditions))
     return _answer(FORMATS[file].write(feed), FORMATS[file].MEDIA_TYPE)
 
 
-def _answer(body: bytes, media_type: str) -> Response:
-    return etag.tagged(Response(body, content_type=media_type), digest(body))
+def _answer(body: bytes, media_type: str) -> Answer:
+    return Answer(digest(body), time.time(), media_type, "", body)

@@ -10,6 +10,7 @@ from blog_app.auth import allowed
 from blog_app.blog.models import Comment, Image, Post
 from blog_app.blog.schemas import ImageSchema
 from blog_app.blog.views.paths import post_at
+from blog_app.cache import reads
 from blog_app.http import Blueprint
 
 images = Blueprint("images", database=databases.blog, prefix="")
@@ -20,6 +21,7 @@ def image_at(image_id: UUID) -> Any:
 
 
 @images.lists("/posts/<key>/images", ImageSchema, under=post_at)
+@reads(Post)
 def list_images(key: str) -> Any:
     """List the images of a post, the oldest first."""
     return allowed(Image).where(Image.post == post_at(key).select(Post.id))
@@ -32,6 +34,7 @@ def create_image(post: Post, **values: Any) -> Image:
 
 
 @images.shows("/images/<uuid:image_id>", ImageSchema)
+@reads(Post)
 def show_image(image_id: UUID) -> Any:
     """Show an image."""
     return image_at(image_id)

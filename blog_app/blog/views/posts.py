@@ -9,9 +9,11 @@ from blog_app import databases
 from blog_app.auth import allowed, identity
 from blog_app.blog import posts as actions
 from blog_app.blog import search
-from blog_app.blog.models import Post
+from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.blog.models.counters import COUNTERS_SECONDS
 from blog_app.blog.schemas import PostSchema, PublicationSchema, RelatedPostSchema
 from blog_app.blog.views.paths import named, post_at, present_slug
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 from blog_app.http.schema import DeletedParameter
 
@@ -24,6 +26,7 @@ def any_post_at(key: str) -> Any:
 
 
 @posts.lists("", PostSchema, parameters=DeletedParameter)
+@hot(Category, PostTag, Tag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def list_posts(deleted: str | None) -> Any:
     """List the posts that are out, the newest first; authors see their own drafts too, editors everything.
 
@@ -34,12 +37,14 @@ def list_posts(deleted: str | None) -> Any:
 
 
 @posts.shows("/<key>", PostSchema, moved=present_slug)
+@hot(row="key", until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def show_post(key: str) -> Any:
     """Show a post, by its identifier or slug."""
     return post_at(key)
 
 
 @posts.lists("/<key>/related", RelatedPostSchema, under=post_at)
+@hot(PostTag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def list_related_posts(key: str) -> Any:
     """List the posts that share tags with this one; those that share most come first."""
     return search.related(allowed(Post), post_at(key))

@@ -6,31 +6,37 @@ from typing import Any
 
 from blog_app import databases
 from blog_app.blog import statistics as counts
+from blog_app.blog.models import Post, PostTag
 from blog_app.blog.schemas import AuthorCountSchema, CategoryCountSchema, MonthCountSchema, TagCountSchema
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 
 statistics = Blueprint("statistics", database=databases.blog)
 
 
 @statistics.lists("/months", MonthCountSchema)
+@hot(until=Post.seconds_to_next_publication)
 def count_months() -> Any:
     """Count the posts of each month, the latest first."""
     return counts.months()
 
 
 @statistics.lists("/categories", CategoryCountSchema)
+@hot(Post, until=Post.seconds_to_next_publication)
 def count_categories() -> Any:
     """Count the posts in each category, the fullest first."""
     return counts.categories()
 
 
 @statistics.lists("/tags", TagCountSchema)
+@hot(Post, PostTag, until=Post.seconds_to_next_publication)
 def count_tags() -> Any:
     """Count the posts of each tag, the commonest first."""
     return counts.tags()
 
 
 @statistics.lists("/authors", AuthorCountSchema)
+@hot(until=Post.seconds_to_next_publication)
 def count_authors() -> Any:
     """Count the posts of each author, the busiest first."""
     return counts.authors()

@@ -10,6 +10,7 @@ from blog_app.blog.models import Tag
 from blog_app.blog.models.tags import lock_posts_with
 from blog_app.blog.schemas import TagSchema
 from blog_app.blog.views.paths import tag_at
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 from blog_app.slugs import slug_of
 
@@ -23,12 +24,14 @@ def tag_to_change(key: str) -> Any:
 
 
 @tags.lists("", TagSchema)
+@hot()
 def list_tags() -> Any:
     """List the tags, by name."""
     return allowed(Tag)
 
 
 @tags.shows("/<key>", TagSchema)
+@hot(row="key")
 def show_tag(key: str) -> Any:
     """Show a tag, by its identifier or slug."""
     return tag_at(key)

@@ -6,6 +6,7 @@ from typing import Any
 
 from blog_app import auth, databases
 from blog_app.auth import allowed, identity
+from blog_app.cache import hot
 from blog_app.http import Blueprint
 from blog_app.http.keys import named
 from blog_app.shop import products as actions
@@ -26,12 +27,14 @@ def product_at(key: str) -> Any:
 
 
 @product_categories.lists("", ProductCategorySchema)
+@hot()
 def list_product_categories() -> Any:
     """List the categories of products, by name."""
     return allowed(ProductCategory)
 
 
 @product_categories.shows("/<key>", ProductCategorySchema)
+@hot(row="key")
 def show_product_category(key: str) -> Any:
     """Show a category of products, by its identifier or slug."""
     return category_at(key)
@@ -57,12 +60,14 @@ def delete_product_category(category: ProductCategory) -> None:
 
 
 @products.lists("", ProductSchema)
+@hot()
 def list_products() -> Any:
     """List the products on sale, the newest first; vendors see all of their own, admins everything."""
     return allowed(Product)
 
 
 @products.shows("/<key>", ProductSchema)
+@hot(row="key")
 def show_product(key: str) -> Any:
     """Show a product, by its identifier or slug."""
     return product_at(key)

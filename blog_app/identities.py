@@ -1,0 +1,108 @@
+"""Who holds which token: asked of the accounts domain, and remembered in Redis for as long as it is true.
+
+A token's record is kept like a hot answer: it ends with the first write to the token, its user or their roles, so a
+token that was revoked is refused from the next request on. It rides in the same MGET as the answer that the request is
+about; for that, each process remembers what it last knew of a token: that says where to look, never what is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+from uuid import UUID
+
+from blog_app import cache, watermarks
+from blog_app.watermarks.reading import Look, Wanted
+
+MOST_HINTS = 10_000
+
+
+class Identity(NamedTuple):
+    """The signed-in caller."""
+
+    user_id: UUID
+    roles: tuple[str, ...]
+    token_id: UUID
+    apart: bool = False
+    """Whether they see other people otherwise than everybody does: they block somebody, or somebody blocks them."""
+
+    def dumps(self) -> bytes:
+        return f"{self.user_id} {self.token_id} {self.apart:d} {' '.join(self.roles)}".encode()
+
+    @classmethod
+    def loads(cls, value: bytes) -> Identity:
+        user_id, token_id, apart, *roles = value.decode().split()
+        return cls(UUID(user_id), tuple(roles), UUID(token_id), apart == "1")
+
+
+class Holder(NamedTuple):
+    """Who holds a token, and for how many seconds more."""
+
+    identity: Identity
+    seconds: float
+
+
+class Hint(NamedTuple):
+    """What a process last knew of a token."""
+
+    identity: Identity
+    record: bytes
+    wanted: Wanted
+
+
+class Identities:
+    """The holders of tokens.
+
+    `look_up` returns the holder of the token with a hash, None if nobody may use it; `depends_on` names the collections
+    on which that answer depends.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[bytes], Holder | None],
+        depends_on: Callable[[Identity], tuple[tuple[str, str], ...]],
+    ) -> None:
+        self.look_up = look_up
+        self.depends_on = depends_on
+        self._hints: dict[bytes, Hint] = {}
+
+    def find(
+        self, token_hash: bytes, answer: Callable[[Identity], Wanted | None]
+    ) -> tuple[Identity | None, Look | None]:
+        """Return the token's holder, and what Redis has of the `answer` that this caller wants."""
+        if watermarks.keeper is None:
+            holder = self.look_up(token_hash)
+            return (holder.identity if holder else None), None
+        hint = self._hints.get(token_hash)
+        if hint is None:
+            holder = self.look_up(token_hash)
+            if holder is None:
+                return None, None
+            hint = self._remember(token_hash, holder.identity)
+        also = answer(hint.identity)
+        record, *found = cache.glance(hint.wanted, *([also] if also else []))
+        kept = record.hit() if record else None
+        if kept != hint.record:
+            identity = Identity.loads(kept) if kept else self._renew(token_hash, record)
+            if identity is None:
+                self._hints.pop(token_hash, None)
+                return None, None
+            if identity != hint.identity:
+                hint = self._remember(token_hash, identity)
+                found = cache.glance(*[wanted for wanted in [answer(identity)] if wanted])
+        return hint.identity, found[0] if found else None
+
+    def _remember(self, token_hash: bytes, identity: Identity) -> Hint:
+        if len(self._hints) >= MOST_HINTS:
+            self._hints.clear()
+        wanted = Wanted(self.depends_on(identity), f"token:{token_hash.hex()}")
+        hint = self._hints[token_hash] = Hint(identity, identity.dumps(), wanted)
+        return hint
+
+    def _renew(self, token_hash: bytes, record: Look | None) -> Identity | None:
+        """Return the holder as the database knows it; keep that, if nothing is under way."""
+        keeps = record is not None and not record.busy() and record.establish()
+        holder = self.look_up(token_hash)
+        if record and keeps and holder:
+            record.store(holder.identity.dumps(), min(holder.seconds, cache.LIFETIME))
+        return holder.identity if holder else None
