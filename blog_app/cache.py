@@ -159,6 +159,15 @@ class Plain:
         return value
 
 
+class Client:
+    """What Flask-Caching takes for a Redis client: the connections of the watermarks."""
+
+    @staticmethod
+    def mget(keys: list[str]) -> list[bytes | None]:
+        assert watermarks.keeper
+        return watermarks.keeper.link.mget(keys)
+
+
 class Backend(RedisCache):
     """Flask-Caching's Redis backend, over the connections of the watermarks, with values that cannot run code."""
 
@@ -166,8 +175,7 @@ class Backend(RedisCache):
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        assert watermarks.keeper
-        return cls(host=watermarks.keeper.link, **kwargs)
+        return cls(host=Client(), **kwargs)
 
 
 def init_app(app: Flask) -> None:

@@ -54,11 +54,14 @@ _noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
 def noted() -> Iterator[list[str]]:
     """Yield a list that gets every statement sent in this context, whichever server answers it."""
     statements: list[str] = []
+    outer = _noted.get()
     token = _noted.set(statements)
     try:
         yield statements
     finally:
         _noted.reset(token)
+        if outer is not None:
+            outer += statements
 
 
 def note(sql: str) -> None:

@@ -1,0 +1,272 @@
+"""Hot reads through the API: what a hit costs, what ends it, who shares it, and what is never kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from blog_app import cache, create_app, databases, watermarks
+from blog_app.accounts.models import RoleGrant, User
+from blog_app.blog.models import Category, Post
+from blog_app.cache import hot
+from blog_app.databases import routing
+from blog_app.local.process import wait_until
+from blog_app.models import now
+from tests.api import Caller, revoked, sign_up, stranger
+from tests.blog.test_posts import write_post
+
+SECONDS = 20
+
+
+@pytest.fixture
+def api(app: Flask) -> Flask:
+    """The app, with open epochs: what is read twice comes from the cache."""
+    keeper = watermarks.keeper
+    assert keeper, "these tests need Redis"
+    assert wait_until(lambda: keeper.lease("blog") is not None and keeper.lease("accounts") is not None, SECONDS)
+    cache.counters.clear()
+    return app
+
+
+def how(caller: Caller, path: str) -> str:
+    return str(caller.get(path).headers["X-Cache"])
+
+
+def statements_of(caller: Caller, path: str) -> list[str]:
+    """Return the statements that a request sends, but for the renewal of a lease."""
+    with routing.noted() as statements:
+        caller.get(path)
+    return [sql for sql in statements if "watermark_epoch" not in sql]
+
+
+def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) -> None:
+    write_post(sign_up(api, "author"))
+    path = "/posts?include=author,category,tags&limit=1"
+    first, second = stranger(api).get(path), stranger(api).get(path)
+    assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
+    assert first.data == second.data
+    for name in ("ETag", "Content-Type", "Cache-Control", "Vary"):
+        assert first.headers[name] == second.headers[name]
+    assert second.headers["Cache-Control"] == "no-cache"
+    assert int(second.headers["Age"]) >= 0
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_a_hit_asks_the_database_nothing(api: Flask, signed_in: bool) -> None:
+    write_post(sign_up(api, "author"))
+    caller = sign_up(api) if signed_in else stranger(api)
+    for path in ("/posts?include=author,category,tags", "/categories", "/tags"):
+        caller.get(path)
+        caller.get(path)
+        assert statements_of(caller, path) == []
+
+
+def test_a_hit_is_one_round_trip_to_redis_also_for_somebody_signed_in(api: Flask, monkeypatch) -> None:
+    caller = sign_up(api)
+    assert wait_until(lambda: how(caller, "/users") == "hit", SECONDS)
+    link, calls = watermarks.keeper.link, []
+    original = link.calls
+    monkeypatch.setattr(link, "calls", lambda *args: calls.append(args[1:]) or original(*args))
+    assert how(caller, "/users") == "hit"
+    assert [[command[0] for command in commands] for commands in calls] == [["MGET"]]
+
+
+def test_if_none_match_is_answered_from_a_hit(api: Flask) -> None:
+    post = write_post(sign_up(api, "author"))
+    path = f"/posts/{post['id']}"
+    tag = stranger(api).get(path).headers["ETag"]
+    answer = stranger(api).get(path, status=304, **{"If-None-Match": tag})
+    assert (answer.data, answer.headers["X-Cache"], answer.headers["ETag"]) == (b"", "hit", tag)
+    assert statements_of(stranger(api), path) == []
+
+
+def test_every_write_is_seen_by_the_next_read(api: Flask) -> None:
+    editor = sign_up(api, "editor")
+    post = write_post(editor)
+    item, page = f"/posts/{post['id']}?include=tags,author", "/posts?include=tags,author"
+    for number in range(5):
+        stranger(api).get(item), stranger(api).get(page)
+        editor.patch(f"/posts/{post['id']}", {"title": f"Title {number}"})
+        assert stranger(api).get(item).json["title"] == f"Title {number}"
+        assert stranger(api).get(page).json["data"][0]["title"] == f"Title {number}"
+    editor.post("/tags", {"name": "Tea"})
+    editor.patch(f"/posts/{post['id']}", {"tags": ["tea"]})
+    assert [tag["slug"] for tag in stranger(api).get(item).json["tags"]] == ["tea"]
+    editor.patch("/tags/tea", {"name": "Green tea"})
+    assert [tag["name"] for tag in stranger(api).get(item).json["tags"]] == ["Green tea"]
+    User.update(name="Renamed").where(User.id == editor.user_id).execute()
+    assert stranger(api).get(item).json["author"]["name"] == "Renamed"
+    editor.delete(f"/posts/{post['id']}")
+    stranger(api).get(item, status=404)
+    assert stranger(api).get(page).json["data"] == []
+
+
+def test_an_edit_ages_its_own_post_and_the_lists_not_other_posts(api: Flask) -> None:
+    editor = sign_up(api, "editor")
+    one, other = write_post(editor), write_post(editor)
+    paths = [f"/posts/{one['id']}?include=tags", f"/posts/{other['id']}?include=tags", "/posts"]
+    for path in paths:
+        stranger(api).get(path)
+    editor.patch(f"/posts/{one['id']}", {"title": "Changed"})
+    assert [how(stranger(api), path) for path in paths] == ["miss", "hit", "miss"]
+
+
+def test_a_cascade_is_seen(api: Flask) -> None:
+    editor = sign_up(api, "editor")
+    category = editor.post("/categories", {"name": "Kitchen"}).json
+    post = write_post(editor, category_id=category["id"])
+    path = f"/posts/{post['id']}?include=category"
+    assert stranger(api).get(path).json["category"]["name"] == "Kitchen"
+    editor.delete(f"/categories/{category['id']}")
+    assert stranger(api).get(path).json["category"] is None
+
+
+def test_raw_sql_that_says_what_it_writes_is_seen(api: Flask) -> None:
+    category = Category.create(name="Kitchen", slug="kitchen")
+    stranger(api).get("/categories/kitchen")
+    with databases.blog.atomic():
+        databases.blog.touch(Category, [category.id])
+        databases.blog.execute_sql("UPDATE blog.categories SET name = 'Cellar'")
+    assert stranger(api).get("/categories/kitchen").json["name"] == "Cellar"
+
+
+def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
+    author = sign_up(api, "author")
+    post = write_post(author, published=False)
+    out = now() + timedelta(seconds=1)
+    author.put(f"/posts/{post['id']}/publication", {"published_at": out.isoformat()})
+    assert stranger(api).get("/posts").json["data"] == []
+    if now() < out - timedelta(seconds=0.2):
+        assert how(stranger(api), "/posts") == "hit"
+    assert wait_until(lambda: stranger(api).get("/posts").json["data"] != [], SECONDS)
+    assert now() - out < timedelta(seconds=1)
+    stranger(api).get(f"/posts/{post['id']}")
+
+
+def test_signed_in_callers_share_what_does_not_depend_on_who_asks(api: Flask) -> None:
+    write_post(sign_up(api, "author"))
+    members = [sign_up(api) for _ in range(3)]
+    stranger(api).get("/posts")
+    for member in members:
+        assert how(member, "/posts") == "hit"
+
+
+def test_what_depends_on_who_asks_is_not_shared(api: Flask) -> None:
+    author, editor = sign_up(api, "author"), sign_up(api, "editor")
+    draft = write_post(author, published=False)
+    assert [post["id"] for post in author.get("/posts").json["data"]] == [draft["id"]]
+    assert how(author, "/posts") == "bypass"
+    for _ in range(2):
+        assert [post["id"] for post in editor.get("/posts").json["data"]] == [draft["id"]]
+        assert stranger(api).get("/posts").json["data"] == []
+    assert how(editor, "/posts") == "hit"
+
+
+def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_refused_at_once(api: Flask) -> None:
+    one, editor, suspended = sign_up(api), sign_up(api, "editor"), sign_up(api)
+    category = editor.post("/categories", {"name": "Kitchen"}).json
+    for caller in (one, editor, suspended):
+        caller.get("/users"), caller.get("/users")
+    revoked(one).get("/users", status=401)
+    with api.app_context():
+        RoleGrant.delete().where(RoleGrant.user == editor.user_id).execute()
+        editor.delete(f"/categories/{category['id']}", status=403)
+        RoleGrant.create(user=editor.user_id, role="editor")
+        editor.delete(f"/categories/{category['id']}")
+        User.update(status="suspended").where(User.id == suspended.user_id).execute()
+    suspended.get("/users", status=401)
+    stranger(api).get("/users", status=401)
+
+
+def test_errors_are_never_kept(api: Flask) -> None:
+    missing = "/categories/kitchen"
+    stranger(api).get(missing, status=404)
+    Category.create(name="Kitchen", slug="kitchen")
+    stranger(api).get(missing)
+    stranger(api).get("/categories?nonsense=1", status=400)
+    stranger(api).get("/categories?nonsense=1", status=400)
+    redis = watermarks.keeper.link
+    entries = redis.call(None, "KEYS", "*entry*nonsense*")
+    assert entries == []
+
+
+def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
+    Category.create(name="Kitchen", slug="kitchen")
+    stranger(api).get("/categories")
+    Category.create(name="Cellar", slug="cellar")
+    together = threading.Barrier(8)
+    filled = []
+    within = Category.within.__func__
+
+    def slow(cls, *args):
+        filled.append(1)
+        time.sleep(0.2)
+        return within(cls, *args)
+
+    monkeypatch.setattr(Category, "within", classmethod(slow))
+
+    def read() -> int:
+        together.wait(SECONDS)
+        return len(stranger(api).get("/categories").json["data"])
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(read) for _ in range(8)]]
+    assert answers == [2] * 8
+    assert len(filled) == 1
+
+
+def test_the_counters_know_what_happened(api: Flask) -> None:
+    for _ in range(3):
+        stranger(api).get("/categories")
+    counted = cache.counters["categories.list_categories"]
+    assert (counted.hit, counted.miss, counted.bypass) == (2, 1, 0)
+    assert counted.fill_seconds > 0
+
+
+def test_a_view_that_reads_more_than_it_declares_fails(api: Flask, monkeypatch, caplog) -> None:
+    original = Category.within.__func__
+
+    def nosy(cls, *args):
+        Post.select().count()
+        return original(cls, *args)
+
+    monkeypatch.setattr(Category, "within", classmethod(nosy))
+    stranger(api).get("/categories?limit=7", status=500)
+    assert "read, but not declared: blog.posts" in caplog.text
+
+
+def test_a_declaration_stands_beside_its_view() -> None:
+    @hot(Post, row="key")
+    def view() -> None: ...
+
+    assert cache.reads_of(view) == cache.Reads((Post,), kept=True, row="key")
+
+
+def test_a_long_query_string_makes_a_short_key(api: Flask) -> None:
+    path = "/categories?" + "&".join(f"or[{n}][name]={'x' * 20}" for n in range(15))
+    assert [how(stranger(api), path) for _ in range(2)] == ["miss", "hit"]
+    assert all(len(key) < 600 for key in watermarks.keeper.link.call(None, "KEYS", "*entry*"))
+
+
+def test_without_redis_nothing_is_cached_and_nothing_costs_a_statement(api: Flask, settings) -> None:
+    plain = create_app(replace(settings, redis_url=None))
+    try:
+        assert watermarks.keeper is None
+        Category.create(name="Kitchen", slug="kitchen")
+        caller = stranger(plain)
+        for _ in range(2):
+            assert len(statements_of(caller, "/categories")) == 1
+            assert how(caller, "/categories") == "bypass"
+        with routing.noted() as statements:
+            Category.update(name="Cellar").execute()
+        assert len(statements) == 1
+    finally:
+        databases.bind(settings)
+        watermarks.bind(settings)
+        cache.init_app(api)
