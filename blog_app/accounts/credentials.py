@@ -14,8 +14,8 @@ from blog_app import databases, mail
 from blog_app.accounts import attempts, letters, signing, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
-from blog_app.auth import Identity
 from blog_app.errors import Conflict, Unavailable, invalid
+from blog_app.identities import Identity
 
 
 def change_password(identity: Identity, current_password: str, password: str) -> None:

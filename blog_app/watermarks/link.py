@@ -135,7 +135,8 @@ class Link:
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._pool.make_connection()
+            # Not by the pool's own count of connections, which knows of no thread that ends.
+            connection = self._local.connection = self._pool.connection_class(**self._pool.connection_kwargs)
         return connection
 
     def _trip(self) -> None:
