@@ -183,7 +183,7 @@ class World:
     def read(self, produce: Callable[[], cache.Answer] | None = None) -> tuple[int, str]:
         """Return the row's value as a reader gets it, and how: hit, miss or bypass."""
         found = self.look()
-        answer, how = cache.answer("tag", found, self.wanted, produce or self.produce)
+        answer, how = cache.answer("tag", found, self.wanted, produce or self.produce, cache.Reads((Tag,), kept=True))
         return int(answer.body), how
 
     def value(self) -> int:
