@@ -142,17 +142,21 @@ class Look:
             return False
 
     def take_off(self, seconds: float) -> bool:
-        """Tell whether this caller is to fill the entry; for so long all others are told that they are not."""
+        """Tell whether this caller is to fill the entry, which nobody has filled since; others then are not."""
+        commands = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000)), ("GET", self.entry)
         try:
-            command = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000))
-            self._flying = bool(self.keeper.link.call(self.redis, *command))
+            first, value = self.keeper.link.calls(self.redis, *commands)
         except RedisAway:
             return True
+        self._flying = bool(first)
+        if self._flying and value != self.value:
+            self.land()
         return self._flying
 
     def land(self) -> None:
         """Let others fill the entry, if this caller was to and has not."""
         if self._flying:
+            self._flying = False
             with suppress(RedisAway):
                 self.keeper.link.call(self.redis, "DEL", f"{self.entry}:filling")
 
