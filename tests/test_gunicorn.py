@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
 
 from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack
 
 IMPATIENT = """
 import sys
@@ -55,3 +62,28 @@ def test_it_names_every_variable_that_is_wrong() -> None:
     assert "DATABASE_URL must begin with postgresql://" in said
     assert "CONNECT_TIMEOUT is 'soon'" in said
     assert "SECRET_KEY is missing" in said
+
+
+def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -> None:
+    left_out = shutil.ignore_patterns(".git", ".venv", "var", "tests", "__pycache__", ".*_cache")
+    copy = Path(shutil.copytree(ROOT, tmp_path / "copy", ignore=left_out))
+    environment = os.environ | stack.environment() | {"PORT": str(port), "APP_MODE": "development"}
+    command = [Path(sys.executable).parent / "gunicorn", "wsgi:app"]
+
+    with subprocess.Popen(command, cwd=copy, env=environment, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert wait_until(lambda: alive(port) == "ok", 30)
+            code = copy / "blog_app/health.py"
+            code.write_text(code.read_text().replace('_json({"status": "ok"})', '_json({"status": "renewed"})'))
+            server.send_signal(signal.SIGHUP)
+            assert wait_until(lambda: alive(port) == "renewed", 30)
+        finally:
+            server.terminate()
+
+
+def alive(port: int) -> str | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            return json.load(answer)["status"]
+    except OSError:
+        return None
