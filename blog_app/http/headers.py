@@ -29,8 +29,8 @@ def init_app(app: Flask) -> None:
         headers = response.headers
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "private, no-cache" if g.get("identity") else "no-cache"
-            headers["Vary"] = "Authorization"
-        headers["X-Content-Type-Options"] = "nosniff"
+            headers.add("Vary", "Authorization")
+        headers.add("X-Content-Type-Options", "nosniff")
         return response
 
 

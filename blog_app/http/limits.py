@@ -90,7 +90,8 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def tell(response: Response) -> Response:
-        response.headers.update(g.get("rate_limit", {}))
+        if "rate_limit" in g:
+            response.headers.update(g.rate_limit)
         return response
 
 

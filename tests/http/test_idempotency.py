@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import create_app, databases
+from blog_app import create_app, databases, jobs
 from blog_app.blog.models import Tag
-from blog_app.config import Settings
+from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.http import idempotency
 from blog_app.local.process import wait_until
 from blog_app.models import now
@@ -96,6 +96,10 @@ def test_after_a_day_a_key_is_free_and_its_row_is_purged(app: Flask, author: Cal
         answers.update(created_at=now() - idempotency.KEPT - timedelta(minutes=1)).execute()
         idempotency.purge(databases.blog)
         assert answers.select().count() == 0
+
+
+def test_the_worker_purges_the_keys_of_every_database() -> None:
+    assert {f"{name}.purge_idempotency_keys" for name in DATABASE_NAMES} <= set(jobs.JOBS)
 
 
 def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_commit: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from apispec import APISpec
 
-from blog_app.errors import CONTENT_TYPE, Problem
+from blog_app.errors import CONTENT_TYPE, KINDS
 from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.schemas import Components, Json
 from blog_app.http.schema import shared
@@ -62,7 +62,7 @@ def register(spec: APISpec) -> None:
     for name, header in HEADERS.items():
         spec.components.header(name, header)
     spec.components.schema("Problem", PROBLEM)
-    for problem in Problem.__subclasses__():
+    for problem in KINDS.values():
         spec.components.response(
             problem.__name__,
             {
@@ -80,7 +80,7 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
         found["304"] = {"description": "You have it already.", "headers": _headers("ETag", "X-Request-Id")}
     if operation.moved:
         found["301"] = {"description": "It is elsewhere now.", "headers": _headers("Location", "X-Request-Id")}
-    names = {problem.status: problem.__name__ for problem in Problem.__subclasses__()}
+    names = {problem.status: problem.__name__ for problem in KINDS.values()}
     for status in _errors(operation, path):
         found[str(status.value)] = {"$ref": f"#/components/responses/{names[status]}"}
     return found
