@@ -15,7 +15,7 @@ from blog_app import databases, jobs
 from blog_app.databases import LogicalDatabase, first_line
 from blog_app.jobs import DATABASE_ERRORS
 from blog_app.outbox import nudge
-from blog_app.outbox.delivery import deliver_next
+from blog_app.outbox.delivery import anything_due, deliver_next
 from blog_app.pauses import Rests
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,9 @@ def deliver_due(app: Flask, rests: Rests, stop: threading.Event) -> int:
 def _turn(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.Event) -> int:
     done = 0
     try:
-        while done < TURN and not stop.is_set():
+        with app.app_context():
+            waiting = anything_due(database, rests)
+        while waiting and done < TURN and not stop.is_set():
             with app.app_context():  # As for a request: what it pins and holds ends with it.
                 if not deliver_next(database, rests):
                     break

@@ -25,16 +25,19 @@ LONGEST_PAUSE = timedelta(hours=1)
 MAX_ERROR_LENGTH = 500
 
 
+def anything_due(database: LogicalDatabase, rests: Rests) -> bool:
+    """Return whether `deliver_next` may find something, without a transaction: an idle worker would begin thousands."""
+    return bool(_due(database, rests).exists())
+
+
 def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
-    """Deliver what is due next in the outbox of `database`; return False if nothing is.
+    """Deliver what is due next in the outbox of `database`; return False if nothing is, or others have it all.
 
     Handlers in `rests` are passed over; a handler whose databases cannot be reached begins to rest.
     Raises `DatabaseAway` if the outbox itself cannot be reached.
     """
-    due = _due(DELIVERIES[database.name], [name for name in HANDLERS if name not in rests])
-    if not due.exists():
-        return False  # Found out without a transaction: those of an idle worker would number thousands an hour.
     with database.atomic():
+        due = _due(database, rests)
         delivery = due.for_update("FOR UPDATE SKIP LOCKED", of=due.model).first()
         if delivery is None:
             return False
@@ -53,20 +56,25 @@ def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
         return True
 
 
-def _due(table: type[Delivery], handlers: list[str]) -> peewee.ModelSelect:
-    """Return the query for the next due delivery to one of these handlers; one at a time for a handler and subject."""
-    earlier = table.alias()
-    is_first = ~peewee.fn.EXISTS(
-        earlier.select(1).where(
-            (earlier.handler == table.handler)
-            & (earlier.subject == table.subject)
-            & (earlier.position < table.position)
-            & earlier.dead_at.is_null()
-        )
+def _due(database: LogicalDatabase, rests: Rests) -> peewee.ModelSelect:
+    """Return the query for the next due delivery to a handler that is known here and does not rest.
+
+    One that waits holds up the later ones to the same handler about the same subject, and no others.
+    """
+    table = DELIVERIES[database.name]
+    handlers = [name for name in HANDLERS if name not in rests]
+    queue = table.alias()
+    first = queue.select(peewee.fn.MIN(queue.position)).where(
+        (queue.handler == table.handler) & (queue.subject == table.subject) & queue.dead_at.is_null()
     )
     return (
         table.select()
-        .where((table.due_at <= peewee.fn.now()) & table.dead_at.is_null() & table.handler.in_(handlers) & is_first)
+        .where(
+            (table.due_at <= peewee.fn.now())
+            & table.dead_at.is_null()
+            & table.handler.in_(handlers)
+            & (table.position == first)
+        )
         .order_by(table.due_at, table.position)
         .limit(1)
     )
@@ -86,8 +94,21 @@ def _postpone(delivery: Delivery, error: Exception) -> None:
     delivery.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
     if delivery.attempts < MAX_ATTEMPTS:
         delivery.due_at = now() + pause(delivery.attempts, longest=LONGEST_PAUSE.total_seconds())
+        _hold_up(delivery)
     else:
         delivery.dead_at = now()
     delivery.save()
     outcome = "is dead" if delivery.dead_at else f"failed, next try at {delivery.due_at:%H:%M:%S}"
     log.warning("%s to %s %s (attempt %s)", delivery.name, delivery.handler, outcome, delivery.attempts, exc_info=error)
+
+
+def _hold_up(delivery: Delivery) -> None:
+    """Let what comes after it, which cannot go before it, wait as long: nobody needs to look at that until then."""
+    table = type(delivery)
+    is_after = (
+        (table.handler == delivery.handler)
+        & (table.subject == delivery.subject)
+        & (table.position > delivery.position)
+        & table.dead_at.is_null()
+    )
+    table.update(due_at=delivery.due_at).where(is_after).execute()

@@ -58,7 +58,7 @@ def _delivery_in(name: str) -> type[Delivery]:
     model: type[Delivery] = type(f"{name.capitalize()}Delivery", (Delivery,), {"Meta": Meta})
     alive = peewee.SQL("dead_at IS NULL")
     model.add_index(model.index(model.due_at, model.position, where=alive, name="outbox_due"))
-    model.add_index(model.index(model.handler, model.subject, model.position, where=alive, name="outbox_order"))
+    model.add_index(model.index(model.subject, model.handler, model.position, where=alive, name="outbox_order"))
     return model
 
 

@@ -25,7 +25,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
             schema = "accounts"
 
     migrator.sql("CREATE INDEX outbox_due ON accounts.outbox (due_at, position) WHERE dead_at IS NULL")
-    migrator.sql("CREATE INDEX outbox_order ON accounts.outbox (handler, subject, position) WHERE dead_at IS NULL")
+    migrator.sql("CREATE INDEX outbox_order ON accounts.outbox (subject, handler, position) WHERE dead_at IS NULL")
 
     @migrator.create_model
     class Processed(pw.Model):

@@ -25,7 +25,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
             schema = "blog"
 
     migrator.sql("CREATE INDEX outbox_due ON blog.outbox (due_at, position) WHERE dead_at IS NULL")
-    migrator.sql("CREATE INDEX outbox_order ON blog.outbox (handler, subject, position) WHERE dead_at IS NULL")
+    migrator.sql("CREATE INDEX outbox_order ON blog.outbox (subject, handler, position) WHERE dead_at IS NULL")
 
     @migrator.create_model
     class Processed(pw.Model):

@@ -22,6 +22,12 @@ Deliver = Callable[[], int]
 OUTBOX = DELIVERIES["accounts"]
 
 
+@pytest.fixture
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be reached is left alone for longer than a test takes."""
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+
+
 def make_due() -> None:
     OUTBOX.update(due_at=now()).execute()
 
@@ -71,6 +77,7 @@ def test_a_delivery_repeated_after_the_handler_had_committed_does_nothing(delive
     assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
 
 
+@pytest.mark.usefixtures("long_rests")
 def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deliver: Deliver) -> None:
     failing, other = uuid4(), uuid4()
     publish(failing, -1, 2)
@@ -103,12 +110,6 @@ def test_pauses_grow_with_each_failure_up_to_a_limit() -> None:
         for _ in range(20):
             seconds = pause(failures, longest=3600) / timedelta(seconds=1)
             assert 0.75 * expected <= seconds <= 1.25 * expected
-
-
-@pytest.fixture
-def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be reached is left alone for longer than a test takes."""
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
 
 
 @pytest.mark.usefixtures("long_rests")
@@ -163,3 +164,12 @@ def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> 
         thread.join()
     for subject in subjects:
         assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_what_follows_a_failed_delivery_is_not_looked_at_until_that_is_tried_again(deliver: Deliver) -> None:
+    subject = uuid4()
+    publish(subject, -1, 2, 3)
+    deliver()
+    waiting = list(OUTBOX.select().order_by(OUTBOX.position))
+    assert [(each.payload["number"], each.due_at > now()) for each in waiting] == [(-1, True), (2, True), (3, True)]

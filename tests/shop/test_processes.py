@@ -1,0 +1,78 @@
+"""A thousand people want the last item, and the shop is served by real processes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from flask import Flask
+
+from blog_app.config import ROOT
+from blog_app.local.ports import private_ports
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack
+from tests.api import API, Caller, sign_up, stranger
+from tests.shop.invariants import require_invariants
+from tests.shop.shopping import buyer, offer
+
+CONNECTIONS = 40
+ORDERS = 25
+
+
+@pytest.fixture
+def port(app: Flask, stack: Stack, tmp_path: Path) -> Iterator[int]:
+    """The port of gunicorn, with two worker processes."""
+    port = next(private_ports())
+    settings = {"APP_MODE": "test", "PORT": str(port), "WEB_CONCURRENCY": "2"}
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "wsgi:app"]
+        web = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | stack.environment() | settings, stdout=log, stderr=log
+        )
+
+    def answers() -> bool:
+        try:
+            return urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).status == 200
+        except OSError:
+            return False
+
+    try:
+        assert wait_until(answers, 60), (tmp_path / "log").read_text()[-2000:]
+        yield port
+    finally:
+        web.terminate()
+        web.wait()
+
+
+def test_a_thousand_orders_for_the_last_item_over_the_network_sell_exactly_one(app: Flask, port: int) -> None:
+    product = offer(sign_up(app, "vendor"), stock=1)
+    buyers = [buyer(app) for _ in range(CONNECTIONS)]
+
+    def shop(who: tuple[Caller, str]) -> list[int]:
+        caller, address = who
+        body = json.dumps({"items": [{"product_id": product["id"], "quantity": 1}], "address_id": address})
+        headers = {"Authorization": f"Bearer {caller.token}", "Content-Type": "application/json"}
+        statuses = []
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            for _ in range(ORDERS):
+                connection.request("POST", f"{API}/orders", body, headers)
+                answer = connection.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+        return statuses
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        statuses = Counter(status for each in pool.map(shop, buyers) for status in each)
+    assert statuses == {201: 1, 409: CONNECTIONS * ORDERS - 1}
+    assert stranger(app).get(f"/products/{product['id']}").json["available"] == 0
+    require_invariants()
