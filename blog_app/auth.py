@@ -124,5 +124,8 @@ def require_all() -> None:
 
 def require_ownership(record: Owned) -> None:
     """Raise `Forbidden` if the caller may only change their own, and `record` is somebody else's."""
-    if g.scope is Scope.OWN and record.owner_id != user_id():
+    if g.scope is not Scope.OWN:
+        return
+    owners = getattr(record, "owner_ids", None) or (record.owner_id,)  # A friendship is of two.
+    if user_id() not in owners:
         raise Forbidden("This belongs to somebody else.")

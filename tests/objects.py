@@ -15,7 +15,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from blog_app.accounts import tokens
+from blog_app.accounts import friends, tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
@@ -92,6 +92,20 @@ def order(owner: UUID) -> UUID:
     return Order.create(user_id=owner, total=0).id
 
 
+def befriended(owner: UUID) -> UUID:
+    asked = friends.ask(User.open(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner)))
+    friends.accept(asked)
+    return asked.requester_id
+
+
+def friend_request(owner: UUID) -> UUID:
+    return friends.ask(User.open(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner))).id
+
+
+def somebody() -> UUID:
+    return User.open(f"friend{next(_numbers)}@example.com", "Somebody", "-").id
+
+
 MAKERS: Mapping[str, Maker] = {
     "/addresses/{address_id}": shipping_address,
     "/categories/{key}": category,
@@ -105,12 +119,15 @@ MAKERS: Mapping[str, Maker] = {
     "/products/{key}": product,
     "/tags/{key}": tag,
     "/tokens/{token_id}": token,
+    "/friend-requests/{request_id}": friend_request,
+    "/me/blocks/{user_id}": somebody,
+    "/me/friends/{user_id}": befriended,
     "/users/{user_id}": user,
     "/users/{user_id}/roles/{role}": role,
 }
 
 
-PRIVATE = {"addresses", "orders", "revisions", "tokens"}
+PRIVATE = {"addresses", "friend-requests", "friends", "orders", "revisions", "tokens"}
 """Parts of paths whose objects are never public."""
 
 

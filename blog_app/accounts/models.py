@@ -201,6 +201,15 @@ class Pair(AccountsRecord):
             ),
         ]
 
+    @property
+    def owner_ids(self) -> tuple[UUID, UUID]:
+        """Whose it is: both of them may answer a request or end a friendship."""
+        return self.low_id, self.high_id
+
+    def is_blocked_by(self, user_id: UUID) -> bool:
+        """Return whether this one of the two blocks the other."""
+        return bool(self.low_blocks if self.low_id == user_id else self.high_blocks)
+
     @classmethod
     def of(cls, user_id: UUID | None) -> Any:
         """Return the query for everything that is between this user and others."""
@@ -220,6 +229,17 @@ class Pair(AccountsRecord):
     def blocked_with(cls, user_id: UUID | None) -> Any:
         """Return the query for the identifiers of those whom this user blocks or who block this user."""
         return cls.of(user_id).select(cls.other(user_id)).where(cls.is_block())
+
+    @classmethod
+    def blocked_by(cls, user_id: UUID) -> Any:
+        """Return the query for the identifiers of those whom this user blocks."""
+        blocks = peewee.Case(cls.low, ((user_id, cls.low_blocks),), cls.high_blocks)
+        return cls.of(user_id).select(cls.other(user_id)).where(blocks)
+
+    @classmethod
+    def requests_of(cls, user_id: UUID) -> Any:
+        """Return the query for the requests that this user sent or received, and that are not answered yet."""
+        return cls.of(user_id).where(cls.requester.is_null(False), cls.friends_since.is_null())
 
     @classmethod
     def friends_of(cls, user_id: UUID | None) -> Any:

@@ -9,16 +9,17 @@ import peewee
 from marshmallow import ValidationError, validate
 from marshmallow import fields as ma
 
-from blog_app.accounts import passwords
-from blog_app.accounts.models import STATUSES, Profile, RoleGrant, Token, User
+from blog_app.accounts import directory, passwords
+from blog_app.accounts.models import STATUSES, Pair, Profile, RoleGrant, Token, User
 from blog_app.auth import identity
 from blog_app.http import Schema
-from blog_app.http.fields import Email, String, Timestamp, WebAddress
-from blog_app.http.includes import one, owned_one
+from blog_app.http.fields import Email, Integer, String, Timestamp, WebAddress
+from blog_app.http.includes import one, one_from, owned_one
 from blog_app.http.schema import PerRequest
 from blog_app.permissions import ROLES
 
 MAX_SOCIAL_LINKS = 20
+RECEIVER = peewee.Case(Pair.requester, ((Pair.low, Pair.high),), Pair.low)
 
 
 def _acceptable(password: str) -> None:
@@ -71,7 +72,7 @@ class UserSchema(Schema):
     class Meta:
         model = User
         filterable = ("id", "name", "status", "created_at")
-        sortable = ("name", "created_at")
+        sortable: tuple[str, ...] = ("name", "created_at")
         includes = {"profile": owned_one(ProfileSchema, User.id, Profile.user)}
 
     id = ma.UUID(dump_only=True)
@@ -113,6 +114,51 @@ class RoleGrantSchema(Schema):
     role = ma.String(dump_only=True, validate=validate.OneOf(ROLES))
     granted_by_id = ma.UUID(dump_only=True, allow_none=True)
     granted_at = Timestamp(dump_only=True, attribute="created_at")
+
+
+class DirectionParameter(Schema):
+    """The parameter of the list of friend requests."""
+
+    direction = ma.String(
+        load_default=None,
+        validate=validate.OneOf(("sent", "received")),
+        metadata={"description": "Only those that you sent, or received."},
+    )
+
+
+class FriendRequestSchema(Schema):
+    """A friend request."""
+
+    class Meta:
+        model = Pair
+        columns = {
+            "receiver_id": RECEIVER,
+            "status": peewee.Case(None, ((Pair.friends_since.is_null(), "pending"),), "accepted"),
+        }
+        sortable = ("sent_at",)
+        sort = ("-sent_at",)
+        includes = {
+            "sender": one_from(directory.people, PersonSchema, Pair.requester),
+            "receiver": one_from(directory.people, PersonSchema, RECEIVER),
+        }
+
+    id = ma.UUID(dump_only=True)
+    user_id = ma.UUID(required=True, load_only=True, metadata={"description": "Whom to ask."})
+    sender_id = ma.UUID(dump_only=True, attribute="requester")
+    receiver_id = ma.UUID(dump_only=True)
+    status = ma.String(dump_only=True, validate=validate.OneOf(("pending", "accepted")))
+    sent_at = Timestamp(dump_only=True, attribute="created_at")
+
+
+class SuggestionSchema(UserSchema):
+    """A user who might be a friend."""
+
+    class Meta(UserSchema.Meta):
+        columns = {"mutual_friends": peewee.SQL("suggested.mutual_friends")}
+        sortable = ("mutual_friends", "name", "created_at")
+        sort = ("-mutual_friends",)
+
+    mutual_friends = Integer(dump_only=True)
 
 
 class RegistrationSchema(Schema):

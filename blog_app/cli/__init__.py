@@ -9,9 +9,10 @@ from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
 from blog_app.cli.pgbouncer import pgbouncer
 from blog_app.cli.seed import seed
+from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 
-COMMANDS = (generate, migrate, outbox, pgbouncer, seed, worker)
+COMMANDS = (generate, migrate, outbox, pgbouncer, seed, users, worker)
 
 
 def init_app(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """Users as others see them, and as administrators keep them: status, deletion, restoration, purge."""
 
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -8,7 +7,8 @@ from flask import Flask
 
 from blog_app.accounts import directory
 from blog_app.accounts.models import Profile, RoleGrant, Token, User
-from tests.api import Caller, sign_up, stranger
+from tests.accounts.races import race
+from tests.api import sign_up, stranger
 
 
 def ids(response: Any) -> set[str]:
@@ -118,24 +118,6 @@ def test_an_old_version_changes_nobody(app: Flask) -> None:
         {"status": "active"},
     ):
         member.patch("/me", body, status=422)
-
-
-def race(app: Flask, *calls: tuple[Caller, str, str, Any]) -> list[int]:
-    """Send all calls at the same moment, each on a connection of its own; return their statuses."""
-    barrier, statuses = Barrier(len(calls)), [0] * len(calls)
-
-    def send(number: int, caller: Caller, method: str, path: str, body: Any) -> None:
-        client = app.test_client()
-        barrier.wait()
-        headers = {"Authorization": f"Bearer {caller.token}"}
-        statuses[number] = client.open(f"/api/v1{path}", method=method, json=body, headers=headers).status_code
-
-    threads = [Thread(target=send, args=(number, *call)) for number, call in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return statuses
 
 
 WAYS_OUT = {

@@ -1,8 +1,9 @@
 """The endpoints of accounts, one story a file."""
 
+from blog_app.accounts.views.friends import friends, requests
 from blog_app.accounts.views.me import me
 from blog_app.accounts.views.roles import roles
 from blog_app.accounts.views.sessions import resets, tokens
 from blog_app.accounts.views.users import users
 
-blueprints = (users, roles, me, tokens, resets)
+blueprints = (users, roles, me, tokens, resets, requests, friends)

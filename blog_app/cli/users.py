@@ -1,0 +1,82 @@
+"""`flask users`: the first admin, and what an admin may need when the API cannot be reached."""
+
+from __future__ import annotations
+
+import click
+import peewee
+from flask.cli import AppGroup
+
+from blog_app import databases, emails
+from blog_app.accounts import leaving, roles
+from blog_app.accounts.models import RoleGrant, User
+from blog_app.accounts.passwords import hash_password, weakness
+from blog_app.errors import Problem, as_problem
+
+users = AppGroup("users", help="Create, list and suspend users.")
+
+
+@users.command()
+@click.argument("email")
+@click.option("--name", prompt=True, help="The name that others see.")
+@click.option("--admin", is_flag=True, help="Let the user do everything.")
+@click.password_option(help="Asked for if it is not given; better not given, because others can see it.")
+def create(email: str, name: str, admin: bool, password: str) -> None:
+    """Create a user with the address EMAIL, which is taken as confirmed."""
+    if problem := weakness(password):
+        raise click.ClickException(f"the password is too weak. {problem}")
+    if not 1 <= len(name.strip()) <= User.name.max_length:
+        raise click.ClickException(f"the name must have 1 to {User.name.max_length} characters")
+    address, password_hash = _address(email), hash_password(password)
+    try:
+        with databases.accounts.atomic():
+            user = User.open(address, name.strip(), password_hash)
+            if admin:
+                roles.grant(user.id, "admin", granted_by=None)
+    except peewee.IntegrityError as error:
+        raise click.ClickException(as_problem(error).detail) from None
+    click.echo(f"created {address}{', an admin' if admin else ''}")
+
+
+@users.command("list")
+@click.option("--deleted", is_flag=True, help="Show those that were deleted, instead.")
+def list_users(deleted: bool) -> None:
+    """List the users with their status and roles, the oldest first."""
+    granted: dict[object, list[str]] = {}
+    for grant in RoleGrant.select(RoleGrant.user, RoleGrant.role).order_by(RoleGrant.role):
+        granted.setdefault(grant.user_id, []).append(grant.role)
+    for user in (User.only_deleted() if deleted else User.select()).order_by(User.id).iterator():
+        click.echo("\t".join((user.email, user.status, ",".join(granted.get(user.id, ())) or "-", user.name)))
+
+
+@users.command()
+@click.argument("email")
+def suspend(email: str) -> None:
+    """Keep the user with the address EMAIL out, and end their sessions."""
+    _set_status(email, "suspended")
+
+
+@users.command()
+@click.argument("email")
+def activate(email: str) -> None:
+    """Let the user with the address EMAIL in again."""
+    _set_status(email, "active")
+
+
+def _set_status(email: str, status: str) -> None:
+    address = _address(email)
+    with databases.accounts.atomic():
+        user = User.select().where(User.email == address).for_update().first()
+        if user is None:
+            raise click.ClickException(f"there is no user with the address {address}")
+        try:
+            leaving.set_status(user, status)
+        except Problem as problem:
+            raise click.ClickException(problem.detail) from None
+    click.echo(f"{address} is {status}")
+
+
+def _address(email: str) -> str:
+    try:
+        return emails.normalize(email)
+    except emails.BadAddress as error:
+        raise click.ClickException(str(error)) from None

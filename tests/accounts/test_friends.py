@@ -1,0 +1,188 @@
+"""Friends: requests, friendships both ways, blocks, mutual friends, suggestions."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app.accounts.models import Pair
+from tests.accounts.races import race
+from tests.api import Caller, sign_up
+from tests.statements import counted
+
+
+def ask(sender: Caller, receiver: Caller, *, status: int = 201) -> Any:
+    return sender.post("/friend-requests", {"user_id": receiver.user_id}, status=status).json
+
+
+def befriend(first: Caller, second: Caller) -> None:
+    second.put(f"/friend-requests/{ask(first, second)['id']}/acceptance")
+
+
+def ids(caller: Caller, path: str) -> list[str]:
+    return [row["id"] for row in caller.get(path).json["data"]]
+
+
+@pytest.fixture
+def three(app: Flask) -> tuple[Caller, Caller, Caller]:
+    return sign_up(app, name="Ada"), sign_up(app, name="Bea"), sign_up(app, name="Cleo")
+
+
+def test_a_request_that_is_accepted_makes_friends_both_ways(three: tuple[Caller, ...]) -> None:
+    ada, bea, cleo = three
+    sent = ask(ada, bea)
+    assert (sent["sender_id"], sent["receiver_id"], sent["status"]) == (ada.user_id, bea.user_id, "pending")
+    shown = bea.get(f"/friend-requests/{sent['id']}?include=sender,receiver").json
+    assert (shown["sender"]["name"], shown["receiver"]["name"]) == ("Ada", "Bea")
+    assert [ids(ada, f"/friend-requests?direction={each}") for each in ("sent", "received")] == [[sent["id"]], []]
+    assert [ids(bea, f"/friend-requests?direction={each}") for each in ("sent", "received")] == [[], [sent["id"]]]
+    ada.put(f"/friend-requests/{sent['id']}/acceptance", status=404)
+    cleo.put(f"/friend-requests/{sent['id']}/acceptance", status=404)
+    cleo.get(f"/friend-requests/{sent['id']}", status=404)
+    assert bea.put(f"/friend-requests/{sent['id']}/acceptance").json["status"] == "accepted"
+    assert (ids(ada, "/me/friends"), ids(bea, "/me/friends")) == ([bea.user_id], [ada.user_id])
+    assert ids(ada, "/friend-requests") == ids(bea, "/friend-requests") == []
+    bea.put(f"/friend-requests/{sent['id']}/acceptance", status=404)
+    bea.delete(f"/friend-requests/{sent['id']}", status=404)
+    ask(ada, bea, status=409)
+    ask(bea, ada, status=409)
+    bea.delete(f"/me/friends/{ada.user_id}")
+    ada.delete(f"/me/friends/{bea.user_id}", status=404)
+    assert ids(ada, "/me/friends") == ids(bea, "/me/friends") == []
+
+
+@pytest.mark.parametrize("who", ["sender withdraws", "receiver declines"])
+def test_a_request_that_ends_can_be_sent_again(three: tuple[Caller, ...], who: str) -> None:
+    ada, bea, cleo = three
+    sent = ask(ada, bea)
+    ask(ada, bea, status=409)
+    cleo.delete(f"/friend-requests/{sent['id']}", status=404)
+    (ada if who == "sender withdraws" else bea).delete(f"/friend-requests/{sent['id']}")
+    assert ids(bea, "/friend-requests") == []
+    ask(bea, ada)
+
+
+def test_whoever_asks_back_is_a_friend(three: tuple[Caller, ...]) -> None:
+    ada, bea, _ = three
+    ask(ada, bea)
+    assert ask(bea, ada)["status"] == "accepted"
+    assert ids(ada, "/me/friends") == [bea.user_id]
+
+
+def test_nobody_asks_themselves_or_nobody_or_who_left(app: Flask, three: tuple[Caller, ...]) -> None:
+    ada, bea, cleo = three
+    ask(ada, ada, status=422)
+    ada.post("/friend-requests", {"user_id": "01890000-0000-7000-8000-000000000000"}, status=422)
+    ada.post("/friend-requests", {"user_id": "me"}, status=422)
+    bea.delete("/me")
+    ask(ada, bea, status=422)
+    sign_up(app, "admin").put(f"/users/{cleo.user_id}/status", {"status": "suspended"})
+    ask(ada, cleo, status=422)
+
+
+def test_a_block_ends_everything_and_hides_each_from_the_other(three: tuple[Caller, ...]) -> None:
+    ada, bea, cleo = three
+    befriend(ada, bea)
+    befriend(ada, cleo)
+    befriend(bea, cleo)
+    ada.put(f"/me/blocks/{bea.user_id}", status=204)
+    ada.put(f"/me/blocks/{bea.user_id}", status=204)
+    for one, other in ((ada, bea), (bea, ada)):
+        assert ids(one, "/me/friends") == [cleo.user_id]
+        assert other.user_id not in ids(one, "/users")
+        for path in ("", "/profile", "/mutual-friends"):
+            one.get(f"/users/{other.user_id}{path}", status=404)
+        assert ids(one, "/me/friend-suggestions") == []
+        assert ids(one, f"/users/{cleo.user_id}/mutual-friends") == []
+    unknown = ada.post("/friend-requests", {"user_id": "01890000-0000-7000-8000-000000000000"}, status=422).json
+    assert ask(bea, ada, status=422)["errors"] == unknown["errors"]
+    ask(ada, bea, status=409)
+    assert (ids(ada, "/me/blocks"), ids(bea, "/me/blocks")) == ([bea.user_id], [])
+    bea.delete(f"/me/blocks/{ada.user_id}")
+    bea.get(f"/users/{ada.user_id}", status=404)
+    ada.delete(f"/me/blocks/{bea.user_id}")
+    bea.get(f"/users/{ada.user_id}")
+    assert ids(ada, "/me/friends") == [cleo.user_id]
+    befriend(bea, ada)
+
+
+def test_each_side_of_a_block_has_its_own(three: tuple[Caller, ...]) -> None:
+    ada, bea, _ = three
+    ada.put(f"/me/blocks/{bea.user_id}", status=204)
+    bea.put(f"/me/blocks/{ada.user_id}", status=204)
+    ada.delete(f"/me/blocks/{bea.user_id}")
+    ada.get(f"/users/{bea.user_id}", status=404)
+    bea.delete(f"/me/blocks/{ada.user_id}")
+    ada.get(f"/users/{bea.user_id}")
+    ada.put(f"/me/blocks/{ada.user_id}", status=409)
+    ada.put("/me/blocks/01890000-0000-7000-8000-000000000000", status=404)
+
+
+def test_mutual_friends_and_suggestions_count_friends_of_friends(app: Flask) -> None:
+    ada, bea, cleo, dora, eve, fay = (sign_up(app, name=name) for name in ("Ada", "Bea", "Cleo", "Dora", "Eve", "Fay"))
+    for first, second in ((ada, bea), (ada, cleo), (bea, dora), (cleo, dora), (bea, eve), (bea, cleo), (dora, fay)):
+        befriend(first, second)
+    with counted() as sent:
+        found = ada.get("/me/friend-suggestions").json["data"]
+    assert [(row["name"], row["mutual_friends"]) for row in found] == [("Dora", 2), ("Eve", 1)]
+    assert len(sent) == 2
+    assert set(ids(ada, f"/users/{dora.user_id}/mutual-friends")) == {bea.user_id, cleo.user_id}
+    page = ada.get("/me/friend-suggestions?limit=1&count=true").json
+    assert page["page"]["total"] == 2
+    second = ada.get(f"/me/friend-suggestions?limit=1&cursor={page['page']['next']}").json
+    assert [row["name"] for row in second["data"]] == ["Eve"]
+    ask(ada, eve)
+    dora.put(f"/me/blocks/{ada.user_id}", status=204)
+    assert ids(ada, "/me/friend-suggestions") == []
+    assert ids(fay, "/me/friend-suggestions") == [cleo.user_id, bea.user_id]
+
+
+def test_the_friendships_of_a_user_who_leaves_end_and_blocks_stay(app: Flask, three: tuple[Caller, ...]) -> None:
+    ada, bea, cleo = three
+    admin = sign_up(app, "admin")
+    befriend(ada, bea)
+    ask(ada, admin)
+    cleo.put(f"/me/blocks/{ada.user_id}", status=204)
+    ada.delete("/me")
+    assert ids(bea, "/me/friends") == ids(admin, "/friend-requests") == ids(cleo, "/me/blocks") == []
+    admin.put(f"/users/{ada.user_id}/restoration")
+    assert ids(bea, "/me/friends") == []
+    assert ids(cleo, "/me/blocks") == [ada.user_id]
+
+
+def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) -> None:
+    for _ in range(10):
+        ada, bea = sign_up(app), sign_up(app)
+        calls = [
+            (one, "POST", "/friend-requests", {"user_id": other.user_id}) for one, other in ((ada, bea), (bea, ada))
+        ]
+        assert race(app, *calls) == [201, 201]
+        assert (ids(ada, "/me/friends"), ids(bea, "/me/friends")) == ([bea.user_id], [ada.user_id])
+    with app.app_context():
+        assert Pair.select().count() == 10
+
+
+def test_one_who_asks_many_times_at_once_has_asked_once(app: Flask) -> None:
+    ada, bea = sign_up(app), sign_up(app)
+    statuses = race(app, *[(ada, "POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
+    assert sorted(statuses) == [201] + [409] * 5
+
+
+def test_whatever_happens_at_once_leaves_one_thing_between_two(app: Flask) -> None:
+    admin = sign_up(app, "admin")
+    for _ in range(8):
+        ada, bea = sign_up(app), sign_up(app)
+        request = ask(ada, bea)["id"]
+        statuses = race(
+            app,
+            (bea, "PUT", f"/friend-requests/{request}/acceptance", None),
+            (ada, "DELETE", f"/friend-requests/{request}", None),
+            (ada, "PUT", f"/me/blocks/{bea.user_id}", None),
+            (bea, "PUT", f"/me/blocks/{ada.user_id}", None),
+            (bea, "POST", "/friend-requests", {"user_id": ada.user_id}),
+            (admin, "DELETE", f"/users/{ada.user_id}", None),
+        )
+        assert all(status < 500 for status in statuses), statuses
+        assert ids(bea, "/me/friends") == ids(bea, "/friend-requests") == []
+    with app.app_context():
+        assert all(pair.requester_id is None for pair in Pair.select())

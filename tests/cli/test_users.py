@@ -1,0 +1,60 @@
+"""`flask users`: create, list, suspend."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from blog_app.accounts.models import User
+from tests.api import PASSWORD, Caller, sign_up, stranger
+
+
+def users(app: Flask, *arguments: str, answers: str = "") -> Result:
+    return app.test_cli_runner().invoke(args=["users", *arguments], input=answers)
+
+
+def test_the_first_admin_is_asked_for_a_password_and_can_sign_in(app: Flask) -> None:
+    made = users(app, "create", "Ada@Example.com", "--admin", answers=f"Ada\n{PASSWORD}\n{PASSWORD}\n")
+    assert made.exit_code == 0, made.output
+    assert PASSWORD not in made.output
+    token = stranger(app).post("/tokens", {"email": "ada@example.com", "password": PASSWORD}).json["token"]
+    me = Caller(app, token).get("/me?include=profile").json
+    assert (me["name"], me["roles"], me["profile"]["bio"]) == ("Ada", ["admin"], "")
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "message"),
+    [
+        ("ada@example.com", "Password1", "most used"),
+        ("ada@example.com", "short", "at least 8"),
+        ("ada", PASSWORD, "@"),
+        ("taken@example.com", PASSWORD, "has an account already"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(app: Flask, email: str, password: str, message: str) -> None:
+    with app.app_context():
+        User.open("taken@example.com", "Eve", "-")
+    refused = users(app, "create", email, "--name", "Ada", answers=f"{password}\n{password}\n")
+    assert (refused.exit_code, message in refused.output) == (1, True), refused.output
+    with app.app_context():
+        assert User.select().count() == 1
+
+
+def test_the_list_shows_status_and_roles(app: Flask) -> None:
+    admin, member = sign_up(app, "admin", "editor", name="Ada"), sign_up(app, name="Eve")
+    member.delete("/me")
+    email = admin.get("/me").json["email"]
+    assert users(app, "list").output == f"{email}\tactive\tadmin,editor\tAda\n"
+    assert users(app, "list", "--deleted").output.endswith("\tactive\t-\tEve\n")
+
+
+def test_who_is_suspended_is_out_until_activated_and_the_last_admin_is_not_suspended(app: Flask) -> None:
+    admin, member = sign_up(app, "admin"), sign_up(app)
+    email = member.get("/me").json["email"]
+    assert users(app, "suspend", email.upper()).output == f"{email} is suspended\n"
+    member.get("/me", status=401)
+    assert users(app, "activate", email).exit_code == 0
+    refused = users(app, "suspend", admin.get("/me").json["email"])
+    assert (refused.exit_code, "only admin" in refused.output) == (1, True)
+    assert "no user" in users(app, "suspend", "nobody@example.com").output
