@@ -8,7 +8,7 @@ from uuid import UUID
 
 from blog_app.blog import revisions
 from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostTag, Tag
-from blog_app.blog.models.tags import tag_words
+from blog_app.blog.models.tags import tag_words, words_of
 from blog_app.errors import Conflict, invalid
 from blog_app.models import now
 from blog_app.slugs import insert_with_slug
@@ -16,7 +16,7 @@ from blog_app.slugs import insert_with_slug
 
 def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
     """Write a new draft and return it; without a slug it gets one from its title."""
-    found = Tag.named(tags)
+    found = Tag.named(tags, lock="FOR KEY SHARE")
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     if slug is None:
         post: Post = insert_with_slug(Post, values["title"], **values)
@@ -37,8 +37,8 @@ def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | No
     if slug is not None and slug != post.slug:
         FormerSlug.keep(post)
         values["slug"] = slug
-    post.change(tag_words=tag_words(found), **values)
     PostTag.replace(post, found)
+    post.change(tag_words=words_of(post), **values)
     return post
 
 

@@ -19,6 +19,9 @@ from blog_app.errors import bad_parameter
 from blog_app.http.search import Search
 
 CANDIDATES = 5_000
+PREFIX_CANDIDATES = 500
+"""Fewer, because an index finds the beginnings of words in texts too, and each match must be looked at."""
+RELATED_OF_A_TAG = 500
 PREFIX = re.compile(r"(\w+)\*")
 LEAST_PREFIX = 2
 ENGLISH = peewee.SQL("'english'")
@@ -60,23 +63,32 @@ def matching(query: Any, text: str) -> Any:
         query.select(Post.id, relevance.alias("relevance"), wanted.alias("query"))
         .where(peewee.Expression(Post.search, "@@", wanted))
         .order_by(Post.published_at.desc(), Post.id.desc())
-        .limit(CANDIDATES)
+        .limit(PREFIX_CANDIDATES if PREFIX.search(text) else CANDIDATES)
         .alias("found")
     )
     return Post.with_deleted().join(found, on=(peewee.SQL('"found"."id"') == Post.id))
 
 
-SEARCH = Search(matching, fields=("relevance", "snippet"), sort=("-relevance", "-published_at", "-id"))
+SEARCH = Search(matching, fields=("relevance", "snippet"), sort=("-relevance", "-id"))
 
 
 def related(posts: Any, post: Any) -> Any:
-    """Return those of `posts` that share tags with the one post that the query `post` finds, as `related`."""
+    """Return those of `posts` that share tags with the one post that the query `post` finds, as `related`.
+
+    Of each tag the newest posts are looked at: a tag may be on half of them.
+    """
     other = PostTag.alias()
+    newest = (
+        other.select(other.post.alias("id"))
+        .where(other.tag == PostTag.tag, other.post != PostTag.post)
+        .order_by(other.post.desc())
+        .limit(RELATED_OF_A_TAG)
+    )
     shared = (
-        PostTag.select(other.post.alias("id"), peewee.fn.count(other.tag).alias("shared_tags"))
-        .join(other, on=((other.tag == PostTag.tag) & (other.post != PostTag.post)))
+        PostTag.select(peewee.SQL('"other"."id"'), peewee.fn.count(peewee.SQL("*")).alias("shared_tags"))
+        .join(newest.alias("other"), peewee.JOIN.LATERAL, on=peewee.SQL("true"))
         .where(PostTag.post == post.select(Post.id))
-        .group_by(other.post)
+        .group_by(peewee.SQL('"other"."id"'))
         .alias("related")
     )
     return posts.join(shared, on=(peewee.SQL('"related"."id"') == Post.id))

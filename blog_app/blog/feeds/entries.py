@@ -16,7 +16,6 @@ from blog_app.models import rows_of
 
 NEWEST = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-NOBODY = "Former member"
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,6 @@ def _entry(
         content_html=content_html,
         published_at=published_at,
         updated_at=max(published_at, updated_at),
-        author=authors[author_id]["name"] if author_id in authors else NOBODY,
+        author=authors[author_id]["name"],
         topics=((category,) if category else ()) + tuple(tags or ()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import format_datetime
+from html import escape
 from xml.etree import ElementTree
 
 from blog_app.blog.feeds.entries import Entry, Feed
@@ -36,5 +37,5 @@ def _item(item: Element, entry: Entry) -> None:
     add(item, f"{{{DUBLIN_CORE}}}creator", entry.author)
     for topic in entry.topics:
         add(item, "category", topic)
-    add(item, "description", entry.summary)
+    add(item, "description", escape(entry.summary))  # Readers take it for HTML.
     add(item, f"{{{CONTENT}}}encoded", entry.content_html)

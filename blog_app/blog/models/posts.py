@@ -115,5 +115,7 @@ class Post(BlogRecord, SoftDeletable):
 
 # Titles that begin with something, in upper or lower case.
 Post.add_index(Post.index(peewee.SQL("lower(title) text_pattern_ops"), name="posts_title_prefix"))
+# All kinds but the common one, newest first.
+Post.add_index(Post.index(Post.published_at, Post.id, where=peewee.SQL("kind <> 'article'"), name="posts_rare_kinds"))
 explain_constraint("posts_category_id_fkey", "category_id", "There is no such category.", status=Invalid)
 explain_constraint("posts_slug", "slug", "This slug is taken.")

@@ -30,13 +30,10 @@ class Tag(BlogRecord):
         return cls.select()
 
     @classmethod
-    def named(cls, slugs: list[str]) -> list[Any]:
-        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist.
-
-        They are locked against a change of name until the transaction ends, because posts keep the names.
-        """
-        query = cls.select().where(cls.slug.in_(slugs)).for_update("FOR KEY SHARE") if slugs else ()
-        found = {tag.slug: tag for tag in query}
+    def named(cls, slugs: list[str], lock: str | None = None) -> list[Any]:
+        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist."""
+        query = cls.select().where(cls.slug.in_(slugs))
+        found = {tag.slug: tag for tag in (query.for_update(lock) if lock else query)} if slugs else {}
         missing = [
             {"pointer": f"/tags/{place}", "detail": f"There is no tag {slug!r}."}
             for place, slug in enumerate(slugs)
@@ -53,11 +50,12 @@ class Tag(BlogRecord):
     def rename(self, name: str) -> None:
         """Give the tag another name; its slug stays."""
         self.change(name=name)
+        lock(self.posts())
         refresh_tag_words(Post.id.in_(self.posts()))
 
     def remove(self) -> None:
         """Delete the tag, and take it off all posts."""
-        carriers = [post_id for (post_id,) in self.posts().tuples()]
+        carriers = lock(self.posts())
         self.delete_instance()
         if carriers:
             refresh_tag_words(Post.id.in_(carriers))
@@ -67,13 +65,14 @@ class PostTag(Base):
     """That a post has a tag."""
 
     post = peewee.ForeignKeyField(Post, backref="post_tags", on_delete="CASCADE", index=False)
-    tag = peewee.ForeignKeyField(Tag, backref="post_tags", on_delete="CASCADE")
+    tag = peewee.ForeignKeyField(Tag, backref="post_tags", on_delete="CASCADE", index=False)
 
     class Meta:
         database = databases.blog
         schema = "blog"
         table_name = "post_tags"
         primary_key = peewee.CompositeKey("post", "tag")
+        indexes = ((("tag", "post"), False),)
         row_key = "post"
 
     @classmethod
@@ -93,11 +92,21 @@ class PostTag(Base):
             cls.insert_many([{"post": post.id, "tag": tag.id} for tag in tags]).on_conflict_ignore().execute()
 
 
-def lock_posts_with(tags: Any) -> None:
-    """Lock the posts that have one of these tags, in a fixed order: their tag words are about to change."""
-    carriers = PostTag.select(PostTag.post).where(PostTag.tag.in_(tags.select(Tag.id)))
-    query = Post.with_deleted().where(Post.id.in_(carriers)).order_by(Post.id)
-    databases.blog.execute(query.select(Post.id).for_update("FOR NO KEY UPDATE"))
+def lock(posts: Any) -> list[UUID]:
+    """Lock the posts with the identifiers that a query finds, in a fixed order; return the identifiers."""
+    query = Post.with_deleted().where(Post.id.in_(posts)).order_by(Post.id)
+    return [post_id for (post_id,) in query.select(Post.id).for_update("FOR NO KEY UPDATE").tuples()]
+
+
+# Posts keep the names of their tags for the search. No post is left with an old one, and nobody waits in a circle:
+# whoever renames a tag holds the tag, then its posts; whoever edits a post holds the post, then a tag that is new to it
+# (by the foreign key), and reads the names last; whoever writes a post, which nobody else sees yet, holds the tags.
+
+
+def words_of(post: Post) -> Any:
+    """Return the query for what the full-text search of a post holds of its tags, as they are when it runs."""
+    names = peewee.fn.string_agg(Tag.name, " ").order_by(Tag.name)
+    return PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == post.id)
 
 
 def tag_words(tags: list[Tag]) -> str:

@@ -160,7 +160,7 @@ class RelatedPostSchema(PostFields):
         model = Post
         columns = {"metadata": METADATA, "shared_tags": peewee.SQL('"related"."shared_tags"')}
         sortable = ("shared_tags", "published_at")
-        sort = ("-shared_tags", "-published_at", "-id")
+        sort = ("-shared_tags", "-id")
         includes = {name: include for name, include in PostSchema.opts.includes.items() if name != "images"}
 
     shared_tags = Integer(dump_only=True, metadata={"description": "How many tags they share."})

@@ -60,9 +60,7 @@ def posts_with_tag(slug: str, file: str) -> Answer:
 @OF_POSTS
 def posts_by_author(author_id: UUID, file: str) -> Answer:
     """The newest posts of an author."""
-    author = directory.people([str(author_id)]).get(str(author_id))
-    if author is None:
-        raise NotFound("There is no such feed.")
+    author = directory.people([str(author_id)])[str(author_id)]
     return _feed(file, f"Posts by {author['name']}", Post.author_id == author_id)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from blog_app import databases
 from blog_app.auth import allowed
 from blog_app.blog.models import Tag
-from blog_app.blog.models.tags import lock_posts_with
 from blog_app.blog.schemas import TagSchema
 from blog_app.blog.views.paths import tag_at
 from blog_app.cache import hot
@@ -15,12 +14,6 @@ from blog_app.http import Blueprint
 from blog_app.slugs import slug_of
 
 tags = Blueprint("tags", database=databases.blog)
-
-
-def tag_to_change(key: str) -> Any:
-    """Return the query for the tag, with its posts locked before it, as whoever edits a post does."""
-    lock_posts_with(tag_at(key))
-    return tag_at(key)
 
 
 @tags.lists("", TagSchema)
@@ -43,14 +36,14 @@ def create_tag(name: str) -> Tag:
     return Tag.create(name=name, slug=slug_of(name, 60))
 
 
-@tags.changes("/<key>", TagSchema, load=tag_to_change)
+@tags.changes("/<key>", TagSchema, load=tag_at)
 def change_tag(tag: Tag, name: str) -> Tag:
     """Change a tag; its slug stays."""
     tag.rename(name)
     return tag
 
 
-@tags.deletes("/<key>", load=tag_to_change)
+@tags.deletes("/<key>", load=tag_at)
 def delete_tag(tag: Tag) -> None:
     """Delete a tag, and take it off all posts."""
     tag.remove()

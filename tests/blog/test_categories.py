@@ -1,0 +1,93 @@
+"""Categories: a tree without circles, also when many move at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+
+from tests.api import Caller, sign_up, stranger
+from tests.blog.test_posts import write_post
+
+
+def create(editor: Caller, name: str, parent: dict | None = None) -> dict:
+    return editor.post("/categories", {"name": name, "parent_id": parent["id"] if parent else None}).json
+
+
+def test_a_category_may_be_part_of_another(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    kitchen = create(editor, "Kitchen")
+    tea = create(editor, "Tea", kitchen)
+    shown = stranger(app).get("/categories/tea?include=parent").json
+    assert (shown["parent_id"], shown["parent"]["slug"]) == (kitchen["id"], "kitchen")
+    listed = stranger(app).get(f"/categories?parent_id={kitchen['id']}").json["data"]
+    assert [each["id"] for each in listed] == [tea["id"]]
+    assert [each["id"] for each in stranger(app).get("/categories?parent_id[is_null]=true").json["data"]] == [
+        kitchen["id"]
+    ]
+
+
+@pytest.mark.parametrize("below", ["Kitchen", "Tea", "Green tea"])
+def test_a_category_is_not_put_below_itself(app: Flask, below: str) -> None:
+    editor = sign_up(app, "editor")
+    kitchen = create(editor, "Kitchen")
+    tea = create(editor, "Tea", kitchen)
+    green = create(editor, "Green tea", tea)
+    target = {each["name"]: each["id"] for each in (kitchen, tea, green)}[below]
+    problem = editor.patch("/categories/kitchen", {"parent_id": target}, status=422).json
+    assert problem["errors"][0]["pointer"] == "/parent_id"
+
+
+def test_an_unknown_parent_is_named(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    body = {"name": "Tea", "parent_id": "00000000-0000-7000-8000-000000000000"}
+    assert editor.post("/categories", body, status=422).json["errors"][0]["pointer"] == "/parent_id"
+    create(editor, "Tea")
+    assert editor.patch("/categories/tea", body, status=422).json["errors"][0]["pointer"] == "/parent_id"
+
+
+def test_moves_at_the_same_moment_make_no_circle(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    ring = [create(editor, f"Category {number}") for number in range(4)]
+    header = {"Authorization": f"Bearer {editor.token}"}
+
+    def move(number: int) -> int:
+        body = {"parent_id": ring[(number + 1) % len(ring)]["id"]}
+        path = f"/api/v1/categories/{ring[number % len(ring)]['id']}"
+        return app.test_client().patch(path, json=body, headers=header).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(move, range(40)))
+    assert set(answers) == {200, 422}
+    parents = {each["id"]: each["parent_id"] for each in stranger(app).get("/categories").json["data"]}
+    assert sum(parent is None for parent in parents.values()) == 1  # All in one line, none in a circle.
+
+
+def test_those_below_a_deleted_category_move_up_and_its_posts_stay(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    kitchen = create(editor, "Kitchen")
+    tea = create(editor, "Tea", kitchen)
+    create(editor, "Green tea", tea)
+    post = write_post(editor, category_id=tea["id"])
+    editor.delete("/categories/tea")
+    assert stranger(app).get("/categories/green-tea").json["parent_id"] == kitchen["id"]
+    assert stranger(app).get(f"/posts/{post['id']}").json["category_id"] is None
+
+
+def test_posts_of_a_category_are_those_of_the_ones_below_too(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    kitchen = create(editor, "Kitchen")
+    tea = create(editor, "Tea", kitchen)
+    garden = create(editor, "Garden")
+    posts = [write_post(editor, category_id=each["id"])["id"] for each in (kitchen, tea, garden)]
+    found = stranger(app).get("/posts?category=kitchen").json["data"]
+    assert {post["id"] for post in found} == set(posts[:2])
+    assert len(stranger(app).get("/posts?category[in]=tea,garden").json["data"]) == 2
+    assert stranger(app).get("/posts?category=cellar").json["data"] == []
+
+
+def test_two_categories_of_one_name_are_a_conflict(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    create(editor, "Tea")
+    assert editor.post("/categories", {"name": "tea"}, status=409).json["errors"][0]["pointer"] == "/name"

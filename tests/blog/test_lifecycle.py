@@ -1,0 +1,77 @@
+"""What becomes of posts: scheduled, archived, deleted, restored, purged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+
+from blog_app import databases
+from blog_app.blog.models import Post
+from tests.api import Caller, sign_up, stranger
+from tests.blog.test_posts import write_post
+
+
+def titles(caller: Caller, query: str = "") -> list[str]:
+    return [post["title"] for post in caller.get(f"/posts{query}").json["data"]]
+
+
+def test_a_scheduled_post_comes_out_when_its_time_has_come_and_nothing_runs(app: Flask) -> None:
+    author = sign_up(app, "author")
+    post = write_post(author, published=False)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    author.put(f"/posts/{post['id']}/publication", {"published_at": soon.isoformat()})
+    assert titles(stranger(app)) == []
+    with app.app_context(), databases.blog.atomic():  # An hour later, as far as the post can tell.
+        Post.update(published_at=Post.published_at - timedelta(hours=1)).where(Post.id == post["id"]).execute()
+    assert titles(stranger(app)) == [post["title"]]
+
+
+def test_an_archived_post_is_out_of_sight_and_can_come_back(app: Flask) -> None:
+    author = sign_up(app, "author")
+    post = write_post(author)
+    path = f"/posts/{post['id']}"
+    assert author.put(f"{path}/archival").json["status"] == "archived"
+    stranger(app).get(path, status=404)
+    back = author.delete(f"{path}/archival", status=200).json
+    assert (back["status"], back["published_at"]) == ("published", post["published_at"])
+    draft = write_post(author, published=False)
+    author.put(f"/posts/{draft['id']}/archival")
+    assert author.delete(f"/posts/{draft['id']}/archival", status=200).json["status"] == "draft"
+
+
+def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask) -> None:
+    author, editor = sign_up(app, "author"), sign_up(app, "editor")
+    post = write_post(author, "Gone")
+    path = f"/posts/{post['id']}"
+    author.delete(path)
+    for caller in (author, editor, stranger(app)):
+        caller.get(path, status=404)
+        assert titles(caller) == []
+    assert titles(editor, "?deleted=only") == titles(editor, "?deleted=with") == ["Gone"]
+    author.get("/posts?deleted=with", status=403)
+    author.put(f"{path}/restoration", status=403)
+    assert editor.put(f"{path}/restoration").json["title"] == "Gone"
+    editor.put(f"{path}/restoration", status=409)
+    assert titles(stranger(app)) == ["Gone"]
+
+
+def test_the_slug_of_a_deleted_post_waits_for_it(app: Flask) -> None:
+    author, editor = sign_up(app, "author"), sign_up(app, "editor")
+    post = write_post(author, slug="tea")
+    author.delete("/posts/tea")
+    author.post("/posts", {"title": "Tea", "content": "Boil.", "slug": "tea"}, status=409)
+    editor.put(f"/posts/{post['id']}/restoration")
+    assert stranger(app).get("/posts/tea").json["id"] == post["id"]
+
+
+def test_only_what_is_deleted_is_purged_and_only_by_an_admin(app: Flask) -> None:
+    editor, admin = sign_up(app, "editor"), sign_up(app, "admin")
+    path = f"/posts/{write_post(editor)['id']}"
+    admin.put(f"{path}/like")
+    editor.patch(path, {"title": "Another", "slug": "another"})
+    admin.delete(f"{path}/remains", status=409)
+    admin.delete(path)
+    editor.delete(f"{path}/remains", status=403)
+    admin.delete(f"{path}/remains")
+    assert titles(admin, "?deleted=with") == []
