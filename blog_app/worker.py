@@ -26,15 +26,18 @@ TURN = 100
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Work until `stop` is set."""
+    """Work until `stop` is set. If one thread fails, the other ends too: a new worker is better than half."""
     job_thread = threading.Thread(target=_run_jobs, args=(app, stop), name="jobs")
     job_thread.start()
     rests = Rests()
     wait_for_nudge = nudge.listener(app)
-    while not stop.is_set():
-        if not deliver_due(app, rests, stop):
-            wait_for_nudge(stop)
-    job_thread.join()
+    try:
+        while not stop.is_set():
+            if not deliver_due(app, rests, stop):
+                wait_for_nudge(stop)
+    finally:
+        stop.set()
+        job_thread.join()
 
 
 def deliver_due(app: Flask, rests: Rests, stop: threading.Event) -> int:
@@ -61,8 +64,11 @@ def _turn(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.E
 
 def _run_jobs(app: Flask, stop: threading.Event) -> None:
     rests = Rests()
-    while not stop.is_set():
-        with app.app_context():
-            ran = jobs.run_due(rests)
-        if not ran:
-            stop.wait(JOB_POLL_SECONDS)
+    try:
+        while not stop.is_set():
+            with app.app_context():
+                ran = jobs.run_due(rests)
+            if not ran:
+                stop.wait(JOB_POLL_SECONDS)
+    finally:
+        stop.set()

@@ -8,22 +8,27 @@ from blog_app import databases, mail, outbox
 from blog_app.accounts import directory
 from blog_app.config import settings
 from blog_app.errors import Unavailable
-from blog_app.shop import letters, orders
-from blog_app.shop.models import Address, Customer, Order, Product
+from blog_app.shop import letters, orders, products
+from blog_app.shop.models import Address, Customer, Order
 
 log = logging.getLogger(__name__)
 
 
 @outbox.on("user.left", databases.shop)
 def close_customer(event: outbox.Event) -> None:
-    """Cancel what a user who left has not been sent, take what they sell off sale, and forget their addresses.
+    """Cancel what a user who left has not been sent, and forget their addresses.
 
     Orders stay, with the address that they were sent to: the books must.
     """
-    orders.cancel_all_open(event.subject)
-    Product.update(active=False).where(Product.vendor_id == event.subject).execute()
+    Customer.delete().where(Customer.user_id == event.subject).execute()  # First, as a checkout locks it first.
     Address.delete().where(Address.user_id == event.subject).execute()
-    Customer.delete().where(Customer.user_id == event.subject).execute()
+    orders.cancel_all_open(event.subject)
+
+
+@outbox.on("user.left", databases.shop)
+def close_vendor(event: outbox.Event) -> None:
+    """Take what a user who left was selling off sale."""
+    products.withdraw_all(event.subject)
 
 
 @outbox.on("order.placed", databases.shop)

@@ -1,4 +1,4 @@
-"""What happens to products: they are offered and changed."""
+"""What happens to products: they are offered, changed and withdrawn."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.errors import invalid
+from blog_app.models import any_of, now
 from blog_app.shop import pricing, stock
 from blog_app.shop.models import Product
 from blog_app.slugs import insert_with_slug
@@ -31,3 +32,11 @@ def change(product: Product, *, any_price: bool, **values: Any) -> Product:
     stock.require_stock(product.type, values["stock"], reserved=product.reserved)
     product.change(**values)
     return product
+
+
+def withdraw_all(vendor_id: UUID) -> None:
+    """Take everything that this vendor sells off sale."""
+    on_sale = Product.select(Product.id).where((Product.vendor_id == vendor_id) & Product.active)
+    locked = stock.lock(product_id for (product_id,) in on_sale.tuples())
+    values = {"active": False, "version": Product.version + 1, "updated_at": now()}
+    Product.update(values).where(any_of(Product.id, list(locked))).execute()

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app import databases, worker
+from blog_app.outbox.tables import DELIVERIES
+from blog_app.pauses import Rests
 from tests.api import API, Caller, sign_up, stranger
 from tests.shop.invariants import require_invariants
 from tests.shop.shopping import buyer, move, offer, order
@@ -130,3 +132,24 @@ def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Fla
     ]
     assert Counter(at_once(calls)) == {201: 3, 409: 5}
     assert Decimal(customer.get("/me/purchase-limit").json["spent"]) == Decimal("90.00")
+
+
+def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: Flask) -> None:
+    vendors = [sign_up(app, "vendor") for _ in range(2)]
+    products = [offer(vendor, stock=30) for vendor in vendors * 3]
+    buyers = [buyer(app) for _ in range(8)]
+    chance = random.Random(13)
+    calls: list[Callable[[], Any]] = []
+    for customer, to in buyers * 10:
+        items = [{"product_id": each["id"], "quantity": 1} for each in chance.sample(products, 4)]
+        calls.append(sending(customer, "POST", "/orders", {"items": items, "address_id": to}))
+    leaving = [sending(caller, "DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
+    works = [lambda: worker.deliver_due(app, Rests(), threading.Event())] * 12
+    for place, call in enumerate([*leaving, *works]):
+        calls.insert(20 + 4 * place, call)
+    statuses = {each for each in at_once(calls) if each >= 200}
+    assert statuses <= {201, 204, 401, 409, 422}
+    while worker.deliver_due(app, Rests(), threading.Event()):
+        pass
+    assert DELIVERIES["accounts"].select().count() == 0
+    require_invariants()
