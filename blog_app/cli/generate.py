@@ -41,12 +41,12 @@ generate = GenerateGroup("generate", help="Write the files of something new.")
 def resource(name: str, database: str, fields: tuple[str, ...], plural: str | None, dry_run: bool) -> None:
     """Write model, schema, views, permissions, migration, seed file and tests of the resource NAME.
 
-    TYPE is string, text, integer, boolean, timestamp, uuid or json, or the table of the same database that the field
-    refers to. After it, :optional means that the field may be null, :unique that no two rows may have the same value.
+    TYPE is string, text, integer, money, boolean, timestamp, uuid or json, or the table of the same database that the
+    field refers to. After it, :optional means that the field may be null, :unique that no two rows may share a value.
 
     \b
-    flask generate resource recipe --database blog --field title:string! --field steps:text \\
-        --field minutes:integer? --field category:categories?
+    flask generate resource recipe --database blog --field title:string:unique --field steps:text \\
+        --field minutes:integer:optional --field category:categories:optional
 
     Everybody may read what is made, editors and admins may write it: see blog_app/permissions.py.
     """

@@ -49,6 +49,7 @@ KINDS: Mapping[str, Kind] = {
         filterable=False,
     ),
     "integer": Kind("peewee.IntegerField", (), "Integer", (1, 2), may_be_unique=True),
+    "money": Kind("peewee.DecimalField", ("max_digits=14", "decimal_places=2"), "Money", ("12.50", "0.99")),
     "boolean": Kind(
         "peewee.BooleanField", (), "ma.Boolean", (True, False), default=("False", "false", "False"), sortable=False
     ),
