@@ -81,7 +81,7 @@ def create(table: str, name: str) -> None:
 )
 @click.option("--force", is_flag=True, help="Do not ask, not even in production.")
 def fake(posts: int, users: int, number: int, force: bool) -> None:
-    """Fill accounts and blog with made-up users, posts and tags.
+    """Fill accounts and blog with made-up users, posts, tags and comments.
 
     The same command makes the same rows, and adds only what is missing of them: it can be stopped and repeated. Nobody
     can sign in as a made-up user.

@@ -37,8 +37,8 @@ class Batch:
         database = databases.BY_NAME[first.model._meta.schema]
         with database.atomic():
             database.execute_sql("SET LOCAL statement_timeout = 0")
-            identifier = first.model._meta.combined[first.columns[0]]
-            if first.model.select().where(identifier.in_([row[0] for row in first.values])).exists():
+            known = f'SELECT FROM {_table(first.model)} WHERE "{first.columns[0]}" = ANY(%s::uuid[]) LIMIT 1'
+            if database.execute_sql(known, ([row[0] for row in first.values],)).rowcount:
                 return False
             for rows in self.tables:
                 database.touch(rows.model)
@@ -52,14 +52,17 @@ def analyze(models: Iterable[type[Base]]) -> None:
         database = databases.BY_NAME[model._meta.schema]
         with database.atomic():
             database.execute_sql("SET LOCAL statement_timeout = 0")
-            database.execute_sql(f'ANALYZE "{model._meta.schema}"."{model._meta.table_name}"')
+            database.execute_sql(f"ANALYZE {_table(model)}")
 
 
 def _copy(cursor: Any, rows: Rows) -> None:
-    table = f'"{rows.model._meta.schema}"."{rows.model._meta.table_name}"'
     columns = ", ".join(f'"{column}"' for column in rows.columns)
     lines = ["\t".join(map(_text, row)) for row in rows.values]
-    cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", io.StringIO("\n".join([*lines, ""])))
+    cursor.copy_expert(f"COPY {_table(rows.model)} ({columns}) FROM STDIN", io.StringIO("\n".join([*lines, ""])))
+
+
+def _table(model: type[Base]) -> str:
+    return f'"{model._meta.schema}"."{model._meta.table_name}"'
 
 
 def _text(value: Any) -> str:
