@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import threading
+from hashlib import sha1
 from typing import Any
 
 import redis
@@ -54,6 +55,8 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 SCRIPTS = {"BEGIN": BEGIN, "SETTLE": SETTLE, "STORE": STORE}
+# Known before the first connection: a process that has learned the epoch from the database begins with a script.
+HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
 
 
 class RedisAway(Exception):
@@ -120,7 +123,7 @@ class Link:
 
     def script(self, identity: str, name: str, keys: list[str], *arguments: Any) -> Any:
         """Run one of `SCRIPTS` over `keys`; raise `RedisAway`."""
-        return self.call(identity, "EVALSHA", _hashes[name], len(keys), *keys, *arguments)
+        return self.call(identity, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
 
     def identify(self) -> str:
         """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`."""
@@ -151,9 +154,6 @@ class Link:
             return True
 
 
-_hashes: dict[str, str] = {}
-
-
 def _greet(connection: Any) -> None:
     """Prepare a new connection: log in, find out who answers, and leave our scripts there."""
     connection.on_connect()
@@ -164,6 +164,6 @@ def _greet(connection: Any) -> None:
             name, _, value = line.partition(":")
             found[name] = value
     connection.identity = f"{found['run_id']}/{found['master_replid']}"
-    for name, script in SCRIPTS.items():
+    for script in SCRIPTS.values():
         connection.send_command("SCRIPT", "LOAD", script)
-        _hashes[name] = connection.read_response().decode()
+        connection.read_response()
