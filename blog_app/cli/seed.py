@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
 from typing import Any
 
 import click
@@ -90,18 +94,39 @@ def fake(posts: int, users: int, number: int, force: bool) -> None:
     added: Counter[str] = Counter()
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns) as bars:
+        with Progress(*columns) as bars, _interrupted_between_steps() as step:
             tasks = {table: bars.add_task(table, total=total) for table, total in (("users", users), ("posts", posts))}
 
             def progress(table: str, rows: int, new: bool) -> None:
                 bars.advance(tasks[table], rows)
                 added[table] += rows if new else 0
+                step()
 
             fill(number, users, posts, progress)
     except KeyboardInterrupt:
         click.echo(f"stopped; added {_sum(added)}, all of them complete. The same command goes on from here.", err=True)
         raise SystemExit(130) from None
     click.echo(f"added {_sum(added)}")
+
+
+@contextmanager
+def _interrupted_between_steps() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C wait for the end of a step: yield what is to be called there. A second one does not wait."""
+    asked = Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    def step() -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield step
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _sum(added: Counter[str]) -> str:

@@ -79,15 +79,19 @@ def test_repeating_adds_only_what_is_missing(app: Flask) -> None:
 def test_ctrl_c_leaves_whole_batches_and_says_how_many(app: Flask, stack: Stack) -> None:
     environment = {**os.environ, **stack.environment(), "APP_MODE": "test"}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "seed", "fake", "--posts", "1000000"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    deadline = time.monotonic() + SECONDS
-    while not Post.select().exists():
-        assert time.monotonic() < deadline, "no batch came"
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=SECONDS)
+    ) as process:
+        try:
+            deadline = time.monotonic() + SECONDS
+            while not Post.select().exists():
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline, "no batch came"
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
     assert process.returncode == 130, output
     posts = Post.select().count()
     assert f"and {posts} posts, all of them complete" in output
