@@ -157,6 +157,7 @@ class Registration(AccountsRecord):
 
     class Meta:
         table_name = "registrations"
+        untouched = True  # Nothing that is cached or read from a replica depends on it.
 
 
 class Attempt(Base):
@@ -171,6 +172,7 @@ class Attempt(Base):
         database = databases.accounts
         schema = "accounts"
         table_name = "attempts"
+        untouched = True
 
 
 class Pair(AccountsRecord):
