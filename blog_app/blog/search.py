@@ -59,11 +59,18 @@ def matching(query: Any, text: str) -> Any:
     wanted = _tsquery(text)
     # A whole number, because a cursor must come back to exactly the same place.
     relevance = peewee.fn.round(peewee.fn.ts_rank(Post.search, wanted) * peewee.SQL("1000000")).cast("integer")
-    found = (
+    candidates = (
         query.select(Post.id, relevance.alias("relevance"), wanted.alias("query"))
         .where(peewee.Expression(Post.search, "@@", wanted))
         .order_by(Post.published_at.desc(), Post.id.desc())
         .limit(PREFIX_CANDIDATES if PREFIX.search(text) else CANDIDATES)
+    )
+    # Sorted here, so that a page joins the rows that it shows and no more.
+    found = (
+        Post.with_deleted()
+        .from_(candidates.alias("candidate"))
+        .select(peewee.SQL('"candidate".*'))
+        .order_by(peewee.SQL('"candidate"."relevance" DESC, "candidate"."id" DESC'))
         .alias("found")
     )
     return Post.with_deleted().join(found, on=(peewee.SQL('"found"."id"') == Post.id))
