@@ -63,9 +63,7 @@ def one_database(function: Callable[..., None]) -> Callable[..., None]:
 @migrate.command()
 @database_option
 @click.option("--to", metavar="NAME", help="Stop after this migration (its name or number); needs one --database.")
-@click.option(
-    "--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table."
-)
+@click.option("--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table.")
 def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
     """Apply pending migrations, one logical database after the other.
 
