@@ -20,7 +20,7 @@ dev: $(INSTALLED) ## the same, and load code again when it changes
 .PHONY: test
 test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them
 	@$(RUN) blog_app.local install
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) ## lint, format, import contracts, types
