@@ -70,6 +70,8 @@ class Settings:
     replica_lag_seconds: float
     """nor one that has lacked something for longer."""
     token_days: int
+    backup_dir: Path | None
+    """Where `flask deploy` leaves a dump of each logical database."""
     log_level: str
     mail_url: str | None
     mail_from: str
@@ -101,6 +103,7 @@ class Settings:
             replica_lag_bytes=read.integer("REPLICA_LAG_BYTES", 16_000_000, 0, 10**12),
             replica_lag_seconds=read.number("REPLICA_LAG_SECONDS", 10, 0.1, 3600),
             token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
+            backup_dir=read.folder("BACKUP_DIR"),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
@@ -129,6 +132,10 @@ class _Reader:
 
     def text(self, name: str) -> str:
         return self.environ.get(name, "").strip()
+
+    def folder(self, name: str) -> Path | None:
+        value = self.text(name)
+        return Path(value).expanduser() if value else None
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name) or default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from blog_app.cli.deploy import deploy, restore
 from blog_app.cli.generate import generate
 from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
@@ -12,7 +13,7 @@ from blog_app.cli.seed import seed
 from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 
-COMMANDS = (generate, migrate, outbox, pgbouncer, seed, users, worker)
+COMMANDS = (deploy, generate, migrate, outbox, pgbouncer, restore, seed, users, worker)
 
 
 def init_app(app: Flask) -> None:

@@ -190,9 +190,9 @@ def check(names: Sequence[str]) -> None:
     different = False
     for name in names or DATABASE_NAMES:
         report = drift.check(settings(), name, models.of(name))
-        different |= bool(report.differences)
-        click.echo(f"{name}: {f'{len(report.differences)} differences' if report.differences else 'no difference'}")
-        for line in (*report.differences, *(f"note: {note}" for note in report.notes)):
+        different |= bool(report.problems)
+        click.echo(f"{name}: {f'{len(report.problems)} differences' if report.problems else 'no difference'}")
+        for line in (*report.problems, *(f"note: {note}" for note in report.notes)):
             click.echo(f"  {line}")
     if different:
         raise SystemExit(1)

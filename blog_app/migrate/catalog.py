@@ -6,6 +6,7 @@ without it, so two schemas of different names that mean the same are equal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,7 @@ class Table:
 
 
 Schema = dict[str, Table]
+TEXT_CASTS = re.compile(r"::(?:character varying|text)(?:\(\d+\))?(?:\[\])?")
 
 COLUMNS = """
 SELECT c.relname, a.attname,
@@ -98,13 +100,18 @@ def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collectio
         found = {name: Table() for (name,) in _rows(database, TABLES, schema) if name not in without}
         for table, name, *parts in _rows(database, COLUMNS, schema):
             if table in found:
-                found[table].columns[name] = Column(*parts)
+                found[table].columns[name] = Column(*(_plain(part) for part in parts))
         for part, query in (("constraints", CONSTRAINTS), ("indexes", INDEXES), ("triggers", TRIGGERS)):
             for table, name, definition in _rows(database, query, schema):
                 if table in found:
-                    getattr(found[table], part)[name] = definition
+                    getattr(found[table], part)[name] = _plain(definition)
         transaction.rollback()  # Also when this is a savepoint: the caller's search path comes back.
     return found
+
+
+def _plain(definition: Any) -> Any:
+    """Return an expression without its casts between texts: PostgreSQL places them otherwise after a restore."""
+    return TEXT_CASTS.sub("", definition) if isinstance(definition, str) else definition
 
 
 def _rows(database: peewee.PostgresqlDatabase, query: str, schema: str) -> Any:

@@ -16,10 +16,16 @@ MODELS, FILES, LIVE = "the models", "the migrations", "the database"
 
 @dataclass
 class Report:
-    """The outcome for one logical database; it is in order when `differences` is empty."""
+    """The outcome for one logical database, in sentences."""
 
     differences: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """All that is not in order."""
+        return self.pending + self.differences
 
 
 def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | None = None) -> Report:
@@ -31,7 +37,7 @@ def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | N
         live = catalog.read(connection, name)
     known = [migration.name for migration in files.read(name, folder)]
     pending = [migration for migration in known if migration not in applied]
-    report.differences += [f"migration {migration} is pending" for migration in pending]
+    report.pending = [f"migration {migration} is pending" for migration in pending]
     report.differences += [f"migration {gone} is applied, and has no file" for gone in applied if gone not in known]
     try:
         made = shadow.of_migrations(settings, name, folder=folder)

@@ -117,11 +117,9 @@ def watching(connection: Connection, wait: Wait) -> Iterator[None]:
 
 
 def _watch(connection: Connection, pid: int, done: threading.Event, wait: Wait) -> None:
-    if done.wait(LOOK_EVERY):
-        return  # Most statements end before anybody needs to look.
     spoken = time.monotonic()
     try:
-        with connection.observer().cursor() as cursor:
+        with connection.observer().cursor() as cursor:  # Connected before it is needed: a try is short.
             while not done.wait(LOOK_EVERY):
                 cursor.execute(BLOCKERS, (pid,))
                 if not (rows := cursor.fetchall()):

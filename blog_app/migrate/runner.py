@@ -47,6 +47,8 @@ class Runner:
         history.ensure(connection, self.name)
         self.applied = list(history.applied(connection, self.name))
         self.guard: Guard | None = None
+        self.begun: str | None = None
+        """The migration that this run began step by step and has not ended."""
         files.refuse_shared_numbers(self.migrations, self.applied)
 
     @property
@@ -142,12 +144,14 @@ class Runner:
                 )
             if progress and progress.done:
                 continue
+            self.begun = migration.name
             self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {what}")
             self._step(migration, label, number, operation, progress)
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)
             history.forget_steps(self.connection, self.name, label)
             epochs.close(self.connection)
+        self.begun = None
 
     def _step(
         self, migration: Migration, label: str, number: int, operation: Any, progress: history.Step | None

@@ -42,7 +42,7 @@ def pair(workshop):
 
 
 def differences(workshop, pair):
-    return check(workshop.settings, "blog", pair, workshop.folder).differences
+    return check(workshop.settings, "blog", pair, workshop.folder).problems
 
 
 def test_a_database_in_step_has_no_differences(workshop, pair):

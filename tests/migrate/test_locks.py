@@ -50,7 +50,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
     holder.close()
     runner.join(20)
 
-    line = next(line for line in posts.said if "found no lock" in line)
+    line = next(line for line in posts.said if "found no lock; in the way: pid" in line)
     assert line.startswith("blog: apply 002_wide found no lock; in the way: pid ")
     assert "report of the boss, user blog_app, idle in transaction" in line
     assert "SELECT count(*) FROM blog.posts" in line

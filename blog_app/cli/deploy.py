@@ -1,0 +1,63 @@
+"""`flask deploy`, what the Procfile's `release:` runs, and `flask restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+
+from blog_app.config import settings
+from blog_app.deploy import backups
+from blog_app.deploy.release import Release, ReleaseError
+from blog_app.migrate import MigrationError
+
+LOSES_DATA = "data written to what it added is lost"
+
+
+@click.command()
+@click.option("--rollback", is_flag=True, help=f"On failure take back what this release applied; {LOSES_DATA}.")
+@click.option("--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table.")
+@click.option("--no-backup", is_flag=True, help="Do not back up, although BACKUP_DIR is set.")
+@with_appcontext
+def deploy(rollback: bool, without_backfills: bool, no_backup: bool) -> None:
+    """Wait for the databases, back them up, migrate, verify.
+
+    Every logical database is dumped to BACKUP_DIR, if that is set. Pending migrations are checked for dangers, applied,
+    and what came out is compared with models and files. When a step fails the release stops, with the command that
+    undoes what it applied.
+    """
+    release = Release(settings(), click.echo, None if no_backup else settings().backup_dir, without_backfills)
+    try:
+        release.run()
+    except ReleaseError as error:
+        _explain(release, error, rollback=rollback)
+        raise SystemExit(1) from error
+    click.echo("deploy: done")
+
+
+def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
+    click.echo(f"deploy: {error}", err=True)
+    if not release.changed:
+        click.echo("deploy: this release has changed nothing", err=True)
+    elif rollback:
+        click.echo(f"deploy: taking back what this release applied; {LOSES_DATA}", err=True)
+        release.roll_back()
+    else:
+        click.echo(f"deploy: this takes back what this release applied ({LOSES_DATA}):", err=True)
+        click.echo(f"  {release.undo_command()}", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@with_appcontext
+def restore(file: Path) -> None:
+    """Bring a backup of one logical database into its database, which must be empty.
+
+    Which logical database that is, the file says; where it lives, the environment says.
+    """
+    try:
+        name = backups.restore(settings(), file, click.echo)
+    except MigrationError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{name} is restored; flask migrate check --database {name} compares it with this code")

@@ -1,0 +1,5 @@
+"""What a release does to the databases, and how their contents are kept and brought back.
+
+release   the steps of `flask deploy`
+backups   pg_dump and pg_restore of one logical database
+"""

@@ -1,0 +1,194 @@
+"""`flask deploy`: backups, migrations, verification; on failure the exact way back."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import peewee
+import pytest
+
+from blog_app import create_app, models
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.deploy import backups
+from blog_app.deploy.release import Release, ReleaseError
+from blog_app.migrate import across, catalog, drift, files
+from blog_app.migrate.connection import connected
+from tests.migrate.conftest import Workshop, settings  # noqa: F401
+
+
+@pytest.fixture
+def shop(settings: Settings, tmp_path: Path, monkeypatch) -> Workshop:  # noqa: F811
+    """The repository's own migrations in a folder of the test's own, so that more can be added."""
+    folder = tmp_path / "migrations"
+    for name in DATABASE_NAMES:
+        for migration in files.read(name):
+            target = folder / name / migration.path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(migration.path.read_text())
+    monkeypatch.setattr(files, "FOLDER", folder)
+    return Workshop(settings, folder)
+
+
+@pytest.fixture
+def run(shop, tmp_path):
+    """Run a command of the app; return its exit code and all it printed."""
+    app = create_app(replace(shop.settings, backup_dir=tmp_path / "backups"))
+
+    def invoke(*arguments: str) -> tuple[int, str]:
+        result = app.test_cli_runner().invoke(args=arguments)
+        return result.exit_code, result.output
+
+    return invoke
+
+
+def names(shop, database: str = "blog") -> list[str]:
+    return [name for (name,) in shop.query(f"SELECT name FROM {database}.migrations ORDER BY id")]
+
+
+def test_a_release_backs_up_migrates_and_verifies(run, shop, tmp_path):
+    code, output = run("deploy")
+    assert code == 0, output
+    steps = [line for line in output.splitlines() if line.startswith("deploy:")]
+    assert steps == [
+        "deploy: wait for the databases",
+        "deploy: back up",
+        "deploy: look for dangers",
+        "deploy: migrate",
+        "deploy: verify",
+        "deploy: done",
+    ]
+    assert list((tmp_path / "backups").iterdir()) == []  # There was nothing yet.
+    assert run("deploy")[0] == 0
+    assert sorted(path.name.partition("-")[0] for path in (tmp_path / "backups").iterdir()) == sorted(DATABASE_NAMES)
+    assert names(shop) == [migration.name for migration in files.read("blog")]
+
+
+def test_without_a_backup_dir_a_note_says_so(shop):
+    result = create_app(shop.settings).test_cli_runner().invoke(args=["deploy"])
+    assert result.exit_code == 0
+    assert "  no backup: BACKUP_DIR is not set" in result.output.splitlines()
+
+
+def test_a_dangerous_migration_stops_the_release_before_anything_changes(run, shop):
+    shop.sql("900_danger", "TRUNCATE blog.posts", "SELECT 1")
+    code, output = run("deploy")
+    assert code == 1
+    assert "deploy: it stopped at: look for dangers: dangerous migrations" in output
+    assert "deploy: this release has changed nothing" in output
+    assert not shop.tables()
+
+
+@pytest.fixture
+def released(run, shop):
+    """A release that went well, and after it one that will not: two migrations in blog, one in shop that fails."""
+    assert run("deploy")[0] == 0
+    shop.sql("900_more", "CREATE TABLE blog.more (id integer)", "DROP TABLE blog.more")
+    body = 'migrator.sql("ALTER TABLE blog.more ADD half integer")\nmigrator.sql("CREATE TABLE blog.odd ()")'
+    back = 'migrator.sql("DROP TABLE blog.odd")\nmigrator.sql("ALTER TABLE blog.more DROP half")'
+    shop.write("901_odd", body, back, head="atomic = False")
+    shop.sql("900_bad", "SELECT 1/0", "SELECT 1", database="shop")
+    return shop
+
+
+def test_a_failure_prints_the_command_that_undoes_the_release_and_that_command_does_it(released, run):
+    last = files.read("blog")[-3].name
+    code, output = run("deploy")
+    assert code == 1
+    assert "it stopped at: migrate: shop failed: 900_bad: SELECT 1/0: division by zero" in output
+    command = output.splitlines()[-1].strip()
+    assert command == f"flask migrate down --database blog --to {last}"
+    assert {"more", "odd"} <= set(released.tables())
+
+    assert run(*command.split()[1:])[0] == 0
+    assert not {"more", "odd"} & set(released.tables())
+
+
+def test_rollback_does_it_by_itself_and_says_that_data_may_be_lost(released, run):
+    code, output = run("deploy", "--rollback")
+    assert code == 1
+    assert "taking back what this release applied; data written to what it added is lost" in output
+    assert not {"more", "odd"} & set(released.tables())
+
+
+def test_a_schema_that_the_models_do_not_expect_fails_the_verification(run, shop):
+    assert run("deploy")[0] == 0
+    shop.sql("900_odd", "ALTER TABLE blog.posts ADD COLUMN odd text", "ALTER TABLE blog.posts DROP COLUMN odd")
+    code, output = run("deploy")
+    assert code == 1
+    assert "it stopped at: verify" in output
+    assert "blog: column posts.odd: absent in the models, text in the migrations" in output
+    assert f"flask migrate down --database blog --to {files.read('blog')[-2].name}" in output
+
+
+def test_a_table_that_cannot_be_read_fails_the_verification(shop, stack):
+    release = Release(shop.settings, print, None, folder=shop.folder)
+    release.run()
+    shop.query("ALTER TABLE blog.posts RENAME COLUMN title TO headline")
+    with pytest.raises(ReleaseError, match=r"reading posts fails: .*title"):
+        release.run()
+
+
+def dump_and_restore(shop, stack, tmp_path) -> Settings:
+    """Fill a blog, back it up and bring it into a new database; return the settings that lead there."""
+    across.run(shop.settings, DATABASE_NAMES, lambda runner: runner.up(), print, shop.folder)
+    shop.query(
+        "INSERT INTO blog.categories (id, created_at, updated_at, name, slug) "
+        "SELECT gen_random_uuid(), now(), now(), 'c' || i, 'c' || i FROM generate_series(1, 500) AS i"
+    )
+    file = backups.dump(shop.settings, "blog", tmp_path / "backups")
+    stack.postgres.create_database(f"restored_{tmp_path.name}", owner="blog_app")
+    url = stack.postgres.url(f"restored_{tmp_path.name}", "blog_app", stack.passwords.app)
+    moved = replace(shop.settings.databases["blog"], url=url, direct_url=url)
+    elsewhere = replace(shop.settings, databases={**shop.settings.databases, "blog": moved})
+    assert backups.restore(elsewhere, file, print) == "blog"
+    return elsewhere
+
+
+def test_a_backup_comes_back_whole_into_an_empty_database(shop, stack, tmp_path):
+    elsewhere = dump_and_restore(shop, stack, tmp_path)
+    content = "SELECT count(*), sum(hashtextextended(categories::text, 0)) FROM blog.categories"
+    schemas = []
+    for place in (shop.settings, elsewhere):
+        with connected(place, "blog", print) as connection:
+            schemas.append((catalog.read(connection, "blog"), connection.execute_sql(content).fetchall()))
+            assert connection.value("SELECT status FROM blog.watermark_epoch") == "closed"
+    assert drift.compare(schemas[0][0], schemas[1][0], "the original", "the copy") == []
+    assert schemas[0][1] == schemas[1][1]
+    assert schemas[0][1][0][0] == 500
+    Release(elsewhere, print, None, folder=shop.folder)._verify()
+
+
+def test_a_database_with_tables_is_never_restored_over(shop, stack, tmp_path):
+    elsewhere = dump_and_restore(shop, stack, tmp_path)
+    file = next((tmp_path / "backups").iterdir())
+    with pytest.raises(backups.BackupError, match=r"blog is not empty, it has \d+ tables"):
+        backups.restore(elsewhere, file, print)
+
+
+def test_what_is_no_backup_is_refused(shop, tmp_path):
+    (tmp_path / "odd.dump").write_text("x")
+    with pytest.raises(backups.BackupError, match="is no backup of a logical database"):
+        backups.restore(shop.settings, tmp_path / "odd.dump", print)
+    with pytest.raises(backups.BackupError, match="there is no file"):
+        backups.restore(shop.settings, tmp_path / "none.dump", print)
+
+
+def test_a_password_is_in_no_command_line(shop, tmp_path, monkeypatch, stack):
+    commands = []
+    run = subprocess.run
+
+    def spy(command, **options):
+        commands.append([str(word) for word in command])
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", spy)
+    across.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
+    backups.dump(shop.settings, "blog", tmp_path)
+    assert any("pg_dump" in words[0] for words in commands)
+    assert stack.passwords.app not in str(commands)
+
+
+def test_the_models_are_read_by_the_smoke_test(shop):
+    assert all(issubclass(model, peewee.Model) for name in DATABASE_NAMES for model in models.of(name))
