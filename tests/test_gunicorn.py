@@ -72,11 +72,11 @@ def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -
 
     with subprocess.Popen(command, cwd=copy, env=environment, stderr=subprocess.DEVNULL) as server:
         try:
-            assert wait_until(lambda: alive(port) == "ok", 30)
+            assert wait_until(lambda: alive(port) == "ok", 60)
             code = copy / "blog_app/health.py"
             code.write_text(code.read_text().replace('_json({"status": "ok"})', '_json({"status": "renewed"})'))
             server.send_signal(signal.SIGHUP)
-            assert wait_until(lambda: alive(port) == "renewed", 30)
+            assert wait_until(lambda: alive(port) == "renewed", 60)
         finally:
             server.terminate()
 

@@ -28,7 +28,7 @@ from blog_app.pgbouncer import ADMIN_PASSWORD
 # The checked-in pgbouncer.ini and userlist.txt name these. They serve the loopback address only.
 PORTS = range(28432, 28440)
 PASSWORDS = Passwords(app="development", admin="development")
-BOOT_SECONDS = 30
+BOOT_SECONDS = 120
 RESTART_SECONDS = 5
 
 WELCOME = """\
