@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
@@ -22,11 +23,19 @@ class StorableConverter(BaseConverter):
     part_isolating = True
 
 
+class NoSessions(SessionInterface):
+    """The API knows no cookies; looking for one at each request would cost more than reading from the cache."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
+
+
 def init_app(app: Flask) -> None:
     """Give `app` the manners that need no blueprint; call it before any is registered."""
     settings: Settings = app.config["SETTINGS"]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    app.session_interface = NoSessions()
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
     headers.init_app(app)
     limits.init_app(app)

@@ -68,10 +68,14 @@ def answer(
         auth.authorize(current_app, operation.endpoint)  # Who may not ask is not told what was wrong with the question.
         plan = _plan(operation, declared, includes())
     collections = _collections(plan, declared, values)
+    entries: dict[Scope, Wanted] = {}
 
     def wanted(scope: Scope, identity: Identity | None) -> Wanted | None:
-        shared = declared.kept and scope in SHARED and not (identity and identity.apart)
-        return Wanted(collections, _name(scope)) if shared else None
+        if not declared.kept or scope not in SHARED or (identity and identity.apart):
+            return None
+        if scope not in entries:
+            entries[scope] = Wanted(collections, _name(scope))
+        return entries[scope]
 
     found = auth.authorize(current_app, operation.endpoint, wanted)
     entry = wanted(g.scope, g.identity)

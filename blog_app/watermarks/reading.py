@@ -17,6 +17,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from blog_app import databases
@@ -46,15 +47,11 @@ class Look:
 
     __slots__ = ("_flying", "entry", "keeper", "keys", "marks", "names", "rows", "value")
 
-    def __init__(self, keeper: Keeper, rows: dict[str, Row], wanted: Wanted) -> None:
+    def __init__(self, keeper: Keeper, rows: tuple[Row, ...], wanted: Wanted) -> None:
         self.keeper = keeper
         self.rows = rows
-        self.names = [name for name, _ in wanted.collections]
-        self.keys = [mark_key(name, rows[name].epoch, collection) for name, collection in wanted.collections]
-        first, *others = rows
-        self.entry = (
-            f"{prefix(first, rows[first].epoch)}entry:{':'.join(rows[name].epoch for name in others)}:{wanted.entry}"
-        )
+        self.names, self.keys, first = _keys(wanted.collections, tuple([row.epoch for row in rows]))
+        self.entry = first + wanted.entry
         self.marks: list[bytes | None] = []
         self.value: bytes | None = None
         self._flying = False
@@ -62,7 +59,7 @@ class Look:
     @property
     def redis(self) -> str:
         """The identity of the Redis that all this is in."""
-        return next(iter(self.rows.values())).redis
+        return self.rows[0].redis
 
     def hit(self) -> bytes | None:
         """Return what was stored, if it is still true."""
@@ -94,7 +91,7 @@ class Look:
     def _establish(self, missing: list[int], token: str) -> None:
         new = ("SET", f"{NOTHING}.+{token};", "NX", "EX", MARK_LIFETIME)
         placed = self.keeper.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
-        for name, row in self.rows.items():
+        for name, row in self._by_name():
             mine = [place for place, done in zip(missing, placed, strict=True) if done and self.names[place] == name]
             if not mine:
                 continue
@@ -164,11 +161,14 @@ class Look:
     def _replicas(self) -> Iterator[list[Route]]:
         """Let replicas answer the reads in this context, where one is fit; yields by which ways."""
         routes = {}
-        for name, row in self.rows.items():
+        for name, row in self._by_name():
             if replica := databases.BY_NAME[name].rotation.next():
                 routes[name] = Route(name, row, replica, self._highest(name))
         with routing.routed(routes):
             yield list(routes.values())
+
+    def _by_name(self) -> Iterator[tuple[str, Row]]:
+        return zip(databases_of(self.names), self.rows, strict=True)
 
     def _highest(self, name: str) -> str:
         return max(
@@ -213,25 +213,44 @@ def look(keeper: Keeper, *wanted: Wanted, fetch: Callable[..., list[bytes | None
         return looks
     keys = [key for each in found for key in (each.entry, *each.keys)]
     try:
-        values = iter(fetch(*keys) if fetch else keeper.link.mget(keys))
+        values = fetch(*keys) if fetch else keeper.link.mget(keys)
     except RedisAway:
         return [None] * len(wanted)
+    first = 0
     for each in found:
-        each.value = next(values)
-        each.marks = [next(values) for _ in each.keys]
+        last = first + len(each.keys)
+        each.value, each.marks = values[first], values[first + 1 : last + 1]
+        first = last + 1
     identity = keeper.link.identity
     return [each if each and each.redis == identity else None for each in looks]
 
 
-def _leases(keeper: Keeper, wanted: Wanted) -> dict[str, Row] | None:
-    rows: dict[str, Row] = {}
-    for name, _ in wanted.collections:
-        if name not in rows:
-            row = None if keeper.server(name).in_transaction() else keeper.lease(name)
-            if row is None:
-                return None
-            rows[name] = row
-    return rows
+def _leases(keeper: Keeper, wanted: Wanted) -> tuple[Row, ...]:
+    """Return the epoch of each logical database that is wanted; none if one of them may not be trusted."""
+    rows = []
+    for name in databases_of(tuple([name for name, _ in wanted.collections])):
+        row = None if keeper.server(name).in_transaction() else keeper.lease(name)
+        if row is None:
+            return ()
+        rows.append(row)
+    return tuple(rows)
+
+
+@lru_cache(maxsize=4096)
+def databases_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each name once, in the order in which they come first."""
+    return tuple(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=4096)
+def _keys(
+    collections: tuple[tuple[str, str], ...], epochs_of: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return each collection's logical database and key, and how the key of an entry begins that is built from them."""
+    names = tuple(name for name, _ in collections)
+    epoch = dict(zip(databases_of(names), epochs_of, strict=True))
+    keys = tuple(mark_key(name, epoch[name], collection) for name, collection in collections)
+    return names, keys, f"{prefix(names[0], epochs_of[0])}entry:{':'.join(epochs_of[1:])}:"
 
 
 def read(keeper: Keeper | None, collections: Sequence[tuple[str, str]], produce: Callable[[], T]) -> T:
