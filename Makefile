@@ -22,6 +22,11 @@ test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for so
 	@$(RUN) blog_app.local install
 	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+.PHONY: proof
+proof: $(INSTALLED) ## read and write for minutes while servers are killed; nobody may see the past; ARGS="SECONDS SEED"
+	@$(RUN) blog_app.local install
+	@$(RUN) tests.proof $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## lint, format, import contracts, types
 	@.venv/bin/ruff check .

@@ -3,8 +3,8 @@
 * A connection is of use only to who expects the identity that it found when it was made (`INFO`): a Redis that
   restarted, failed over or was swapped has another, and nothing of its memory is believed.
 * No command is repeated: after an error it may or may not have been applied, and only the caller knows what to do.
-* After an error nobody waits again: for a while, doubling up to half a minute, each call fails at once. Then one
-  caller tries, and if Redis answers all may.
+* After an error nobody waits again: for a while, doubling up to some seconds, each call fails at once. Then one caller
+  tries, and if Redis answers all may. The keeper's thread, which keeps nobody waiting, tries all the time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from blog_app.watermarks.clock import clock
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 
 # A mark is sixteen hexadecimal digits of position, a dot, a tag, and for each unfinished business `+token;`.
 BEGIN = """
@@ -128,8 +128,18 @@ class Link:
     def identify(self) -> str:
         """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`."""
         self.forget()
+        self._pause = 0.0 if self._pause and self._answers() else self._pause
         self.call(None, "PING")
-        return str(self._connection().identity)
+        return self.identity
+
+    def _answers(self) -> bool:
+        """Tell whether Redis can be reached, whatever was so a moment ago."""
+        connection = self._connection()
+        try:
+            connection.connect()
+        except (redis.RedisError, OSError):
+            return False
+        return True
 
     def forget(self) -> None:
         """Close this thread's connection; the next call makes another."""

@@ -1,0 +1,123 @@
+"""What is done to the servers and to the app's processes while they are read and written."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable
+
+import redis
+
+from blog_app.local.ports import private_ports
+from blog_app.local.redis import Redis
+from blog_app.local.stack import Stack
+
+from .machines import Machine
+
+
+class Faults:
+    """The faults by name. Each holds for a while, and is over when its function returns."""
+
+    def __init__(self, stack: Stack, machines: list[Machine], chance: random.Random) -> None:
+        self.stack = stack
+        self.machines = machines
+        self.chance = chance
+        self.copy_port = next(private_ports())
+        self.all: dict[str, Callable[[], None]] = {
+            "redis cut off from the first machine": self.cut_a_wire,
+            "redis restarted with old memory": self.restart_redis_with_old_memory,
+            "redis swapped for an older copy": self.swap_redis,
+            "replicas paused": self.pause_replicas,
+            "worker killed": self.kill_a_worker,
+            "redis flushed": self.flush_redis,
+            "redis frozen": self.freeze_redis,
+            "replica killed": self.kill_a_replica,
+            "pgbouncer killed": self.kill_pgbouncer,
+            "redis restarted empty": self.restart_redis_empty,
+            "connections of writers ended": self.end_connections,
+            "postgresql killed": self.kill_postgres,
+        }
+
+    def hold(self) -> None:
+        time.sleep(self.chance.uniform(0.3, 1.5))
+
+    def cut_a_wire(self) -> None:
+        machine = self.machines[0]
+        machine.wire.break_()
+        self.hold()
+        machine.wire.mend()
+
+    def restart_redis_with_old_memory(self) -> None:
+        assert self.stack.redis
+        redis.Redis.from_url(self.stack.redis.url).save()
+        self.hold()
+        self.stack.redis.kill()
+        self.stack.redis.start()
+        (self.stack.redis.folder / "dump.rdb").unlink()
+
+    def swap_redis(self) -> None:
+        """Let the last machine reach a copy of Redis that is some moments old, as after a failover."""
+        assert self.stack.redis
+        copy = Redis(
+            self.stack.group,
+            self.stack.redis.program,
+            self.stack.folder / f"copy_{time.monotonic_ns()}",
+            self.copy_port,
+        )
+        redis.Redis.from_url(self.stack.redis.url).save()
+        shutil.move(self.stack.redis.folder / "dump.rdb", copy.folder / "dump.rdb")
+        self.stack.group.own(copy.folder / "dump.rdb")
+        copy.start()
+        self.machines[-1].wire.lead_to(copy.port)
+        time.sleep(3)
+        self.machines[-1].wire.lead_to(self.stack.redis.port)
+        copy.stop()
+
+    def restart_redis_empty(self) -> None:
+        assert self.stack.redis
+        self.stack.redis.kill()
+        self.hold()
+        self.stack.redis.start()
+
+    def freeze_redis(self) -> None:
+        assert self.stack.redis
+        self.stack.redis.freeze()
+        self.hold()
+        self.stack.redis.thaw()
+
+    def flush_redis(self) -> None:
+        assert self.stack.redis
+        redis.Redis.from_url(self.stack.redis.url).flushall()
+
+    def pause_replicas(self) -> None:
+        for replica in self.stack.replicas:
+            replica.execute("SELECT pg_wal_replay_pause()")
+        self.hold()
+        for replica in self.stack.replicas:
+            replica.execute("SELECT pg_wal_replay_resume()")
+
+    def kill_a_replica(self) -> None:
+        replica = self.chance.choice(self.stack.replicas)
+        replica.kill()
+        self.hold()
+        replica.start()
+
+    def kill_pgbouncer(self) -> None:
+        if self.stack.pgbouncer:
+            self.stack.pgbouncer.kill()
+            self.hold()
+            self.stack.pgbouncer.start()
+
+    def kill_postgres(self) -> None:
+        self.stack.postgres.kill()
+        self.stack.postgres.start()
+
+    def kill_a_worker(self) -> None:
+        self.chance.choice(self.machines).kill_a_worker(self.chance.randrange(2))
+
+    def end_connections(self) -> None:
+        ends = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'blog_app' AND xact_start < now()"
+        )
+        self.stack.postgres.execute(ends)

@@ -1,0 +1,47 @@
+"""The proof in short, and that it notices when a rule is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blog_app.local.stack import Stack, throwaway
+
+from .run import prepare, prove
+
+CATCHING = {
+    "mark first": ("redis flushed",),
+    "unchecked replica": ("replicas paused",),
+    "no wait": ("redis cut off from the first machine",),
+    "no identity": ("redis swapped for an older copy",),
+}
+"""Each rule that is left out, with the fault under which that hurts."""
+
+
+@pytest.fixture(scope="module")
+def proving() -> Iterator[tuple[Stack, list[str]]]:
+    """Servers of its own, the second replica a little late."""
+    with throwaway(replicas=2) as stack:
+        rows = prepare(stack)
+        stack.replicas[1].delay("200ms")
+        yield stack, rows
+
+
+@pytest.mark.pgbouncer
+def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]], tmp_path: Path) -> None:
+    stack, rows = proving
+    report = prove(stack, rows, tmp_path, seconds=25)
+    assert not report.violations, str(report)
+    assert not report.silent, str(report)
+
+
+@pytest.mark.pgbouncer
+@pytest.mark.parametrize(("mutation", "faults"), CATCHING.items(), ids=CATCHING)
+def test_the_proof_fails_without_the_rule(
+    proving: tuple[Stack, list[str]], tmp_path: Path, mutation: str, faults: tuple[str, ...]
+) -> None:
+    stack, rows = proving
+    report = prove(stack, rows, tmp_path, seconds=60, mutation=mutation, only=faults)
+    assert report.violations, str(report)

@@ -1,0 +1,120 @@
+"""The app, with a counter to add to and to read uncached; and without the rule that `PROOF_MUTATION` leaves out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+from uuid import UUID
+
+import peewee
+from flask import Flask, Response
+
+from blog_app import create_app, databases, watermarks
+from blog_app.blog.models import Category
+from blog_app.databases.collections import read_by
+from blog_app.watermarks import epochs, leases, reading
+from blog_app.watermarks.announcer import Announcer
+from blog_app.watermarks.link import Link
+from blog_app.watermarks.reading import Look, Route
+
+VALUE = Category.description.cast("integer")
+
+
+def add(row: UUID) -> Response:
+    """Add 1 to the row; answer with its value."""
+    plus_one = Category.update(description=(VALUE + 1).cast("text")).where(Category.id == row).returning(Category)
+    with databases.blog.atomic():
+        (changed,) = plus_one.execute()
+    return Response(changed.description)
+
+
+def show(row: UUID) -> Response:
+    """Answer with the row's value, and the port of the server that told it, from a replica if one is fit."""
+
+    def produce() -> tuple[str, int]:
+        query = Category.select(Category.description, peewee.fn.inet_server_port()).where(Category.id == row)
+        return databases.blog.execute(query).fetchone()
+
+    value, port = reading.read(watermarks.keeper, read_by(Category, row), produce)
+    return Response(value, headers={"X-Server": str(port)})
+
+
+def mark_first() -> None:
+    """Settle the marks before the commit."""
+    original = Announcer._mark
+
+    def mark(self: Announcer, begun: Any, keys: list[str]) -> bool:
+        marked = original(self, begun, keys)
+        if marked:
+            position = epochs.position(databases.BY_NAME[self.name].obj)
+            self.keeper.settle(begun.row, keys, begun.xid, position, begun.xid)
+        return marked
+
+    Announcer._mark = mark  # type: ignore[method-assign]
+    Announcer._settle = lambda *_: None  # type: ignore[method-assign, assignment]
+
+
+def unchecked_replica() -> None:
+    """Believe whatever replica answers."""
+    original = Route.__init__
+
+    def init(self: Route, *args: Any) -> None:
+        original(self, *args)
+        self.condition = "SELECT 1"
+
+    Route.__init__ = init  # type: ignore[method-assign]
+    Look.unchanged = lambda _: True  # type: ignore[method-assign]
+
+
+def no_wait() -> None:
+    """Answer an unmarked write without waiting for the leases to end."""
+    leases.Keeper.wait_until_closed = lambda *_: None  # type: ignore[method-assign]
+
+
+def no_identity() -> None:
+    """Take any Redis for the one that the epoch lives in."""
+    calls, identify = Link.calls, Link.identify
+    first: list[str] = []
+
+    def one(self: Link) -> str:
+        first[1:] = []
+        found = identify(self)
+        first.append(found)
+        return first[0]
+
+    Link.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
+    Link.identify = one  # type: ignore[method-assign]
+    Look.redis = property(lambda self: self.keeper.link.identity)  # type: ignore[assignment, method-assign]
+
+
+MUTATIONS = {
+    function.__name__.replace("_", " "): function for function in (mark_first, unchecked_replica, no_wait, no_identity)
+}
+
+
+def tell_unmarked() -> None:
+    """Write to the log when a write is about to close the epoch, because it could not be marked."""
+    close = epochs.close
+
+    def told(database: epochs.Database) -> None:
+        sys.stderr.write(f"unmarked {time.time()}\n")
+        sys.stderr.flush()
+        close(database)
+
+    epochs.close = told
+
+
+def make() -> Flask:
+    leases.FIRST_PAUSE, leases.LONGEST_PAUSE = 0.2, 0.5  # So that many epochs open in a short time.
+    tell_unmarked()
+    if mutation := os.environ.get("PROOF_MUTATION"):
+        MUTATIONS[mutation]()
+    made = create_app()
+    made.add_url_rule("/proof/<uuid:row>", "proof_add", add, methods=["POST"])
+    made.add_url_rule("/proof/<uuid:row>", "proof_show", show, methods=["GET"])
+    return made
+
+
+app = make()
