@@ -95,6 +95,11 @@ def summary_of(content_html: str) -> str:
     return text[:SUMMARY_LENGTH].rpartition(" ")[0].rstrip(".,;:") + "…"
 
 
-def reading_time_of(content_html: str) -> int:
-    """Return the minutes that it takes to read a text, at least one."""
-    return max(1, ceil(len(plain(content_html).split()) / WORDS_A_MINUTE))
+def word_count_of(content_html: str) -> int:
+    """Return how many words a text has."""
+    return len(plain(content_html).split())
+
+
+def reading_time_of(word_count: int) -> int:
+    """Return the minutes that it takes to read so many words, at least one."""
+    return max(1, ceil(word_count / WORDS_A_MINUTE))

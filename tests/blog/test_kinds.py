@@ -19,6 +19,7 @@ def test_each_kind_has_its_own_fields(app: Flask) -> None:
     assert (article["metadata"]["reading_time"], article["url"], article["duration"]) == (3, None, None)
     video = author.post("/posts", {**VIDEO, "duration": 90}).json
     assert (video["kind"], video["url"], video["duration"]) == ("video", VIDEO["url"], 90)
+    assert (article["word_count"], video["word_count"]) == (401, 1)
     assert (video["metadata"]["reading_time"], video["excerpt"]) == (None, None)
 
 

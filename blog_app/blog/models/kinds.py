@@ -15,8 +15,8 @@ class Article(Post):
     def derive(self) -> None:
         """Fill in what follows from the text, the minutes that it takes to read among it."""
         super().derive()
-        if "content_html" in self._dirty:
-            self.reading_time = reading_time_of(self.content_html)
+        if "word_count" in self._dirty:
+            self.reading_time = reading_time_of(self.word_count)
 
 
 class Video(Post):

@@ -8,7 +8,7 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 
-from blog_app.blog.content import render, summary_of
+from blog_app.blog.content import render, summary_of, word_count_of
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
 from blog_app.errors import Invalid, explain_constraint
@@ -39,6 +39,7 @@ class Post(BlogRecord, SoftDeletable):
     content_format = peewee.CharField(max_length=20, default="markdown", constraints=[peewee.SQL("DEFAULT 'markdown'")])
     content_html = peewee.TextField()
     summary = peewee.TextField()
+    word_count = peewee.IntegerField(null=True)
     status = peewee.CharField(max_length=20, default="draft", constraints=[peewee.SQL("DEFAULT 'draft'")])
     published_at = TimestampField(null=True)
     category = peewee.ForeignKeyField(Category, backref="+", null=True, on_delete="SET NULL")
@@ -107,10 +108,11 @@ class Post(BlogRecord, SoftDeletable):
         return [link.tag.slug for link in self.post_tags.order_by(peewee.SQL("tag_id"))]
 
     def derive(self) -> None:
-        """Fill in what follows from the text: HTML that is safe to show, and a summary."""
+        """Fill in what follows from the text: HTML that is safe to show, a summary, the number of words."""
         if self._dirty & {"content", "content_format", "excerpt"}:
             self.content, self.content_html = render(self.content, self.content_format)
             self.summary = self.excerpt or summary_of(self.content_html)
+            self.word_count = word_count_of(self.content_html)
 
 
 # Titles that begin with something, in upper or lower case.

@@ -74,6 +74,7 @@ class PostFields(Schema):
     )
     content_html = String(dump_only=True, metadata={"description": "The content as HTML that is safe to show."})
     summary = String(dump_only=True, metadata={"description": "The excerpt, or how the content begins; plain text."})
+    word_count = Integer(dump_only=True, metadata={"description": "How many words the content has."})
     excerpt = String(dump_only=True, allow_none=True, most=500)
     url = WebAddress(dump_only=True, allow_none=True)
     duration = Integer(dump_only=True, allow_none=True, least=1, most=DAY, metadata={"description": "Seconds."})
@@ -128,6 +129,7 @@ class PostSchema(PostFields):
             "status",
             "author_id",
             "category_id",
+            "word_count",
             "published_at",
             "created_at",
             "updated_at",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from random import Random
 from typing import Any
 
 from slugify import slugify
 
-from blog_app.blog.content import WORDS_A_MINUTE, summary_of
+from blog_app.blog.content import reading_time_of, summary_of
 from blog_app.blog.models import Comment, Post, PostCounters, PostTag
 from blog_app.seed.fake import texts
 from blog_app.seed.fake.copy import Batch, Rows
@@ -25,7 +24,7 @@ COMMENTS = (0, 0, 0, 1, 1, 2, 3)
 """How many comments a published post may have."""
 MOST_VIEWS = 5_000
 POST = (
-    *("author_id", "title", "slug", "content", "content_html", "summary", "reading_time"),
+    *("author_id", "title", "slug", "content", "content_html", "summary", "word_count", "reading_time"),
     *("status", "published_at", "category_id", "tag_words"),
 )
 COMMENT = ("subject_type", "subject_id", "author_id", "content", "content_html", "status")
@@ -81,21 +80,22 @@ def posts(seed: int, around: Surroundings, numbers: range) -> Batch:
     )
 
 
-def _texts(random: Random, seed: int, number: int) -> tuple[str, str, str, str, str, int]:
-    """Return title, slug, content, its HTML, a summary and the minutes that it takes to read."""
+def _texts(random: Random, seed: int, number: int) -> tuple[str, str, str, str, str, int, int]:
+    """Return title, slug, content, its HTML, a summary, the words and the minutes that it takes to read them."""
     title = texts.title(random)
     paragraphs = texts.paragraphs(random, number)
     # What the blog derives from a text itself, by shortcuts: rendering Markdown takes a hundred times as long.
     content = "\n\n".join(paragraphs)
     html = [f"<p>{paragraph}</p>" for paragraph in paragraphs]
-    minutes = ceil(len(content.split()) / WORDS_A_MINUTE)
+    words = len(content.split())
     return (
         title,
         f"{slugify(title)}-{seed}-{number}",
         content,
         "\n".join(html),
         summary_of("\n".join(html[:2])),
-        minutes,
+        words,
+        reading_time_of(words),
     )
 
 
