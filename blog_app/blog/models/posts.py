@@ -39,7 +39,7 @@ class Post(BlogRecord, SoftDeletable):
     content_format = peewee.CharField(max_length=20, default="markdown", constraints=[peewee.SQL("DEFAULT 'markdown'")])
     content_html = peewee.TextField()
     summary = peewee.TextField()
-    word_count = peewee.IntegerField(null=True)
+    word_count = peewee.IntegerField()
     status = peewee.CharField(max_length=20, default="draft", constraints=[peewee.SQL("DEFAULT 'draft'")])
     published_at = TimestampField(null=True)
     category = peewee.ForeignKeyField(Category, backref="+", null=True, on_delete="SET NULL")
