@@ -82,8 +82,8 @@ def test_nothing_is_left_of_a_run_that_is_interrupted_or_killed(number: signal.S
         assert all(port_is_taken(int(port)) for port in ports)
         holder.send_signal(number)
 
-    assert wait_until(lambda: not Path(folder).exists(), 10)
-    assert wait_until(lambda: not any(port_is_taken(int(port)) for port in ports), 10)
+    assert wait_until(lambda: not Path(folder).exists(), 60)
+    assert wait_until(lambda: not any(port_is_taken(int(port)) for port in ports), 60)
 
 
 def test_a_crashed_server_starts_again_though_its_process_id_belongs_to_another_program_now() -> None:
