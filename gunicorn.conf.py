@@ -5,7 +5,7 @@ import sys
 
 from flask.cli import load_dotenv
 
-from blog_app import databases, logs
+from blog_app import databases, logs, watermarks
 from blog_app.config import ConfigurationError, Settings
 
 load_dotenv()
@@ -39,6 +39,7 @@ def on_starting(_server: object) -> None:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
         databases.wait(settings)
+        watermarks.leave(settings)
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")
     except databases.DatabaseAway as error:

@@ -17,7 +17,7 @@ What is not promised:
 
 * Writes that the database itself lost (asynchronous failover, `synchronous_commit = off`), or two primaries at once.
 * SQL from other clients that does not end with `UPDATE blog.watermark_epoch SET status = 'closed'` in its transaction;
-  processes of the app that run at the same time with and without `REDIS_URL`.
+  processes of the app that run at the same time with and without `REDIS_URL` (one after the other is fine).
 * Clocks that stand still or drift by a quarter. Redis memory replaced under an open connection is found within T.
 * A Redis that evicts keys without expiry (`maxmemory-policy allkeys-*`) is not used.
 
@@ -39,7 +39,8 @@ import weakref
 from flask import Flask
 
 from blog_app import databases
-from blog_app.config import Settings
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.watermarks import epochs
 from blog_app.watermarks.announcer import Announcer
 from blog_app.watermarks.leases import Keeper
 from blog_app.watermarks.link import Link
@@ -64,6 +65,22 @@ def bind(settings: Settings) -> None:
         database.obj.announcer = Announcer(keeper, name) if keeper else None
     if keeper:
         _forked.add(keeper)
+
+
+def leave(settings: Settings) -> None:
+    """Close what processes with a Redis may have left open; whoever starts the app without one calls it.
+
+    Otherwise a Redis that comes back, with the memory that it had, would be trusted about what was written meanwhile.
+    """
+    if settings.redis_url:
+        return
+    for name in DATABASE_NAMES:
+        server = databases.server(settings, name, settings.databases[name].url)
+        try:
+            if epochs.exists(server, name):
+                epochs.close(server)
+        finally:
+            server.discard()
 
 
 def _after_fork() -> None:

@@ -61,10 +61,10 @@ class Announcer:
             cursor = server.cursor()
             try:
                 cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pg_current_xact_id(); {self._look}")
-            except psycopg2.ProgrammingError:
+                xid, *row = epochs.the_row(server, cursor)
+            except (psycopg2.ProgrammingError, peewee.ProgrammingError):
                 cursor.execute("ROLLBACK")
                 raise
-            xid, *row = cursor.fetchone()
         return Begun(xid, Row(*row), level.upper() == "READ COMMITTED")
 
     def commit(self, server: Server, begun: Begun, touched: frozenset[str]) -> None:

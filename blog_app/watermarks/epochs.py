@@ -11,6 +11,8 @@ import uuid
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
+import peewee
+
 from blog_app.databases.collections import Noted
 from blog_app.watermarks.clock import ENDED
 
@@ -65,8 +67,7 @@ def table(name: str) -> str:
 
 def create(database: Database, name: str) -> None:
     """Create the table and its row, closed, where they are missing; the schema must exist."""
-    exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s)"
-    if database.execute_sql(exists, (name, TABLE)).fetchone()[0]:
+    if exists(database, name):
         return
     with database.atomic():
         database.execute_sql(
@@ -82,7 +83,21 @@ def create(database: Database, name: str) -> None:
 
 def read(database: Database) -> Row:
     """Return the row as the primary has it now; raise Peewee's errors, also when it is no primary."""
-    return Row(*database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}").fetchone())
+    return Row(*the_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
+
+
+def exists(database: Database, name: str) -> bool:
+    """Tell whether a logical database has the table: it has once its migrations have run."""
+    found = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s)"
+    return bool(database.execute_sql(found, (name, TABLE)).fetchone()[0])
+
+
+def the_row(database: Database, cursor: Any) -> tuple[Any, ...]:
+    """Return the one row of a cursor on the table; raise `ProgrammingError` if somebody deleted it."""
+    found = cursor.fetchone()
+    if found is None:
+        raise peewee.ProgrammingError(f"{table(database.name)} has no row: insert one (DEFAULT VALUES)")
+    return tuple(found)
 
 
 def close(database: Database) -> None:

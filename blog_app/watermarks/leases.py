@@ -54,6 +54,8 @@ class Known:
     """How long a closed epoch is left alone: nothing at first, longer while opening does not last."""
     suspects: dict[tuple[str, str], float] = field(default_factory=dict)
     """Marks with a token, and when they were first seen with it."""
+    trouble: str = ""
+    """What was wrong at the last tick."""
 
     def learn(self, row: Row, sent: float) -> None:
         before, self.row, self.asked = self.row, row, sent
@@ -140,12 +142,19 @@ class Keeper:
             for name in wanted:
                 try:
                     self.tick(name, identity)
+                    self.known[name].trouble = ""
                 except (peewee.DatabaseError, peewee.InterfaceError, RedisAway) as error:
-                    log.info("watermarks of %s: %s", name, first_line(error))
+                    self._tell(name, first_line(error))
                 self.server(name).release()
         for name in self.known:
             self.server(name).discard()
         self.link.forget()
+
+    def _tell(self, name: str, trouble: str) -> None:
+        """Log what is wrong, once and not at every tick."""
+        if self.known[name].trouble != trouble:
+            self.known[name].trouble = trouble
+            log.warning("watermarks of %s: %s", name, trouble)
 
     def _redis(self) -> str | None:
         try:

@@ -126,20 +126,19 @@ class Link:
         return self.call(identity, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
 
     def identify(self) -> str:
-        """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`."""
-        self.forget()
-        self._pause = 0.0 if self._pause and self._answers() else self._pause
-        self.call(None, "PING")
-        return self.identity
+        """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`.
 
-    def _answers(self) -> bool:
-        """Tell whether Redis can be reached, whatever was so a moment ago."""
+        It asks whatever the circuit breaker says, and sets it: while somebody does this nobody else has to try.
+        """
+        self.forget()
         connection = self._connection()
         try:
             connection.connect()
-        except (redis.RedisError, OSError):
-            return False
-        return True
+        except (redis.RedisError, OSError) as error:
+            self._trip()
+            raise RedisAway(str(error)) from error
+        self._pause = 0.0
+        return self.identity
 
     def forget(self) -> None:
         """Close this thread's connection; the next call makes another."""
