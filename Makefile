@@ -27,6 +27,11 @@ proof: $(INSTALLED) ## read and write for minutes while servers are killed; nobo
 	@$(RUN) blog_app.local install
 	@$(RUN) tests.proof $(ARGS)
 
+.PHONY: rehearsal
+rehearsal: $(INSTALLED) ## risky migrations of a million posts under load, nobody may wait a second; ARGS=ROWS
+	@$(RUN) blog_app.local install
+	@$(RUN) tests.rehearsal $(ARGS)
+
 .PHONY: check
 check: $(INSTALLED) ## lint, format, import contracts, types
 	@.venv/bin/ruff check .

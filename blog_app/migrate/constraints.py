@@ -24,18 +24,19 @@ IS_NOT_NULL = (
 
 
 class AddConstraint(Step):
-    """A CHECK or a foreign key."""
+    """A CHECK or a foreign key; `broken` is the condition of a row that breaks it."""
 
-    def __init__(self, schema: str, table: str, name: str, definition: str) -> None:
+    def __init__(self, schema: str, table: str, name: str, definition: str, broken: str) -> None:
         self.table = quoted(schema, table)
         self.name = name
         self.definition = definition
+        self.broken = broken
 
     def __str__(self) -> str:
         return f"add constraint {self.name} to {self.table}: {self.definition}"
 
     def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
-        add_validated(database, self.table, self.name, self.definition)
+        add_validated(database, self.table, self.name, self.definition, self.broken)
 
 
 class SetNotNull(Step):
@@ -53,7 +54,7 @@ class SetNotNull(Step):
         column, check = quoted(self.column), quoted(self.check)
         row = database.execute_sql(IS_NOT_NULL, (self.table, self.column)).fetchone()
         if row is None or not row[0]:
-            add_validated(database, self.table, self.check, f"CHECK ({column} IS NOT NULL)")
+            add_validated(database, self.table, self.check, f"CHECK ({column} IS NOT NULL)", f"{column} IS NULL")
             self._change(database, f"ALTER TABLE {self.table} ALTER COLUMN {column} SET NOT NULL")
         self._change(database, f"ALTER TABLE {self.table} DROP CONSTRAINT IF EXISTS {check}")
 
@@ -61,11 +62,21 @@ class SetNotNull(Step):
         database.patiently(lambda: database.send(sql), str(self))
 
 
-def add_validated(database: Database, table: str, name: str, definition: str) -> None:
-    """Add a constraint that is missing, and validate one that is not validated yet."""
+def add_validated(database: Database, table: str, name: str, definition: str, broken: str) -> None:
+    """Add a constraint that is missing, and validate one that is not validated yet.
+
+    `broken` is the condition of rows that break it: they are looked for first, so that no code is refused for nothing.
+    """
     row = database.execute_sql(IS_VALIDATED, (table, name)).fetchone()
     if row and row[0]:
         return
+    explained = MigrationError(
+        f"rows of {table} break the constraint {name}: {definition}. Put them right first (migrator.backfill), and "
+        "make sure that no running code writes such rows any more"
+    )
+    with database.limits(statement=0):
+        if database.send(f"SELECT 1 FROM {table} AS this WHERE {broken} LIMIT 1").fetchone():  # noqa: S608
+            raise explained
     if row is None:
         add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {definition} NOT VALID"
         database.patiently(lambda: database.send(add), f"add constraint {name} to {table}")
@@ -73,10 +84,7 @@ def add_validated(database: Database, table: str, name: str, definition: str) ->
     try:
         with database.limits(lock=VALIDATE_LOCK_TIMEOUT, statement=0):
             database.patiently(lambda: database.send(validate), f"validate constraint {name} of {table}")
-    except peewee.IntegrityError as error:
+    except peewee.IntegrityError as error:  # Such a row was written in between.
         drop = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
         database.patiently(lambda: database.send(drop), f"drop constraint {name} of {table}")
-        raise MigrationError(
-            f"rows of {table} break the constraint {name}: {definition}; it was taken away again. "
-            "Put the rows right first (migrator.backfill), and make sure that no code writes such rows any more"
-        ) from error
+        raise explained from error

@@ -103,7 +103,11 @@ class Contract(Step):
             return  # `swap` has happened: it notes that in its transaction.
         # The trigger fills new rows and the backfill has filled older ones: proved before anything is dropped.
         check = f"{pair.name}_filled"[:63]
-        add_validated(database, pair.table, check, f"CHECK ({pair.old} IS NULL OR {pair.new} IS NOT NULL)")
+        filled, unfilled = (
+            f"{pair.old} IS NULL OR {pair.new} IS NOT NULL",
+            f"{pair.old} IS NOT NULL AND {pair.new} IS NULL",
+        )
+        add_validated(database, pair.table, check, f"CHECK ({filled})", unfilled)
 
         def swap() -> None:
             with database.atomic():

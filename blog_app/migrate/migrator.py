@@ -163,7 +163,7 @@ class Migrator(PeeweeMigrator):
 
     def add_check(self, table: str, name: str, condition: str) -> None:
         """Add a CHECK constraint: first for new rows, then validated for those that are there."""
-        self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})"))
+        self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})", f"NOT ({condition})"))
 
     def add_foreign_key(
         self,
@@ -179,7 +179,9 @@ class Migrator(PeeweeMigrator):
         definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted('id')})"
         for event, action in (("DELETE", on_delete), ("UPDATE", on_update)):
             definition += f" ON {event} {action}" if action else ""
-        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition))
+        there = f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted('id')} = this.{quoted(column)}"
+        broken = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
+        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, broken))
 
     def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
         """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""

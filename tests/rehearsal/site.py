@@ -1,0 +1,109 @@
+"""The app on throwaway servers, with a table of posts as big as wanted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from blog_app import create_app
+from blog_app.config import ROOT, Settings
+from blog_app.local.ports import private_ports
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack, throwaway
+from blog_app.migrate import across, files
+from blog_app.migrate.plan import LintGuard
+from tests.api import sign_up
+
+SECRET = "rehearsal-only-rehearsal-only-1234"
+# Indexes last: they cost more with the rows than all rows at once.
+MANY = """
+INSERT INTO blog.posts (id, created_at, updated_at, author_id, title, slug, content, content_html, summary, word_count,
+                        status, published_at)
+SELECT gen_random_uuid(), at, at, %s, 'Post ' || i, 'post-' || i, repeat('word ', 20 + i %% 30), '<p>' ||
+       repeat('word ', 20 + i %% 30) || '</p>', 'word', 20 + i %% 30, 'published', at
+FROM generate_series(1, %s) AS i, LATERAL (SELECT now() - i * interval '1 minute' AS at) AS times
+"""
+SEARCH_INDEX = (
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'blog' AND tablename = 'posts' AND indexdef LIKE '%gin%'"
+)
+
+
+class Site:
+    """A served blog with `rows` posts of one author."""
+
+    def __init__(self, stack: Stack, folder: Path, rows: int) -> None:
+        self.stack, self.folder, self.rows = stack, folder, rows
+        self.environment = {**stack.environment(), "APP_MODE": "production", "SECRET_KEY": SECRET}
+        self.settings = Settings.from_environment(self.environment)
+        self.url = self.settings.databases["blog"].direct_url
+        for name in self.settings.databases:
+            shutil.copytree(files.FOLDER / name, folder / name)
+        across.run(self.settings, list(self.settings.databases), lambda runner: runner.up(), lambda _: None)
+        author = sign_up(create_app(self.settings), "author")
+        self.token = author.token
+        self._fill(author.user_id)
+        self.posts = [str(row) for (row,) in self.query("SELECT id FROM blog.posts LIMIT 200")]
+
+    def query(self, sql: str, parameters: Any = None) -> list[Any]:
+        with psycopg2.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return rows
+
+    def up(self) -> list[str]:
+        """Apply what is pending in the folder, as `flask migrate up` does; return what it said."""
+        said: list[str] = []
+        across.run(self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), said.append, self.folder)
+        return said
+
+    def _fill(self, user: str) -> None:
+        indexes = [definition for (definition,) in self.query(SEARCH_INDEX)]
+        for definition in indexes:
+            self.query(f"DROP INDEX blog.{definition.split()[2]}")
+        self.query(MANY, (user, self.rows))
+        for definition in indexes:
+            self.query(definition)
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        connection.cursor().execute("VACUUM ANALYZE blog.posts")
+        connection.close()
+
+    @contextmanager
+    def served(self) -> Iterator[int]:
+        """Serve the app by gunicorn; yield its port."""
+        port = next(private_ports())
+        environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
+        with (self.folder / "gunicorn.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        try:
+            assert wait_until(lambda: _answers(port), 20), (self.folder / "gunicorn.log").read_text()
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def site(folder: Path, rows: int) -> Iterator[Site]:
+    with throwaway(variables={"APP_MODE": "production", "SECRET_KEY": SECRET}) as stack:
+        yield Site(stack, folder, rows)
