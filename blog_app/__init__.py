@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import accounts, auth, blog, cache, cli, databases, errors, health, http, logs, outbox, shop, watermarks
+from blog_app import (
+    accounts,
+    analytics,
+    auth,
+    blog,
+    cache,
+    cli,
+    databases,
+    errors,
+    health,
+    http,
+    logs,
+    outbox,
+    shop,
+    watermarks,
+)
 from blog_app.accounts import directory
 from blog_app.config import Settings
 from blog_app.identities import Identities
 
 API = "/api/v1"
-DOMAINS = (accounts, blog, shop)
+DOMAINS = (accounts, blog, shop, analytics)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
