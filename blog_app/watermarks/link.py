@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import struct
 import threading
 from hashlib import sha1
 from typing import Any
@@ -176,3 +179,14 @@ def _greet(connection: Any) -> None:
     for script in SCRIPTS.values():
         connection.send_command("SCRIPT", "LOAD", script)
         connection.read_response()
+    if not isinstance(connection._sock, ssl.SSLSocket):
+        _limit_by_the_kernel(connection._sock)
+
+
+def _limit_by_the_kernel(sock: socket.socket) -> None:
+    """Let the kernel keep the time limit: Python's own would poll before each call, and give up its lock once more."""
+    limit = sock.gettimeout()
+    if limit:
+        sock.setblocking(True)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(limit), int(limit % 1 * 1_000_000)))
