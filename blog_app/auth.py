@@ -46,32 +46,31 @@ def authorize(
     Returns what Redis has of the `answer` that they want, if any is kept; it comes by the same round trip.
     """
     rule = PERMISSIONS[endpoint]
-    token_hash = _token_hash()
+    hashed = token_hash(request.headers.get("Authorization"))
     found: Look | None = None
-    if token_hash is None:
+    if hashed is None:
         g.identity = None
         scope = rule.anonymous
         if wanted := answer(scope, None):
             (found,) = cache.glance(wanted)
     else:
         identities = cast(Identities, app.extensions["identities"])
-        identity, found = identities.find(token_hash, lambda identity: answer(rule.scope(identity.roles), identity))
+        identity, found = identities.find(hashed, lambda identity: answer(rule.scope(identity.roles), identity))
         if identity is None:
             raise Unauthorized("The token is unknown, expired or revoked.")
         g.identity = identity
         g.user_id = str(identity.user_id)
         scope = rule.scope(identity.roles)
     if scope is Scope.NO:
-        if token_hash is None:
+        if hashed is None:
             raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
         raise Forbidden("Your roles do not allow this.")
     g.scope = scope
     return found
 
 
-def _token_hash() -> bytes | None:
-    """Return the hash of the caller's token, None if they show none."""
-    header = request.headers.get("Authorization")
+def token_hash(header: str | None) -> bytes | None:
+    """Return the hash of the token in an `Authorization` header, None without one; raise `Unauthorized` for others."""
     if header is None:
         return None
     scheme, _, token = header.partition(" ")

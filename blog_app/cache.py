@@ -197,12 +197,16 @@ def answer(
     """Return the answer and how it came about: hit, miss or bypass. What `produce` raises is passed on."""
     started = time.monotonic()
     result, how = _answer(found, wanted, produce, declared)
+    count(view, how, time.monotonic() - started if how == "miss" else 0.0)
+    return result, how
+
+
+def count(view: str, how: str, fill_seconds: float = 0.0) -> None:
+    """Count an answer of `view` as a hit, miss or bypass."""
     with _counting:
         counts = counters[view]
         setattr(counts, how, getattr(counts, how) + 1)
-        if how == "miss":
-            counts.fill_seconds += time.monotonic() - started
-    return result, how
+        counts.fill_seconds += fill_seconds
 
 
 def _answer(found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:

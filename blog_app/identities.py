@@ -66,31 +66,49 @@ class Identities:
         self.depends_on = depends_on
         self._hints: dict[bytes, Hint] = {}
 
+    def recall(
+        self, token_hash: bytes, answer: Callable[[Identity], Wanted | None]
+    ) -> tuple[Identity | None, Look | None]:
+        """Return the token's holder, if this process and Redis know enough, and what Redis has of the `answer`."""
+        hint = self._hints.get(token_hash)
+        if hint is None:
+            return None, None
+        also = answer(hint.identity)
+        record, *found = cache.glance(hint.wanted, *([also] if also else []))
+        if record is None or record.hit() != hint.record:
+            return None, None
+        return hint.identity, found[0] if found else None
+
     def find(
         self, token_hash: bytes, answer: Callable[[Identity], Wanted | None]
     ) -> tuple[Identity | None, Look | None]:
-        """Return the token's holder, and what Redis has of the `answer` that this caller wants."""
+        """Return the token's holder, None if nobody holds it, and what Redis has of the `answer` that they want."""
         if watermarks.keeper is None:
             holder = self.look_up(token_hash)
             return (holder.identity if holder else None), None
+        identity, found = self.recall(token_hash, answer)
+        if identity is None:
+            identity = self._learn(token_hash)
+            wanted = answer(identity) if identity else None
+            found = cache.glance(wanted)[0] if wanted else None
+        return identity, found
+
+    def _learn(self, token_hash: bytes) -> Identity | None:
+        """Return the holder as Redis or the database knows it, and see to it that both this process and Redis do."""
         hint = self._hints.get(token_hash)
         if hint is None:
             holder = self.look_up(token_hash)
             if holder is None:
-                return None, None
+                return None
             hint = self._remember(token_hash, holder.identity)
-        also = answer(hint.identity)
-        record, *found = cache.glance(hint.wanted, *([also] if also else []))
+        (record,) = cache.glance(hint.wanted)
         kept = record.hit() if record else None
-        if kept != hint.record:
-            identity = Identity.loads(kept) if kept else self._renew(token_hash, record)
-            if identity is None:
-                self._hints.pop(token_hash, None)
-                return None, None
-            if identity != hint.identity:
-                hint = self._remember(token_hash, identity)
-                found = cache.glance(*[wanted for wanted in [answer(identity)] if wanted])
-        return hint.identity, found[0] if found else None
+        identity = Identity.loads(kept) if kept else self._renew(token_hash, record)
+        if identity is None:
+            self._hints.pop(token_hash, None)
+        elif identity != hint.identity:
+            self._remember(token_hash, identity)
+        return identity
 
     def _remember(self, token_hash: bytes, identity: Identity) -> Hint:
         if len(self._hints) >= MOST_HINTS:

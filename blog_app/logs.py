@@ -52,31 +52,34 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
+def id_for(given: str) -> str:
+    """Return the id of a request that came with the id `given`, or with none."""
+    return given if HARMLESS_ID.fullmatch(given) else uuid7().hex
+
+
+def tell(method: str, path: str, status: int, started: float, user: str | None, request_id: str) -> None:
+    """Log that a request was answered, which `started` at that reading of the performance counter."""
+    fields = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+        "user": user,
+        "request_id": request_id,
+    }
+    access.info("%s %s %s", method, path, status, extra={"fields": fields})
+
+
 def init_app(app: Flask) -> None:
     """Give each request an id, and a log line when it is answered."""
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if HARMLESS_ID.fullmatch(given) else uuid7().hex
+        g.request_id = id_for(request.headers.get("X-Request-Id", ""))
         g.started = time.perf_counter()
 
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        access.info(
-            "%s %s %s",
-            request.method,
-            request.path,
-            response.status_code,
-            extra={
-                "fields": {
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": round((time.perf_counter() - g.started) * 1000, 2),
-                    "user": g.get("user_id"),
-                }
-            },
-        )
+        tell(request.method, request.path, response.status_code, g.started, g.get("user_id"), g.request_id)
         return response

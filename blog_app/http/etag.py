@@ -25,11 +25,17 @@ def require_match(version: int) -> None:
         raise PreconditionFailed("It was changed in the meantime: fetch it again, and repeat the change on that.")
 
 
+def matches(known: str | None, tag: str) -> bool:
+    """Tell whether an `If-None-Match` header knows the tag."""
+    if not known:
+        return False
+    return known.strip() == "*" or f'"{tag}"' in [each.strip().removeprefix("W/") for each in known.split(",")]
+
+
 def tagged(response: Response, tag: str) -> Response:
     """Return `response` with its entity tag, or a 304 if the caller has that representation already."""
-    response.headers["ETag"] = quoted = f'"{tag}"'
-    known = request.headers.get("If-None-Match")
-    if known and (known.strip() == "*" or quoted in [each.strip().removeprefix("W/") for each in known.split(",")]):
+    response.headers["ETag"] = f'"{tag}"'
+    if matches(request.headers.get("If-None-Match"), tag):
         response.status_code = 304
         response.set_data(b"")
         response.headers.pop("Content-Type", None)

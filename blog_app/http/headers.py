@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 
 from blog_app.config import Settings
 
+ALWAYS = (("X-Content-Type-Options", "nosniff"),)
 PREFLIGHT_SECONDS = "7200"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
 EXPOSED_HEADERS = (
@@ -28,10 +29,20 @@ def init_app(app: Flask) -> None:
     def limit_caching(response: Response) -> Response:
         headers = response.headers
         if "Cache-Control" not in headers:
-            headers["Cache-Control"] = "private, no-cache" if g.get("identity") else "no-cache"
+            headers["Cache-Control"] = cache_control(signed_in=bool(g.get("identity")))
             headers.add("Vary", "Authorization")
-        headers.add("X-Content-Type-Options", "nosniff")
+        headers.extend(ALWAYS)
         return response
+
+
+def cache_control(*, signed_in: bool) -> str:
+    """Return what caches may do with an answer."""
+    return "private, no-cache" if signed_in else "no-cache"
+
+
+def vary(settings: Settings) -> str:
+    """Return on which of its headers the answer to a GET depends."""
+    return "Authorization, Origin" if settings.cors_origins else "Authorization"
 
 
 def _share(app: Flask, origins: frozenset[str]) -> None:

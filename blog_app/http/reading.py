@@ -26,7 +26,7 @@ from blog_app.cache import Answer, Reads
 from blog_app.config import ROOT, settings
 from blog_app.databases import routing
 from blog_app.databases.collections import named_like, read_by
-from blog_app.http import etag
+from blog_app.http import early, etag
 from blog_app.http.schema import shared
 from blog_app.identities import Identity
 from blog_app.permissions import Scope
@@ -84,6 +84,10 @@ def answer(
         return respond(reading.read(watermarks.keeper, collections, _watched(produce, collections)), "bypass")
     with auth.nobody():
         result, how = cache.answer(operation.endpoint, found, entry, _watched(produce, collections), declared)
+    if how == "hit":
+        early.remember(
+            request.environ, operation.endpoint, {scope: Wanted(collections, _name(scope)) for scope in SHARED}
+        )
     return respond(result, how)
 
 

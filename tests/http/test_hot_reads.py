@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from blog_app import cache, create_app, databases, watermarks
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.blog.models import Category, Post
 from blog_app.cache import hot
+from blog_app.http import early
 from blog_app.local.process import wait_until
 from blog_app.models import now
 from tests.api import Caller, revoked, sign_up, stranger
@@ -54,6 +56,43 @@ def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) ->
         assert first.headers[name] == second.headers[name]
     assert second.headers["Cache-Control"] == "no-cache"
     assert int(second.headers["Age"]) >= 0
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_from_the_third_read_on_a_hit_does_not_reach_flask_and_nobody_can_tell(
+    api: Flask, monkeypatch, caplog, signed_in: bool
+) -> None:
+    write_post(sign_up(api, "author"))
+    caller = sign_up(api) if signed_in else stranger(api)
+    path, identifier = "/posts?limit=1", "a-harmless-id"
+    sent = {"X-Request-Id": identifier}
+    with caplog.at_level(logging.INFO, "blog_app.access"):
+        assert wait_until(lambda: how(caller, path) == "hit", SECONDS)
+        early._addresses.clear()
+        second = caller.get(path, **sent)
+        monkeypatch.setattr(Flask, "full_dispatch_request", None)
+        third = caller.get(path, **sent)
+        unchanged = caller.get(path, status=304, **{**sent, "If-None-Match": second.headers["ETag"]})
+    assert third.data == second.data
+    assert dict(third.headers) | {"Age": ""} == dict(second.headers) | {"Age": ""}
+    assert unchanged.data == b""
+    assert set(second.headers.keys()) - set(unchanged.headers.keys()) == {"Content-Type", "Content-Length"}
+    lines = [record.fields for record in caplog.records if record.name == "blog_app.access"][-3:]
+    assert [line["status"] for line in lines] == [200, 200, 304]
+    for line in lines:
+        assert (line["request_id"], line["user"], line["path"]) == (identifier, caller.user_id, "/api/v1/posts")
+
+
+def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
+    member, leaving = sign_up(api), sign_up(api)
+    for _ in range(3):
+        member.get("/users")
+        leaving.get("/users")
+    stranger(api).get("/users", status=401)
+    Caller(api, "nonsense").get("/users", status=401)
+    revoked(leaving).get("/users", status=401)
+    member.send("GET", "/users", status=200, headers={"Origin": "https://elsewhere.example"})
+    assert api.test_client().head("/api/v1/users", headers={"Authorization": f"Bearer {member.token}"}).data == b""
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
