@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from blog_app.config import Settings
-from blog_app.http import docs, early, headers, limits
+from blog_app.http import docs, early, headers, limits, seen
 from blog_app.http.blueprint import Blueprint, operations_of
 from blog_app.http.schema import Schema
 from blog_app.permissions import PERMISSIONS
@@ -35,7 +35,8 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
-    app.wsgi_app = early.Early(app, app.wsgi_app)  # type: ignore[method-assign]
+    app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app)  # type: ignore[method-assign]
+    seen.init_app(app)
     app.session_interface = NoSessions()
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
     headers.init_app(app)

@@ -3,30 +3,31 @@
 The first hit at an address goes all the way, through routing, authorization and arguments, and leaves behind what they
 found out: which endpoint it is, and on which collections its answers depend. From then on a GET for that address is one
 MGET (the answer, its marks, the caller's token), a look into the table of permissions, and a response, with the same
-headers and the same log line. Whatever is not a plain hit goes all the way again.
+headers and the same log line. Whatever is not a plain hit goes all the way.
+
+What is done to every request of the app, before or after its view, must be done here too, if it concerns a GET.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
-from flask import Flask
+from flask import Flask, Request
 
 from blog_app import auth, cache, logs
 from blog_app.cache import Answer
 from blog_app.config import Settings
 from blog_app.errors import Unauthorized
-from blog_app.http import etag, headers
+from blog_app.http import etag, headers, seen
 from blog_app.identities import Identities, Identity
 from blog_app.permissions import PERMISSIONS, Scope
 from blog_app.watermarks.reading import Wanted
 
-log = logging.getLogger(__name__)
-
 MOST_ADDRESSES = 10_000
+LONGEST_ADDRESS = 500
+"""With this many characters each, that many addresses take some megabytes, whatever somebody asks for."""
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -34,19 +35,12 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Address(NamedTuple):
     """What is known of an address at which there was a hit."""
 
+    path: str
     endpoint: str
+    values: dict[str, Any]
+    """What the path says."""
     entries: dict[Scope, Wanted]
     """The kept answer for each scope."""
-
-
-_addresses: dict[tuple[str, str], Address] = {}
-
-
-def remember(environ: dict[str, Any], endpoint: str, entries: dict[Scope, Wanted]) -> None:
-    """Note that a request was answered by a hit, and by which entries others may be."""
-    if len(_addresses) >= MOST_ADDRESSES:
-        _addresses.clear()
-    _addresses[environ["PATH_INFO"], environ.get("QUERY_STRING", "")] = Address(endpoint, entries)
 
 
 class Early:
@@ -57,9 +51,10 @@ class Early:
         self._app = app
         self._behind = behind
         self._vary = headers.vary(settings)
+        self._addresses: dict[tuple[str, str], Address] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        address = _addresses.get((environ["PATH_INFO"], environ.get("QUERY_STRING", "")))
+        address = self._addresses.get(_key(environ))
         # Another site's page is answered with headers of its own.
         if address is None or environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:
             return self._behind(environ, start_response)
@@ -68,6 +63,7 @@ class Early:
         if hit is None:
             return self._behind(environ, start_response)
         identity, found = hit
+        seen.tell(self._app, address.endpoint, address.values, environ)
         request_id = logs.id_for(environ.get("HTTP_X_REQUEST_ID", ""))
         known = etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag)
         answered = [
@@ -85,8 +81,17 @@ class Early:
             answered += [("Content-Type", found.content_type), ("Content-Length", str(len(found.body)))]
         start_response("304 NOT MODIFIED" if known else "200 OK", answered)
         user = str(identity.user_id) if identity else None
-        logs.tell("GET", environ["PATH_INFO"], 304 if known else 200, started, user, request_id)
+        logs.tell("GET", address.path, 304 if known else 200, started, user, request_id)
         return [] if known else [found.body]
+
+    def remember(self, request: Request, endpoint: str, values: dict[str, Any], entries: dict[Scope, Wanted]) -> None:
+        """Note that a request was answered by a hit, and by which entries others may be."""
+        key = _key(request.environ)
+        if sum(map(len, key)) > LONGEST_ADDRESS:
+            return
+        if len(self._addresses) >= MOST_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[key] = Address(request.path, endpoint, values, entries)
 
     def _hit(self, address: Address, environ: dict[str, Any]) -> tuple[Identity | None, Answer] | None:
         """Return who asks, and what is kept for them; None if it takes more than a look to know."""
@@ -101,14 +106,22 @@ class Early:
             token_hash = auth.token_hash(environ.get("HTTP_AUTHORIZATION"))
         except Unauthorized:
             return None
+        identity = None
         if token_hash is None:
-            identity, entry = None, wanted(None)
+            entry = wanted(None)
             found = cache.glance(entry)[0] if entry else None
         else:
             identities = cast(Identities, self._app.extensions["identities"])
+            guess = identities.guess(token_hash)
+            if guess is None or wanted(guess) is None:
+                return None
             identity, found = identities.recall(token_hash, wanted)
         kept = found.hit() if found else None
         if kept is None:
             return None
         cache.count(address.endpoint, "hit")
         return identity, Answer.loads(kept)
+
+
+def _key(environ: dict[str, Any]) -> tuple[str, str]:
+    return environ["PATH_INFO"], environ.get("QUERY_STRING", "")

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import cache as once
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
 from flask import Response, current_app, g, request
@@ -26,7 +26,8 @@ from blog_app.cache import Answer, Reads
 from blog_app.config import ROOT, settings
 from blog_app.databases import routing
 from blog_app.databases.collections import named_like, read_by
-from blog_app.http import early, etag
+from blog_app.http import etag, seen
+from blog_app.http.early import LONGEST_ADDRESS, Early
 from blog_app.http.schema import shared
 from blog_app.identities import Identity
 from blog_app.permissions import Scope
@@ -59,10 +60,22 @@ def answer(
     produce: Callable[[], Answer],
 ) -> Response:
     """Return the response to a GET. `includes` parses the query string and returns what it asks to include."""
+    result, how = _found(operation, values, includes, produce)
+    seen.tell(current_app, operation.endpoint, values, request.environ)
+    return respond(result, how)
+
+
+def _found(
+    operation: Operation,
+    values: dict[str, Any],
+    includes: Callable[[], tuple[str, ...]],
+    produce: Callable[[], Answer],
+) -> tuple[Answer, str]:
+    """Return the answer, and how it came about; empty if its view says nothing about that."""
     declared = cache.reads_of(operation.view)
     if declared is None:
         auth.authorize(current_app, operation.endpoint)
-        return respond(produce())
+        return produce(), ""
     plan = _plans.get((operation.endpoint, request.query_string))
     if plan is None:
         auth.authorize(current_app, operation.endpoint)  # Who may not ask is not told what was wrong with the question.
@@ -81,14 +94,13 @@ def answer(
     entry = wanted(g.scope, g.identity)
     if entry is None:
         collections += tuple(pair for model in declared.by_caller for pair in read_by(model))
-        return respond(reading.read(watermarks.keeper, collections, _watched(produce, collections)), "bypass")
+        return reading.read(watermarks.keeper, collections, _watched(produce, collections)), "bypass"
     with auth.nobody():
         result, how = cache.answer(operation.endpoint, found, entry, _watched(produce, collections), declared)
     if how == "hit":
-        early.remember(
-            request.environ, operation.endpoint, {scope: Wanted(collections, _name(scope)) for scope in SHARED}
-        )
-    return respond(result, how)
+        shared_entries = {scope: Wanted(collections, _name(scope)) for scope in SHARED}
+        cast(Early, current_app.extensions["early"]).remember(request, operation.endpoint, values, shared_entries)
+    return result, how
 
 
 def kept(produce: Callable[..., Answer]) -> Callable[..., Response]:
@@ -128,10 +140,11 @@ def _plan(operation: Operation, declared: Reads, includes: tuple[str, ...]) -> P
     # Rows that are named like the row which is shown: it, and what belongs to it or what it belongs to.
     alike = [model for model in models if declared.row and named_like(model) is named_like(options.model)]
     pairs = [pair for model in models if model not in alike for pair in read_by(model)]
-    if len(_plans) >= MOST_PLANS:
-        _plans.clear()
     plan = Plan(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
-    _plans[operation.endpoint, request.query_string] = plan
+    if len(request.query_string) <= LONGEST_ADDRESS:
+        if len(_plans) >= MOST_PLANS:
+            _plans.clear()
+        _plans[operation.endpoint, request.query_string] = plan
     return plan
 
 

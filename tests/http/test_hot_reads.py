@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 
 from blog_app import cache, create_app, databases, watermarks
-from blog_app.accounts.models import RoleGrant, User
-from blog_app.blog.models import Category, Post
+from blog_app.accounts.models import RoleGrant, Token, User
+from blog_app.blog.models import Category, Post, Tag
 from blog_app.cache import hot
-from blog_app.http import early
+from blog_app.http import early, seen
 from blog_app.local.process import wait_until
 from blog_app.models import now
 from tests.api import Caller, revoked, sign_up, stranger
@@ -36,8 +36,8 @@ def api(app: Flask) -> Flask:
     return app
 
 
-def how(caller: Caller, path: str) -> str:
-    return str(caller.get(path).headers["X-Cache"])
+def how(caller: Caller, path: str, **headers: str) -> str:
+    return str(caller.get(path, **headers).headers["X-Cache"])
 
 
 def statements_of(caller: Caller, path: str) -> list[str]:
@@ -68,7 +68,7 @@ def test_from_the_third_read_on_a_hit_does_not_reach_flask_and_nobody_can_tell(
     sent = {"X-Request-Id": identifier}
     with caplog.at_level(logging.INFO, "blog_app.access"):
         assert wait_until(lambda: how(caller, path) == "hit", SECONDS)
-        early._addresses.clear()
+        api.extensions["early"]._addresses.clear()
         second = caller.get(path, **sent)
         monkeypatch.setattr(Flask, "full_dispatch_request", None)
         third = caller.get(path, **sent)
@@ -81,6 +81,31 @@ def test_from_the_third_read_on_a_hit_does_not_reach_flask_and_nobody_can_tell(
     assert [line["status"] for line in lines] == [200, 200, 304]
     for line in lines:
         assert (line["request_id"], line["user"], line["path"]) == (identifier, caller.user_id, "/api/v1/posts")
+
+
+def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monkeypatch) -> None:
+    monkeypatch.setitem(api.extensions, "watchers", {})
+    heard = []
+    seen.watch(api, "tags.show_tag", lambda values, environ: heard.append((values, environ["HTTP_USER_AGENT"])))
+    path, agent = "/tags/caf\u00e9", "a browser"
+    stranger(api).get(path, status=404)
+    Tag.create(name="Caf\u00e9", slug="caf\u00e9")
+    ways = [how(stranger(api), path, **{"User-Agent": agent}) for _ in range(3)]
+    etag = stranger(api).get(path).headers["ETag"]
+    stranger(api).get(path, status=304, **{"If-None-Match": etag, "User-Agent": agent})
+    assert ways == ["miss", "hit", "hit"]
+    assert [each for each in heard if each[1] == agent] == [({"key": "caf\u00e9"}, agent)] * 4
+
+
+def test_long_addresses_are_not_remembered_and_many_short_ones_are_forgotten(api: Flask, monkeypatch) -> None:
+    monkeypatch.setattr(early, "MOST_ADDRESSES", 3)
+    addresses = api.extensions["early"]._addresses
+    addresses.clear()
+    long = "/categories?" + "&".join(f"or[{n}][name]={'x' * 40}" for n in range(12))
+    for path in (long, *(f"/categories?limit={limit}" for limit in range(1, 6))):
+        assert wait_until(lambda path=path: how(stranger(api), path) == "hit", SECONDS)
+        assert len(addresses) <= 3
+        assert (len(addresses) == 0) == (path == long)
 
 
 def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
@@ -220,6 +245,29 @@ def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_refused_at_once(ap
         User.update(status="suspended").where(User.id == suspended.user_id).execute()
     suspended.get("/users", status=401)
     stranger(api).get("/users", status=401)
+
+
+def test_a_token_that_expires_has_no_hits_from_that_instant_on(api: Flask) -> None:
+    caller = sign_up(api)
+    ends = now() + timedelta(seconds=1)
+    Token.update(expires_at=ends).where(Token.user == caller.user_id).execute()
+    for _ in range(3):
+        caller.get("/users")
+    assert wait_until(lambda: now() > ends, SECONDS)
+    caller.get("/users", status=401)
+
+
+def test_where_other_sites_may_call_the_headers_of_early_hits_say_so(api: Flask, settings) -> None:
+    shared = create_app(replace(settings, cors_origins=("https://site.example",)))
+    try:
+        answers = [stranger(shared).get("/categories") for _ in range(4)]
+        assert {answer.headers["Vary"] for answer in answers} == {"Authorization, Origin"}
+        foreign = stranger(shared).get("/categories", Origin="https://site.example")
+        assert foreign.headers["Access-Control-Allow-Origin"] == "https://site.example"
+    finally:
+        databases.bind(settings)
+        watermarks.bind(settings)
+        cache.init_app(api)
 
 
 def test_errors_are_never_kept(api: Flask) -> None:

@@ -15,6 +15,7 @@ from blog_app.blog.models.counters import PostCounters
 from blog_app.databases import UntouchedWrite
 from blog_app.local.process import wait_until
 from blog_app.watermarks import epochs
+from blog_app.watermarks.link import Link, RedisAway
 from tests.statements import counted
 
 from .conftest import NAME, SECONDS, World
@@ -179,6 +180,27 @@ def test_a_row_that_somebody_deleted_is_missed_by_name(world: World) -> None:
     finally:
         world.stack.postgres.execute(f"INSERT INTO {epochs.table(NAME)} DEFAULT VALUES", database="blog_app")
     Tag.create(name="1", slug=f"x-{time.monotonic_ns()}")
+
+
+def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> None:
+    """The kernel keeps it, not Python: the driver must take that for an error, and the breaker must hear of it."""
+    assert world.stack.redis
+    link = Link(world.settings.redis_url or "", 0.2)
+    assert link.call(None, "PING") == b"PONG"
+    world.stack.redis.freeze()
+    try:
+        for limit, command in ((0.2, ("PING",)), (0.0, ("PING",))):
+            started = time.monotonic()
+            with pytest.raises(RedisAway):
+                link.call(None, *command)
+            assert limit <= time.monotonic() - started < limit + 0.15
+    finally:
+        world.stack.redis.thaw()
+    assert wait_until(lambda: link.identify() != "", SECONDS)
+    with pytest.raises(RedisAway, match="syntax"):
+        link.call(None, "SET", "only a key", "1", "nonsense")
+    with pytest.raises(RedisAway):
+        link.call(None, "PING")  # An error counts too.
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
