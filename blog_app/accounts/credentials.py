@@ -1,20 +1,21 @@
 """Changing the password or the email address: by those who know the password, or who read the mail.
 
 Every change raises the version of the credentials, so that tokens in mails that were sent before it are void, and it
-ends the sessions that were open, except the one that asked. The slow parts, hashing and mail, hold no transaction.
+ends the sessions that were open, except the one that asked. Hashing, which is slow, holds no transaction.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases, mail
-from blog_app.accounts import attempts, letters, signing, tokens
+from uuid_utils.compat import uuid7
+
+from blog_app import databases, mail, outbox
+from blog_app.accounts import attempts, signing, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
-from blog_app.errors import Conflict, Unavailable, invalid
+from blog_app.errors import Conflict, invalid
 from blog_app.identities import Identity
 
 
@@ -25,12 +26,11 @@ def change_password(identity: Identity, current_password: str, password: str) ->
 
 
 def ask_for_reset(email: str) -> None:
-    """Send a mail to the address: with a token if it has an account, else saying that it has none."""
+    """Have a mail sent to the address: with a token if it has an account, else saying that it has none."""
+    mail.require()
     attempts.try_mail(email)
-    user = User.with_email(email)
-    subject = user if user and user.status == "active" else User()
-    token = signing.sign(signing.PASSWORD_RESET, **_state(subject))
-    mail.send(email, *(letters.reset_password(user.name, token) if subject is user else letters.nobody_here()))
+    with databases.accounts.atomic():
+        outbox.publish(databases.accounts, "reset.asked", subject=uuid7(), email=email)
 
 
 def reset_password(token: str, password: str) -> None:
@@ -41,28 +41,23 @@ def reset_password(token: str, password: str) -> None:
 
 
 def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
-    """Send a token to the new address; whether that has an account already is said in the mail only."""
+    """Have a token sent to the new address; whether that has an account already is said in the mail only."""
+    mail.require()
     attempts.try_mail(email)
     user = _require_password(identity.user_id, password, "password")
-    taken = User.with_email(email) is not None
-    token = signing.sign(signing.EMAIL_CHANGE, **_state(user), email=email, keep=str(identity.token_id))
-    mail.send(email, *(letters.address_has_account() if taken else letters.confirm_email_change(user.name, token)))
+    wish = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
+    with databases.accounts.atomic():
+        outbox.publish(databases.accounts, "email.asked", subject=user.id, **wish)
 
 
 def confirm_email_change(token: str) -> User:
     """Give the account its new address, tell the old one, and end all other sessions than the one that asked."""
     wanted = signing.read(signing.EMAIL_CHANGE, token)
     user = _unchanged(wanted)
-    former = user.email
-    _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
-    with suppress(Unavailable):  # It is changed already; the log has what happened to the mail.
-        mail.send(former, *letters.email_was_changed(user.name))
+    with databases.accounts.atomic():
+        _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
+        outbox.publish(databases.accounts, "email.changed", subject=user.id, former=user.email)
     return user
-
-
-def _state(user: User) -> dict[str, Any]:
-    """Return what a token must find again to count: the account, and the version of its credentials."""
-    return {"id": str(user.id), "version": user.credentials_version}
 
 
 def _unchanged(wanted: dict[str, Any]) -> User:

@@ -1,30 +1,29 @@
 """Opening an account: whoever wants one gets a mail, and the account opens when its token comes back.
 
-Nobody learns here whether an address has an account: the same is checked, hashed, written and sent in both cases, and
-only the mail, which the holder of the address reads, says more. Nobody can take an address that they do not read.
+Nobody learns here whether an address has an account: the same is checked, hashed and written in both cases, and only
+the mail, which the holder of the address reads, says more. Nobody can take an address that they do not read.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from blog_app import databases, mail
-from blog_app.accounts import attempts, letters, signing
+from blog_app import databases, mail, outbox
+from blog_app.accounts import attempts, signing
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.models import now
 
 
 def register(email: str, name: str, password: str) -> None:
-    """Note the wish for an account and send a mail to the address."""
+    """Note the wish for an account; a mail to the address follows."""
+    mail.require()
     attempts.try_mail(email)
     password_hash = hash_password(password)
     with databases.accounts.atomic():
         _sweep()
         registration = Registration.create(email=email, name=name, password_hash=password_hash)
-        member = User.with_email(email)
-    token = signing.sign(signing.REGISTRATION, id=str(registration.id))
-    mail.send(email, *(letters.already_a_member() if member else letters.confirm_registration(token)))
+        outbox.publish(databases.accounts, "registration.asked", subject=registration.id)
 
 
 def confirm(token: str) -> User:

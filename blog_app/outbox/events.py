@@ -16,6 +16,10 @@ class Declaration(NamedTuple):
 
 EVENTS: Mapping[str, Declaration] = {
     "user.left": Declaration("accounts", "A user closed their account, or it was closed. Subject: the user."),
+    "registration.asked": Declaration("accounts", "Somebody wants an account. Subject: the registration."),
+    "reset.asked": Declaration("accounts", "Somebody forgot a password. Subject: the wish.", ("email",)),
+    "email.asked": Declaration("accounts", "A user wants a new address. Subject: they.", ("email", "version", "keep")),
+    "email.changed": Declaration("accounts", "A user has a new address. Subject: the user.", ("former",)),
     "order.placed": Declaration("shop", "Somebody ordered something. Subject: the order."),
     "order.changed": Declaration("shop", "An order's status or payment changed. Subject: the order.", ("field", "new")),
 }

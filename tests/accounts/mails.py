@@ -1,4 +1,4 @@
-"""Reading the mails that the app wrote to its folder."""
+"""Reading the mails that the worker wrote to its folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from tests.api import PASSWORD, stranger
+from tests.working import work
 
 TOKEN = re.compile(r"^[\w.-]{40,}\r?$", re.MULTILINE)
 
 
 def mails(app: Flask, to: str) -> list[EmailMessage]:
-    """Return the mails to an address, the oldest first."""
+    """Let the worker send what is due; return the mails to an address, the oldest first."""
+    work(app)
     folder = Path(urlsplit(app.config["SETTINGS"].mail_url).path)
     found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
     return [mail for mail in found if mail["To"] == to]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 
-from blog_app import databases, worker
+from blog_app import databases
 from blog_app.pauses import Rests
 from tests.outbox.reactions import EFFECTS
+from tests.working import work
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +30,4 @@ def effects(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], int]:
     """A function that delivers what is due, as one worker, and returns how many deliveries it tried."""
-    rests = Rests()
-
-    def deliver() -> int:
-        total = 0
-        while done := worker.deliver_due(app, rests, threading.Event()):
-            total += done
-        return total
-
-    return deliver
+    return functools.partial(work, app, Rests())

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from email.message import EmailMessage
 
 import pytest
 from flask import Flask
 
-from blog_app import pauses, worker
+from blog_app import pauses
 from blog_app.outbox.tables import DELIVERIES
-from blog_app.pauses import Rests
 from tests.accounts.mails import mails
 from tests.api import Caller, sign_up
 from tests.shop.shopping import buyer, move, offer, order
+from tests.working import work
 
 OUTBOX = DELIVERIES["shop"]
-
-
-def work(app: Flask) -> None:
-    """Deliver all that is due, as one worker."""
-    rests = Rests()
-    while worker.deliver_due(app, rests, threading.Event()):
-        pass
 
 
 def mails_to(app: Flask, customer: Caller) -> list[EmailMessage]:
@@ -35,7 +27,6 @@ def test_an_order_is_confirmed_and_each_change_is_told_in_its_order(app: Flask) 
     placed = order(customer, address, (offer(vendor, "19.99"), 2), (offer(vendor, "5.00", name="Mug"), 1))
     admin.put(f"/orders/{placed['id']}/payment", {"payment": "paid"})
     move(admin, placed, "processing", "shipped")
-    work(app)
     sent = mails_to(app, customer)
     reference = placed["id"][-12:]
     assert [each["Subject"] for each in sent] == [
@@ -50,7 +41,6 @@ def test_an_order_is_confirmed_and_each_change_is_told_in_its_order(app: Flask) 
 def test_an_order_that_did_not_happen_is_not_confirmed(app: Flask) -> None:
     vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
     order(customer, address, (offer(vendor, stock=1), 2), status=409)
-    work(app)
     assert mails_to(app, customer) == []
 
 
@@ -67,7 +57,6 @@ def test_while_the_mail_server_is_away_mails_wait_and_cost_one_try_at_a_time(
     assert sorted(each.attempts for each in OUTBOX.select()) == [0, 0, 1]
     monkeypatch.setitem(app.config, "SETTINGS", settings)
     OUTBOX.update(due_at=OUTBOX.published_at).execute()
-    work(app)
     assert len(mails_to(app, customer)) == 3
 
 

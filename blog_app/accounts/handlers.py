@@ -1,0 +1,59 @@
+"""The mails of accounts, which the worker sends when somebody has asked for something.
+
+Tokens are signed here, not when they are asked for: none lies in a table, and each is valid from when it is sent. Here
+it is also decided who has an account: whoever asks cannot tell, by the answer or by the time that it takes.
+"""
+
+from __future__ import annotations
+
+from blog_app import databases, mail, outbox
+from blog_app.accounts import letters, signing
+from blog_app.accounts.models import Registration, User
+
+
+@outbox.on("registration.asked", databases.accounts)
+def answer_registration(event: outbox.Event) -> None:
+    """Send a token to whoever wants an account, or tell a member that they have one."""
+    registration = Registration.get_or_none(Registration.id == event.subject)
+    if registration is None:
+        return
+    if User.with_email(registration.email):
+        letter = letters.already_a_member()
+    else:
+        letter = letters.confirm_registration(signing.sign(signing.REGISTRATION, id=str(registration.id)))
+    mail.send(event, registration.email, *letter)
+
+
+@outbox.on("reset.asked", databases.accounts)
+def answer_reset(event: outbox.Event) -> None:
+    """Send a token to a member who forgot their password, or tell somebody that they have no account."""
+    email = event.payload["email"]
+    user = User.with_email(email)
+    if user and user.status == "active":
+        token = signing.sign(signing.PASSWORD_RESET, id=str(user.id), version=user.credentials_version)
+        letter = letters.reset_password(user.name, token)
+    else:
+        letter = letters.nobody_here()
+    mail.send(event, email, *letter)
+
+
+@outbox.on("email.asked", databases.accounts)
+def answer_email_change(event: outbox.Event) -> None:
+    """Send a token to a member's new address, or tell its holder that it has an account already."""
+    user = User.get_or_none(User.id == event.subject)
+    if user is None:
+        return
+    if User.with_email(event.payload["email"]):
+        letter = letters.address_has_account()
+    else:
+        token = signing.sign(signing.EMAIL_CHANGE, id=str(user.id), **event.payload)
+        letter = letters.confirm_email_change(user.name, token)
+    mail.send(event, event.payload["email"], *letter)
+
+
+@outbox.on("email.changed", databases.accounts)
+def tell_former_address(event: outbox.Event) -> None:
+    """Tell a member's old address that it was left."""
+    user = User.get_or_none(User.id == event.subject)
+    if user:
+        mail.send(event, event.payload["former"], *letters.email_was_changed(user.name))
