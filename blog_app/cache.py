@@ -120,15 +120,19 @@ class Answer(NamedTuple):
     link: str
     """The value of the `Link` header; empty for none."""
     body: bytes
+    about: tuple[str, ...] = ()
+    """What it shows, for those who watch reads (`Meta.about` of its schema)."""
 
     def dumps(self) -> bytes:
-        head = "\n".join((self.etag, repr(self.stored), self.content_type, self.link, ""))
+        head = "\n".join((self.etag, repr(self.stored), self.content_type, self.link, " ".join(self.about), ""))
         return head.encode() + self.body
 
     @classmethod
     def loads(cls, value: bytes) -> Answer:
-        etag, stored, content_type, link, body = value.split(b"\n", 4)
-        return cls(etag.decode(), float(stored), content_type.decode(), link.decode(), body)
+        etag, stored, content_type, link, about, body = value.split(b"\n", 5)
+        return cls(
+            etag.decode(), float(stored), content_type.decode(), link.decode(), body, tuple(about.decode().split())
+        )
 
 
 @dataclass

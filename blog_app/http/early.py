@@ -37,8 +37,6 @@ class Address(NamedTuple):
 
     path: str
     endpoint: str
-    values: dict[str, Any]
-    """What the path says."""
     entries: dict[Scope, Wanted]
     """The kept answer for each scope."""
 
@@ -62,8 +60,8 @@ class Early:
         hit = self._hit(address, environ)
         if hit is None:
             return self._behind(environ, start_response)
-        identity, found = hit
-        seen.tell(self._app, address.endpoint, address.values, environ)
+        scope, identity, found = hit
+        seen.tell(self._app, address.endpoint, found, scope, environ)
         request_id = logs.id_for(environ.get("HTTP_X_REQUEST_ID", ""))
         known = etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag)
         answered = [
@@ -84,23 +82,24 @@ class Early:
         logs.tell("GET", address.path, 304 if known else 200, started, user, request_id)
         return [] if known else [found.body]
 
-    def remember(self, request: Request, endpoint: str, values: dict[str, Any], entries: dict[Scope, Wanted]) -> None:
+    def remember(self, request: Request, endpoint: str, entries: dict[Scope, Wanted]) -> None:
         """Note that a request was answered by a hit, and by which entries others may be."""
         key = _key(request.environ)
         if sum(map(len, key)) > LONGEST_ADDRESS:
             return
         if len(self._addresses) >= MOST_ADDRESSES:
             self._addresses.clear()
-        self._addresses[key] = Address(request.path, endpoint, values, entries)
+        self._addresses[key] = Address(request.path, endpoint, entries)
 
-    def _hit(self, address: Address, environ: dict[str, Any]) -> tuple[Identity | None, Answer] | None:
+    def _hit(self, address: Address, environ: dict[str, Any]) -> tuple[Scope, Identity | None, Answer] | None:
         """Return who asks, and what is kept for them; None if it takes more than a look to know."""
         rule = PERMISSIONS[address.endpoint]
 
+        def scope_of(identity: Identity | None) -> Scope:
+            return rule.scope(identity.roles if identity else None)
+
         def wanted(identity: Identity | None) -> Wanted | None:
-            if identity and identity.apart:
-                return None
-            return address.entries.get(rule.scope(identity.roles if identity else None))
+            return None if identity and identity.apart else address.entries.get(scope_of(identity))
 
         try:
             token_hash = auth.token_hash(environ.get("HTTP_AUTHORIZATION"))
@@ -120,7 +119,7 @@ class Early:
         if kept is None:
             return None
         cache.count(address.endpoint, "hit")
-        return identity, Answer.loads(kept)
+        return scope_of(identity), identity, Answer.loads(kept)
 
 
 def _key(environ: dict[str, Any]) -> tuple[str, str]:

@@ -178,9 +178,8 @@ def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) 
     found = item_of(schema, query, shape)
     if found is None:
         raise NotFound(NOT_HERE)
-    row, version = found
-    body = render(row)
-    return Answer(f"{version}-{digest(body)}", time.time(), JSON, "", body)
+    body = render(found.data)
+    return Answer(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
 
 
 def _neighbours(page: Page) -> str:

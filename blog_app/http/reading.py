@@ -61,7 +61,7 @@ def answer(
 ) -> Response:
     """Return the response to a GET. `includes` parses the query string and returns what it asks to include."""
     result, how = _found(operation, values, includes, produce)
-    seen.tell(current_app, operation.endpoint, values, request.environ)
+    seen.tell(current_app, operation.endpoint, result, g.scope, request.environ)
     return respond(result, how)
 
 
@@ -99,7 +99,7 @@ def _found(
         result, how = cache.answer(operation.endpoint, found, entry, _watched(produce, collections), declared)
     if how == "hit":
         shared_entries = {scope: Wanted(collections, _name(scope)) for scope in SHARED}
-        cast(Early, current_app.extensions["early"]).remember(request, operation.endpoint, values, shared_entries)
+        cast(Early, current_app.extensions["early"]).remember(request, operation.endpoint, shared_entries)
     return result, how
 
 

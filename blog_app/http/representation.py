@@ -33,7 +33,7 @@ class Selection:
     fields: tuple[str, ...]
     nodes: tuple[Any, ...]
     keys: tuple[int, ...]
-    """Where the values of the sort keys are."""
+    """Where the values of the sort keys are; for an item, its version and what it is about."""
     joined: tuple[tuple[str, Joined, slice], ...]
     """Each include that is joined, with the place of its columns."""
     fetched: tuple[tuple[str, Fetched, int], ...]
@@ -54,9 +54,18 @@ class Page:
     page: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Item:
+    """One resource."""
+
+    data: dict[str, Any]
+    version: int
+    about: tuple[str, ...]
+
+
 @lru_cache(maxsize=1024)
-def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), version: bool = False) -> Selection:
-    """Return the selection that serves a shape, its includes, the sort keys and, for an item, the version."""
+def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), item: bool = False) -> Selection:
+    """Return the selection that serves a shape, its includes, the sort keys and, for an item, what there is to know."""
     columns = readable(schema)
     options = shared(schema).opts
     nodes = [columns[name] for name in shape.fields]
@@ -68,7 +77,8 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
         nodes.append(node)
         return len(nodes) - 1
 
-    keys = tuple(place(key.column) for key in extra) or ((place(options.model.version),) if version else ())
+    wanted = (options.model.version, *options.about) if item else [key.column for key in extra]
+    keys = tuple(place(column) for column in wanted)
     joined, fetched = [], []
     for name in shape.includes:
         include = options.includes[name]
@@ -91,11 +101,14 @@ def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str
     return rows
 
 
-def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> tuple[dict[str, Any], int] | None:
-    """Return the first row of `query` and its version, None if there is none."""
-    selection = select(schema, shape, version=True)
+def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Item | None:
+    """Return the first row of `query`, None if there is none."""
+    selection = select(schema, shape, item=True)
     raw = selection.rows(query.limit(1))
-    return (represent(selection, raw)[0], raw[0][selection.keys[0]]) if raw else None
+    if not raw:
+        return None
+    version, *about = (raw[0][place] for place in selection.keys)
+    return Item(represent(selection, raw)[0], version, tuple(about))
 
 
 def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:

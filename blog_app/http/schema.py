@@ -9,6 +9,7 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 * `sortable`, `sort`: fields that `?sort=` may name; the order without it.
 * `key`: the field that no two rows share, which makes every order complete.
 * `search`: what `?q=` does, where the resource has text (`blog_app.http.search`).
+* `about`: columns that tell those who watch reads (`blog_app.http.seen`) which record is shown.
 * `kinds`: where the field `kind` says what else a body holds, the schema of each kind of body.
 """
 
@@ -53,6 +54,7 @@ class SchemaOptions(marshmallow.SchemaOpts):
         self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
         self.key: str = getattr(meta, "key", "id")
         self.search: Search | None = getattr(meta, "search", None)
+        self.about: tuple[Any, ...] = getattr(meta, "about", ())
         self.kinds: Mapping[str, type[Schema]] = getattr(meta, "kinds", {})
 
 

@@ -7,8 +7,14 @@ from typing import Any
 
 from flask import Flask
 
-Watcher = Callable[[dict[str, Any], dict[str, Any]], None]
-"""Takes the values of the path, and the request as WSGI knows it. It must be quick, and must not raise."""
+from blog_app.cache import Answer
+from blog_app.permissions import Scope
+
+Watcher = Callable[[Answer, Scope, dict[str, Any]], None]
+"""Takes the answer, on what the caller may do this, and the request as WSGI knows it.
+
+It must be quick, and must not raise.
+"""
 
 
 def init_app(app: Flask) -> None:
@@ -21,7 +27,7 @@ def watch(app: Flask, endpoint: str, watcher: Watcher) -> None:
     app.extensions["watchers"].setdefault(endpoint, []).append(watcher)
 
 
-def tell(app: Flask, endpoint: str, values: dict[str, Any], environ: dict[str, Any]) -> None:
+def tell(app: Flask, endpoint: str, answer: Answer, scope: Scope, environ: dict[str, Any]) -> None:
     """Tell the watchers of `endpoint`."""
     for watcher in app.extensions["watchers"].get(endpoint, ()):
-        watcher(values, environ)
+        watcher(answer, scope, environ)

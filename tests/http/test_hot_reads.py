@@ -14,11 +14,12 @@ from flask import Flask
 
 from blog_app import cache, create_app, databases, watermarks
 from blog_app.accounts.models import RoleGrant, Token, User
-from blog_app.blog.models import Category, Post, Tag
+from blog_app.blog.models import Category, Post
 from blog_app.cache import hot
 from blog_app.http import early, seen
 from blog_app.local.process import wait_until
 from blog_app.models import now
+from blog_app.permissions import Scope
 from tests.api import Caller, revoked, sign_up, stranger
 from tests.blog.test_posts import write_post
 from tests.statements import counted
@@ -86,15 +87,17 @@ def test_from_the_third_read_on_a_hit_does_not_reach_flask_and_nobody_can_tell(
 def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
     heard = []
-    seen.watch(api, "tags.show_tag", lambda values, environ: heard.append((values, environ["HTTP_USER_AGENT"])))
-    path, agent = "/tags/caf\u00e9", "a browser"
-    stranger(api).get(path, status=404)
-    Tag.create(name="Caf\u00e9", slug="caf\u00e9")
-    ways = [how(stranger(api), path, **{"User-Agent": agent}) for _ in range(3)]
+    seen.watch(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
+    author = sign_up(api, "author")
+    post = write_post(author)
+    path = f"/posts/{post['slug']}?fields=title"
+    stranger(api).get("/posts/nothing", status=404)
+    ways = [how(stranger(api), path) for _ in range(3)]
     etag = stranger(api).get(path).headers["ETag"]
-    stranger(api).get(path, status=304, **{"If-None-Match": etag, "User-Agent": agent})
-    assert ways == ["miss", "hit", "hit"]
-    assert [each for each in heard if each[1] == agent] == [({"key": "caf\u00e9"}, agent)] * 4
+    stranger(api).get(path, status=304, **{"If-None-Match": etag})
+    assert (ways, how(author, path)) == (["miss", "hit", "hit"], "bypass")
+    about = (post["id"], author.user_id)
+    assert heard == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
 
 
 def test_long_addresses_are_not_remembered_and_many_short_ones_are_forgotten(api: Flask, monkeypatch) -> None:

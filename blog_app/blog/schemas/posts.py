@@ -121,6 +121,7 @@ class PostSchema(PostFields):
     class Meta:
         model = Post
         kinds = {"article": ArticleSchema, "video": VideoSchema}
+        about = (Post.id, Post.author_id)
         columns = {"metadata": METADATA, "relevance": search.RELEVANCE, "snippet": search.SNIPPET}
         filterable = (
             "kind",
