@@ -32,6 +32,7 @@ def tell_customer(event: outbox.Event) -> None:
     order = Order.get_by_id(event.subject)
     to = directory.addresses([str(order.user_id)]).get(str(order.user_id))
     if to is None:
+        orders.cancel_all_open(order.user_id)  # This one may have been on its way while they left.
         return
     is_new = event.name == "order.placed"
     letter = letters.confirm(order) if is_new else letters.tell_change(order, event.payload["new"])

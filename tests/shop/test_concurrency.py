@@ -19,6 +19,7 @@ from blog_app.pauses import Rests
 from tests.api import API, Caller, sign_up, stranger
 from tests.shop.invariants import require_invariants
 from tests.shop.shopping import buyer, move, offer, order
+from tests.working import work
 
 THREADS = 16
 
@@ -149,7 +150,6 @@ def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: 
         calls.insert(20 + 4 * place, call)
     statuses = {each for each in at_once(calls) if each >= 200}
     assert statuses <= {201, 204, 401, 409, 422}
-    while worker.deliver_due(app, Rests(), threading.Event()):
-        pass
+    work(app)
     assert DELIVERIES["accounts"].select().count() == 0
     require_invariants()

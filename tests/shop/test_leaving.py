@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+from uuid import UUID
 
 from flask import Flask
 
-from blog_app import worker
-from blog_app.pauses import Rests
+from blog_app import databases
+from blog_app.shop import checkout
 from blog_app.shop.models import Address
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import buyer, move, offer, order
+from tests.working import work
 
 
 def leave(app: Flask, user: Caller) -> None:
     """Let the user close their account, and the worker do its work."""
     user.delete("/me")
-    rests = Rests()
-    while worker.deliver_due(app, rests, threading.Event()):
-        pass
+    work(app)
 
 
 def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(app: Flask) -> None:
@@ -35,6 +34,17 @@ def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(ap
     assert (last["new"], last["changed_by"]) == ("cancelled", None)
     assert not Address.select().where(Address.user_id == customer.user_id).exists()
     customer.get("/me/orders", status=401)
+
+
+def test_an_order_that_was_on_its_way_while_its_customer_left_is_cancelled_too(app: Flask) -> None:
+    vendor, admin, customer = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up(app)
+    product = offer(vendor, type="digital")
+    leave(app, customer)
+    with app.app_context(), databases.shop.atomic():
+        items = [{"product_id": UUID(product["id"]), "quantity": 1}]
+        late = checkout.place(UUID(customer.user_id), items, None)
+    work(app)
+    assert admin.get(f"/orders/{late.id}").json["status"] == "cancelled"
 
 
 def test_what_a_vendor_who_left_was_selling_is_off_sale(app: Flask) -> None:
