@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         for blueprint in domain.blueprints:
             app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
     http.require_permissions(app)
+    analytics.init_app(app)
     for page in blog.pages:
         app.register_blueprint(page)
     health.init_app(app)

@@ -78,6 +78,10 @@ class Settings:
     site_name: str
     site_url: str | None
     """The site that shows the posts, for the links in feeds and sitemaps."""
+    count_views: bool
+    """Whether page views are counted,"""
+    view_months: int
+    """and for how many whole months each of them is kept; what they come to a day is kept for ever."""
 
     @property
     def production(self) -> bool:
@@ -109,6 +113,8 @@ class Settings:
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
             site_name=read.text("SITE_NAME") or "The Blog",
             site_url=read.url("SITE_URL", ("https", "http")),
+            count_views=read.choice("COUNT_VIEWS", "yes", ("yes", "no")) == "yes",
+            view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
         )
         read.finish()
         return settings

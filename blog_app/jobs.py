@@ -6,8 +6,9 @@
 
 Guarantees: however many workers run, a job has one runner at a time and runs once a period: its row in the table `jobs`
 of its database is locked while it runs, and says when it is due next. A job is one transaction of its database, with a
-time limit of its own. One that returns True has more to do and is due again at once. One that fails is tried again
-after growing pauses. A job that was due while no worker ran, runs once when one does.
+time limit of its own. One that returns True has more to do and is due again at once. One that returns a function has it
+called when the transaction is committed; what that returns says the same. One that fails is tried again after growing
+pauses. A job that was due while no worker ran, runs once when one does.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TIME_LIMIT = timedelta(minutes=10)
 MAX_ERROR_LENGTH = 500
 
 DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
-Function = Callable[[], bool | None]
+Function = Callable[[], bool | Callable[[], bool] | None]
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,10 @@ def _run_if_due(job: Job) -> bool:
         if schedule is None:
             return False
         job.database.execute_sql(f"SET LOCAL statement_timeout = {TIME_LIMIT // timedelta(milliseconds=1)}")
+        outcome: bool | Callable[[], bool] | None = None
         try:
             with job.database.atomic():
-                more = job.function()
+                outcome = job.function()
         except DatabaseAway:
             raise
         except Exception as error:
@@ -127,6 +129,8 @@ def _run_if_due(job: Job) -> bool:
             schedule.due_at = now() + pause(schedule.failures, longest=job.period.total_seconds())
         else:
             schedule.failures, schedule.error, schedule.ended_at = 0, None, now()
-            schedule.due_at = now() if more else now() + job.period
+            schedule.due_at = now() if outcome is True else now() + job.period
         schedule.save()
-        return True
+    if callable(outcome) and outcome():
+        table.update(due_at=now()).where(table.name == job.name).execute()
+    return True

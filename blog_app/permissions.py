@@ -131,7 +131,6 @@ PERMISSIONS: Mapping[str, Rule] = {
     "reactions.show_like":              Rule(NO,     PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "reactions.like_post":              Rule(NO,     PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "reactions.unlike_post":            Rule(NO,     PUBLIC, PUBLIC, PUBLIC, PUBLIC),
-    "reactions.count_view":             Rule(PUBLIC, PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "statistics.count_months":          Rule(PUBLIC, PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "statistics.count_categories":      Rule(PUBLIC, PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "statistics.count_tags":            Rule(PUBLIC, PUBLIC, PUBLIC, PUBLIC, PUBLIC),

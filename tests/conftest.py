@@ -54,9 +54,9 @@ def compiled_sql_is_peewees() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The settings that lead to the session's servers; mails go to a folder."""
-    mail_url = tmp_path_factory.mktemp("mail").as_uri()
-    return Settings.from_environment({**stack.environment(), "APP_MODE": "test", "MAIL_URL": mail_url})
+    """The settings that lead to the session's servers; mails go to a folder, page views are not counted."""
+    own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri(), "COUNT_VIEWS": "no"}
+    return Settings.from_environment({**stack.environment(), **own})
 
 
 @pytest.fixture(scope="session")

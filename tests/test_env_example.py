@@ -12,7 +12,8 @@ from blog_app.config import ROOT, ConfigurationError, Settings
 from blog_app.pgbouncer import ADMIN_PASSWORD
 
 EXAMPLE = ROOT / ".env.example"
-ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(\w+)"')
+ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(?!HTTP_|REQUEST_|PATH_INFO|QUERY_)(\w+)"')
+"""But not what WSGI, which calls a request's variables `environ` too, has in it."""
 FOREIGN = {"PATH", "PGTZ"}
 """Variables of the system and of libpq."""
 

@@ -1,5 +1,16 @@
 """The analytics domain: what is seen of the site, and who did what on it."""
 
-from blog_app.analytics.views import blueprints
+from flask import Flask
 
-__all__ = ["blueprints"]
+from blog_app.analytics import intake, partitions, queue, storing
+from blog_app.analytics.views import blueprints
+from blog_app.http import seen
+
+__all__ = ["blueprints", "init_app", "partitions", "storing"]
+
+
+def init_app(app: Flask) -> None:
+    """Count the page views of `app`, unless its settings say otherwise."""
+    queue.init_app(app)
+    if app.config["SETTINGS"].count_views:
+        seen.watch(app, "posts.show_post", intake.init_app(app).note)

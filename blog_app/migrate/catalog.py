@@ -44,6 +44,8 @@ class Table:
     indexes: dict[str, str] = field(default_factory=dict)
     """Those that no constraint brings along, with method and predicate; `INVALID` after a failed build."""
     triggers: dict[str, str] = field(default_factory=dict)
+    partitioning: dict[str, str] = field(default_factory=dict)
+    """`by`: the method and key of a partitioned table. Its partitions come and go, and are not compared."""
 
 
 Schema = dict[str, Table]
@@ -80,7 +82,8 @@ WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND k.contyp
 """
 INDEXES = """
 SELECT c.relname, i.relname,
-       pg_get_indexdef(x.indexrelid, 0, true) || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
+       replace(pg_get_indexdef(x.indexrelid, 0, true), ' ON ONLY ', ' ON ')
+       || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
 FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition
   AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
@@ -90,6 +93,17 @@ SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid, true)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND NOT t.tgisinternal
 """
+PARTITIONING = """
+SELECT c.relname, 'by', pg_get_partkeydef(c.oid)
+FROM pg_class c
+WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND c.relkind = 'p'
+"""
+PARTS = {
+    "constraints": CONSTRAINTS,
+    "indexes": INDEXES,
+    "triggers": TRIGGERS,
+    "partitioning": PARTITIONING,
+}
 
 
 def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collection[str] = OWN_TABLES) -> Schema:
@@ -101,7 +115,7 @@ def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collectio
         for table, name, *parts in _rows(database, COLUMNS, schema):
             if table in found:
                 found[table].columns[name] = Column(*(_plain(part) for part in parts))
-        for part, query in (("constraints", CONSTRAINTS), ("indexes", INDEXES), ("triggers", TRIGGERS)):
+        for part, query in PARTS.items():
             for table, name, definition in _rows(database, query, schema):
                 if table in found:
                     getattr(found[table], part)[name] = _plain(definition)

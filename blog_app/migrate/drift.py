@@ -8,7 +8,13 @@ from typing import Any
 
 from blog_app.migrate.catalog import Schema, Table
 
-PARTS = {"columns": "column", "constraints": "constraint", "indexes": "index", "triggers": "trigger"}
+PARTS = {
+    "columns": "column",
+    "constraints": "constraint",
+    "indexes": "index",
+    "triggers": "trigger",
+    "partitioning": "partitioning",
+}
 
 
 def compare(ours: Schema, theirs: Schema, us: str, them: str) -> list[str]:

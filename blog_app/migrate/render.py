@@ -28,6 +28,8 @@ def model(found: Any) -> str:
         lines.append(f"{INDENT * 2}primary_key = pw.CompositeKey({names})")
     elif meta.primary_key is False:
         lines.append(f"{INDENT * 2}primary_key = False")
+    if meta.table_settings:
+        lines.append(f"{INDENT * 2}table_settings = {_quote(meta.table_settings)}")
     lines += _list("indexes", [_index(index) for index in meta.indexes])
     lines += _list("constraints", [sql(constraint) for constraint in meta.constraints or ()])
     return "\n".join(lines)

@@ -20,6 +20,7 @@ EVENTS: Mapping[str, Declaration] = {
     "reset.asked": Declaration("accounts", "Somebody forgot a password. Subject: the wish.", ("email",)),
     "email.asked": Declaration("accounts", "A user wants a new address. Subject: they.", ("email", "version", "keep")),
     "email.changed": Declaration("accounts", "A user has a new address. Subject: the user.", ("former",)),
+    "posts.viewed": Declaration("analytics", "Posts were viewed: how often each. Subject: the occasion.", ("views",)),
     "order.placed": Declaration("shop", "Somebody ordered something. Subject: the order."),
     "order.changed": Declaration("shop", "An order's status or payment changed. Subject: the order.", ("field", "new")),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests.api import sign_up, stranger
+from tests.api import sign_up
 from tests.blog.test_posts import write_post
 
 
@@ -27,12 +27,3 @@ def test_what_is_computed_cannot_be_written(app: Flask) -> None:
 def test_metadata_has_a_largest_size(app: Flask) -> None:
     body = {"title": "Tea", "content": "Boil.", "metadata": {"long": "x" * 10_000}}
     assert sign_up(app, "author").post("/posts", body, status=422).json["errors"][0]["pointer"] == "/metadata"
-
-
-def test_views_are_counted_and_make_no_new_version(app: Flask) -> None:
-    post = write_post(sign_up(app, "author"))
-    for _ in range(3):
-        stranger(app).post(f"/posts/{post['slug']}/views", status=204)
-    seen = stranger(app).get(f"/posts/{post['id']}").json
-    assert seen["metadata"]["views"] == 3
-    assert seen["updated_at"] == post["updated_at"]

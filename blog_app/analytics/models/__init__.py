@@ -1,1 +1,6 @@
 """What analytics keeps."""
+
+from blog_app.analytics.models.daily import DailyReferrer, DailyTotal, DailyView
+from blog_app.analytics.models.page_views import PageView, VisitorSalt
+
+__all__ = ["DailyReferrer", "DailyTotal", "DailyView", "PageView", "VisitorSalt"]

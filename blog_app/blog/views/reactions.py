@@ -1,4 +1,4 @@
-"""Likes and views."""
+"""Likes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,3 @@ def like_post(key: str) -> dict[str, Any]:
 def unlike_post(key: str) -> dict[str, Any]:
     """Like a post no more."""
     return actions.unlike(the_post_at(key), identity().user_id)
-
-
-@reactions.does("POST", "/<key>/views")
-def count_view(key: str) -> None:
-    """Count a view of a post: send it when somebody has the post on the screen."""
-    actions.view(the_post_at(key))

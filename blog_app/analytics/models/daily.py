@@ -1,0 +1,70 @@
+"""What the page views of a day (UTC) come to. These rows stay when the page views themselves are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from blog_app.analytics.models.base import AnalyticsBase
+from blog_app.permissions import Scope
+
+
+class OfPost(AnalyticsBase):
+    """What is about a post is its author's."""
+
+    post_id = peewee.UUIDField()
+    author_id = peewee.UUIDField()
+    day = peewee.DateField()
+
+    @classmethod
+    def within(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the rows that someone with this scope may see: those of their own posts, or all."""
+        return cls.select() if scope is Scope.ALL else cls.select().where(cls.author_id == user_id)
+
+
+class DailyView(OfPost):
+    """How often a post was viewed on a day, and by how many different visitors."""
+
+    views = peewee.IntegerField()
+    visitors = peewee.IntegerField()
+
+    class Meta:
+        table_name = "daily_views"
+        primary_key = peewee.CompositeKey("post_id", "day")
+        indexes = (
+            (("day",), False),
+            (("author_id", "day"), False),
+        )
+        untouched = True
+
+
+class DailyReferrer(OfPost):
+    """How often readers came to a post from another host on a day."""
+
+    referrer = peewee.CharField(max_length=253)
+    views = peewee.IntegerField()
+
+    class Meta:
+        table_name = "daily_referrers"
+        primary_key = peewee.CompositeKey("day", "post_id", "referrer")
+        indexes = (
+            (("author_id", "day"), False),
+            (("post_id", "day"), False),
+        )
+        untouched = True
+
+
+class DailyTotal(AnalyticsBase):
+    """What was viewed on a day altogether: a visitor of several posts counts once."""
+
+    day = peewee.DateField(primary_key=True)
+    views = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    visitors = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    stale = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT false")])
+    """Whether page views came in since the day was rolled up. The row is the day's lock, too."""
+
+    class Meta:
+        table_name = "daily_totals"
+        untouched = True

@@ -1,0 +1,76 @@
+"""Rolling up: what the page views of each day (UTC) come to.
+
+A day is counted anew, whole, from its page views, so rolling up twice is rolling up once. Whoever stores views marks
+their days as stale, however late they come, and holds the day's row until they are committed; whoever rolls up takes
+the same row first. So no view falls between the two: it is counted now, or its day is stale again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import peewee
+from peewee import fn
+
+from blog_app import databases, jobs
+from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView
+
+AT_ONCE = 10
+AUTHOR = peewee.Cast(fn.MIN(peewee.Cast(PageView.author_id, "text")), "uuid")  # There is one, and no MIN of UUIDs.
+VIEWS = fn.COUNT(peewee.SQL("*"))
+VISITORS = fn.COUNT(PageView.visitor.distinct())
+
+
+@jobs.every(timedelta(minutes=1), databases.analytics)
+def roll_up_days() -> bool:
+    """Roll up days in which views came in; True if more are left."""
+    days = _stale(DailyTotal.stale)
+    for day in days[:AT_ONCE]:
+        roll_up(day)
+    return len(days) > AT_ONCE
+
+
+def roll_up_all(*, before: date) -> None:
+    """Roll up all stale days before this one."""
+    for day in _stale(DailyTotal.stale & (DailyTotal.day < before)):
+        roll_up(day)
+
+
+def roll_up(day: date) -> None:
+    """Count a day's page views, in the running transaction."""
+    DailyTotal.select().where(DailyTotal.day == day).for_update().first()
+    start = datetime.combine(day, time(), UTC)
+    of_day = (PageView.viewed_at >= start) & (PageView.viewed_at < start + timedelta(days=1))
+    this_day = peewee.Cast(peewee.Value(day), "date")
+    _upsert(
+        DailyView,
+        PageView.select(PageView.post_id, AUTHOR, this_day, VIEWS, VISITORS).where(of_day).group_by(PageView.post_id),
+        ("post_id", "author_id", "day", "views", "visitors"),
+    )
+    _upsert(
+        DailyReferrer,
+        PageView.select(PageView.post_id, AUTHOR, this_day, PageView.referrer, VIEWS)
+        .where(of_day & PageView.referrer.is_null(False))
+        .group_by(PageView.post_id, PageView.referrer),
+        ("post_id", "author_id", "day", "referrer", "views"),
+    )
+    _upsert(
+        DailyTotal,
+        PageView.select(this_day, VIEWS, VISITORS, peewee.Value(False)).where(of_day).having(VIEWS > 0),
+        ("day", "views", "visitors", "stale"),
+    )
+    DailyTotal.update(stale=False).where(DailyTotal.day == day).execute()
+
+
+def _stale(condition: Any) -> list[date]:
+    rows = DailyTotal.select(DailyTotal.day).where(condition).order_by(DailyTotal.day).limit(1_000)
+    return [day for (day,) in rows.tuples()]
+
+
+def _upsert(model: Any, counted: Any, names: tuple[str, ...]) -> None:
+    """Write the counted rows; a day's views only grow, so no row has to go."""
+    fields = [getattr(model, name) for name in names]
+    keys = model._meta.get_primary_keys()
+    insert = model.insert_from(counted, fields)
+    insert.on_conflict(conflict_target=keys, preserve=[field for field in fields if field not in keys]).execute()

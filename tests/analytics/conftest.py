@@ -1,0 +1,78 @@
+"""Page views that are counted, and sent and stored when the test says so."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+import redis
+from flask import Flask
+
+from blog_app import databases
+from blog_app.analytics import intake, queue
+from blog_app.analytics.models import PageView
+from blog_app.blog.models import PostCounters
+from blog_app.jobs import JOBS
+from blog_app.pauses import Rests
+from blog_app.worker import deliver_due
+from tests.api import Caller, stranger
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+
+
+@dataclass
+class Counting:
+    """The way of a page view, step by step."""
+
+    app: Flask
+    intake: intake.Intake
+
+    def read(self, post: dict, *, by: Caller | None = None, status: int = 200, **headers: str) -> None:
+        """Read a post, with a browser."""
+        by = by or stranger(self.app)
+        by.get(f"/posts/{post['slug']}", status=status, **{"User-Agent": BROWSER, **headers})
+
+    def send(self) -> None:
+        """What the thread does each second."""
+        with self.app.app_context():
+            self.intake.send()
+
+    def store(self) -> None:
+        """What the worker does: store what waits in Redis, and tell the blog."""
+        while self.waiting():
+            self.run("store_queued_views")
+        deliver_due(self.app, Rests(), threading.Event())
+
+    def all(self) -> None:
+        self.send()
+        self.store()
+
+    def run(self, job: str) -> bool | None:
+        """Run a job of analytics as the worker does."""
+        with self.app.app_context():
+            with databases.analytics.atomic():
+                outcome = JOBS[f"analytics.{job}"].function()
+            return outcome() if callable(outcome) else outcome
+
+    def waiting(self) -> int:
+        """How many batches wait in Redis."""
+        return redis.Redis.from_url(self.app.config["SETTINGS"].redis_url).llen(queue.KEY)
+
+    def stored(self) -> int:
+        return PageView.select().count()
+
+    def counter(self, post: dict) -> int:
+        """What the blog says of a post's views."""
+        return PostCounters.select(PostCounters.views).where(PostCounters.post == UUID(post["id"])).scalar() or 0
+
+
+@pytest.fixture
+def counting(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """The app, which counts; its thread does not run."""
+    monkeypatch.setattr(intake.Intake, "_start", lambda self: None)
+    mine = intake.Intake(app)
+    monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.note]})
+    redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(queue.KEY)
+    return Counting(app, mine)
