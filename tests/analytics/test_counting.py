@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from flask import Flask
-
-from tests.analytics.conftest import BROWSER, Counting
+from tests.analytics.conftest import Counting
 from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
 
