@@ -167,4 +167,10 @@ PERMISSIONS: Mapping[str, Rule] = {
     "reports.report_dear_products":    Rule(NO,      NO,     NO,     NO,     ALL,    NO),
     "reports.report_customers":        Rule(NO,      NO,     NO,     NO,     ALL,    NO),
     "reports.report_stock":            Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+
+    # endpoint                        anonymous member  author  editor  admin
+    "page_views.report_viewed_days":  Rule(NO,   NO,     NO,     ALL,    ALL),
+    "page_views.report_viewed_posts": Rule(NO,   NO,     OWN,    ALL,    ALL),
+    "page_views.report_days_of_post": Rule(NO,   NO,     OWN,    ALL,    ALL),
+    "page_views.report_referrers":    Rule(NO,   NO,     OWN,    ALL,    ALL),
 }  # fmt: skip

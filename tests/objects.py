@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask
+from uuid_utils.compat import uuid7
 
 from blog_app.accounts import friends, tokens
 from blog_app.accounts.models import RoleGrant, User
@@ -106,7 +107,12 @@ def somebody() -> UUID:
     return User.open(f"friend{next(_numbers)}@example.com", "Somebody", "-").id
 
 
+def viewed_post() -> UUID:
+    return uuid7()
+
+
 MAKERS: Mapping[str, Maker] = {
+    "/analytics/posts/{post_id}": viewed_post,
     "/addresses/{address_id}": shipping_address,
     "/categories/{key}": category,
     "/comments/{comment_id}": comment,

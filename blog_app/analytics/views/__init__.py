@@ -1,5 +1,5 @@
 """The endpoints of analytics."""
 
-from blog_app.http import Blueprint
+from blog_app.analytics.views.page_views import page_views
 
-blueprints: tuple[Blueprint, ...] = ()
+blueprints = (page_views,)
