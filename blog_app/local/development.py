@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from blog_app.config import ROOT
 from blog_app.local import programs
 from blog_app.local.group import Group, StartError, reachable
 from blog_app.local.ports import port_is_taken
-from blog_app.local.process import wait_until
+from blog_app.local.process import Process, wait_until
 from blog_app.local.stack import Passwords, Stack
 from blog_app.pgbouncer import ADMIN_PASSWORD
 
@@ -95,15 +95,15 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
                 raise StartError(f"flask {' '.join(arguments)} failed, see above")
         options = ["--reload"] if reload else []
         web = group.attend([programs_folder / "gunicorn", *options, "wsgi:app"], ROOT, environment)
-        worker = group.attend([programs_folder / "flask", "worker"], ROOT, environment)
+        worker = Worker(lambda: group.attend([programs_folder / "flask", "worker"], ROOT, environment))
         try:
             if wait_until(lambda: web.poll() is not None or _answers(url), BOOT_SECONDS) and web.poll() is None:
                 _say(READY.format(url=url))
-            return _watch(stack, web)
+            return _watch([*stack.servers, worker], web)
         finally:
-            for program in (web, worker):
+            for program in (web, worker.program):
                 program.terminate()
-            for program in (web, worker):
+            for program in (web, worker.program):
                 program.wait()
     finally:
         _say("\nstopping")
@@ -111,10 +111,27 @@ def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
         group.close()
 
 
-def _watch(stack: Stack, web: subprocess.Popen[bytes]) -> int:
+class Worker:
+    """`flask worker`, which can be started again like a server."""
+
+    name = "The worker"
+
+    def __init__(self, attend: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._attend = attend
+        self.start()
+
+    def start(self) -> None:
+        self.program = self._attend()
+
+    @property
+    def running(self) -> bool:
+        return self.program.poll() is None
+
+
+def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) -> int:
     """Return the status of `web` when it ends; meanwhile start servers again that end, after a while to see it fail."""
     while web.poll() is None:
-        for server in stack.servers:
+        for server in servers:
             if server.running:
                 continue
             _say(f"{server.name} has ended; starting it again in {RESTART_SECONDS} s")

@@ -91,6 +91,8 @@ def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: 
         os.kill(int((run.folder / "postgres/data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         until(process, "PostgreSQL has ended")
         assert wait_until(lambda: answers(run), 20)
+        os.kill(worker_of(process), signal.SIGKILL)
+        until(process, "The worker has ended; starting it again")
         process.send_signal(signal.SIGINT)
         process.stdout.read()
     assert process.returncode == 0
@@ -101,6 +103,13 @@ def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: 
         process.send_signal(signal.SIGTERM)
         process.stdout.read()
     assert process.returncode == 0
+
+
+def worker_of(process: subprocess.Popen[str]) -> int:
+    """Return the worker's process."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(None, 2) for line in listed.splitlines())
+    return next(int(pid) for pid, parent, command in rows if int(parent) == process.pid and "flask worker" in command)
 
 
 def answers(run: Run) -> bool:
