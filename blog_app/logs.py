@@ -45,6 +45,9 @@ class JsonFormatter(logging.Formatter):
 
 def configure(level: str) -> None:
     """Send everything that is logged to standard output as JSON lines."""
+    # What no line shows need not be found out for each (the logging HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()

@@ -60,7 +60,8 @@ class Server(peewee.PostgresqlDatabase):
         self._touched = Touched()
         parameters: dict[str, Any] = {
             "connect_timeout": connect_timeout,
-            "application_name": f"blog_app {name}",
+            # One name for all: where logical databases share a pool, it would send a SET with each change of name.
+            "application_name": "blog_app",
             # A peer that the network took away is noticed in half a minute, also while we wait for its answer.
             "keepalives_idle": 15,
             "keepalives_interval": 5,

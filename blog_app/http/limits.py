@@ -11,19 +11,15 @@ import threading
 import time
 from typing import cast
 
-import redis
 from flask import Flask, Response, current_app, g, request
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from blog_app import auth
+from blog_app import auth, watermarks
 from blog_app.config import Settings
 from blog_app.errors import TooManyRequests
+from blog_app.watermarks.link import RedisAway
 
 WINDOW = 60
 clock = time.time
-REDIS_RESTS = 5.0
-"""Seconds that Redis is left alone after an error: nobody shall wait for it again and again."""
 
 
 class Limiter:
@@ -31,18 +27,6 @@ class Limiter:
 
     def __init__(self, settings: Settings) -> None:
         self.most = settings.write_limit
-        timeout = settings.redis_timeout
-        self._redis = (
-            redis.Redis.from_url(
-                settings.redis_url,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
-            if settings.redis_url
-            else None
-        )
-        self._resting_until = 0.0
         self._window = 0
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -63,17 +47,14 @@ class Limiter:
 
     def _count_together(self, caller: str, window: int) -> int:
         """Return how many there were in all processes, 0 if Redis cannot tell."""
-        if self._redis is None or time.monotonic() < self._resting_until:
+        if watermarks.keeper is None:
             return 0
         key = f"limit:{window}:{caller}"
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.incr(key)
-                pipeline.expire(key, 2 * WINDOW)
-                return cast(int, pipeline.execute()[0])
-        except redis.RedisError:
-            self._resting_until = time.monotonic() + REDIS_RESTS
+            used, _ = watermarks.keeper.link.calls(None, ("INCR", key), ("EXPIRE", key, 2 * WINDOW))
+        except RedisAway:
             return 0
+        return cast(int, used)
 
     def _count_here(self, caller: str, window: int) -> int:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -184,13 +184,16 @@ def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) 
 
 def _neighbours(page: Page) -> str:
     """Return the `Link` header (RFC 8288) to the pages before and after this one."""
-    parameters = parse_query(request.query_string)
+    name = "page" if "page" in page.page else "cursor"
+    address = f"{request.path}?{_without_place(request.query_string)}{name}="
+    edges = (("next", page.page["next"]), ("prev", page.page["previous"]))
+    return ", ".join(f'<{address}{edge}>; rel="{relation}"' for relation, edge in edges if edge is not None)
+
+
+@lru_cache(maxsize=1024)
+def _without_place(query_string: bytes) -> str:
+    """Return a list's parameters but those that say which page it is, ready for another to follow."""
+    parameters = parse_query(query_string)
     parameters.pop("cursor", None)
     parameters.pop("page", None)
-    name = "page" if "page" in page.page else "cursor"
-    links = []
-    for relation, edge in (("next", page.page["next"]), ("prev", page.page["previous"])):
-        if edge is not None:
-            query = urlencode({**parameters, name: str(edge)}, safe="[],")
-            links.append(f'<{request.path}?{query}>; rel="{relation}"')
-    return ", ".join(links)
+    return urlencode(parameters, safe="[],") + "&" if parameters else ""

@@ -7,40 +7,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import redis
 from flask import Flask, g, has_app_context
 
-from blog_app.pauses import Rests
+from blog_app import watermarks
+from blog_app.watermarks.link import RedisAway
 
 KEY = "outbox:nudge"
 LOOK_SECONDS = 1.0
 """How long an event waits at most for an idle worker that nobody nudges."""
-TELL_SECONDS = 0.2
 MOST_WORDS = 10
 
 
 def init_app(app: Flask) -> None:
     """Nudge a worker at the end of each request and command that published something: by then it has committed."""
-    url = app.config["SETTINGS"].redis_url
-    if url is None:
-        return
-    teller = redis.Redis.from_url(url, socket_timeout=TELL_SECONDS, socket_connect_timeout=TELL_SECONDS)
-    rests = Rests()
 
     @app.teardown_appcontext
     def tell(_: BaseException | None) -> None:
-        if not g.pop("outbox_published", False) or KEY in rests:
-            return
-        try:
-            with teller.pipeline() as words:
-                words.lpush(KEY, "")
-                words.ltrim(KEY, 0, MOST_WORDS - 1)
-                words.execute()
-        except redis.RedisError:
-            rests.begin(KEY)
-        else:
-            rests.end(KEY)
+        if g.pop("outbox_published", False) and watermarks.keeper:
+            with suppress(RedisAway):
+                watermarks.keeper.link.calls(None, ("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MOST_WORDS - 1))
 
 
 def note_published() -> None:

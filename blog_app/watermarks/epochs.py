@@ -19,9 +19,10 @@ from blog_app.watermarks.clock import ENDED
 CLOSED, OPENING, OPEN = "closed", "opening", "open"
 TABLE = "watermark_epoch"
 
-# pg_control_checkpoint() would lag behind a promotion.
+# To the microsecond, so no other server has it. The system identifier would say the same of a server that restarted,
+# but takes a tenth of a millisecond, for it is read from a file; pg_control_checkpoint() would lag behind a promotion.
 HERE = (
-    "(SELECT system_identifier FROM pg_control_system()) || '/' || "
+    "extract(epoch FROM pg_postmaster_start_time())::text || '/' || "
     "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 )
 
@@ -43,7 +44,7 @@ class Row(NamedTuple):
     redis: str
     """`run_id/master_replid` of the one Redis process that this epoch lives in."""
     server: str
-    """`system_identifier/timeline` of the primary on which it was opened."""
+    """`start time/timeline` of the primary on which it was opened: a restart of the primary ends an epoch too."""
     here: str
     """The same of the server that answered."""
 
