@@ -16,6 +16,7 @@ from blog_app import (
     cli,
     databases,
     errors,
+    files,
     health,
     http,
     logs,
@@ -28,7 +29,7 @@ from blog_app.config import Settings
 from blog_app.identities import Identities
 
 API = "/api/v1"
-DOMAINS = (accounts, blog, shop, analytics)
+DOMAINS = (accounts, blog, shop, files, analytics)
 
 
 class App(Flask):

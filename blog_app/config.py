@@ -59,6 +59,10 @@ class Settings:
     statement_timeout: float
     """Seconds one statement of a web request may take."""
     max_body_bytes: int
+    max_file_bytes: int
+    """The largest file that may be uploaded."""
+    files_grace_days: int
+    """How long the files of a user who left are kept."""
     write_limit: int
     """Unsafe requests that one caller may send a minute; 0 is no limit."""
     cors_origins: tuple[str, ...]
@@ -101,6 +105,8 @@ class Settings:
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),
+            max_file_bytes=read.integer("MAX_FILE_BYTES", 25_000_000, 1_000, 1_000_000_000),
+            files_grace_days=read.integer("FILES_GRACE_DAYS", 30, 0, 3_660),
             write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
             cors_origins=read.origins("CORS_ORIGINS"),
             proxies=read.integer("PROXIES", 0, 0, 10),

@@ -117,6 +117,12 @@ class UnsupportedMediaType(Problem):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class RangeNotSatisfiable(Problem):
+    """The part that `Range` asks for is not there; `Content-Range` says how much there is."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+
 class Invalid(Problem):
     """The body is well-formed and its content is not acceptable."""
 

@@ -173,4 +173,19 @@ PERMISSIONS: Mapping[str, Rule] = {
     "page_views.report_viewed_posts": Rule(NO,   NO,     OWN,    ALL,    ALL),
     "page_views.report_days_of_post": Rule(NO,   NO,     OWN,    ALL,    ALL),
     "page_views.report_referrers":    Rule(NO,   NO,     OWN,    ALL,    ALL),
+
+    # endpoint                        anonymous member  author  editor  admin
+    "files.list_files":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.show_file":            Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.create_folder":        Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "files.upload_file":          Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "files.change_file":          Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.copy_file":            Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.download_file":        Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.replace_content":      Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.delete_file":          Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.list_trash":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.empty_trash":          Rule(NO,      OWN,    OWN,    OWN,    OWN),
+    "files.restore_file":         Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.purge_file":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
 }  # fmt: skip

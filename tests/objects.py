@@ -21,8 +21,10 @@ from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
+from blog_app.files.tree import add_file
 from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.parameters import PATH_PARAMETER
+from blog_app.http.uploads import Upload
 from blog_app.shop.models import Address, Order, ProductCategory
 from blog_app.shop.products import offer
 
@@ -93,6 +95,12 @@ def order(owner: UUID) -> UUID:
     return Order.create(user_id=owner, total=0).id
 
 
+def file(owner: UUID) -> UUID:
+    sent = Upload("file.txt", most=1_000)
+    sent.write(b"Boil water.")
+    return add_file(owner, sent, f"File {next(_numbers)}.txt", None).id
+
+
 def befriended(owner: UUID) -> UUID:
     asked = friends.ask(User.open(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner)))
     friends.accept(asked)
@@ -117,6 +125,7 @@ MAKERS: Mapping[str, Maker] = {
     "/categories/{key}": category,
     "/comments/{comment_id}": comment,
     "/customers/{user_id}": user,
+    "/files/{node_id}": file,
     "/images/{image_id}": image,
     "/orders/{order_id}": order,
     "/posts/{key}": post,
@@ -133,7 +142,7 @@ MAKERS: Mapping[str, Maker] = {
 }
 
 
-PRIVATE = {"addresses", "friend-requests", "friends", "orders", "revisions", "tokens"}
+PRIVATE = {"addresses", "files", "friend-requests", "friends", "orders", "revisions", "tokens"}
 """Parts of paths whose objects are never public."""
 
 

@@ -6,7 +6,7 @@ rows. Anything unknown is an error that names it and says what is allowed: a mis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -83,13 +83,17 @@ def parse_query(query_string: bytes) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def item_arguments(schema: type[Schema], query_string: bytes) -> Shape:
-    """Return the shape that the query string of an item asks for; raise `BadRequest`."""
+def item_arguments(
+    schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None
+) -> tuple[Shape, Mapping[str, Any]]:
+    """Return the shape that the query string of an item asks for, and the values of `extra`; raise `BadRequest`."""
     named = parse_query(query_string)
     shape = _shape(schema, named, searching=False)
+    added = {name: named.pop(name) for name in shared(extra).fields if name in named} if extra else {}
     for name in named:
-        raise bad_parameter(name, "it is unknown here. Known are fields and include.")
-    return shape
+        known = ", ".join(("fields", "include", *(shared(extra).fields if extra else ())))
+        raise bad_parameter(name, f"it is unknown here. Known are {known}.")
+    return shape, _load(extra, added) if extra else {}
 
 
 @lru_cache(maxsize=1024)

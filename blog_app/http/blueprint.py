@@ -1,4 +1,4 @@
-"""A Flask blueprint whose routes say what they are: lists, shows, creates, changes, deletes, does.
+"""A Flask blueprint whose routes say what they are: lists, shows, creates, changes, deletes, does, receives, sends.
 
     blueprint = Blueprint("tags", database=databases.blog)
 
@@ -43,13 +43,17 @@ class Operation:
     """The schema of the representation that is answered."""
     many: bool = False
     parameters: type[Schema] | None = None
-    """The query parameters that a list has besides those of every list."""
+    """The query parameters that it has besides those of every list or item."""
     load: View | None = None
     """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
     under: View | None = None
     """Returns the query for what a list belongs to; without it an empty list is a 404."""
     moved: View | None = None
     """Returns the key under which an item that is not here is found now, or None."""
+    takes_file: bool = False
+    """Whether the body is a file."""
+    answers_file: bool = False
+    """Whether the answer is a file."""
     status: int = 200
     atomic: bool = True
     """Whether the view runs in one transaction of its database."""
@@ -161,6 +165,34 @@ class Blueprint(flask.Blueprint):
             status=status or (200 if answers else 204),
             atomic=atomic,
         )
+
+    def receives(
+        self,
+        method: str,
+        path: str,
+        schema: type[Schema],
+        *,
+        parameters: type[Schema] | None = None,
+        load: View | None = None,
+    ) -> Callable[[View], View]:
+        """POST or PUT a file, as the raw body or as the one file of a form.
+
+        The view gets it as `upload`, whole, and the values of the query parameters, and returns the record.
+        """
+        return self._route(
+            method,
+            path,
+            operations.receive,
+            takes_file=True,
+            answers=schema,
+            parameters=parameters,
+            load=load,
+            status=201 if method == "POST" else 200,
+        )
+
+    def sends(self, path: str, *, load: View) -> Callable[[View], View]:
+        """GET a file: the view gets the record, which is not locked, and returns a `Download`."""
+        return self._route("GET", path, operations.send, answers_file=True, load=load)
 
     def _route(
         self, method: str, path: str, run: Callable[..., ResponseReturnValue], **options: Any

@@ -16,10 +16,13 @@ from blog_app.errors import PreconditionFailed
 VERSION = re.compile(r'(?:W/)?"(\d{1,10})-[0-9a-f]+"')
 
 
-def require_match(version: int) -> None:
-    """Raise `PreconditionFailed` if the request has an `If-Match` that is about another version."""
+def require_match(version: int, content: str | None = None) -> None:
+    """Raise `PreconditionFailed` if the request has an `If-Match` that is about another version.
+
+    `content` is the tag of what else may have been read and changed here: a file's content.
+    """
     header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
+    if header is None or header.strip() == "*" or (content and f'"{content}"' in header):
         return
     if version not in {int(found) for found in VERSION.findall(header)}:
         raise PreconditionFailed("It was changed in the meantime: fetch it again, and repeat the change on that.")

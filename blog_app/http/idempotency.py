@@ -73,8 +73,11 @@ def key() -> str | None:
     return given
 
 
-def once(database: LogicalDatabase, key: str, act: Callable[[], Response]) -> Response:
-    """Return the answer of `act`, or the one that it gave before; call it in the transaction of its effect."""
+def once(database: LogicalDatabase, key: str, body: bytes, act: Callable[[], Response]) -> Response:
+    """Return the answer of `act`, or the one that it gave before; call it in the transaction of its effect.
+
+    `body` is what tells the request from others to the same address: its body, or a hash of it.
+    """
     answers = ANSWERS[database.name]
     caller = auth.user_id() or ANYBODY
     _lock(database, caller, key)
@@ -82,13 +85,13 @@ def once(database: LogicalDatabase, key: str, act: Callable[[], Response]) -> Re
     mine = (answers.user_id == caller) & (answers.key == key)
     stored = answers.select().where(mine & (answers.created_at > now() - KEPT)).first()
     if stored:
-        return _replayed(stored)
+        return _replayed(stored, _fingerprint(body))
     response = act()
     answers.delete().where(mine).execute()
     answers.insert(
         user_id=caller,
         key=key,
-        fingerprint=_fingerprint(),
+        fingerprint=_fingerprint(body),
         status=response.status_code,
         headers="\n".join(f"{name}: {response.headers[name]}" for name in STORED_HEADERS if name in response.headers),
         body=response.get_data(),
@@ -104,14 +107,14 @@ def _lock(database: LogicalDatabase, caller: UUID, key: str) -> None:
         raise Conflict("The request with this Idempotency-Key is under way: try again soon.", headers=RETRY_SOON)
 
 
-def _fingerprint() -> bytes:
+def _fingerprint(body: bytes) -> bytes:
     """Return a hash of what makes the current request the same as another."""
-    parts = (request.method.encode(), request.full_path.encode(), request.get_data())
+    parts = (request.method.encode(), request.full_path.encode(), body)
     return sha256(b"\n".join(sha256(part).digest() for part in parts)).digest()
 
 
-def _replayed(stored: Any) -> Response:
-    if bytes(stored.fingerprint) != _fingerprint():
+def _replayed(stored: Any, fingerprint: bytes) -> Response:
+    if bytes(stored.fingerprint) != fingerprint:
         raise Invalid("This Idempotency-Key was used for another request: each request needs a key of its own.")
     headers = [tuple(line.split(": ", 1)) for line in stored.headers.splitlines()]
     response = Response(bytes(stored.body), status=stored.status, headers=headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import cache, lru_cache
 from inspect import signature
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import peewee
-from flask import Response, current_app, request
+from flask import Response, current_app, request, url_for
 
 from blog_app import auth
 from blog_app.cache import Answer
 from blog_app.errors import NotFound, bad_parameter
-from blog_app.http import etag, idempotency, limits, reading
+from blog_app.http import downloads, etag, idempotency, limits, reading, uploads
 from blog_app.http.arguments import ListArguments, Shape, item_arguments, list_arguments, parse_query
 from blog_app.http.body import JSON, MERGE_PATCH, json_body, merge_patch
 from blog_app.http.representation import Page, digest, item_of, page_of, render
@@ -54,7 +54,7 @@ def show_row(operation: Operation, values: dict[str, Any]) -> Response:
     assert schema
 
     def shape() -> Shape:
-        return item_arguments(schema, request.query_string)
+        return item_arguments(schema, request.query_string)[0]
 
     try:
         return reading.answer(
@@ -76,8 +76,40 @@ def _moved_to(key: str) -> Response:
 
 def act(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, DELETE and state resources: validate the body, load the record, run the view."""
-    shape = _begin(operation)
+    shape, named = _begin(operation)
     data = _validate(operation.takes, _body(operation.takes)) if operation.takes else {}
+    return _run(operation, values, shape, {**named, **data}, request.get_data)
+
+
+def receive(operation: Operation, values: dict[str, Any]) -> Response:
+    """POST and PUT of a file: take all of it in, then load the record and run the view."""
+    shape, named = _begin(operation)
+    with uploads.received() as upload:
+        return _run(operation, values, shape, {**named, "upload": upload}, upload.fingerprint)
+
+
+def send(operation: Operation, values: dict[str, Any]) -> Response:
+    """GET of a file."""
+    assert operation.load
+    auth.authorize(current_app, operation.endpoint)
+    _refuse_parameters()
+    record = operation.load(**values).first()
+    if record is None:
+        raise NotFound(NOT_HERE)
+    return downloads.respond(operation.view(record))
+
+
+def _run(
+    operation: Operation,
+    values: dict[str, Any],
+    shape: Shape | None,
+    data: dict[str, Any],
+    body: Callable[[], bytes],
+) -> Response:
+    """Return the answer of a view that acts. Its record is loaded first; all of it is one transaction, and done once.
+
+    `body` tells this request from another under the same key.
+    """
 
     def run() -> Response:
         if operation.load:
@@ -89,13 +121,13 @@ def act(operation: Operation, values: dict[str, Any]) -> Response:
 
     key = idempotency.key() if operation.replayable else None
     with operation.database.atomic() if operation.atomic else nullcontext():
-        return idempotency.once(operation.database, key, run) if key else run()
+        return idempotency.once(operation.database, key, body(), run) if key else run()
 
 
 def replace(operation: Operation, values: dict[str, Any]) -> Response:
     """PUT: every writable field gets the value that the body gives it, or its default."""
     assert operation.takes
-    shape = _begin(operation)
+    shape, _ = _begin(operation)
     data = _validate(operation.takes, _body(operation.takes))
     with operation.database.atomic():
         record, rest = _load(operation, values)
@@ -105,7 +137,7 @@ def replace(operation: Operation, values: dict[str, Any]) -> Response:
 def patch(operation: Operation, values: dict[str, Any]) -> Response:
     """PATCH: a JSON Merge Patch (RFC 7396) on the writable document, which is then validated as a whole."""
     assert operation.takes
-    shape = _begin(operation)
+    shape, _ = _begin(operation)
     changes = json_body(types=(MERGE_PATCH, JSON))
     with operation.database.atomic():
         record, rest = _load(operation, values)
@@ -114,14 +146,19 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
         return _answer(operation, operation.view(record, **rest, **_validate(operation.takes, document)), shape)
 
 
-def _begin(operation: Operation) -> Shape | None:
+def _begin(operation: Operation) -> tuple[Shape | None, Mapping[str, Any]]:
+    """Authorize and count the request; return the shape of its answer, and the values of its own parameters."""
     auth.authorize(current_app, operation.endpoint)
     limits.count_request()
     if operation.answers and shared(operation.answers).opts.model:
-        return item_arguments(operation.answers, request.query_string)
+        return item_arguments(operation.answers, request.query_string, operation.parameters)
+    _refuse_parameters()
+    return None, {}
+
+
+def _refuse_parameters() -> None:
     for name in parse_query(request.query_string):
         raise bad_parameter(name, "it is unknown here; there are no parameters.")
-    return None
 
 
 def _body(schema: type[Schema]) -> Any:
@@ -145,7 +182,7 @@ def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, 
     if record is None:
         raise NotFound(NOT_HERE)
     auth.require_ownership(record)
-    etag.require_match(record.version)
+    etag.require_match(record.version, getattr(record, "content_tag", None))
     return record, {name: value for name, value in values.items() if name not in names}
 
 
@@ -166,11 +203,22 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
         found = _represented(operation.answers, model.select().where(model.id == result.id), shape)
         response = Response(found.body, content_type=JSON, headers={"ETag": f'"{found.etag}"'})
         if operation.status == 201:
-            response.headers["Location"] = f"{request.path}/{result.id}"
+            response.headers["Location"] = _home(operation, result)
     if operation.secret:
         response.headers["Cache-Control"] = "no-store"
     response.status_code = operation.status
     return response
+
+
+def _home(operation: Operation, record: Record) -> str:
+    """Return the path at which a new record is shown; by default, below the one at which it was made."""
+    blueprint: Any = current_app.blueprints[operation.endpoint.partition(".")[0]]
+    for other in blueprint.operations:
+        if other.method == "GET" and not other.many and other.answers is operation.answers:
+            (rule,) = current_app.url_map.iter_rules(other.rule_endpoint)
+            if len(rule.arguments) == 1:
+                return url_for(other.rule_endpoint, **{next(iter(rule.arguments)): record.id})
+    return f"{request.path}/{record.id}"
 
 
 def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Answer:

@@ -30,6 +30,19 @@ A blog's backend: users, posts and everything around them.
 * **Retries without doubles**: send an `Idempotency-Key` with each POST.
 * **Errors** are `application/problem+json` (RFC 9457); their `type` leads to an explanation.
 """
+FILE: Json = {
+    "description": "The file: as the one of a form, or as it is.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+                "required": ["file"],
+            }
+        },
+        "application/octet-stream": {},
+    },
+}
 SCOPES = {Scope.PUBLIC: "what is public", Scope.OWN: "their own", Scope.ALL: "everything"}
 
 
@@ -72,6 +85,8 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
     }
     if operation.takes:
         found["requestBody"] = _body(operation, components)
+    if operation.takes_file:
+        found["requestBody"] = FILE
     return found
 
 

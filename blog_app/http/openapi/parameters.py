@@ -38,6 +38,18 @@ HEADERS: dict[str, Json] = {
         "description": "The `ETag` that you have: 304 if nothing has changed.",
         "schema": {"type": "string"},
     },
+    "Range": {
+        "name": "Range",
+        "in": "header",
+        "description": "The part that is wanted, such as `bytes=0-999`.",
+        "schema": {"type": "string"},
+    },
+    "IfRange": {
+        "name": "If-Range",
+        "in": "header",
+        "description": "The `ETag` of the file of which a part is wanted: all of it is sent if it is another by now.",
+        "schema": {"type": "string"},
+    },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -55,7 +67,7 @@ def parameters(operation: Operation, path: str, components: Components) -> Itera
         yield from _shape(operation.answers)
         if operation.many:
             yield from _list(operation.answers, components)
-            yield from _own(operation, components)
+        yield from _own(operation, components)
     yield from _headers(operation)
 
 
@@ -73,8 +85,10 @@ def _headers(operation: Operation) -> Iterator[str]:
         yield "IfNoneMatch"
     if operation.method == "POST" and operation.replayable:
         yield "IdempotencyKey"
-    if operation.load:
+    if operation.load and not operation.answers_file:
         yield "IfMatch"
+    if operation.answers_file:
+        yield from ("Range", "IfRange")
 
 
 def _shape(schema: type[Schema]) -> Iterator[Json]:

@@ -42,6 +42,9 @@ PROBLEM: Json = {
 }
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version of this representation.", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "That parts can be asked for.", "schema": {"const": "bytes"}},
+    "Content-Disposition": {"description": "The name of the file (RFC 6266).", "schema": {"type": "string"}},
+    "Content-Range": {"description": "Which part it is, and of how much.", "schema": {"type": "string"}},
     "Link": {"description": "The pages before and after (RFC 8288).", "schema": {"type": "string"}},
     "Location": {"description": "Where the new resource is.", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
@@ -53,6 +56,7 @@ HEADERS: dict[str, Json] = {
 HEADERS_OF_STATUS = {
     HTTPStatus.UNAUTHORIZED: ["WWW-Authenticate"],
     HTTPStatus.TOO_MANY_REQUESTS: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: ["Content-Range"],
     HTTPStatus.SERVICE_UNAVAILABLE: ["Retry-After"],
 }
 
@@ -78,6 +82,8 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
     found: Json = {str(operation.status): _success(operation, components)}
     if operation.method == "GET":
         found["304"] = {"description": "You have it already.", "headers": _headers("ETag", "X-Request-Id")}
+    if operation.answers_file:
+        found["206"] = {**_file("Content-Range"), "description": "The part that was asked for."}
     if operation.moved:
         found["301"] = {"description": "It is elsewhere now.", "headers": _headers("Location", "X-Request-Id")}
     names = {problem.status: problem.__name__ for problem in KINDS.values()}
@@ -87,6 +93,8 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
 
 
 def _success(operation: Operation, components: Components) -> Json:
+    if operation.answers_file:
+        return {**_file(), "description": "The file."}
     if operation.answers is None:
         return {"description": HTTPStatus(operation.status).phrase, "headers": _headers("X-Request-Id")}
     schema = components.page(operation.answers) if operation.many else components.answer(operation.answers)
@@ -95,6 +103,11 @@ def _success(operation: Operation, components: Components) -> Json:
         "headers": _headers(*_success_headers(operation), "X-Request-Id"),
         "content": {"application/json": {"schema": schema}},
     }
+
+
+def _file(*headers: str) -> Json:
+    names = ("Accept-Ranges", "Content-Disposition", "ETag", *headers, "X-Request-Id")
+    return {"headers": _headers(*names), "content": {"*/*": {}}}
 
 
 def _success_headers(operation: Operation) -> Iterator[str]:
@@ -119,12 +132,14 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
     if operation.method != "GET":
         yield HTTPStatus.CONFLICT
         yield HTTPStatus.TOO_MANY_REQUESTS
-    if operation.load:
+    if operation.answers_file:
+        yield HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    elif operation.load:
         yield HTTPStatus.PRECONDITION_FAILED
-    if operation.takes:
+    if operation.takes or operation.takes_file:
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    if operation.takes or operation.method == "POST":
+    if operation.takes or operation.takes_file or operation.method == "POST":
         yield HTTPStatus.UNPROCESSABLE_ENTITY
     yield HTTPStatus.SERVICE_UNAVAILABLE
 

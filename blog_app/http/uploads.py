@@ -1,0 +1,130 @@
+"""Taking in a file: the raw body of a request, or the one file of a form (RFC 7578).
+
+Bytes go from the socket to a temporary file, hashed on the way, before any transaction begins: memory is bounded, and
+however slow a client is, it holds no connection to a database. The temporary file has no name and ends with the
+request, so an upload that breaks off leaves nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import Any, cast
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import MultiPartParser
+
+from blog_app.config import settings
+from blog_app.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType, invalid
+
+FORM = "multipart/form-data"
+FORM_OVERHEAD = 10_000
+"""What a form may have besides its file: boundaries and headers."""
+PIECE = 65_536
+IN_MEMORY = 262_144
+PATIENCE = 30.0
+"""Seconds without a byte after which a client is taken for gone."""
+
+
+class Upload:
+    """Bytes that were sent, in a temporary file."""
+
+    def __init__(self, name: str | None = None, *, most: int) -> None:
+        self.name = name
+        """What a form calls the file."""
+        self.most = most
+        self.size = 0
+        self.file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by who makes it
+        self._hash = sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    def fingerprint(self) -> bytes:
+        """Return what tells this upload from another: a form's boundary may differ each time it is sent."""
+        return f"{self.sha256} {self.name}".encode()
+
+    def write(self, data: bytes) -> None:
+        """Add `data`; raise `TooLarge` if that is too much."""
+        self.size += len(data)
+        if self.size > self.most:
+            raise too_large(self.most)
+        self._hash.update(data)
+        self.file.write(data)
+
+    def seek(self, position: int) -> None:
+        """Go to a position (the parser of forms does when a file is whole)."""
+        self.file.seek(position)
+
+
+@contextmanager
+def received() -> Iterator[Upload]:
+    """Yield the file that the current request sends, whole; raise what is wrong with it before that."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the file as it is, without a Content-Encoding.")
+    most = settings().max_file_bytes
+    is_form = request.mimetype == FORM
+    request.max_content_length = most + FORM_OVERHEAD if is_form else most
+    _expect_life()
+    opened: list[Upload] = []
+
+    def opening(name: str | None = None) -> Upload:
+        if opened:
+            raise Invalid("Send one file at a time.")
+        opened.append(Upload(name, most=most))
+        return opened[0]
+
+    try:
+        _read_form(opening) if is_form else _read_raw(opening())
+        if not opened:
+            raise invalid("file", "The form has no file.")
+        if request.content_length is not None and request.stream.tell() < request.content_length:
+            raise BadRequest("The body breaks off before its end.")
+        yield opened[0]
+    except RequestEntityTooLarge as error:
+        raise too_large(most) from error
+    finally:
+        for each in opened:
+            each.file.close()
+
+
+def too_large(most: int) -> TooLarge:
+    """Return the error for a file of more than `most` bytes."""
+    return TooLarge(f"The file has more than {most} bytes.")
+
+
+def _read_raw(upload: Upload) -> None:
+    while data := request.stream.read(PIECE):
+        upload.write(data)
+
+
+def _read_form(opening: Any) -> None:
+    def stream_factory(*, filename: str | None, **_: Any) -> Upload:
+        return opening(filename)
+
+    boundary = request.mimetype_params.get("boundary", "").encode()
+    if not boundary:
+        raise BadRequest("The Content-Type of a form must name its boundary.")
+    parser = MultiPartParser(
+        cast(Any, stream_factory), max_form_memory_size=4 * PIECE, max_form_parts=10, buffer_size=PIECE
+    )
+    try:
+        fields, _ = parser.parse(request.stream, boundary, request.content_length)
+    except ValueError as error:
+        raise BadRequest("The form is malformed, or breaks off before its end.") from error
+    for name in fields:
+        raise invalid(name, "Unknown field: a form has its file, and the rest goes into the query.")
+
+
+def _expect_life() -> None:
+    """Let reading from a client fail that has not sent a byte for a while: without that, each one lost on the way
+    would keep a thread of ours for ever."""
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.settimeout(PATIENCE)
