@@ -96,9 +96,10 @@ def order(owner: UUID) -> UUID:
 
 
 def file(owner: UUID) -> UUID:
-    sent = Upload("file.txt", most=1_000)
-    sent.write(b"Boil water.")
-    return add_file(owner, sent, f"File {next(_numbers)}.txt", None).id
+    upload = Upload(most=1_000)
+    upload.write(b"Boil water.")
+    with upload.file:
+        return add_file(owner, upload, f"File {next(_numbers)}.txt", None).id
 
 
 def befriended(owner: UUID) -> UUID:

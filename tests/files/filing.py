@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from tests.api import API, Caller
 
+FORM = "multipart/form-data; boundary=x"
 TEXT = b"Boil water, and warm the pot."
 
 
@@ -46,12 +46,16 @@ def upload(
     return send_bytes(caller, "POST", f"/files?{query}", data, status=status, **headers).json
 
 
+def form(name: str, data: bytes = TEXT) -> bytes:
+    """Return the body of a form with one file, as browsers write it; its boundary is `x`."""
+    quoted = name.replace('"', "%22")
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\nContent-Type: text/html\r\n\r\n'
+    return head.encode() + data + b"\r\n--x--\r\n"
+
+
 def upload_form(caller: Caller, name: str, data: bytes = TEXT, *, status: int = 201, query: str = "") -> dict[str, Any]:
     """Upload a file as a browser's form does."""
-    form = {"file": (BytesIO(data), name)}
-    return send_bytes(
-        caller, "POST", f"/files{query}", form, status=status, content_type="multipart/form-data"
-    ).json
+    return send_bytes(caller, "POST", f"/files{query}", form(name, data), status=status, content_type=FORM).json
 
 
 def content(caller: Caller, file: dict[str, Any], *, status: int = 200, **headers: str) -> TestResponse:

@@ -1,0 +1,271 @@
+"""What is in files: sent, fetched in whole and in part, replaced, stored once, forgotten."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app import create_app, databases
+from blog_app.config import Settings
+from blog_app.files.contents import KEPT, forget_unused
+from blog_app.files.models import Chunk, Content, Node, Part
+from blog_app.files.storage import CHUNK_BYTES
+from blog_app.models import now
+from tests.api import Caller, sign_up
+from tests.files.filing import FORM, TEXT, content, folder, form, send_bytes, upload, upload_form
+
+BIG = random.Random(1).randbytes(3 * CHUNK_BYTES + 1_000)
+
+
+@pytest.fixture
+def ada(app: Flask) -> Caller:
+    return sign_up(app, name="Ada")
+
+
+def forget(minutes: float = 0) -> None:
+    """Run the job that forgets, as if so many minutes had passed since something was last seen to be used."""
+    Content.update(unused_since=Content.unused_since - timedelta(minutes=minutes)).execute()
+    with databases.files.atomic():
+        assert forget_unused() is False
+
+
+def stored() -> tuple[int, int, int]:
+    """Return how many contents, parts and chunks there are."""
+    return tuple(model.select().count() for model in (Content, Part, Chunk))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, len(BIG)])
+def test_what_is_fetched_is_what_was_sent(ada: Caller, size: int) -> None:
+    file = upload(ada, "file", BIG[:size])
+    assert (file["size"], file["sha256"]) == (size, sha256(BIG[:size]).hexdigest())
+    answer = content(ada, file)
+    assert answer.data == BIG[:size]
+    assert answer.headers["ETag"] == f'"{file["sha256"]}"'
+    assert int(answer.headers["Content-Length"]) == size
+    assert content(ada, file, status=304, **{"If-None-Match": answer.headers["ETag"]}).data == b""
+    head = ada.send("HEAD", f"/files/{file['id']}/content", status=200)
+    assert (head.data, int(head.headers["Content-Length"])) == (b"", size)
+
+
+def test_a_form_names_its_file(ada: Caller) -> None:
+    tea = folder(ada, "Tea")
+    file = upload_form(ada, 'a "quoted" n\u00e4me.txt', BIG)
+    assert (file["name"], file["size"]) == ('a "quoted" n\u00e4me.txt', len(BIG))
+    assert upload_form(ada, "x", query=f"?name=y.txt&parent_id={tea['id']}")["path"] == "/Tea/y.txt"
+    assert upload_form(ada, "../x", status=422)["errors"][0]["pointer"] == "/name"
+
+
+FIELD = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nTea\r\n'
+FORMS = {
+    "two files": (form("a").removesuffix(b"--x--\r\n") + form("b"), 422),
+    "a field besides": (FIELD + form("a"), 422),
+    "only a field": (FIELD + b"--x--\r\n", 422),
+    "nothing": (b"--x--\r\n", 422),
+    "no end": (form("a", BIG)[:-8], 400),
+    "no form": (b"hello", 400),
+    "not UTF-8": (form("a").replace(b'"a"', b'"\xff"'), 400),
+    "a header without an end": (b"--x\r\n" + b"A" * 300_000, 413),
+    "a hundred fields": (FIELD * 100 + b"--x--\r\n", 413),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_that_is_none_leaves_nothing(ada: Caller, name: str) -> None:
+    body, status = FORMS[name]
+    send_bytes(ada, "POST", "/files?name=x", body, status=status, content_type=FORM)
+    assert stored() == (0, 0, 0)
+    assert ada.get("/files").json["data"] == []
+
+
+def test_a_form_must_name_its_boundary(ada: Caller) -> None:
+    send_bytes(ada, "POST", "/files?name=x", form("a"), status=400, content_type="multipart/form-data")
+
+
+def test_a_file_may_be_so_large_and_no_larger(settings: Settings, app: Flask) -> None:
+    ada = sign_up(create_app(replace(settings, max_file_bytes=300_000)))
+    upload(ada, "fits", BIG[:300_000])
+    for name, send in (("raw", upload), ("form", upload_form)):
+        assert "300000" in send(ada, name, BIG[:300_001], status=413)["detail"]
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(BIG)}
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    answer = ada.app.test_client().post("/api/v1/files?name=x", headers=headers, environ_overrides=chunked)
+    assert answer.status_code == 413
+    assert ada.post("/folders", {"name": "x" * 1_100_000}, status=413)
+    assert len(ada.get("/files").json["data"]) == 1
+
+
+def test_a_body_that_ends_too_early_is_no_file(ada: Caller) -> None:
+    # What a server hands on of a client that has gone: fewer bytes than announced, and no error.
+    short = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "500000", "wsgi.input": BytesIO(BIG[:400_000])}
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    answer = ada.app.test_client().post("/api/v1/files?name=x", headers=headers, environ_overrides=short)
+    assert answer.status_code == 400
+    assert stored() == (0, 0, 0)
+
+
+def test_a_compressed_body_is_refused(ada: Caller) -> None:
+    send_bytes(ada, "POST", "/files?name=x", b"x", status=415, **{"Content-Encoding": "gzip"})
+
+
+RANGES = {
+    "bytes=0-0": (0, 1),
+    "bytes=5-9": (5, 10),
+    f"bytes={CHUNK_BYTES - 1}-{CHUNK_BYTES}": (CHUNK_BYTES - 1, CHUNK_BYTES + 1),
+    f"bytes={2 * CHUNK_BYTES}-": (2 * CHUNK_BYTES, len(BIG)),
+    "bytes=-7": (len(BIG) - 7, len(BIG)),
+    f"bytes=-{10**12}": (0, len(BIG)),
+    f"bytes=10-{10**30}": (10, len(BIG)),
+}
+
+
+@pytest.mark.parametrize("asked", RANGES)
+def test_a_part_is_sent_that_is_asked_for(ada: Caller, asked: str) -> None:
+    start, stop = RANGES[asked]
+    file = upload(ada, "big", BIG)
+    for more in ({}, {"If-Range": f'"{file["sha256"]}"'}):
+        answer = content(ada, file, status=206, Range=asked, **more)
+        assert answer.data == BIG[start:stop]
+        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
+        assert int(answer.headers["Content-Length"]) == stop - start
+    for stale in ('"another"', f'W/"{file["sha256"]}"', "Fri, 20 Nov 2026 12:00:00 GMT"):
+        assert content(ada, file, Range=asked, **{"If-Range": stale}).data == BIG
+
+
+@pytest.mark.parametrize("asked", [f"bytes={len(BIG)}-", f"bytes={10**30}-"])
+def test_a_part_that_is_not_there_is_a_416(ada: Caller, asked: str) -> None:
+    answer = content(ada, upload(ada, "big", BIG), status=416, Range=asked)
+    assert answer.headers["Content-Range"] == f"bytes */{len(BIG)}"
+    content(ada, upload(ada, "empty", b""), status=416, Range="bytes=0-")
+
+
+@pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=a-b", "bytes=", "lines=1-2", "bytes=0-1,5-6", "x", "bytes=-0"])
+def test_what_is_no_range_or_several_gets_the_whole(ada: Caller, asked: str) -> None:
+    assert content(ada, upload(ada, "text", TEXT), Range=asked).data == TEXT
+
+
+TYPES = {
+    "a page": (b"<!DOCTYPE html><script>alert(1)</script>", "text/plain; charset=utf-8"),
+    "a drawing": (b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "text/plain; charset=utf-8"),
+    "words": ("Grüße, BMW".encode() * 2_000, "text/plain; charset=utf-8"),
+    "words that begin like a picture": (b"BM is short for something", "text/plain; charset=utf-8"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(20), "image/png"),
+    "a document": (b"%PDF-1.7\n", "application/pdf"),
+    "anything": (b"\x00\x01\x02<script>alert(1)</script>", "application/octet-stream"),
+    "nothing": (b"", "text/plain; charset=utf-8"),
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_file_is_what_it_is_and_is_never_run(ada: Caller, kind: str) -> None:
+    data, media_type = TYPES[kind]
+    file = upload_form(ada, "page.html", data)
+    headers = content(ada, file).headers
+    assert headers["Content-Type"] == media_type
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert headers["Content-Disposition"].startswith("attachment;")
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("tea.txt", "attachment; filename=tea.txt; filename*=UTF-8''tea.txt"),
+        ('a "b" 100%;.txt', "attachment; filename=\"a _b_ 100_;.txt\"; filename*=UTF-8''a%20%22b%22%20100%25%3B.txt"),
+        (
+            "Grün\u2019s \U0001f375",
+            "attachment; filename=\"Gr_n_s _\"; filename*=UTF-8''Gr%C3%BCn%E2%80%99s%20%F0%9F%8D%B5",
+        ),
+    ],
+)
+def test_a_download_has_the_name_of_its_file(ada: Caller, name: str, header: str) -> None:
+    assert content(ada, upload(ada, name)).headers["Content-Disposition"] == header
+
+
+def test_the_same_bytes_are_stored_once(ada: Caller) -> None:
+    upload(ada, "1", BIG)
+    assert stored() == (1, 4, 4)
+    upload(sign_up(ada.app), "1", BIG)
+    assert stored() == (1, 4, 4)
+    upload(ada, "2", BIG[: 2 * CHUNK_BYTES] + b"another end")
+    assert stored() == (2, 7, 5)
+    upload(ada, "zeros", bytes(10 * CHUNK_BYTES))
+    assert stored() == (3, 17, 6)
+
+
+def test_content_is_replaced_by_who_has_seen_it(ada: Caller) -> None:
+    file = upload(ada, "1", BIG)
+    address = f"/files/{file['id']}/content"
+    seen = content(ada, file).headers["ETag"]
+    changed = send_bytes(ada, "PUT", address, TEXT, status=200, **{"If-Match": seen})
+    assert (changed.json["size"], changed.json["media_type"]) == (len(TEXT), "text/plain")
+    assert content(ada, file).data == TEXT
+    send_bytes(ada, "PUT", address, BIG, status=412, **{"If-Match": seen})
+    send_bytes(ada, "PUT", address, BIG, status=200, **{"If-Match": changed.headers["ETag"]})
+    send_bytes(ada, "PUT", f"/files/{folder(ada, 'Tea')['id']}/content", BIG, status=404)
+
+
+def test_a_retry_of_an_upload_gets_the_first_answer(ada: Caller) -> None:
+    key = {"Idempotency-Key": "one"}
+    first = upload(ada, "1", BIG, **key)
+    assert upload(ada, "1", BIG, **key) == first
+    upload(ada, "1", TEXT, status=422, **key)
+    upload(ada, "1", BIG, status=409)
+
+
+def test_contents_go_a_while_after_their_last_file(ada: Caller) -> None:
+    big, text = upload(ada, "big", BIG), upload(ada, "text", BIG[:CHUNK_BYTES])
+    copied = ada.post(f"/files/{big['id']}/copies", {"name": "copy"}).json
+    for each in (big, copied):
+        forget(120)
+        ada.delete(f"/files/{each['id']}")
+        forget(120)
+        assert content(ada, text).data == BIG[:CHUNK_BYTES]
+        ada.delete("/trash")
+    forget()
+    forget(KEPT.total_seconds() / 60 - 1)
+    assert stored() == (2, 5, 4)
+    forget(2)
+    assert stored() == (1, 1, 1)
+    assert content(ada, text).data == BIG[:CHUNK_BYTES]
+
+
+def test_contents_that_are_sent_again_in_time_stay(ada: Caller) -> None:
+    ada.delete(f"/files/{upload(ada, 'big', BIG)['id']}")
+    ada.delete("/trash")
+    forget()
+    file = upload(ada, "big", BIG)
+    forget(120)
+    assert content(ada, file).data == BIG
+    Content.update(unused_since=now() - timedelta(days=1)).execute()
+    forget()
+    assert content(ada, file).data == BIG
+
+
+def test_what_is_damaged_is_not_sent(ada: Caller) -> None:
+    file = upload(ada, "big", BIG)
+    with databases.files.atomic():
+        databases.files.touch(Part)
+        databases.files.execute_sql("DELETE FROM files.parts WHERE position = 0")
+    assert "parts" not in content(ada, file, status=500).text
+    damage: Any = Chunk.update(data=b"something else").where(Chunk.sha256 == Part.select(Part.chunk).limit(1))
+    with pytest.raises(Exception, match="chunks_are_what_they_are_called"):
+        damage.execute()
+
+
+def test_a_download_reads_in_short_statements_and_no_transaction(ada: Caller) -> None:
+    file = upload(ada, "big", BIG)
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    answer = ada.app.test_client().get(f"/api/v1/files/{file['id']}/content", headers=headers, buffered=False)
+    pieces = iter(answer.response)
+    assert next(pieces) == BIG[:CHUNK_BYTES]
+    assert not databases.files.in_transaction()
+    upload(ada, "another", TEXT)
+    assert b"".join(pieces) == BIG[CHUNK_BYTES:]
+    assert Node.select().count() == 2

@@ -1,0 +1,191 @@
+"""Whatever somebody does with their files, in whatever order: the tree is as a simple model says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from blog_app.files.names import folded
+from tests.api import API, sign_up
+from tests.conftest import empty_all_tables
+from tests.files.invariants import require_invariants
+
+NAMES = st.sampled_from(["a", "A", "b", "%", "_", "\u00e9", "E\u0301"])
+CONTENTS = st.sampled_from([b"", b"tea", b"coffee", b"t" * 600_000, b"t" * 600_001])
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A folder (no data) or a file, as it should be."""
+
+    name: str
+    parent: str | None
+    data: bytes | None = None
+    trashed_with: str | None = None
+
+
+class Files(RuleBasedStateMachine):
+    """Somebody with their files, who tries what makes sense and what does not; `things` is what they should have."""
+
+    app: ClassVar[Flask]
+    known = Bundle("known")
+
+    @initialize(target=known)
+    def open(self) -> None:
+        empty_all_tables()
+        self.ada = sign_up(self.app)
+        self.things: dict[str, Thing] = {}
+
+    def send(self, status: int, method: str, path: str, body: Any = None, data: bytes | None = None) -> Any:
+        """Send a request, whose answer must have this status; return it if it went well."""
+        headers = {"Authorization": f"Bearer {self.ada.token}"}
+        response = self.app.test_client().open(
+            API + path, method=method, headers=headers, **({"json": body} if data is None else {"data": data})
+        )
+        assert response.status_code == status, response.text
+        return response.json if response.content_length and status < 300 else None
+
+    def live(self, key: str | None) -> bool:
+        return key in self.things and self.things[key].trashed_with is None
+
+    def inside(self, key: str | None, top: str) -> bool:
+        while key is not None and key != top:
+            key = self.things[key].parent
+        return key == top
+
+    def path(self, key: str) -> str:
+        thing = self.things[key]
+        return f"{self.path(thing.parent) if thing.parent else ''}/{thing.name}"
+
+    def verdict(self, name: str, parent: str | None, moved: str | None = None, *, ok: int) -> int:
+        """Return the status with which something is put into a folder under a name."""
+        if parent is not None and not (self.live(parent) and self.things[parent].data is None):
+            return 422
+        if moved and parent and self.inside(parent, moved):
+            return 422
+        rivals = [each for key, each in self.things.items() if self.live(key) and key != moved]
+        return 409 if (folded(name), parent) in {(folded(each.name), each.parent) for each in rivals} else ok
+
+    @rule(target=known, name=NAMES, parent=known)
+    def make(self, name: str, parent: str | None) -> str | None:
+        status = self.verdict(name, parent, ok=201)
+        found = self.send(status, "POST", "/folders", {"name": name, "parent_id": parent})
+        if found:
+            self.things[found["id"]] = Thing(found["name"], parent)
+        return found and found["id"]
+
+    @rule(target=known, name=NAMES, parent=known, data=CONTENTS)
+    def upload(self, name: str, parent: str | None, data: bytes) -> str | None:
+        place = f"&parent_id={parent}" if parent else ""
+        status = self.verdict(name, parent, ok=201)
+        found = self.send(status, "POST", f"/files?name={name.replace('%', '%25')}{place}", data=data)
+        if found:
+            self.things[found["id"]] = Thing(found["name"], parent, data)
+        return found and found["id"]
+
+    @rule(key=known, name=NAMES, parent=known)
+    def move(self, key: str | None, name: str, parent: str | None) -> None:
+        if key:
+            status = self.verdict(name, parent, key, ok=200) if self.live(key) else 404
+            found = self.send(status, "PUT", f"/files/{key}", {"name": name, "parent_id": parent})
+            if found:
+                self.things[key] = replace(self.things[key], name=found["name"], parent=parent)
+
+    @rule(target=known, key=known, name=NAMES, parent=known)
+    def copy(self, key: str | None, name: str, parent: str | None) -> str | None:
+        if key is None or len(self.things) > 30:
+            return None
+        status = self.verdict(name, parent, ok=201) if self.live(key) else 404
+        if status != 404 and parent and self.inside(parent, key):
+            status = 422
+        found = self.send(status, "POST", f"/files/{key}/copies", {"name": name, "parent_id": parent})
+        if found:
+            old = self.path(key)
+            mapped = {key: found["id"]}
+            for each in self.send(200, "GET", f"/files?limit=100&sort=path&under={found['path'].replace('%', '%25')}")[
+                "data"
+            ]:
+                (original,) = [
+                    k for k in self.things if self.live(k) and self.path(k) == old + each["path"][len(found["path"]) :]
+                ]
+                mapped[original] = each["id"]
+            copies = {
+                mapped[k]: replace(self.things[k], parent=mapped.get(self.things[k].parent or "")) for k in mapped
+            }
+            assert len(copies) == len([k for k in self.things if self.live(k) and self.inside(k, key)])
+            self.things |= copies
+            self.things[found["id"]] = replace(self.things[key], name=found["name"], parent=parent)
+        return found and found["id"]
+
+    @rule(key=known)
+    def throw_away(self, key: str | None) -> None:
+        if key:
+            self.send(204 if self.live(key) else 404, "DELETE", f"/files/{key}")
+            if self.live(key):
+                for each in [k for k in self.things if self.live(k) and self.inside(k, key)]:
+                    self.things[each] = replace(self.things[each], trashed_with=key)
+
+    @rule(key=known)
+    def bring_back(self, key: str | None) -> None:
+        if key:
+            thing = self.things.get(key)
+            if thing is None or thing.trashed_with not in (None, key):
+                self.send(404, "PUT", f"/files/{key}/restoration")
+            elif thing.trashed_with is None:
+                self.send(200, "PUT", f"/files/{key}/restoration")
+            else:
+                parent = thing.parent if self.live(thing.parent) else None
+                status = self.verdict(thing.name, parent, ok=200)
+                self.send(status, "PUT", f"/files/{key}/restoration")
+                if status == 200:
+                    self.things |= {
+                        k: replace(each, trashed_with=None)
+                        for k, each in self.things.items()
+                        if each.trashed_with == key
+                    }
+                    self.things[key] = replace(self.things[key], parent=parent)
+
+    @rule(key=known)
+    def purge(self, key: str | None) -> None:
+        if key:
+            thing = self.things.get(key)
+            is_top = thing is not None and thing.trashed_with == key
+            self.send(204 if is_top else 409 if self.live(key) else 404, "DELETE", f"/files/{key}/remains")
+            if is_top:
+                self.lose({k for k, each in self.things.items() if each.trashed_with == key})
+
+    @rule()
+    def empty(self) -> None:
+        self.send(204, "DELETE", "/trash")
+        self.lose({key for key, each in self.things.items() if each.trashed_with})
+
+    def lose(self, keys: set[str]) -> None:
+        kept = {key: each for key, each in self.things.items() if key not in keys}
+        self.things = {k: replace(each, parent=None) if each.parent in keys else each for k, each in kept.items()}
+
+    @invariant()
+    def the_tree_is_as_it_should_be(self) -> None:
+        require_invariants()
+        shown = self.send(200, "GET", "/files?limit=100")["data"]
+        assert {each["id"]: each["path"] for each in shown} == {k: self.path(k) for k in self.things if self.live(k)}
+        sizes = {each["id"]: each["size"] for each in shown if each["kind"] == "file"}
+        files = {key: each.data for key, each in self.things.items() if self.live(key) and each.data is not None}
+        assert sizes == {key: len(data) for key, data in files.items()}
+        trash = {each["id"] for each in self.send(200, "GET", "/trash?limit=100")["data"]}
+        assert trash == {key for key, each in self.things.items() if each.trashed_with == key}
+
+
+@pytest.mark.usefixtures("app")
+def test_the_tree_is_as_a_simple_model_says_whatever_happens(migrated_app: Flask) -> None:
+    Files.app = migrated_app
+    machine = Files.TestCase
+    machine.settings = settings(
+        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    machine().runTest()
