@@ -11,7 +11,7 @@ same order, or the shape is never served from here. Nodes that nothing is known 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -120,7 +120,7 @@ class Walk:
         handler = HANDLERS.get(kind)
         if handler is None:
             handler = HANDLERS[kind] = _handler_for(kind)
-        if handler is Walk.pin:
+        if handler is PIN:
             self.key.append(id(node))
             self.pins.append(node)
         else:
@@ -170,8 +170,11 @@ class Walk:
         if node._cte_list or node._columns or not (single or isinstance(node._insert, list)):
             raise UnknownNode
         self.pin(node.table)
-        for row in [node._insert] if single else node._insert:
-            self.assignments({getattr(node.table, k) if isinstance(k, str) else k: v for k, v in row.items()})
+        if single:
+            self.assignments(node._insert)
+        else:
+            for row in node._insert:
+                self.assignments({getattr(node.table, k) if isinstance(k, str) else k: v for k, v in row.items()})
         self.node(node._on_conflict)
         self.node(node._returning)
 
@@ -192,9 +195,11 @@ class Walk:
 
     def assignments(self, values: dict[peewee.Field, Any]) -> None:
         """Walk columns and what they get, in the order in which Peewee writes them."""
-        for field in sorted(values, key=_sort_key):
-            self.pin(field)
-            value = values[field]
+        columns, places = _in_order(values)
+        self.pin(columns)
+        given = list(values.values())
+        for place in places:
+            value = given[place]
             if isinstance(value, peewee.Node) and not isinstance(value, peewee.Model):
                 self.node(value)
             else:
@@ -219,6 +224,36 @@ class Walk:
                 self.node(attribute)
 
 
+class Columns(tuple[Any, ...]):
+    """Columns that come together again and again, made once: a walk takes them for one part."""
+
+    __slots__ = ()
+
+
+def columns(nodes: Iterable[Any]) -> tuple[Any, ...]:
+    """Return nodes to select, as `Columns` if their SQL is always the same."""
+    found = tuple(nodes)
+    try:
+        return found if Walk(found).values else Columns(found)
+    except UnknownNode:
+        return found
+
+
+_orders: dict[tuple[int, ...], tuple[Columns, tuple[int, ...]]] = {}
+
+
+def _in_order(fields: Collection[peewee.Field]) -> tuple[Columns, tuple[int, ...]]:
+    """Return fields in the order in which Peewee writes them, and which place each had; for the same, the same."""
+    key = tuple(map(id, fields))  # Who is in the dictionary lives, so nobody else has its identity.
+    found = _orders.get(key)
+    if found is None:
+        if len(_orders) >= MAX_SHAPES:
+            _orders.clear()
+        ordered = sorted(enumerate(fields), key=lambda each: _sort_key(each[1]))
+        found = _orders[key] = Columns(field for _, field in ordered), tuple(place for place, _ in ordered)
+    return found
+
+
 def _sort_key(field: peewee.Field) -> Any:
     try:
         return field._sort_key
@@ -226,8 +261,9 @@ def _sort_key(field: peewee.Field) -> Any:
         raise UnknownNode from error
 
 
+PIN = Walk.pin
 VALUE = object()
-LASTING = (peewee.Field, peewee.Table, peewee.ModelBase, peewee.ModelAlias)
+LASTING = (Columns, peewee.Field, peewee.Table, peewee.ModelBase, peewee.ModelAlias)
 """What is made once, at import, and means the same in every query; an alias made for one query only never repeats."""
 STRUCTURES = (
     peewee.Function,

@@ -51,6 +51,8 @@ class UntouchedWrite(Exception):
 def of_query(query: Any) -> set[str]:
     """Return the collections that a Peewee query writes; empty for one that reads."""
     found: set[str] = set()
+    if isinstance(query, peewee.Select) and not query._cte_list:
+        return found
     for write in _writes(query):
         model = write.table
         if not hasattr(model, "_meta"):

@@ -84,7 +84,7 @@ def _found(
     entries: dict[Scope, Wanted] = {}
 
     def wanted(scope: Scope, identity: Identity | None) -> Wanted | None:
-        if watermarks.keeper is None or not declared.kept or scope not in SHARED or (identity and identity.apart):
+        if not declared.kept or scope not in SHARED or (identity and identity.apart):
             return None
         if scope not in entries:
             entries[scope] = Wanted(collections, _name(scope))

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import peewee
 
+from blog_app.compiled import columns as columns_of
 from blog_app.http import cursors
 from blog_app.http.arguments import ListArguments, Shape
 from blog_app.http.cursors import SortKey
@@ -43,7 +44,9 @@ class Selection:
         """Return the raw rows of `query` with the selected columns."""
         for _, include, _ in self.joined:
             query = include.join(query)
-        return rows_of(query.select(*self.nodes))
+        query = query.clone()
+        query._returning = self.nodes  # What select() does, without a look at each.
+        return rows_of(query)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
             nodes.extend(include.columns.values())
         else:
             fetched.append((name, include, place(include.key)))
-    return Selection(shape.fields, tuple(nodes), keys, tuple(joined), tuple(fetched))
+    return Selection(shape.fields, columns_of(nodes), keys, tuple(joined), tuple(fetched))
 
 
 def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -89,7 +89,9 @@ class PostTag(Base):
     def add(cls, post: Post, tags: list[Tag]) -> None:
         """Give the post these tags too."""
         if tags:
-            cls.insert_many([{"post": post.id, "tag": tag.id} for tag in tags]).on_conflict_ignore().execute()
+            cls.insert_many(
+                [{"post": post.id, "tag": tag.id} for tag in tags]
+            ).on_conflict_ignore().as_rowcount().execute()
 
 
 def lock(posts: Any) -> list[UUID]:
