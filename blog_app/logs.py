@@ -47,7 +47,7 @@ def configure(level: str) -> None:
     """Send everything that is logged to standard output as JSON lines."""
     # What no line shows need not be found out for each (the logging HOWTO, "Optimization").
     logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logThreads = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()

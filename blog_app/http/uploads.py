@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Any, cast
@@ -87,7 +87,8 @@ def received() -> Iterator[Upload]:
         if request.content_length is not None and request.stream.tell() < request.content_length:
             raise BadRequest("The body breaks off before its end.")
         yield opened[0]
-    except RequestEntityTooLarge as error:
+    except (RequestEntityTooLarge, TooLarge) as error:
+        _discard(most)
         raise too_large(most) from error
     finally:
         for each in opened:
@@ -120,6 +121,15 @@ def _read_form(opening: Any) -> None:
         raise BadRequest("The form is malformed, or breaks off before its end.") from error
     for name in fields:
         raise invalid(name, "Unknown field: a form has its file, and the rest goes into the query.")
+
+
+def _discard(most: int) -> None:
+    """Read on for a while: a client that listens only when it has sent everything shall hear the answer."""
+    if "wsgi.input_terminated" in request.environ and (request.content_length or 0) <= 2 * most:
+        with suppress(OSError):
+            for _ in range(most // PIECE + 1):
+                if not request.environ["wsgi.input"].read(PIECE):
+                    break
 
 
 def _expect_life() -> None:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from flask import Flask
 
-from blog_app.config import ROOT
-from blog_app.local.ports import private_ports
-from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.api import API, Caller, sign_up, stranger
 from tests.shop.invariants import require_invariants
 from tests.shop.shopping import buyer, offer
+from tests.web import gunicorn
 
 CONNECTIONS = 40
 ORDERS = 25
@@ -31,27 +25,9 @@ ORDERS = 25
 
 @pytest.fixture
 def port(app: Flask, stack: Stack, tmp_path: Path) -> Iterator[int]:
-    """The port of gunicorn, with two worker processes."""
-    port = next(private_ports())
-    settings = {"APP_MODE": "test", "PORT": str(port), "WEB_CONCURRENCY": "2"}
-    with (tmp_path / "log").open("wb") as log:
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "wsgi:app"]
-        web = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | stack.environment() | settings, stdout=log, stderr=log
-        )
-
-    def answers() -> bool:
-        try:
-            return urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).status == 200
-        except OSError:
-            return False
-
-    try:
-        assert wait_until(answers, 60), (tmp_path / "log").read_text()[-2000:]
+    """The port of gunicorn."""
+    with gunicorn(stack, tmp_path) as port:
         yield port
-    finally:
-        web.terminate()
-        web.wait()
 
 
 def test_a_thousand_orders_for_the_last_item_over_the_network_sell_exactly_one(app: Flask, port: int) -> None:

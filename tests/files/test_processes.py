@@ -1,0 +1,127 @@
+"""Uploads and downloads over the network, by clients that break off, fall silent, send too much, or take their time."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from blog_app import databases
+from blog_app.files.models import Chunk, Content, Node
+from blog_app.files.storage import CHUNK_BYTES
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack
+from tests.api import API, Caller, sign_up
+from tests.files.filing import FORM, form
+from tests.web import gunicorn
+
+THREADS = 2
+BIG = random.Random(2).randbytes(12 * CHUNK_BYTES)
+
+
+@pytest.fixture
+def port(app: Flask, stack: Stack, tmp_path: Path) -> Iterator[int]:
+    """The port of one process with few threads: one that does not come back would be missed."""
+    (tmp_path / "tmp").mkdir()
+    variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(tmp_path / "tmp")}
+    with gunicorn(stack, tmp_path, "tests.files.impatient:app", MAX_FILE_BYTES="4000000", **variables) as port:
+        yield port
+
+
+@pytest.fixture
+def ada(app: Flask) -> Caller:
+    return sign_up(app, name="Ada")
+
+
+def head(caller: Caller, path: str, *lines: str) -> bytes:
+    fields = (f"POST {API}{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {caller.token}", *lines)
+    return "\r\n".join((*fields, "", "")).encode()
+
+
+def send(
+    caller: Caller, port: int, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, bytes]:
+    """Send a request over a connection of its own; return the status and the body of the answer."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, API + path, body, {"Authorization": f"Bearer {caller.token}", **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+BROKEN = {
+    "a body that is shorter than announced": (("Content-Length: 3000000",), BIG[:1_500_000]),
+    "a chunk that is shorter than announced": (("Transfer-Encoding: chunked",), b"100000\r\n" + BIG[:500_000]),
+    "chunks without an end": (("Transfer-Encoding: chunked",), b"5\r\nhello\r\n"),
+    "a form without an end": (("Content-Length: 3000000", f"Content-Type: {FORM}"), form("x", BIG)[:1_500_000]),
+}
+
+
+@pytest.mark.parametrize("ending", ["breaks off", "falls silent"])
+def test_an_upload_that_never_ends_leaves_nothing(
+    app: Flask, port: int, ada: Caller, ending: str, tmp_path: Path
+) -> None:
+    for number, (lines, half) in enumerate(list(BROKEN.values()) * THREADS):
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(head(ada, f"/files?name={number}", *lines) + half)
+            if ending == "falls silent":
+                answer = http.client.HTTPResponse(client)
+                answer.begin()
+                assert answer.status == 400
+                assert json.loads(answer.read())["title"] == "Bad Request"
+    # Every thread is there again, and the connections that broke off have been dealt with before.
+    for number in range(2 * THREADS):
+        assert send(ada, port, "POST", f"/files?name=whole-{number}", BIG)[0] == 201
+    assert (Node.select().count(), Content.select().count(), Chunk.select().count()) == (2 * THREADS, 1, 12)
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_process_that_is_killed_during_an_upload_leaves_nothing(port: int, ada: Caller, tmp_path: Path) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(head(ada, "/files?name=x", "Content-Length: 3000000") + BIG[:1_500_000])
+        pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        workers = [w for pid in pids for w in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        for pid in workers:
+            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(int(pid), signal.SIGKILL)
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    assert wait_until(lambda: send(ada, port, "POST", "/files?name=y", BIG)[0] == 201, 30)
+    assert Node.select().count() == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("content_type", ["application/octet-stream", FORM])
+def test_who_sends_too_much_is_told_so(port: int, ada: Caller, content_type: str) -> None:
+    body = form("x", BIG * 2) if content_type == FORM else BIG * 2
+    status, answer = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
+    assert status == 413
+    assert json.loads(answer)["detail"] == "The file has more than 4000000 bytes."
+    assert send(ada, port, "POST", "/files?name=x", BIG)[0] == 201
+
+
+def test_a_file_is_sent_in_whole_in_part_and_to_who_reads_slowly(port: int, ada: Caller, stack: Stack) -> None:
+    file = json.loads(send(ada, port, "POST", "/files?name=x", BIG)[1])
+    path = f"/files/{file['id']}/content"
+    assert send(ada, port, "GET", path) == (200, BIG)
+    assert send(ada, port, "GET", path, Range="bytes=1000000-1999999") == (206, BIG[1_000_000:2_000_000])
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.connect(("127.0.0.1", port))
+        slow.sendall(head(ada, path).replace(b"POST", b"GET", 1))
+        answer = http.client.HTTPResponse(slow)
+        answer.begin()
+        # It reads nothing yet; meanwhile no transaction is open on its behalf.
+        databases.files.release()
+        idle = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(state, 'idle in')"
+        assert databases.files.execute_sql(idle).fetchone() == (0,)
+        assert answer.read() == BIG
