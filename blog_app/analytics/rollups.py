@@ -70,7 +70,9 @@ def _stale(condition: Any) -> list[date]:
 
 def _upsert(model: Any, counted: Any, names: tuple[str, ...]) -> None:
     """Write the counted rows; a day's views only grow, so no row has to go."""
-    fields = [getattr(model, name) for name in names]
-    keys = model._meta.get_primary_keys()
-    insert = model.insert_from(counted, fields)
-    insert.on_conflict(conflict_target=keys, preserve=[field for field in fields if field not in keys]).execute()
+    fields = {name: getattr(model, name) for name in names}
+    keys = [field.name for field in model._meta.get_primary_keys()]
+    model.insert_from(counted, list(fields.values())).on_conflict(
+        conflict_target=[fields[name] for name in keys],
+        preserve=[field for name, field in fields.items() if name not in keys],
+    ).execute()

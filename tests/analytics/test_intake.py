@@ -1,0 +1,105 @@
+"""The way of a page view when something is missing: nothing is counted twice, and little is lost."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from blog_app import databases
+from blog_app.analytics import intake, queue
+from blog_app.databases import Server
+from tests.analytics.conftest import Counting
+from tests.api import sign_up
+from tests.blog.test_posts import write_post
+
+
+@pytest.fixture
+def post(counting: Counting) -> dict:
+    return write_post(sign_up(counting.app, "author"))
+
+
+def without_redis(counting: Counting) -> None:
+    counting.intake._queue = queue.Queue(replace(counting.app.config["SETTINGS"], redis_url=None))
+
+
+def read(counting: Counting, post: dict, times: int = 1) -> None:
+    for _ in range(times):
+        counting.read(post)
+
+
+def numbers(counting: Counting, post: dict) -> tuple[int, int, int]:
+    return counting.waiting(), counting.stored(), counting.counter(post)
+
+
+def test_without_redis_views_go_straight_to_the_database(counting: Counting, post: dict) -> None:
+    without_redis(counting)
+    read(counting, post, 3)
+    counting.send()
+    assert numbers(counting, post) == (0, 3, 0)
+    counting.store()
+    assert numbers(counting, post) == (0, 3, 3)
+
+
+def test_a_full_queue_is_gone_round(counting: Counting, post: dict, monkeypatch) -> None:
+    monkeypatch.setattr(queue, "MOST", 1)
+    for _ in range(2):
+        read(counting, post)
+        counting.send()
+    assert numbers(counting, post) == (1, 1, 0)
+    counting.store()
+    assert numbers(counting, post) == (0, 2, 2)
+
+
+def test_a_batch_that_redis_took_and_did_not_confirm_counts_once(counting: Counting, post: dict, monkeypatch) -> None:
+    push = queue.Queue.push
+    monkeypatch.setattr(queue.Queue, "push", lambda self, batch: push(self, batch) and False)
+    read(counting, post, 3)
+    counting.send()
+    assert numbers(counting, post) == (1, 3, 0)
+    counting.store()
+    assert numbers(counting, post) == (0, 3, 3)
+
+
+def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
+    counting: Counting, post: dict, monkeypatch
+) -> None:
+    read(counting, post, 3)
+    counting.send()
+    with monkeypatch.context() as patch:
+        patch.setattr(queue.Queue, "remove", lambda self, batches: None)  # The worker is killed after its commit.
+        counting.run("store_queued_views")
+    assert numbers(counting, post) == (1, 3, 0)
+    counting.store()
+    assert numbers(counting, post) == (0, 3, 3)
+
+
+def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_told(
+    counting: Counting, post: dict, monkeypatch, caplog
+) -> None:
+    without_redis(counting)
+    monkeypatch.setattr(intake, "MOST", 5)
+    here = databases.analytics.obj
+    databases.analytics.initialize(Server("analytics", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
+    try:
+        read(counting, post, 7)
+        counting.intake.try_to_send()
+    finally:
+        databases.analytics.initialize(here)
+    assert "5 page views wait" in caplog.text
+    assert "2 page views are lost" in caplog.text
+    counting.intake.try_to_send()
+    counting.store()
+    assert numbers(counting, post) == (0, 5, 5)
+
+
+def test_a_forked_process_leaves_its_parents_views_to_the_parent(counting: Counting, post: dict) -> None:
+    intake._all.add(counting.intake)
+    read(counting, post, 2)
+    child = os.fork()
+    if not child:
+        os._exit(len(counting.intake._buffer))
+    assert os.waitpid(child, 0)[1] == 0
+    counting.all()
+    assert numbers(counting, post) == (0, 2, 2)

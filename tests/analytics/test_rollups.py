@@ -1,0 +1,191 @@
+"""Storing, rolling up, partitions, salts: what the worker does with page views."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import orjson
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blog_app import databases
+from blog_app.analytics import partitions, rollups, storing, visitors
+from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView, VisitorSalt
+from blog_app.local.process import wait_until
+from blog_app.models import now
+from blog_app.outbox.tables import DELIVERIES
+from tests.analytics.conftest import Counting
+from tests.conftest import empty_all_tables
+
+POSTS = [UUID(int=number) for number in (1, 2, 3)]
+HOSTS = [None, "news.example.com", "pub.example.org"]
+START = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+
+views = st.fixed_dictionaries(
+    {
+        "at": st.integers(0, 2 * 86_400 - 1).map(lambda second: START + timedelta(seconds=second)),
+        "post": st.sampled_from(POSTS),
+        "host": st.sampled_from(HOSTS),
+        "visitor": st.sampled_from([None, b"a" * 16, b"b" * 16, b"c" * 16]),
+    }
+)
+batches = st.lists(st.tuples(st.lists(views, min_size=1, max_size=8), st.booleans(), st.booleans()), max_size=6)
+
+
+def batch_of(found: list[dict]) -> bytes:
+    rows = [
+        {
+            "id": uuid4(),
+            "viewed_at": each["at"],
+            "post_id": each["post"],
+            "author_id": UUID(int=9),
+            "referrer": each.get("host"),
+            "visitor": each["visitor"].hex() if each.get("visitor") else None,
+        }
+        for each in found
+    ]
+    return orjson.dumps(rows)
+
+
+def store(app: Flask, *found: bytes) -> None:
+    with app.app_context(), databases.analytics.atomic():
+        storing.store(found)
+
+
+def view(at: datetime, post: UUID = POSTS[0]) -> bytes:
+    return batch_of([{"at": at, "post": post}])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=batches)
+def test_roll_ups_are_what_one_would_count_by_hand(counting: Counting, batches: list) -> None:
+    empty_all_tables()
+    for found, again, roll in batches:
+        batch = batch_of(found)
+        store(counting.app, *[batch] * (1 + again))
+        if roll:
+            counting.run("roll_up_days")
+    while DailyTotal.select().where(DailyTotal.stale).exists():
+        counting.run("roll_up_days")
+    counting.run("roll_up_days")  # Once more changes nothing.
+
+    everything = [each for found, _, _ in batches for each in found]
+    seen, by_post, by_host, by_day = defaultdict(set), Counter(), Counter(), Counter()
+    for each in everything:
+        day = each["at"].date()
+        by_post[each["post"], day] += 1
+        by_day[day] += 1
+        if each["host"]:
+            by_host[each["post"], day, each["host"]] += 1
+        if each["visitor"]:
+            seen[each["post"], day].add(each["visitor"])
+            seen[day].add(each["visitor"])
+    assert {(row.post_id, row.day): (row.views, row.visitors) for row in DailyView.select()} == {
+        key: (number, len(seen[key])) for key, number in by_post.items()
+    }
+    assert {(row.post_id, row.day, row.referrer): row.views for row in DailyReferrer.select()} == by_host
+    assert {row.day: (row.views, row.visitors) for row in DailyTotal.select()} == {
+        day: (number, len(seen[day])) for day, number in by_day.items()
+    }
+    told = sum((Counter(row.payload["views"]) for row in DELIVERIES["analytics"].select()), Counter())
+    assert told == Counter(str(each["post"]) for each in everything)
+
+
+def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_next(counting: Counting) -> None:
+    store(counting.app, view(now()))
+    counted, may_end = threading.Event(), threading.Event()
+
+    def roll_up() -> None:
+        with databases.analytics.atomic():
+            rollups.roll_up_days()
+            counted.set()
+            may_end.wait(10)
+        databases.analytics.release()
+
+    def store_late() -> None:
+        store(counting.app, view(now()))
+
+    threads = [threading.Thread(target=roll_up), threading.Thread(target=store_late)]
+    threads[0].start()
+    assert counted.wait(10)
+    threads[1].start()
+    assert wait_until(somebody_waits_for_a_lock, 10)
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert DailyTotal.get().stale
+    counting.run("roll_up_days")
+    assert (DailyTotal.get().views, DailyView.get().views) == (2, 2)
+
+
+def test_partitions_are_made_ahead_and_by_whoever_needs_one(counting: Counting) -> None:
+    for month in months():
+        drop(month)
+    store(counting.app, view(now()))
+    this = partitions.month_of(now().date())
+    assert months() == {this}
+    counting.run("make_partitions")
+    assert months() == {this, partitions.month_of(this, 1), partitions.month_of(this, 2)}
+
+
+def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(counting: Counting, monkeypatch) -> None:
+    kept, old = (month_ago(number) for number in (3, 4))
+    store(counting.app, view(kept))
+    monkeypatch.setattr(partitions, "oldest_kept", lambda: old)
+    store(counting.app, view(old), view(old))
+    monkeypatch.undo()
+    counting.run("drop_old_partitions")
+    assert partitions.month_of(old.date()) not in months()
+    assert partitions.month_of(kept.date()) in months()
+    assert (PageView.select().count(), DailyView.get(DailyView.day == old.date()).views) == (1, 2)
+
+
+def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, caplog) -> None:
+    strays = [view(month_ago(4)), view(now() + timedelta(days=2)), b"not JSON", b'[{"id": 1}]', b"{}", b"[[]]"]
+    nonsense = view(now()).replace(b'"post_id":"', b'"post_id":"no ')
+    store(counting.app, *strays, nonsense, view(now()))
+    assert PageView.select().count() == 1
+    assert "too old to be kept, or from the future" in caplog.text
+    assert "makes no sense and is dropped" in caplog.text
+
+
+def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(counting: Counting, monkeypatch) -> None:
+    today = now().date()
+    one, other = visitors.Salts(), visitors.Salts()
+    assert one.of(today) == other.of(today) != b""
+    assert one.of(today - timedelta(days=1)) is None  # Nobody came then; what comes now is too late for a salt.
+    yesterdays = bytes(VisitorSalt.get().salt)
+
+    tomorrow = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
+    monkeypatch.setattr(visitors, "now", lambda: tomorrow + timedelta(minutes=59))
+    counting.run("destroy_old_salts")
+    assert one.of(today) == other.of(today) == visitors.Salts().of(today) == yesterdays
+    monkeypatch.setattr(visitors, "now", lambda: tomorrow + timedelta(minutes=61))
+    counting.run("destroy_old_salts")
+    assert not VisitorSalt.select().exists()
+    assert one.of(today) is other.of(today) is None
+    assert one.of(tomorrow.date()) not in (None, yesterdays)
+
+
+def somebody_waits_for_a_lock() -> bool:
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(databases.analytics.execute_sql(waiting).fetchall())
+
+
+def months() -> set[date]:
+    return partitions.existing()
+
+
+def drop(month: date) -> None:
+    with databases.analytics.atomic():
+        databases.analytics.touch(PageView, ())
+        databases.analytics.execute_sql(f"DROP TABLE analytics.page_views_{month:%Y_%m}")
+
+
+def month_ago(number: int) -> datetime:
+    first = partitions.month_of(now().date(), -number)
+    return datetime(first.year, first.month, 15, tzinfo=UTC)
