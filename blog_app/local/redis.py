@@ -25,8 +25,8 @@ class Redis(Process):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> Command:
-        saved = "60 1" if self.durable else ""
-        return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", saved, "--dir", self.folder]
+        saved = ("60", "1") if self.durable else ("",)  # Redis 6 takes these apart only.
+        return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder, "--save", *saved]
 
     def answers(self) -> bool:
         try:

@@ -1,0 +1,159 @@
+"""Real processes: web processes that are killed or stopped, a worker that is killed, a Redis that comes back."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from peewee import fn
+
+from blog_app import create_app, databases
+from blog_app.analytics.models import DailyTotal, PageView
+from blog_app.analytics.rollups import roll_up_days
+from blog_app.blog.models import PostCounters
+from blog_app.config import ROOT, Settings
+from blog_app.local.ports import private_ports
+from blog_app.local.process import wait_until
+from blog_app.local.stack import Stack, throwaway
+from tests.analytics.conftest import BROWSER
+from tests.api import API, sign_up
+from tests.blog.test_posts import write_post
+
+READERS, ROUNDS = 4, 60
+SECONDS = 60
+
+
+@dataclass
+class Site:
+    """gunicorn with two processes and a worker, on servers of their own."""
+
+    stack: Stack
+    log: Path
+    posts: list[dict]
+    port: int = field(default_factory=lambda: next(private_ports()))
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        own = {"APP_MODE": "test", "WEB_CONCURRENCY": "2", "PORT": str(self.port)}
+        with self.log.open("ab") as log:
+            environment = os.environ | self.stack.environment() | own
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        self.started.append(process)
+        return process
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        return self.start(Path(sys.executable).parent / "flask", "worker")
+
+    def start_web(self) -> subprocess.Popen[bytes]:
+        web = self.start(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "wsgi:app")
+        assert wait_until(self.answers, SECONDS), self.log.read_text()[-2000:]
+        return web
+
+    def answers(self) -> bool:
+        try:
+            return urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def read(self, times: int) -> Counter[str]:
+        """Read posts; return which were answered how often."""
+        answered: Counter[str] = Counter()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            for _ in range(times):
+                post = random.choice(self.posts)
+                connection.request("GET", f"{API}/posts/{post['slug']}", headers={"User-Agent": BROWSER})
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == 200
+                answered[post["id"]] += 1
+        return answered
+
+    def counted(self) -> Counter[str]:
+        """Return what the posts' counters say."""
+        return Counter({str(row.post_id): row.views for row in PostCounters.select()})
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with throwaway(durable=True) as stack:
+        app = create_app(Settings.from_environment({**stack.environment(), "APP_MODE": "test", "COUNT_VIEWS": "no"}))
+        assert app.test_cli_runner().invoke(args=["migrate", "up"]).exit_code == 0
+        author = sign_up(app, "author")
+        site = Site(stack, tmp_path / "log", [write_post(author, f"Post {number}") for number in range(3)])
+        try:
+            yield site
+        finally:
+            for process in site.started:
+                process.terminate()
+            for process in site.started:
+                process.wait()
+
+
+def test_every_view_counts_once_while_the_worker_is_killed_and_redis_goes_and_comes_back(site: Site) -> None:
+    site.start_web()
+    disturbed = threading.Event()
+
+    def disturb() -> None:
+        worker = site.start_worker()
+        for _ in range(2):
+            before = PageView.select().count()
+            assert wait_until(lambda before=before: PageView.select().count() > before, SECONDS)
+            worker.kill()
+            worker.wait()
+            worker = site.start_worker()
+        site.stack.redis.stop()
+        time.sleep(2)
+        site.stack.redis.start()
+        disturbed.set()
+
+    def read() -> Counter[str]:
+        answered: Counter[str] = Counter()
+        while not disturbed.is_set():
+            answered += site.read(ROUNDS)
+            time.sleep(0.2)
+        return answered + site.read(ROUNDS)
+
+    with ThreadPoolExecutor(READERS + 1) as pool:
+        disturbing = pool.submit(disturb)
+        disturbing.add_done_callback(lambda _: disturbed.set())
+        reading = [pool.submit(read) for _ in range(READERS)]
+        disturbing.result()
+        answered = sum((each.result() for each in reading), Counter())
+    assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
+    assert PageView.select().count() == answered.total()
+    with databases.analytics.atomic():
+        roll_up_days()
+    assert DailyTotal.select(fn.SUM(DailyTotal.views)).scalar() == answered.total()
+
+
+def test_a_web_process_that_is_killed_loses_a_second_and_one_that_is_stopped_nothing(site: Site) -> None:
+    site.start_worker()
+    web = site.start_web()
+    answered = site.read(ROUNDS)
+    assert wait_until(lambda: site.counted() == answered, SECONDS)
+    for child in children(web.pid):
+        os.kill(child, signal.SIGKILL)
+    assert wait_until(site.answers, SECONDS)
+    answered += site.read(ROUNDS)
+    web.terminate()
+    assert web.wait(SECONDS) == 0
+    assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
+
+
+def children(process: int) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(pid) for pid, parent in (line.split() for line in listed.splitlines()) if int(parent) == process]
