@@ -14,6 +14,7 @@ import peewee
 from playhouse.postgres_ext import DateTimeTZField
 from uuid_utils.compat import uuid7
 
+from blog_app import acting
 from blog_app.databases.collections import row_keys
 
 
@@ -61,12 +62,24 @@ class Record(Base):
 
     def change(self, **values: Any) -> None:
         """Write `values` and a new version; the row must have been loaded in this transaction (FOR UPDATE)."""
+        acting.note(self)
         self.version += 1
         self.updated_at = now()
         for name, value in values.items():
             setattr(self, name, value)
         self.derive()
         self.save()
+
+    def save(self, force_insert: bool = False, only: Any = None) -> Any:
+        """Write the row, which is a new one with `force_insert`."""
+        if force_insert:
+            acting.note(self, new=True)
+        return super().save(force_insert, only)
+
+    def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> Any:
+        """Delete the row for good."""
+        acting.note_gone(self)
+        return super().delete_instance(recursive, delete_nullable)
 
 
 class SoftDeletable(Record):
@@ -128,9 +141,9 @@ def _descendants(model: type[Base]) -> Iterator[type[Base]]:
         yield from _descendants(child)
 
 
-def any_of(field: peewee.Field, identifiers: list[Any]) -> peewee.Expression:
+def any_of(field: peewee.Field, identifiers: list[Any], kind: str = "uuid") -> peewee.Expression:
     """Return the condition that `field` is one of these identifiers: one parameter, however many there are."""
-    array = peewee.Cast(peewee.Value(identifiers, converter=False, unpack=False), "uuid[]")
+    array = peewee.Cast(peewee.Value(identifiers, converter=False, unpack=False), f"{kind}[]")
     return field == peewee.fn.ANY(array)
 
 

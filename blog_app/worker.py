@@ -52,9 +52,10 @@ def _turn(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.E
             waiting = anything_due(database, rests)
         while waiting and done < TURN and not stop.is_set():
             with app.app_context():  # As for a request: what it pins and holds ends with it.
-                if not deliver_next(database, rests):
-                    break
-            done += 1
+                delivered = deliver_next(database, rests)
+            if not delivered:
+                break
+            done += delivered
         rests.end(database)
     except DATABASE_ERRORS as error:
         log.warning("the outbox of %s rests: %s", database.name, first_line(error))

@@ -47,8 +47,8 @@ def accept(pair: Pair) -> Pair:
     return pair
 
 
-def block(blocker: UUID, blocked: UUID) -> None:
-    """Hide two users from each other; whatever else was between them ends."""
+def block(blocker: UUID, blocked: UUID) -> Pair:
+    """Hide two users from each other and return their row; whatever else was between them ends."""
     if blocker == blocked:
         raise Conflict("You cannot block yourself.")
     if blocked not in _held(blocker, blocked, whoever=True):
@@ -59,6 +59,7 @@ def block(blocker: UUID, blocked: UUID) -> None:
     pair = _insert_or_lock(made)
     if not pair.is_blocked_by(blocker):
         pair.change(requester=None, friends_since=None, **{flag: True})
+    return pair
 
 
 def unblock(blocker: UUID, blocked: UUID) -> None:

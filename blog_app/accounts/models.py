@@ -37,6 +37,8 @@ class User(AccountsRecord, SoftDeletable):
 
     class Meta:
         table_name = "users"
+        audited = ("status", "deleted_at")
+        redacted = ("email", "name", "password_hash")
         constraints = [
             peewee.Check("email = lower(email)", name="users_email_is_lower_case"),
             peewee.Check("status IN ('active', 'inactive', 'suspended')", name="users_status_is_known"),
@@ -82,6 +84,7 @@ class RoleGrant(AccountsRecord):
 
     class Meta:
         table_name = "role_grants"
+        audited = ("role",)
         indexes = ((("user", "role"), True),)
         row_key = "user"
         constraints = [
@@ -110,6 +113,7 @@ class Profile(AccountsRecord):
 
     class Meta:
         table_name = "profiles"
+        redacted = ("display_name", "bio", "website", "avatar_url", "social_links")
         row_key = "user"
         constraints = [
             peewee.Check("website ~* '^https?://'", name="profiles_website_is_http"),
@@ -136,6 +140,7 @@ class Token(AccountsRecord):
 
     class Meta:
         table_name = "tokens"
+        audited = ("expires_at",)
 
     @property
     def owner_id(self) -> UUID:

@@ -2,11 +2,11 @@
 
 from flask import Flask
 
-from blog_app.analytics import intake, partitions, queue, storing
+from blog_app.analytics import audit_trail, intake, partitions, queue, storing
 from blog_app.analytics.views import blueprints
 from blog_app.http import seen
 
-__all__ = ["blueprints", "init_app", "partitions", "storing"]
+__all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storing"]
 
 
 def init_app(app: Flask) -> None:

@@ -10,10 +10,14 @@ from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
 from blog_app.cli.pgbouncer import pgbouncer
 from blog_app.cli.seed import seed
+from blog_app.cli.told import tell
 from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 
 COMMANDS = (deploy, generate, migrate, outbox, pgbouncer, restore, seed, users, worker)
+
+for _command in COMMANDS:
+    tell(_command)
 
 
 def init_app(app: Flask) -> None:

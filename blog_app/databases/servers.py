@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -34,8 +34,11 @@ class Announcer(Protocol):
     def begin(self, server: Server, isolation_level: Any) -> Any:
         """Send BEGIN; return what `commit` will want to know."""
 
-    def commit(self, server: Server, begun: Any, touched: frozenset[str]) -> None:
-        """Send COMMIT; return when the write may be answered. Raise only if it did not, or may not have, committed."""
+    def commit(self, server: Server, begun: Any, touched: frozenset[str], last: bytes) -> None:
+        """Send `last` and COMMIT in one message; return when the write may be answered.
+
+        Raise only if it did not, or may not have, committed.
+        """
 
 
 class Touched(threading.local):
@@ -49,6 +52,26 @@ class Touched(threading.local):
         self.declared = False
         self.begun: Any = None
         """What the announcer noted at BEGIN."""
+        self.last: list[tuple[str, Any]] = []
+        """Statements to be sent with COMMIT."""
+        self.ending = False
+        """Whether COMMIT comes next; Peewee thinks that the transaction has ended already."""
+
+
+class Savepoint(peewee._savepoint):
+    """A part of a transaction; when it is rolled back, so is what it wanted to be sent with COMMIT."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.last = len(self.db._touched.last)
+
+    def rollback(self, begin: bool = True) -> None:
+        del self.db._touched.last[self.last :]
+        super().rollback(begin)
+
+
+BEFORE_COMMIT: list[Callable[[Server], None]] = []
+"""Are called before each COMMIT; they may still write."""
 
 
 class Server(peewee.PostgresqlDatabase):
@@ -116,6 +139,18 @@ class Server(peewee.PostgresqlDatabase):
         self._touched.collections |= collections.of_rows(model, rows)
         self._touched.declared = True
 
+    def send_last(self, sql: str, params: Sequence[Any]) -> None:
+        """Let a write to an untouched table be sent in one message with COMMIT: it costs no round trip of its own."""
+        if not self.in_transaction():
+            raise RuntimeError("there is no transaction with whose COMMIT it could be sent")
+        self._touched.last.append((sql, params))
+
+    def savepoint(self) -> Savepoint:
+        return Savepoint(self)
+
+    def in_transaction(self) -> bool:
+        return bool(super().in_transaction()) or self._touched.ending
+
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if not isinstance(sql, Noted) and not self._touched.declared and collections.writes(sql):
             raise UntouchedWrite(f"raw SQL writes, and no touch() in its transaction says what: {sql[:80]}")
@@ -135,15 +170,25 @@ class Server(peewee.PostgresqlDatabase):
 
     def commit(self) -> None:
         try:
+            self._touched.ending = True
+            for function in BEFORE_COMMIT:
+                function(self)
+            self._touched.ending = False
             self._attempt(self._commit, loss="was lost in COMMIT: its outcome is unknown")
         finally:
             self._touched.clear()
 
     def _commit(self) -> None:
+        with peewee.__exception_wrapper__:
+            cursor = self.cursor()
+            last = b"".join(cursor.mogrify(sql, params) + b"; " for sql, params in self._touched.last)
+        for sql, _ in self._touched.last:
+            routing.note(sql)
         if self.announcer and self._touched.begun is not None:
-            self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections))
+            self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections), last)
         else:
-            super().commit()
+            with peewee.__exception_wrapper__:
+                cursor.execute(last + b"COMMIT")
 
     def rollback(self) -> None:
         self._touched.clear()

@@ -111,6 +111,8 @@ class Node(FilesRecord, SoftDeletable):
 
     class Meta:
         table_name = "nodes"
+        audited = ("kind", "parent", "size", "media_type", "deleted_at")
+        redacted = ("name", "content")
         indexes = ((("parent", "owner_id"), False), (("owner_id", "id"), False))
         constraints = [
             peewee.Check("kind IN ('folder', 'file')", name="nodes_kind_is_known"),

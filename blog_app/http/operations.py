@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import peewee
 from flask import Response, current_app, request, url_for
 
-from blog_app import auth
+from blog_app import acting, audit, auth
 from blog_app.cache import Answer
 from blog_app.errors import NotFound, bad_parameter
 from blog_app.http import downloads, etag, idempotency, limits, reading, uploads
@@ -112,12 +112,13 @@ def _run(
     """
 
     def run() -> Response:
-        if operation.load:
-            record, rest = _load(operation, values)
-            result = operation.view(record, **rest, **data)
-        else:
-            result = operation.view(**values, **data)
-        return _answer(operation, result, shape)
+        with _told(operation):
+            if operation.load:
+                record, rest = _load(operation, values)
+                result = operation.view(record, **rest, **data)
+            else:
+                result = operation.view(**values, **data)
+            return _answer(operation, result, shape)
 
     key = idempotency.key() if operation.replayable else None
     with operation.database.atomic() if operation.atomic else nullcontext():
@@ -129,7 +130,7 @@ def replace(operation: Operation, values: dict[str, Any]) -> Response:
     assert operation.takes
     shape, _ = _begin(operation)
     data = _validate(operation.takes, _body(operation.takes))
-    with operation.database.atomic():
+    with operation.database.atomic(), _told(operation):
         record, rest = _load(operation, values)
         return _answer(operation, operation.view(record, **rest, **data), shape)
 
@@ -139,7 +140,7 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
     assert operation.takes
     shape, _ = _begin(operation)
     changes = json_body(types=(MERGE_PATCH, JSON))
-    with operation.database.atomic():
+    with operation.database.atomic(), _told(operation):
         record, rest = _load(operation, values)
         schema = of_kind(operation.takes, {"kind": getattr(record, "kind", None)})
         document = merge_patch(writable_document(schema, record), changes)
@@ -159,6 +160,13 @@ def _begin(operation: Operation) -> tuple[Shape | None, Mapping[str, Any]]:
 def _refuse_parameters() -> None:
     for name in parse_query(request.query_string):
         raise bad_parameter(name, "it is unknown here; there are no parameters.")
+
+
+def _told(operation: Operation) -> AbstractContextManager[object]:
+    """Return the context in which the operation is an action of the caller, which the audit trail tells."""
+    if operation.method == "GET":
+        return nullcontext()
+    return audit.Action(operation.endpoint, audit.user(auth.user_id()), operation.database)
 
 
 def _body(schema: type[Schema]) -> Any:
@@ -183,6 +191,8 @@ def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, 
         raise NotFound(NOT_HERE)
     auth.require_ownership(record)
     etag.require_match(record.version, getattr(record, "content_tag", None))
+    if operation.status != 201:  # What is made inside it is what the action is about.
+        acting.note(record)
     return record, {name: value for name, value in values.items() if name not in names}
 
 
@@ -193,6 +203,8 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
 
 def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     """Return the response for what a view returned: a record, a document of its own, or nothing."""
+    if isinstance(result, Record):
+        acting.note_result(result)
     if operation.answers is None:
         return Response(status=operation.status)
     if not isinstance(result, Record):

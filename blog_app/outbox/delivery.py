@@ -8,6 +8,7 @@ the deletion of the row are even one transaction.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 import peewee
@@ -15,7 +16,7 @@ import peewee
 from blog_app.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.models import now
 from blog_app.outbox.publishing import HANDLERS, Away, Event
-from blog_app.outbox.tables import DELIVERIES, Delivery, mark_processed
+from blog_app.outbox.tables import DELIVERIES, Delivery, mark_processed, tick_off
 from blog_app.pauses import Rests, pause
 
 log = logging.getLogger(__name__)
@@ -27,42 +28,36 @@ MAX_ERROR_LENGTH = 500
 
 def anything_due(database: LogicalDatabase, rests: Rests) -> bool:
     """Return whether `deliver_next` may find something, without a transaction: an idle worker would begin thousands."""
-    return bool(_due(database, rests).exists())
+    return bool(_due(database, _awake(rests)).exists())
 
 
-def deliver_next(database: LogicalDatabase, rests: Rests) -> bool:
-    """Deliver what is due next in the outbox of `database`; return False if nothing is, or others have it all.
+def deliver_next(database: LogicalDatabase, rests: Rests) -> int:
+    """Deliver what is due next in the outbox of `database`: one event, or a batch where its handler takes batches.
 
-    Handlers in `rests` are passed over; a handler whose databases cannot be reached begins to rest.
+    Returns how many deliveries were tried; 0 if nothing is due, or others have it all. Handlers in `rests` are passed
+    over; a handler whose databases cannot be reached begins to rest.
     Raises `DatabaseAway` if the outbox itself cannot be reached.
     """
     with database.atomic():
-        due = _due(database, rests)
-        delivery = due.for_update("FOR UPDATE SKIP LOCKED", of=due.model).first()
-        if delivery is None:
-            return False
-        try:
-            _handle(delivery)
-        except DatabaseAway as error:
-            log.warning("%s rests: %s", delivery.handler, error)
-            rests.begin(delivery.handler)
-        except Exception as error:
-            if isinstance(error, Away):
-                rests.begin(delivery.handler)
-            _postpone(delivery, error)
-        else:
-            rests.end(delivery.handler)
-            delivery.delete_instance()
-        return True
+        first = _claim(_due(database, _awake(rests)), 1)
+        if not first:
+            return 0
+        batch = HANDLERS[first[0].handler].batch
+        deliveries = _claim(_due(database, [first[0].handler]), batch) if batch else first
+        _try(deliveries, rests)
+        return len(deliveries)
 
 
-def _due(database: LogicalDatabase, rests: Rests) -> peewee.ModelSelect:
-    """Return the query for the next due delivery to a handler that is known here and does not rest.
+def _awake(rests: Rests) -> list[str]:
+    return [name for name in HANDLERS if name not in rests]
+
+
+def _due(database: LogicalDatabase, handlers: list[str]) -> peewee.ModelSelect:
+    """Return the query for the due deliveries to these handlers, the oldest first.
 
     One that waits holds up the later ones to the same handler about the same subject, and no others.
     """
     table = DELIVERIES[database.name]
-    handlers = [name for name in HANDLERS if name not in rests]
     queue = table.alias()
     first = queue.select(peewee.fn.MIN(queue.position)).where(
         (queue.handler == table.handler) & (queue.subject == table.subject) & queue.dead_at.is_null()
@@ -76,16 +71,44 @@ def _due(database: LogicalDatabase, rests: Rests) -> peewee.ModelSelect:
             & (table.position == first)
         )
         .order_by(table.due_at, table.position)
-        .limit(1)
     )
 
 
-def _handle(delivery: Delivery) -> None:
-    handler = HANDLERS[delivery.handler]
-    event = Event(delivery.event_id, delivery.name, delivery.subject, delivery.payload, delivery.published_at)
+def _claim(due: peewee.ModelSelect, most: int) -> list[Delivery]:
+    return list(due.limit(most).for_update("FOR UPDATE SKIP LOCKED", of=due.model))
+
+
+def _try(deliveries: Sequence[Delivery], rests: Rests) -> None:
+    """Let their handler, which is one, handle these deliveries; if it fails for several, each by itself."""
+    name = deliveries[0].handler
+    try:
+        _handle(deliveries)
+    except DatabaseAway as error:
+        log.warning("%s rests: %s", name, error)
+        rests.begin(name)
+    except Exception as error:
+        if len(deliveries) > 1:
+            for each in deliveries:
+                _try([each], rests)
+            return
+        if isinstance(error, Away):
+            rests.begin(name)
+        _postpone(deliveries[0], error)
+    else:
+        rests.end(name)
+        tick_off(deliveries)
+
+
+def _handle(deliveries: Sequence[Delivery]) -> None:
+    handler = HANDLERS[deliveries[0].handler]
+    events = [Event(each.event_id, each.name, each.subject, each.payload, each.published_at) for each in deliveries]
     with handler.database.atomic():
-        if mark_processed(handler.database, event.id, handler.name):
-            handler.function(event)
+        new = mark_processed(handler.database, [event.id for event in events], handler.name)
+        events = [event for event in events if event.id in new]
+        if handler.batch and events:
+            handler.function(events)
+        elif events:
+            handler.function(events[0])
 
 
 def _postpone(delivery: Delivery, error: Exception) -> None:

@@ -9,9 +9,12 @@ from typing import NamedTuple
 class Declaration(NamedTuple):
     """What is said of an event. Payloads are JSON: identifiers, amounts and times travel as text."""
 
-    database: str
+    database: str | None
+    """Where it is published; None: anywhere."""
     meaning: str
     payload: tuple[str, ...] = ()
+    hurry: bool = True
+    """Whether an idle worker is told at once; else it finds the event within a second, with others."""
 
 
 EVENTS: Mapping[str, Declaration] = {
@@ -23,4 +26,5 @@ EVENTS: Mapping[str, Declaration] = {
     "posts.viewed": Declaration("analytics", "Posts were viewed: how often each. Subject: the occasion.", ("views",)),
     "order.placed": Declaration("shop", "Somebody ordered something. Subject: the order."),
     "order.changed": Declaration("shop", "An order's status or payment changed. Subject: the order.", ("field", "new")),
+    "action.done": Declaration(None, "Somebody did something (`blog_app.audit`).", ("entry",), hurry=False),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -13,7 +13,9 @@ from uuid_utils.compat import uuid7
 from blog_app.databases import LogicalDatabase
 from blog_app.outbox.events import EVENTS
 from blog_app.outbox.nudge import note_published
-from blog_app.outbox.tables import DELIVERIES
+from blog_app.outbox.tables import INSERT, to_json
+
+Function = TypeVar("Function", bound=Callable[[Any], None])
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Handler:
 
     name: str
     database: LogicalDatabase
-    function: Callable[[Event], None]
+    function: Callable[[Any], None]
+    batch: int
+    """How many events it takes at once, as a list; 0: it takes one."""
 
 
 HANDLERS: dict[str, Handler] = {}
@@ -50,14 +54,17 @@ REACTIONS: dict[str, list[str]] = {name: [] for name in EVENTS}
 """The names of the handlers of each event."""
 
 
-def on(event: str, database: LogicalDatabase) -> Callable[[Callable[[Event], None]], Callable[[Event], None]]:
+def on(event: str, database: LogicalDatabase, *, batch: int = 0) -> Callable[[Function], Function]:
     """Let the decorated function handle `event`, in a transaction of `database`.
+
+    With `batch` it gets a list of up to so many events, which is far cheaper where there are many; when it fails for
+    several, each is tried by itself.
 
     Its name identifies it in rows that wait: after renaming it, keep the old name until the outbox has no more of them.
     """
 
-    def decorate(function: Callable[[Event], None]) -> Callable[[Event], None]:
-        handler = Handler(f"{database.name}.{function.__name__}", database, function)
+    def decorate(function: Function) -> Function:
+        handler = Handler(f"{database.name}.{function.__name__}", database, function, batch)
         if HANDLERS.setdefault(handler.name, handler).function is not function:
             raise TypeError(f"two handlers are called {handler.name}")
         REACTIONS[event].append(handler.name)
@@ -66,18 +73,19 @@ def on(event: str, database: LogicalDatabase) -> Callable[[Callable[[Event], Non
     return decorate
 
 
-def publish(database: LogicalDatabase, event: str, *, subject: UUID, **payload: Any) -> None:
-    """Record an event in the running transaction of `database`: it will be delivered if that commits."""
+def publish(database: LogicalDatabase, event: str, *, subject: UUID | None = None, **payload: Any) -> None:
+    """Record an event in the running transaction of `database`: it will be delivered if that commits.
+
+    Without a subject it stands for itself, and comes in no order. It is sent in one message with COMMIT.
+    """
     declared = EVENTS[event]
-    if database.name != declared.database or set(payload) != set(declared.payload):
+    if declared.database not in (None, database.name) or payload.keys() != set(declared.payload):
         raise TypeError(f"{event} is declared as published in {declared.database} with {declared.payload}")
     if not database.in_transaction():
         raise RuntimeError(f"{event} must be published in the transaction of the change")
-    event_id = uuid7()
-    rows = [
-        {"event_id": event_id, "name": event, "subject": subject, "payload": payload, "handler": handler}
-        for handler in REACTIONS[event]
-    ]
-    if rows:
-        DELIVERIES[database.name].insert_many(rows).execute()
+    event_id = str(uuid7())
+    fixed = (event_id, event, str(subject or event_id), to_json(payload))
+    for handler in REACTIONS[event]:
+        database.send_last(INSERT[database.name], (*fixed, handler))
+    if declared.hurry:
         note_published()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,8 @@ import orjson
 import peewee
 
 from blog_app import databases
-from blog_app.models import Base, TimestampField, now
+from blog_app.databases.collections import Noted
+from blog_app.models import Base, TimestampField, any_of, now
 
 
 def to_json(value: Any) -> str:
@@ -74,9 +75,25 @@ def _processed_in(name: str) -> type[Processed]:
 DELIVERIES: Mapping[str, type[Delivery]] = {name: _delivery_in(name) for name in databases.BY_NAME}
 PROCESSED: Mapping[str, type[Processed]] = {name: _processed_in(name) for name in databases.BY_NAME}
 
+INSERT: Mapping[str, str] = {
+    name: f'INSERT INTO "{name}".outbox (event_id, name, subject, payload, handler, published_at, due_at) '
+    "VALUES (%s, %s, %s, %s, %s, now(), now())"
+    for name in databases.BY_NAME
+}
+"""What `publish` sends: written out, because it is part of most write requests."""
 
-def mark_processed(database: databases.LogicalDatabase, event_id: UUID, handler: str) -> bool:
-    """Note, in the handler's transaction, that it handles this event; return False if it has done so before."""
+
+def mark_processed(database: databases.LogicalDatabase, events: list[UUID], handler: str) -> set[UUID]:
+    """Note, in the handler's transaction, that it handles these events; return those that it has not handled before."""
     table = PROCESSED[database.name]
-    query = table.insert(event_id=event_id, handler=handler).on_conflict_ignore()
-    return bool(query.returning(table.event_id).tuples().execute())
+    sql = (
+        f'INSERT INTO "{database.name}"."{table._meta.table_name}" (event_id, handler, processed_at) '
+        "SELECT event_id, %s, now() FROM unnest(%s::uuid[]) event_id ON CONFLICT DO NOTHING RETURNING event_id"
+    )
+    return {UUID(row[0]) for row in database.execute_sql(Noted(sql), (handler, [str(each) for each in events]))}
+
+
+def tick_off(deliveries: Sequence[Delivery]) -> None:
+    """Delete deliveries of one outbox that are done."""
+    table = type(deliveries[0])
+    table.delete().where(any_of(table.position, [each.position for each in deliveries], "bigint")).execute()

@@ -4,8 +4,8 @@
    another level the row would be older than the xid, so such a transaction counts as unmarked.
 2. The statements; `databases` notes which collections they write.
 3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
-4. Unmarked: the epoch is closed, in this transaction, as its last statement.
-5. COMMIT, and in the same message the position that covers it.
+4. Unmarked: the epoch is closed, in this transaction, as the last statement that touches anything.
+5. COMMIT, in the same message the events that wait for it before it, and after it the position that covers it.
 6. Marked: the token makes place for that position. Unmarked, or nothing was written and the epoch is closed (a retry
    acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
 
@@ -67,12 +67,12 @@ class Announcer:
                 raise
         return Begun(xid, Row(*row), level.upper() == "READ COMMITTED")
 
-    def commit(self, server: Server, begun: Begun, touched: frozenset[str]) -> None:
+    def commit(self, server: Server, begun: Begun, touched: frozenset[str], last: bytes) -> None:
         keys = self._keys(begun, touched)
         marked = bool(keys) and self._mark(begun, keys)
         if keys and not marked:
             epochs.close(server)
-        position, epoch, status = self._commit(server, begun)
+        position, epoch, status = self._commit(server, begun, last)
         if marked:
             self._settle(begun, keys, position)
         elif status == CLOSED:
@@ -88,11 +88,11 @@ class Announcer:
             return False
         return True
 
-    def _commit(self, server: Server, begun: Begun) -> tuple[str, str, str]:
+    def _commit(self, server: Server, begun: Begun, last: bytes) -> tuple[str, str, str]:
         """Return the position that covers the commit, and the epoch and its status after it."""
         with peewee.__exception_wrapper__:
             cursor = server.cursor()
-            cursor.execute(self._after, (begun.xid,))
+            cursor.execute(last + cursor.mogrify(self._after, (begun.xid,)))
             position, outcome, epoch, status = cursor.fetchone()
         if outcome != "committed":
             # PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and no error.

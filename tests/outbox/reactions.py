@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import peewee
 
 from blog_app import create_app as create_real_app
 from blog_app import databases, outbox
-from blog_app.outbox import tables
+from blog_app.outbox import delivery, tables
 from blog_app.outbox.events import EVENTS, Declaration
 from blog_app.outbox.publishing import REACTIONS
 
@@ -89,10 +89,10 @@ def die_at(point: str) -> None:
 
 
 if "DIE_AT" in os.environ:
-    delete_instance = tables.Delivery.delete_instance
+    tick_off = delivery.tick_off
 
-    def delete_or_die(self: tables.Delivery, *args: Any, **options: Any) -> Any:
+    def tick_off_or_die(deliveries: Sequence[tables.Delivery]) -> None:
         die_at("before the delivery is ticked off")
-        return delete_instance(self, *args, **options)
+        tick_off(deliveries)
 
-    tables.Delivery.delete_instance = delete_or_die
+    delivery.tick_off = tick_off_or_die

@@ -102,9 +102,9 @@ def list_blocks() -> Any:
 
 
 @friends.does("PUT", "/me/blocks/<uuid:user_id>")
-def block_user(user_id: UUID) -> None:
+def block_user(user_id: UUID) -> Pair:
     """Block a user: you are hidden from each other, and friendship and requests between you end."""
-    actions.block(identity().user_id, user_id)
+    return actions.block(identity().user_id, user_id)
 
 
 @friends.deletes("/me/blocks/<uuid:user_id>")

@@ -1,5 +1,6 @@
 """The endpoints of analytics."""
 
+from blog_app.analytics.views.audit import audit_entries
 from blog_app.analytics.views.page_views import page_views
 
-blueprints = (page_views,)
+blueprints = (audit_entries, page_views)

@@ -23,6 +23,8 @@ class Category(BlogRecord):
 
     class Meta:
         table_name = "categories"
+        audited = ("name", "slug", "parent")
+        redacted = ("description",)
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:

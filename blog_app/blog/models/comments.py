@@ -38,6 +38,8 @@ class Comment(BlogRecord, SoftDeletable):
 
     class Meta:
         table_name = "comments"
+        audited = ("subject_type", "subject_id", "status", "deleted_at")
+        redacted = ("content",)
         indexes = (
             (("subject_id", "id"), False),
             (("status", "id"), False),

@@ -22,6 +22,8 @@ class Image(BlogRecord):
 
     class Meta:
         table_name = "images"
+        audited = ("post",)
+        redacted = ("url", "caption", "alt_text")
         row_key = "post"
 
     @classmethod

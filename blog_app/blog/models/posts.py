@@ -55,6 +55,8 @@ class Post(BlogRecord, SoftDeletable):
 
     class Meta:
         table_name = "posts"
+        audited = ("kind", "title", "slug", "status", "published_at", "category", "content_format", "deleted_at")
+        redacted = ("content", "excerpt", "metadata", "url", "duration")
         indexes = ((("published_at", "id"), False),)
         constraints = [
             peewee.Check("kind IN ('article', 'video')", name="posts_kind_is_known"),

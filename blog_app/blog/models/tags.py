@@ -23,6 +23,7 @@ class Tag(BlogRecord):
 
     class Meta:
         table_name = "tags"
+        audited = ("name", "slug")
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:

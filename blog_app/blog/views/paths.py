@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from blog_app import acting
 from blog_app.auth import allowed
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
 from blog_app.errors import NotFound
@@ -36,6 +37,7 @@ def the_post_at(key: str) -> Post:
     post: Post | None = post_at(key).first()
     if post is None:
         raise NotFound("There is no such post, or you may not see it.")
+    acting.note(post)
     return post
 
 

@@ -40,6 +40,8 @@ class ProductCategory(ShopRecord):
 
     class Meta:
         table_name = "product_categories"
+        audited = ("name", "slug")
+        redacted = ("description",)
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
@@ -68,6 +70,8 @@ class Product(ShopRecord):
 
     class Meta:
         table_name = "products"
+        audited = ("category", "type", "name", "slug", "price", "stock", "active")
+        redacted = ("description", "metadata")
         constraints = [
             peewee.Check("type IN ('physical', 'digital', 'subscription')", name="products_type_is_known"),
             peewee.Check("char_length(name) >= 3", name="products_name_is_long_enough"),

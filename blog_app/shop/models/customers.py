@@ -22,7 +22,12 @@ class Customer(ShopRecord):
 
     class Meta:
         table_name = "customers"
+        audited = ("monthly_limit",)
         constraints = [peewee.Check("monthly_limit >= 0", name="customers_monthly_limit_is_not_negative")]
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.user_id
 
     @classmethod
     def locked(cls, user_id: UUID) -> Self:
@@ -44,6 +49,8 @@ class Address(ShopRecord):
 
     class Meta:
         table_name = "addresses"
+        audited = ("country_code",)
+        redacted = ("name", "street_address", "city", "country_area", "postal_code")
 
     @property
     def owner_id(self) -> UUID:

@@ -26,6 +26,8 @@ class Order(ShopRecord):
 
     class Meta:
         table_name = "orders"
+        audited = ("status", "payment", "total")
+        redacted = ("shipping_address",)
         indexes = ((("user_id", "created_at"), False), (("created_at",), False))
         constraints = [
             peewee.Check(

@@ -1,0 +1,60 @@
+"""Keeping the audit trail: entries arrive by the outbox, and those of people who leave lose the person.
+
+An entry names only people who have an account. Whoever leaves is taken out of all entries that are here, and out of
+those that arrive later; what was done, when, and to which object, stays. None is missed: who stores entries holds a
+lock for which who forgets a person waits, and having it asks who is still a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blog_app import databases, outbox
+from blog_app.accounts import directory
+from blog_app.databases.collections import Noted
+from blog_app.outbox.tables import to_json
+
+AT_ONCE = 500
+MOST_FORGOTTEN = 10_000
+"""Entries in one statement, which has a time limit."""
+LOCK = "SELECT pg_advisory_xact_lock{}(hashtext('blog_app.analytics.audit_trail'))"
+STORE = Noted("""
+    INSERT INTO analytics.audit_entries
+    SELECT * FROM jsonb_populate_recordset(NULL::analytics.audit_entries, %s)
+        ON CONFLICT DO NOTHING
+""")
+FORGET = Noted("""
+    UPDATE analytics.audit_entries
+       SET actor_id = nullif(actor_id, %(person)s),
+           subject_id = nullif(subject_id, %(person)s),
+           owner_id = nullif(owner_id, %(person)s),
+           changes = CASE WHEN owner_id = %(person)s THEN '{}' ELSE changes END
+     WHERE id IN (SELECT id FROM analytics.audit_entries
+                   WHERE actor_id = %(person)s OR subject_id = %(person)s OR owner_id = %(person)s
+                   LIMIT %(most)s)
+""")
+
+
+@outbox.on("action.done", databases.analytics, batch=AT_ONCE)
+def store_audit_entries(events: Sequence[outbox.Event]) -> None:
+    """Add what was done to the audit trail."""
+    databases.analytics.execute_sql(LOCK.format("_shared"))
+    entries = [{"id": event.id, "happened_at": event.published_at, **event.payload["entry"]} for event in events]
+    databases.analytics.execute_sql(STORE, (to_json(entries),))
+    people = {entry[name] for entry in entries for name in ("actor_id", "owner_id") if entry[name]}
+    for person in people - directory.existing(list(people)):
+        _forget(person)
+
+
+@outbox.on("user.left", databases.analytics)
+def forget_in_audit_trail(event: outbox.Event) -> None:
+    """Take a user who left out of the audit trail, and with them what it tells of what was theirs."""
+    databases.analytics.execute_sql(LOCK.format(""))
+    _forget(str(event.subject))
+
+
+def _forget(person: str) -> None:
+    more = True
+    while more:
+        done = databases.analytics.execute_sql(FORGET, {"person": person, "most": MOST_FORGOTTEN}).rowcount
+        more = done == MOST_FORGOTTEN

@@ -1,0 +1,22 @@
+"""The audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blog_app import databases
+from blog_app.analytics.models import AuditEntry
+from blog_app.analytics.schemas.audit import AuditEntrySchema
+from blog_app.auth import allowed
+from blog_app.http import Blueprint
+
+audit_entries = Blueprint("audit_entries", database=databases.analytics, prefix="/audit-entries")
+
+
+@audit_entries.lists("", AuditEntrySchema)
+def list_audit_entries() -> Any:
+    """List what was done, the latest first: by you or to what is yours; administrators see everything.
+
+    An entry arrives a second or two after what it tells.
+    """
+    return allowed(AuditEntry)

@@ -1,0 +1,87 @@
+"""Every command that changes something is in the audit trail, once, with whom the operating system runs it for."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from blog_app.accounts.models import User
+from blog_app.cli import COMMANDS
+from blog_app.cli.told import READERS
+from tests import entries
+from tests.api import PASSWORD
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def run(app: Flask, command: str, *, answers: str = "", status: int = 0) -> Result:
+    result = app.test_cli_runner().invoke(args=command.split(), input=answers)
+    assert result.exit_code == status, result.output
+    return result
+
+
+def names(command: click.Command, parents: str = "flask") -> Iterator[str]:
+    name = f"{parents} {command.name}"
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from names(each, name)
+    else:
+        yield name
+
+
+def test_the_commands_that_only_look_are_these() -> None:
+    every = {name for command in COMMANDS for name in names(command)}
+    assert every >= READERS
+
+
+def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
+    run(app, "users create ada@example.com --name Ada --admin", answers=f"{PASSWORD}\n{PASSWORD}\n")
+    (entry,) = entries.waiting()
+    user = User.get()
+    assert (entry["action"], entry["actor_type"], entry["actor_name"]) == ("flask users create", "command", ME)
+    assert (entry["actor_id"], entry["subject_type"], entry["subject_id"]) == (None, "accounts.users", str(user.id))
+    assert entry["database"] == "accounts"
+    assert entry["changes"]["email"] == {"redacted": True}
+
+
+def test_a_command_that_is_refused_is_not_told(app: Flask) -> None:
+    run(app, "users create ada@example.com --name Ada", answers="short\nshort\n", status=1)
+    run(app, "users suspend nobody@example.com", status=1)
+    assert entries.waiting() == []
+
+
+def test_the_user_is_the_operating_systems_whatever_the_environment_says(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    run(app, "outbox purge")
+    assert [entry["actor_name"] for entry in entries.waiting()] == [ME]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "seed load --force",
+        "seed fake --users 30 --posts 40 --force",
+        "outbox retry --all",
+        "outbox purge",
+        "migrate up",
+    ],
+)
+def test_a_command_is_told_once_however_much_it_writes(app: Flask, command: str) -> None:
+    run(app, command)
+    told = [entry["action"] for entry in entries.waiting()]
+    assert told == ["flask " + " ".join(command.split()[:2])]
+
+
+def test_looking_is_not_told(app: Flask) -> None:
+    for command in ("users list", "outbox status", "outbox list", "migrate status", "migrate plan"):
+        run(app, command)
+    assert entries.waiting() == []
