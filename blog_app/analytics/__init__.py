@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from blog_app.analytics import audit_trail, intake, partitions, queue, storing
+from blog_app.analytics import audit_trail, intake, partitions, storing
 from blog_app.analytics.views import blueprints
 from blog_app.http import seen
 
@@ -11,6 +11,5 @@ __all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storing"]
 
 def init_app(app: Flask) -> None:
     """Count the page views of `app`, unless its settings say otherwise."""
-    queue.init_app(app)
     if app.config["SETTINGS"].count_views:
         seen.watch(app, "posts.show_post", intake.init_app(app).note)

@@ -34,8 +34,8 @@ import orjson
 from flask import Flask
 
 from blog_app import databases
+from blog_app.analytics import queue
 from blog_app.analytics.counting import Counter, Read, read_of
-from blog_app.analytics.queue import Queue
 from blog_app.analytics.storing import store
 from blog_app.analytics.visitors import Salts
 from blog_app.cache import Answer
@@ -56,7 +56,6 @@ class Intake:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._queue: Queue = app.extensions["page_views"]
         self._counter = Counter(app.config["SETTINGS"])
         self.begin()
 
@@ -89,7 +88,7 @@ class Intake:
             while self._batch or self._buffer:
                 if self._batch is None:
                     self._batch = self._next_batch()
-                if self._batch and not self._queue.push(self._batch):
+                if self._batch and not queue.push(self._batch):
                     with databases.analytics.atomic():
                         store([self._batch])
                 self._batch = None

@@ -6,76 +6,43 @@ removes them. Looked at twice, they are stored once, because the rows have keys.
 
 from __future__ import annotations
 
-from typing import cast
-
-import redis
-from flask import Flask
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from blog_app.config import Settings
-from blog_app.pauses import Rests
+from blog_app import watermarks
+from blog_app.watermarks.link import RedisAway
 
 KEY = "analytics:page_views"
-MOST = 2_000
-"""Batches that wait at most, about 300 MB if all are full: without a worker they would grow for ever."""
+MOST = 200
+"""Batches that wait at most, 20 MB if all are full: a Redis may be small, and without a worker they would only grow."""
 
 
-class Queue:
-    """The list, from one process. Whoever finds that Redis is away leaves it alone for a while."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._rests = Rests()
-        self._redis = (
-            redis.Redis.from_url(
-                settings.redis_url,
-                socket_timeout=settings.redis_timeout,
-                socket_connect_timeout=settings.redis_timeout,
-                retry=Retry(NoBackoff(), 0),
-            )
-            if settings.redis_url
-            else None
-        )
-
-    def push(self, batch: bytes) -> bool:
-        """Append a batch; False if there is no Redis, if it is full, or did not confirm: it may be there, or not."""
-        if self._redis is None or KEY in self._rests:
+def push(batch: bytes) -> bool:
+    """Append a batch; False if there is no Redis, if there are too many, or if it did not confirm: it may have it."""
+    if watermarks.keeper is None:
+        return False
+    link = watermarks.keeper.link
+    try:
+        if link.call(None, "LLEN", KEY) >= MOST:
             return False
-        try:
-            if self._redis.llen(KEY) >= MOST:
-                return False
-            self._redis.rpush(KEY, batch)
-        except redis.RedisError:
-            self._rests.begin(KEY)
-            return False
-        self._rests.end(KEY)
-        return True
-
-    def oldest(self, number: int) -> list[bytes]:
-        """Return the oldest batches, at most so many; none if Redis is away."""
-        if self._redis is None or KEY in self._rests:
-            return []
-        try:
-            found = cast(list[bytes], self._redis.lrange(KEY, 0, number - 1))
-        except redis.RedisError:
-            self._rests.begin(KEY)
-            return []
-        self._rests.end(KEY)
-        return found
-
-    def remove(self, batches: list[bytes]) -> None:
-        """Remove these batches, as far as they are there. If Redis is away they come again, and change nothing."""
-        if self._redis is None:
-            return
-        try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for batch in batches:
-                    pipeline.execute_command("LREM", KEY, 1, batch)
-                pipeline.execute()
-        except redis.RedisError:
-            self._rests.begin(KEY)
+        link.call(None, "RPUSH", KEY, batch)
+    except RedisAway:
+        return False
+    return True
 
 
-def init_app(app: Flask) -> None:
-    """Give the app its queue."""
-    app.extensions["page_views"] = Queue(app.config["SETTINGS"])
+def oldest(number: int) -> list[bytes]:
+    """Return the oldest batches, at most so many; none if Redis is away."""
+    if watermarks.keeper is None:
+        return []
+    try:
+        return list(watermarks.keeper.link.call(None, "LRANGE", KEY, 0, number - 1))
+    except RedisAway:
+        return []
+
+
+def remove(batches: list[bytes]) -> None:
+    """Remove these batches, as far as they are there. If Redis is away they come again, and change nothing."""
+    if watermarks.keeper is None:
+        return
+    try:
+        watermarks.keeper.link.calls(None, *[("LREM", KEY, 1, batch) for batch in batches])
+    except RedisAway:
+        return

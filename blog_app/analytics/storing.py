@@ -15,13 +15,11 @@ from uuid import UUID
 
 import orjson
 import peewee
-from flask import current_app
 from uuid_utils.compat import uuid7
 
 from blog_app import databases, jobs, outbox
-from blog_app.analytics import partitions
+from blog_app.analytics import partitions, queue
 from blog_app.analytics.models import DailyTotal, PageView
-from blog_app.analytics.queue import Queue
 from blog_app.models import now
 
 log = logging.getLogger(__name__)
@@ -63,7 +61,6 @@ def store(batches: Sequence[bytes]) -> None:
 @jobs.every(timedelta(seconds=1), databases.analytics)
 def store_queued_views() -> Callable[[], bool] | None:
     """Store the oldest batches of the queue; once they are committed, remove them from there."""
-    queue: Queue = current_app.extensions["page_views"]
     batches = queue.oldest(AT_ONCE)
     if not batches:
         return None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
-from blog_app import databases
+from blog_app import databases, watermarks
 from blog_app.analytics import intake, queue
 from blog_app.databases import Server
 from tests.analytics.conftest import Counting
@@ -20,8 +19,8 @@ def post(counting: Counting) -> dict:
     return write_post(sign_up(counting.app, "author"))
 
 
-def without_redis(counting: Counting) -> None:
-    counting.intake._queue = queue.Queue(replace(counting.app.config["SETTINGS"], redis_url=None))
+def without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watermarks, "keeper", None)
 
 
 def read(counting: Counting, post: dict, times: int = 1) -> None:
@@ -33,8 +32,8 @@ def numbers(counting: Counting, post: dict) -> tuple[int, int, int]:
     return counting.waiting(), counting.stored(), counting.counter(post)
 
 
-def test_without_redis_views_go_straight_to_the_database(counting: Counting, post: dict) -> None:
-    without_redis(counting)
+def test_without_redis_views_go_straight_to_the_database(counting: Counting, post: dict, monkeypatch) -> None:
+    without_redis(monkeypatch)
     read(counting, post, 3)
     counting.send()
     assert numbers(counting, post) == (0, 3, 0)
@@ -53,8 +52,8 @@ def test_a_full_queue_is_gone_round(counting: Counting, post: dict, monkeypatch)
 
 
 def test_a_batch_that_redis_took_and_did_not_confirm_counts_once(counting: Counting, post: dict, monkeypatch) -> None:
-    push = queue.Queue.push
-    monkeypatch.setattr(queue.Queue, "push", lambda self, batch: push(self, batch) and False)
+    push = queue.push
+    monkeypatch.setattr(queue, "push", lambda batch: push(batch) and False)
     read(counting, post, 3)
     counting.send()
     assert numbers(counting, post) == (1, 3, 0)
@@ -68,7 +67,7 @@ def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
     read(counting, post, 3)
     counting.send()
     with monkeypatch.context() as patch:
-        patch.setattr(queue.Queue, "remove", lambda self, batches: None)  # The worker is killed after its commit.
+        patch.setattr(queue, "remove", lambda batches: None)  # The worker is killed after its commit.
         counting.run("store_queued_views")
     assert numbers(counting, post) == (1, 3, 0)
     counting.store()
@@ -78,7 +77,7 @@ def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
 def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_told(
     counting: Counting, post: dict, monkeypatch, caplog
 ) -> None:
-    without_redis(counting)
+    without_redis(monkeypatch)
     monkeypatch.setattr(intake, "MOST", 5)
     here = databases.analytics.obj
     databases.analytics.initialize(Server("analytics", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
