@@ -17,6 +17,7 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from blog_app import models
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.migrate import MigrationError
 from blog_app.migrate.connection import Connection, Say, advisory_lock, connected
@@ -42,8 +43,11 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
         program = _program("pg_dump", connection)
     target = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     unfinished = target.with_suffix(".unfinished")
-    options = ["--format=custom", f"--schema={name}", f"--exclude-table-data={name}.{epochs.TABLE}"]
+    fleeting = [model._meta.table_name for model in models.of(name) if getattr(model._meta, "fleeting", False)]
+    options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *fleeting)]
     options += [
+        "--format=custom",
+        f"--schema={name}",
         "--no-owner",
         "--no-privileges",
         f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}",

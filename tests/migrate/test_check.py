@@ -57,6 +57,31 @@ def test_a_change_by_hand_is_named(statement, workshop, pair):
     assert DRIFT[statement] in found[0]
 
 
+def test_how_a_table_is_partitioned_is_compared_and_its_partitions_are_not(workshop):
+    own = {
+        "table_name": "posts",
+        "schema": "blog",
+        "legacy_table_names": False,
+        "primary_key": pw.CompositeKey("id", "at"),
+    }
+    options = {"indexes": [(("at",), False)], "table_settings": "PARTITION BY RANGE (at)"}
+
+    def model(**meta):
+        fields = {"id": pw.UUIDField(), "at": pw.DateField()}
+        return [type("Post", (pw.Model,), fields | {"Meta": type("Meta", (), own | meta)})]
+
+    create.automatic(workshop.settings, "blog", "first", model(**options), workshop.folder)
+    workshop.up("blog")
+    workshop.query(
+        "CREATE TABLE blog.posts_2026 PARTITION OF blog.posts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
+    )
+    assert differences(workshop, model(**options)) == []
+    options.pop("table_settings")
+    assert differences(workshop, model(**options)) == [
+        "partitioning posts.by: absent in the models, RANGE (at) in the migrations"
+    ]
+
+
 def test_an_index_whose_build_failed_is_named(workshop, pair):
     workshop.query("INSERT INTO blog.tags (name) VALUES ('a'), ('b')")
     with pytest.raises(pw.IntegrityError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,25 @@ def test_a_job_that_has_more_to_do_is_due_again_at_once(app: Flask) -> None:
     while jobs.run_due(Rests()):
         pass
     assert len(runs) == 3
+
+
+def test_what_a_job_returns_is_called_when_its_transaction_is_committed(app: Flask) -> None:
+    def notes_left() -> bool:
+        with ThreadPoolExecutor(1) as other_thread:
+            runs.append(
+                other_thread.submit(lambda: SCHEDULE.select().where(SCHEDULE.name == "a note").exists()).result()
+            )
+            other_thread.submit(databases.shop.release)
+        return len(runs) == 1
+
+    def leave_a_note() -> Callable[[], bool]:
+        SCHEDULE.insert(name="a note").on_conflict_ignore().execute()
+        return notes_left
+
+    declare(leave_a_note)
+    while jobs.run_due(Rests()):
+        pass
+    assert runs == [True, True]  # The first one said that there was more to do.
 
 
 def test_a_job_that_fails_leaves_nothing_and_is_tried_again_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,3 +39,4 @@ class VisitorSalt(AnalyticsBase):
     class Meta:
         table_name = "visitor_salts"
         untouched = True
+        fleeting = True  # In no dump: it would outlive its day there.
