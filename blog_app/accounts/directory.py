@@ -9,7 +9,7 @@ from blog_app import cache, databases
 from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
 from blog_app.databases import collections
 from blog_app.identities import Holder, Identity
-from blog_app.models import any_of, rows_of
+from blog_app.models import rows_by
 
 HOLDER = """
     SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id ORDER BY g.role),
@@ -21,6 +21,10 @@ HOLDER = """
      WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active' AND u.deleted_at IS NULL
 """
 
+_ids = rows_by(User.id, User.select(User.id))
+_names = rows_by(User.id, User.select(User.id, User.name))
+_emails = rows_by(User.id, User.select(User.id, User.email))
+
 
 def holder(token_hash: bytes) -> Holder | None:
     """Return who holds the token with this hash; None if it is unknown, expired, or its user is not active."""
@@ -30,7 +34,7 @@ def holder(token_hash: bytes) -> Holder | None:
 
 def existing(ids: list[str]) -> set[str]:
     """Return those of these identifiers that are users' who have not left. One statement."""
-    return {row[0] for row in rows_of(User.select(User.id).where(any_of(User.id, ids)))}
+    return {row[0] for row in _ids(ids)}
 
 
 def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
@@ -46,11 +50,10 @@ def people(ids: list[str]) -> dict[str, dict[str, Any]]:
 
     Whoever has left is shown as a former member: works outlive their authors' accounts.
     """
-    query = User.select(User.id, User.name).where(any_of(User.id, ids))
-    names = dict(rows_of(query))
+    names = dict(_names(ids))
     return {each: {"id": each, "name": names.get(each, FORMER_MEMBER)} for each in ids}
 
 
 def addresses(ids: list[str]) -> dict[str, str]:
     """Return the email addresses of these users, by id; not of those who have left. One statement."""
-    return dict(rows_of(User.select(User.id, User.email).where(any_of(User.id, ids))))
+    return dict(_emails(ids))

@@ -6,11 +6,12 @@ from typing import Any
 
 from blog_app import cache
 from blog_app.blog.models import Post
-from blog_app.models import any_of, rows_of
+from blog_app.models import rows_by
+
+_titles = rows_by(Post.id, Post.select(Post.id, Post.title, Post.slug))
 
 
 @cache.reads(Post)
 def titles(ids: list[str]) -> dict[str, dict[str, Any]]:
     """Return `id`, `title` and `slug` of these posts, by id; not of those that are deleted. One statement."""
-    query = Post.select(Post.id, Post.title, Post.slug).where(any_of(Post.id, ids))
-    return {row[0]: dict(zip(("id", "title", "slug"), row, strict=True)) for row in rows_of(query)}
+    return {row[0]: dict(zip(("id", "title", "slug"), row, strict=True)) for row in _titles(ids)}

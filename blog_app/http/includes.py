@@ -15,7 +15,7 @@ import peewee
 
 from blog_app import cache
 from blog_app.http.schema import Schema, readable
-from blog_app.models import any_of, not_deleted, rows_of
+from blog_app.models import not_deleted, rows_by
 
 Fetch = Callable[[list[Any]], dict[Any, Any]]
 
@@ -124,9 +124,11 @@ def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyFiel
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:
     """Return a look-up of the rows of `query`, which begin with `by`, by its value."""
 
+    rows = rows_by(by, query)
+
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         found: dict[Any, list[dict[str, Any]]] = {}
-        for row in rows_of(query.where(any_of(by, keys))):
+        for row in rows(keys):
             found.setdefault(row[0], []).append(dict(zip(columns, row[1:], strict=True)))
         return found
 
