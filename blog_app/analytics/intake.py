@@ -25,6 +25,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from itertools import islice
@@ -40,6 +41,7 @@ from blog_app.analytics.storing import store
 from blog_app.analytics.visitors import Salts
 from blog_app.cache import Answer
 from blog_app.jobs import DATABASE_ERRORS
+from blog_app.pauses import pause
 from blog_app.permissions import Scope
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ MOST = 20_000
 AT_ONCE = 500
 """Views in a batch."""
 SECONDS = 1.0
+LONGEST_PAUSE = 15.0
+"""Seconds, after failures that follow each other."""
 
 
 class Intake:
@@ -108,25 +112,28 @@ class Intake:
                 self._thread.start()
 
     def _run(self) -> None:
-        pause = threading.Event()
+        failures = 0
         while True:
-            pause.wait(SECONDS)
-            self.try_to_send()
+            time.sleep(pause(failures, longest=LONGEST_PAUSE).total_seconds() if failures else SECONDS)
+            failures = 0 if self.try_to_send() else failures + 1
 
-    def try_to_send(self) -> None:
-        """Send what there is; if that cannot be now, say so in the log."""
+    def try_to_send(self) -> bool:
+        """Send what there is; if that cannot be now, say so in the log and return False."""
         if not (self._batch or self._buffer):
-            return
+            return True
+        sent = False
         try:
             with self._app.app_context():
                 self.send()
+            sent = True
         except DATABASE_ERRORS as error:
-            log.warning("%d page views wait: %s", len(self._buffer), databases.first_line(error))
+            log.warning("page views wait: %s", databases.first_line(error))
         except Exception:
             log.exception("page views cannot be sent")
         if self._lost:
             lost, self._lost = self._lost, 0
             log.error("%d page views are lost: the buffer was full", lost)
+        return sent
 
 
 _all: weakref.WeakSet[Intake] = weakref.WeakSet()

@@ -23,7 +23,7 @@ def column(name: str) -> peewee.SQL:
 
 def days() -> Any:
     """Return the days on which anything was viewed."""
-    return DailyTotal.select()
+    return DailyTotal.select().where(DailyTotal.views > 0)  # A new day is not rolled up yet.
 
 
 def days_of(views: Any, post_id: UUID) -> Any:
