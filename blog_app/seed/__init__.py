@@ -7,7 +7,7 @@ A file is a list of rows, an object each, with the names of the model's fields. 
 * **References.** A foreign key may name its row by a unique text: `"category": "kitchen"`. A plain column for an
   identifier of another table or database says which: `"author_id": "accounts.users/ada@example.com"`.
 * **Join tables.** A list stands for a row each: `{"post": "the-kettle", "tag": ["tea", "repairs"]}`.
-* **Long texts.** `"content": {"file": "posts/the-kettle.md"}` takes the text from a file beside the JSON file.
+* **Long texts, and bytes.** `"content": {"file": "posts/the-kettle.md"}` takes them from a file beside the JSON file.
 * **Passwords.** `"password": "…"` is stored as its hash.
 """
 

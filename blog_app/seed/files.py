@@ -90,15 +90,17 @@ def _is_foreign_key(model: type[Base], name: str) -> bool:
     return isinstance(model._meta.fields.get(name), peewee.ForeignKeyField)
 
 
-def text_beside(place: Place, field: peewee.Field, value: Any) -> Any:
-    """Return the text of the file that a text column's value names, as `{"file": …}`; any other value as it is."""
-    if not (isinstance(field, TEXT) and isinstance(value, dict) and set(value) == {"file"}):
+def beside(place: Place, field: peewee.Field, value: Any) -> Any:
+    """Return what is in the file that a value names, as `{"file": …}`, for a column of text or of bytes; any other
+    value as it is."""
+    is_text = isinstance(field, TEXT)
+    if not ((is_text or isinstance(field, peewee.BlobField)) and isinstance(value, dict) and set(value) == {"file"}):
         return value
     folder = place.path.parent.resolve()
     path = (folder / str(value["file"])).resolve()
     if not path.is_relative_to(folder):
         raise ValueError(f"names a file outside of {folder.name}/")
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip() if is_text else path.read_bytes()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"names {value['file']}, which cannot be read: {error}") from None

@@ -71,7 +71,7 @@ def _read(model: type[Base], place: Place, references: References) -> dict[str, 
         if field is None:
             raise place.error(f"is no field of {model._meta.table_name}: {', '.join(model._meta.fields)}", name)
         try:
-            value = files.text_beside(place, field, given)
+            value = files.beside(place, field, given)
             row[name] = references.find(field, value) if is_reference(field, value) else value_of(field, value)
         except ValueError as error:
             raise place.error(str(error), name) from None
