@@ -21,6 +21,7 @@ from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
+from blog_app.files.contents import keep
 from blog_app.files.tree import add_file
 from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.parameters import PATH_PARAMETER
@@ -99,7 +100,7 @@ def file(owner: UUID) -> UUID:
     upload = Upload(most=1_000)
     upload.write(b"Boil water.")
     with upload.file:
-        return add_file(owner, upload, f"File {next(_numbers)}.txt", None).id
+        return add_file(owner, keep(upload), f"File {next(_numbers)}.txt", None).id
 
 
 def befriended(owner: UUID) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import peewee
 
@@ -20,16 +20,29 @@ KEPT = timedelta(hours=1)
 AT_ONCE = 20
 
 
-def keep(upload: Upload) -> dict[str, Any]:
-    """Store what was uploaded, unless it is stored already; return what a file has of it."""
+class Kept(NamedTuple):
+    """What was uploaded and is stored."""
+
+    name: str | None
+    sha256: str
+    size: int
+    media_type: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a file has of it."""
+        return {"sha256": self.sha256, "size": self.size, "media_type": self.media_type}
+
+
+def keep(upload: Upload) -> Kept:
+    """Store what was uploaded, unless it is stored already; it stays if a file is made of it in this transaction."""
     # An update, not nothing, where it is there: the row must be locked, or it might be forgotten at this moment.
     Content.insert(sha256=upload.sha256, size=upload.size).on_conflict(
         conflict_target=[Content.sha256], update={Content.unused_since: None}
     ).execute()
     storage.put(upload.sha256, cast(Any, upload.file))
     upload.seek(0)
-    media_type = media_type_of(upload.file.read(HEAD_BYTES))
-    return {"content": upload.sha256, "size": upload.size, "media_type": media_type}
+    return Kept(upload.name, upload.sha256, upload.size, media_type_of(upload.file.read(HEAD_BYTES)))
 
 
 def download(node: Node) -> Download:

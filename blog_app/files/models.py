@@ -2,7 +2,8 @@
 
 A node's `path` is all its names from the top, and `key` that path as it is compared; both are stored, so that a whole
 subtree is found by one range of an index, and moved by one statement. Whoever changes a tree first locks its owner's
-`Drive`, and nothing else before it: two changes of one tree come one after the other, and never wait in a circle.
+`Drive`, and before it at most the one `Content` that is stored at the same time: two changes of one tree come one
+after the other, and nobody waits in a circle.
 """
 
 from __future__ import annotations

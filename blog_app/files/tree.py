@@ -13,10 +13,9 @@ from uuid import UUID
 import peewee
 
 from blog_app.errors import Conflict, invalid
-from blog_app.files import contents
+from blog_app.files.contents import Kept
 from blog_app.files.models import Drive, Node
 from blog_app.files.names import folded
-from blog_app.http.uploads import Upload
 from blog_app.models import now
 
 MAX_COPIED = 10_000
@@ -36,17 +35,10 @@ def make_folder(owner_id: UUID, name: str, parent_id: UUID | None) -> Node:
     return _put(owner_id, _folder(owner_id, parent_id), name, kind="folder")
 
 
-def add_file(owner_id: UUID, upload: Upload, name: str, parent_id: UUID | None) -> Node:
+def add_file(owner_id: UUID, kept: Kept, name: str, parent_id: UUID | None) -> Node:
     """Make a file of what was uploaded and return it; raise `Invalid` as `make_folder` does."""
     Drive.locked(owner_id)
-    folder = _folder(owner_id, parent_id)
-    return _put(owner_id, folder, name, kind="file", **contents.keep(upload))
-
-
-def replace_content(file: Node, upload: Upload) -> Node:
-    """Give a file other content."""
-    file.change(**contents.keep(upload))
-    return file
+    return _put(owner_id, _folder(owner_id, parent_id), name, kind="file", **kept.values)
 
 
 def move(node: Node, name: str, parent_id: UUID | None) -> Node:

@@ -12,12 +12,12 @@ from blog_app import databases
 from blog_app.auth import allowed, identity, user_id
 from blog_app.errors import invalid
 from blog_app.files import contents, tree
+from blog_app.files.contents import Kept
 from blog_app.files.models import Node, below
 from blog_app.files.names import Name
 from blog_app.files.schemas import CopySchema, NodeSchema, PlaceParameters, RestorationSchema, UploadParameters
 from blog_app.http import Blueprint
 from blog_app.http.downloads import Download
-from blog_app.http.uploads import Upload
 
 files = Blueprint("files", database=databases.files, prefix="")
 blueprints = (files,)
@@ -73,10 +73,10 @@ def create_folder(name: str, parent_id: UUID | None) -> Node:
     return tree.make_folder(identity().user_id, name, parent_id)
 
 
-@files.receives("POST", "/files", NodeSchema, parameters=UploadParameters)
-def upload_file(upload: Upload, name: str | None, parent_id: UUID | None) -> Node:
+@files.receives("POST", "/files", NodeSchema, keep=contents.keep, parameters=UploadParameters)
+def upload_file(kept: Kept, name: str | None, parent_id: UUID | None) -> Node:
     """Upload a file: as the one file of a form, or as the raw body with `?name=`."""
-    return tree.add_file(identity().user_id, upload, name or named_by_form(upload), parent_id)
+    return tree.add_file(identity().user_id, kept, name or named_by_form(kept), parent_id)
 
 
 @files.changes("/files/<uuid:node_id>", NodeSchema, load=held_node_at)
@@ -97,10 +97,11 @@ def download_file(file: Node) -> Download:
     return contents.download(file)
 
 
-@files.receives("PUT", "/files/<uuid:node_id>/content", NodeSchema, load=held_file_at)
-def replace_content(file: Node, upload: Upload) -> Node:
+@files.receives("PUT", "/files/<uuid:node_id>/content", NodeSchema, keep=contents.keep, load=held_file_at)
+def replace_content(file: Node, kept: Kept) -> Node:
     """Replace what is in a file, by a form or a raw body; `If-Match` takes the `ETag` of the file or of its content."""
-    return tree.replace_content(file, upload)
+    file.change(**kept.values)
+    return file
 
 
 @files.deletes("/files/<uuid:node_id>", load=held_node_at)
@@ -136,11 +137,11 @@ def purge_file(node: Node) -> None:
     tree.purge(node)
 
 
-def named_by_form(upload: Upload) -> str:
+def named_by_form(kept: Kept) -> str:
     """Return what the form calls the file; raise `Invalid` if it cannot be called that."""
-    if upload.name is None:
+    if kept.name is None:
         raise invalid("name", "A raw body needs a name in the query: ?name=…")
     try:
-        return Name().deserialize(upload.name)
+        return Name().deserialize(kept.name)
     except marshmallow.ValidationError as error:
         raise marshmallow.ValidationError({"name": error.messages}) from error

@@ -24,6 +24,7 @@ from flask.typing import ResponseReturnValue
 from blog_app.databases import LogicalDatabase
 from blog_app.http import operations
 from blog_app.http.schema import Schema, readable, shared
+from blog_app.http.uploads import Upload
 
 View = Callable[..., Any]
 
@@ -50,8 +51,8 @@ class Operation:
     """Returns the query for what a list belongs to; without it an empty list is a 404."""
     moved: View | None = None
     """Returns the key under which an item that is not here is found now, or None."""
-    takes_file: bool = False
-    """Whether the body is a file."""
+    keep: Callable[[Upload], Any] | None = None
+    """Keeps the file that is the body, before anything is loaded."""
     answers_file: bool = False
     """Whether the answer is a file."""
     status: int = 200
@@ -172,18 +173,20 @@ class Blueprint(flask.Blueprint):
         path: str,
         schema: type[Schema],
         *,
+        keep: Callable[[Upload], Any],
         parameters: type[Schema] | None = None,
         load: View | None = None,
     ) -> Callable[[View], View]:
         """POST or PUT a file, as the raw body or as the one file of a form.
 
-        The view gets it as `upload`, whole, and the values of the query parameters, and returns the record.
+        In the transaction `keep` stores it, first of all: it takes its time, and shall hold no record locked. The view
+        gets what `keep` returns as `kept`, and the values of the query parameters, and returns the record.
         """
         return self._route(
             method,
             path,
             operations.receive,
-            takes_file=True,
+            keep=keep,
             answers=schema,
             parameters=parameters,
             load=load,

@@ -78,14 +78,16 @@ def act(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, DELETE and state resources: validate the body, load the record, run the view."""
     shape, named = _begin(operation)
     data = _validate(operation.takes, _body(operation.takes)) if operation.takes else {}
-    return _run(operation, values, shape, {**named, **data}, request.get_data)
+    return _run(operation, values, shape, lambda: {**named, **data}, request.get_data)
 
 
 def receive(operation: Operation, values: dict[str, Any]) -> Response:
-    """POST and PUT of a file: take all of it in, then load the record and run the view."""
+    """POST and PUT of a file: take all of it in; then keep it, load the record and run the view."""
+    assert operation.keep
+    keep = operation.keep
     shape, named = _begin(operation)
     with uploads.received() as upload:
-        return _run(operation, values, shape, {**named, "upload": upload}, upload.fingerprint)
+        return _run(operation, values, shape, lambda: {**named, "kept": keep(upload)}, upload.fingerprint)
 
 
 def send(operation: Operation, values: dict[str, Any]) -> Response:
@@ -103,21 +105,21 @@ def _run(
     operation: Operation,
     values: dict[str, Any],
     shape: Shape | None,
-    data: dict[str, Any],
+    data: Callable[[], dict[str, Any]],
     body: Callable[[], bytes],
 ) -> Response:
-    """Return the answer of a view that acts. Its record is loaded first; all of it is one transaction, and done once.
-
-    `body` tells this request from another under the same key.
+    """Return the answer of a view that acts. Getting its data, loading its record and running it are one transaction,
+    and done once; `body` tells this request from another under the same key.
     """
 
     def run() -> Response:
+        named = data()
         with _told(operation):
             if operation.load:
                 record, rest = _load(operation, values)
-                result = operation.view(record, **rest, **data)
+                result = operation.view(record, **rest, **named)
             else:
-                result = operation.view(**values, **data)
+                result = operation.view(**values, **named)
             return _answer(operation, result, shape)
 
     key = idempotency.key() if operation.replayable else None

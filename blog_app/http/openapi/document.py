@@ -85,7 +85,7 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
     }
     if operation.takes:
         found["requestBody"] = _body(operation, components)
-    if operation.takes_file:
+    if operation.keep:
         found["requestBody"] = FILE
     return found
 

@@ -136,10 +136,10 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
         yield HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     elif operation.load:
         yield HTTPStatus.PRECONDITION_FAILED
-    if operation.takes or operation.takes_file:
+    if operation.takes or operation.keep:
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    if operation.takes or operation.takes_file or operation.method == "POST":
+    if operation.takes or operation.keep or operation.method == "POST":
         yield HTTPStatus.UNPROCESSABLE_ENTITY
     yield HTTPStatus.SERVICE_UNAVAILABLE
 
