@@ -12,6 +12,7 @@ from uuid import UUID
 
 import peewee
 
+from blog_app import acting
 from blog_app.errors import Conflict, invalid
 from blog_app.files.contents import Kept
 from blog_app.files.models import Drive, Node
@@ -73,7 +74,8 @@ def copy(node: Node, name: str, parent_id: UUID | None) -> Node:
 
 def throw_away(node: Node) -> None:
     """Put a file, or a folder with all that is in it, into the trash; its name is free at once."""
-    _change(node.subtree(), deleted_at=now(), trashed_with=node.id)
+    node.deleted_at = now()
+    _change(node.subtree(), deleted_at=node.deleted_at, trashed_with=node.id)
 
 
 def bring_back(node: Node, *, name: str | None = None, **place: UUID | None) -> Node:
@@ -86,6 +88,7 @@ def bring_back(node: Node, *, name: str | None = None, **place: UUID | None) -> 
     was_in = Node.get_or_none(Node.id == node.parent_id)
     folder = _folder(node.owner_id, place["parent_id"]) if "parent_id" in place else was_in
     _place(node, Node.trashed_with == node.id, folder, name or node.name, deleted_at=None, trashed_with=None)
+    node.deleted_at = None
     return node
 
 
@@ -93,6 +96,7 @@ def purge(node: Node) -> None:
     """Delete for good what is in the trash."""
     if node.deleted_at is None:
         raise Conflict("Put it into the trash first; then it can be restored, or deleted for good.")
+    acting.note_gone(node)
     Node.delete().where(Node.trashed_with == node.id).execute()
 
 
@@ -145,6 +149,7 @@ def _place(node: Node, nodes: peewee.Expression, folder: Node | None, name: str,
         key=peewee.fn.CONCAT(folded(path), peewee.fn.substr(Node.key, len(node.key) + 1)),
         **values,
     )
+    node.name, node.parent = name, folder
 
 
 def _change(nodes: peewee.Expression, **values: Any) -> None:

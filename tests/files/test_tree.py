@@ -8,6 +8,7 @@ from flask import Flask
 from blog_app import databases
 from blog_app.files.models import Node, below
 from blog_app.files.names import MAX_DEPTH
+from tests import entries
 from tests.api import Caller, sign_up
 from tests.files.filing import content, folder, paths, upload
 
@@ -206,3 +207,21 @@ def test_nobody_puts_anything_into_another_ones_folder(ada: Caller) -> None:
     admin.patch(f"/files/{own['id']}", {"parent_id": tea["id"]}, status=422)
     assert admin.patch(f"/files/{own['id']}", {"name": "Found"}).json["owner_id"] == mallory.user_id
     assert problem(folder(ada, "In", upload(ada, "file.txt"), status=422)) == (422, "/parent_id")
+
+
+def test_the_audit_trail_tells_what_happened_and_no_names(ada: Caller) -> None:
+    tea, pots = folder(ada, "Tea"), folder(ada, "Pots")
+    address = f"/files/{tea['id']}"
+    entries.discard()
+    ada.patch(address, {"name": "Secret", "parent_id": pots["id"]})
+    ada.delete(address)
+    ada.put(f"{address}/restoration")
+    ada.delete(address)
+    ada.delete(f"{address}/remains")
+    told = entries.waiting()
+    assert {(entry["subject_id"], entry["owner_id"]) for entry in told} == {(tea["id"], ada.user_id)}
+    moved, trashed, restored, _, purged = (entry["changes"] for entry in told)
+    assert moved == {"name": {"redacted": True}, "parent_id": {"before": None, "after": pots["id"]}}
+    assert trashed["deleted_at"]["after"] == restored["deleted_at"]["before"]
+    assert purged["kind"] == {"before": "folder"}
+    assert "Secret" not in str(told)
