@@ -74,6 +74,18 @@ def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
     assert numbers(counting, post) == (0, 3, 3)
 
 
+def test_a_redis_that_forgets_loses_what_was_not_stored_and_no_more(counting: Counting, post: dict) -> None:
+    for views in (1, 2, 4):
+        read(counting, post, views)
+        counting.send()
+        if views == 1:
+            counting.store()
+        if views == 2:
+            watermarks.keeper.link.call(None, "DEL", queue.KEY)
+    counting.store()
+    assert numbers(counting, post) == (0, 5, 5)
+
+
 def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_told(
     counting: Counting, post: dict, monkeypatch, caplog
 ) -> None:

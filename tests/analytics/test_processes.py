@@ -1,4 +1,4 @@
-"""Real processes: web processes that are killed or stopped, a worker that is killed, a Redis that comes back."""
+"""Real processes: web processes killed or stopped, a worker killed, a Redis that hangs, goes and comes back."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from flask import Flask
 from peewee import fn
 
 from blog_app import create_app, databases
@@ -32,6 +33,7 @@ from blog_app.local.stack import Stack, throwaway
 from tests.analytics.conftest import BROWSER
 from tests.api import API, sign_up
 from tests.blog.test_posts import write_post
+from tests.conftest import empty_all_tables
 
 READERS, ROUNDS = 4, 60
 SECONDS = 60
@@ -87,23 +89,31 @@ class Site:
         return Counter({str(row.post_id): row.views for row in PostCounters.select()})
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Stack, Flask]]:
+    """Servers that keep their data when they are stopped, and an app on them that does not count."""
     with throwaway(durable=True) as stack:
         app = create_app(Settings.from_environment({**stack.environment(), "APP_MODE": "test", "COUNT_VIEWS": "no"}))
         assert app.test_cli_runner().invoke(args=["migrate", "up"]).exit_code == 0
-        author = sign_up(app, "author")
-        site = Site(stack, tmp_path / "log", [write_post(author, f"Post {number}") for number in range(3)])
-        try:
-            yield site
-        finally:
-            for process in site.started:
-                process.terminate()
-            for process in site.started:
-                process.wait()
+        yield stack, app
 
 
-def test_every_view_counts_once_while_the_worker_is_killed_and_redis_goes_and_comes_back(site: Site) -> None:
+@pytest.fixture
+def site(servers: tuple[Stack, Flask], tmp_path: Path) -> Iterator[Site]:
+    stack, app = servers
+    empty_all_tables()
+    author = sign_up(app, "author")
+    site = Site(stack, tmp_path / "log", [write_post(author, f"Post {number}") for number in range(3)])
+    try:
+        yield site
+    finally:
+        for process in site.started:
+            process.terminate()
+        for process in site.started:
+            process.wait()
+
+
+def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_and_comes_back(site: Site) -> None:
     site.start_web()
     disturbed = threading.Event()
 
@@ -115,6 +125,9 @@ def test_every_view_counts_once_while_the_worker_is_killed_and_redis_goes_and_co
             worker.kill()
             worker.wait()
             worker = site.start_worker()
+        site.stack.redis.freeze()
+        time.sleep(2)
+        site.stack.redis.thaw()
         site.stack.redis.stop()
         time.sleep(2)
         site.stack.redis.start()
