@@ -12,11 +12,11 @@ from flask.cli import AppGroup
 from blog_app import models
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.databases import server
-from blog_app.migrate import MigrationError, across, create, files
+from blog_app.migrate import MigrationError, across, create, files, interrupts
 from blog_app.migrate import check as drift
 from blog_app.migrate import plan as plans
 from blog_app.migrate import status as state
-from blog_app.migrate.backfill import Stopped
+from blog_app.migrate.interrupts import Stopped
 from blog_app.migrate.runner import Runner
 
 INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
@@ -32,7 +32,8 @@ class MigrateGroup(AppGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts.heeded():
+                return super().invoke(ctx)
         except MigrationError as error:
             raise click.ClickException(str(error)) from error
         except Stopped as stopped:

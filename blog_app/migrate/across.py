@@ -10,6 +10,7 @@ from blog_app.config import Settings
 from blog_app.databases import first_line
 from blog_app.migrate import MigrationError, files
 from blog_app.migrate.connection import Say, connected, run_lock
+from blog_app.migrate.interrupts import Stopped
 from blog_app.migrate.runner import Runner
 
 Work = Callable[[Runner], Sequence[str]]
@@ -21,7 +22,8 @@ def run(
     """Do `work` with a runner for each logical database in turn; return which migrations it ran in each.
 
     The history is read after the lock is taken: who had to wait finds what the other run did.
-    Raises `MigrationError` that says what is done, what failed and why, and what was not begun.
+    Raises `MigrationError` that says what is done, what failed and why, and what was not begun; `Stopped` that says the
+    same when somebody stopped it.
     """
     done: dict[str, Sequence[str]] = {}
     for name in names:
@@ -31,16 +33,19 @@ def run(
                 before = set(runner.applied)
                 try:
                     done[name] = work(runner)
-                except Exception:
+                except BaseException:
                     done[name] = sorted(before ^ set(runner.applied))
                     raise
+        except KeyboardInterrupt as error:
+            where = "; ".join(text for text in (_reason(error), "run it again to go on from there") if text)
+            raise Stopped(_account(names, name, done, f"was stopped: {where}")) from error
         except Exception as error:
-            raise MigrationError(_account(names, name, done, error)) from error
+            raise MigrationError(_account(names, name, done, f"failed: {_reason(error)}")) from error
     return done
 
 
-def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], error: Exception) -> str:
-    lines = [f"{failed} failed: {_reason(error)}"]
+def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], what: str) -> str:
+    lines = [f"{failed} {what}"]
     for name, migrations in done.items():
         if migrations or name != failed:
             lines.append(f"  done in {name}: {', '.join(migrations) or 'nothing to do'}")
@@ -50,13 +55,13 @@ def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], 
     return "\n".join(lines)
 
 
-def _reason(error: Exception) -> str:
-    what = ": ".join(reversed([note for note in getattr(error, "__notes__", ()) if note not in str(error)]))
-    return f"{what}: {_message(error)}" if what else _message(error)
+def _reason(error: BaseException) -> str:
+    what = reversed([note for note in getattr(error, "__notes__", ()) if note not in str(error)])
+    return ": ".join(part for part in (*what, _message(error)) if part)
 
 
-def _message(error: Exception) -> str:
-    if isinstance(error, MigrationError):
+def _message(error: BaseException) -> str:
+    if isinstance(error, MigrationError | KeyboardInterrupt):
         return str(error)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if files.FILE_NAME.fullmatch(Path(frame.filename).name):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from blog_app.migrate import MigrationError
+from blog_app.migrate.interrupts import Stopped
 from blog_app.migrate.progress import Bar
 from blog_app.migrate.steps import Database, Step, quoted
 from blog_app.watermarks import epochs
@@ -36,10 +37,6 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.numbe
 WHERE x.indrelid = to_regclass(%s) AND x.indisprimary ORDER BY k.place
 """
 ESTIMATE = "SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)"
-
-
-class Stopped(KeyboardInterrupt):
-    """Somebody pressed Ctrl-C; what is done is recorded."""
 
 
 class Backfill(Step):
@@ -84,7 +81,7 @@ class Backfill(Step):
                 position, rows = found[0], rows + found[1]
                 bar.reached(rows)
                 if stopping.is_set():
-                    raise Stopped(f"{self} stopped after {rows:,} rows; run it again to go on from there")
+                    raise Stopped(f"{self} after {rows:,} rows")
                 size = next_size(size, seconds)
                 stopping.wait(seconds * PAUSE_SHARE)
 

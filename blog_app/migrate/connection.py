@@ -22,7 +22,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
 from blog_app.databases import CONNECTION_ERRORS, DatabaseAway, first_line
-from blog_app.migrate import MigrationError, locks
+from blog_app.migrate import MigrationError, interrupts, locks
+from blog_app.migrate.recorder import PAST_THE_CHECKS
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -40,7 +41,6 @@ class Connection(peewee.PostgresqlDatabase):
         self.say = say
         self._observer: Any = None
         self.inspect: Callable[[str, Any], None] | None = None
-        """Sees each statement before it is sent, and may raise."""
         self.url = url or settings.databases[name].direct_url
         # The mark reaches the server only without a pooler in between: those refuse or drop start-up options.
         options = {
@@ -62,18 +62,37 @@ class Connection(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if self.inspect:
             self.inspect(sql, params)
-        with self._telling_of_loss():
+        with self._telling_of_loss(), self.inspected(None), interrupts.raised():
             try:
                 return super().execute_sql(sql, params)
             except IndexError as error:
                 raise MigrationError(f"a percent sign in SQL is written %%: {sql[:200]}") from error
 
+    @contextmanager
+    def inspected(self, inspect: Callable[[str, Any], None] | None) -> Iterator[None]:
+        """Show the statements inside to `inspect` before they are sent; it may raise."""
+        before, self.inspect = self.inspect, inspect
+        try:
+            yield
+        finally:
+            self.inspect = before
+
+    def cursor(self, named_cursor: Any = None) -> Any:
+        if self.inspect:
+            raise MigrationError(PAST_THE_CHECKS)
+        return super().cursor(named_cursor)
+
+    def connection(self) -> Any:
+        if self.inspect:
+            raise MigrationError(PAST_THE_CHECKS)
+        return super().connection()
+
     def begin(self, isolation_level: Any = None) -> None:
-        with self._telling_of_loss():
+        with self._telling_of_loss(), self.inspected(None):
             super().begin(isolation_level)
 
     def commit(self) -> None:
-        with self._telling_of_loss():
+        with self._telling_of_loss(), self.inspected(None):
             super().commit()
 
     @contextmanager
@@ -110,7 +129,7 @@ class Connection(peewee.PostgresqlDatabase):
             yield
         finally:
             # A transaction that failed takes its settings back itself.
-            if not self.lost and self.connection().get_transaction_status() != TRANSACTION_STATUS_INERROR:
+            if not self.lost and self._state.conn.get_transaction_status() != TRANSACTION_STATUS_INERROR:
                 for setting, value in before.items():
                     self._set(setting, value)
 
@@ -119,7 +138,8 @@ class Connection(peewee.PostgresqlDatabase):
 
     def rollback(self) -> None:
         if not self.lost:  # Else the server has rolled back, and a second error would hide the first.
-            super().rollback()
+            with self.inspected(None):
+                super().rollback()
 
     def observer(self) -> Any:
         """Return a second connection, for a thread that watches what this one waits for."""
@@ -127,6 +147,11 @@ class Connection(peewee.PostgresqlDatabase):
             self._observer = psycopg2.connect(self.url, application_name=f"blog_app migrate {self.name} (watching)")
             self._observer.autocommit = True
         return self._observer
+
+    @property
+    def pid(self) -> int:
+        """The process of the server that serves this connection."""
+        return int(self._state.conn.get_backend_pid())
 
     @property
     def lost(self) -> bool:

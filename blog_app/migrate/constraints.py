@@ -35,7 +35,17 @@ class AddConstraint(Step):
     def __str__(self) -> str:
         return f"add constraint {self.name} to {self.table}: {self.definition}"
 
+    def preview(self, database: Database) -> None:
+        add_validated(database, self.table, self.name, self.definition, self.broken)
+
     def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+        row = database.execute_sql(IS_VALIDATED, (self.table, self.name)).fetchone()
+        if row and row[0] and not progress:
+            raise MigrationError(
+                f"{self.table} has a constraint {self.name} already, and this migration has not made it: drop that "
+                "one, or choose another name"
+            )
+        note(None, 0)  # From now on it is this migration's own.
         add_validated(database, self.table, self.name, self.definition, self.broken)
 
 

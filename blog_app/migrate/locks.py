@@ -30,7 +30,7 @@ STATEMENT_TIMEOUT = 5.0
 """Seconds a statement may take unless something says otherwise; others may wait behind it meanwhile."""
 TRIES = 40
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 10.0, 1.5
-LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, QUERY_CANCELED = "55P03", "40P01", "57014"
+LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, QUERY_CANCELED, READ_ONLY = "55P03", "40P01", "57014", "25006"
 LOOK_EVERY, REPEAT_EVERY = 0.08, 10.0
 
 BLOCKERS = """
@@ -57,6 +57,11 @@ class Wait:
 def sqlstate(error: BaseException) -> str | None:
     """Return PostgreSQL's code of an error that Peewee wrapped."""
     return getattr(getattr(error, "orig", None) or error.__context__, "pgcode", None)
+
+
+def out_of_time(error: BaseException) -> bool:
+    """Return whether the statement's time limit ended it; a person who cancels it has the same code."""
+    return sqlstate(error) == QUERY_CANCELED and "user request" not in str(error)
 
 
 def patiently(connection: Connection, attempt: Callable[[], T], what: str) -> T:
@@ -106,7 +111,7 @@ def push_autovacuum_aside(connection: Connection, table: str) -> None:
 def watching(connection: Connection, wait: Wait) -> Iterator[None]:
     """Note in `wait` who blocks the connection while the context runs; say it when that takes long."""
     done = threading.Event()
-    pid = connection.connection().get_backend_pid()
+    pid = connection.pid
     watcher = threading.Thread(target=_watch, args=(connection, pid, done, wait), daemon=True)
     watcher.start()
     try:

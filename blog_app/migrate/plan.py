@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -20,10 +21,17 @@ from blog_app.migrate.preview import Preview, preview
 from blog_app.migrate.recorder import Statement
 from blog_app.migrate.runner import Runner
 
-READS = re.compile(r"\s*(SELECT|SHOW|SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.I)
+SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
+# A table that nobody has analyzed yet is guessed at 100 bytes a row; a partitioned one is the sum of its partitions.
 SIZES = """
-SELECT relname, greatest(reltuples, 0)::bigint, pg_size_pretty(pg_total_relation_size(oid))
-FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p', 'm')
+SELECT c.relname,
+       coalesce(sum(CASE WHEN p.reltuples < 0 THEN pg_relation_size(p.oid) / 100 ELSE p.reltuples END), 0)::bigint,
+       pg_size_pretty(coalesce(sum(pg_total_relation_size(p.oid)), 0))
+FROM pg_catalog.pg_class c
+CROSS JOIN LATERAL (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid)) AS part
+LEFT JOIN pg_catalog.pg_class p ON p.oid = part.oid AND p.relkind <> 'p'
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p', 'm')
+GROUP BY c.oid, c.relname
 """
 
 
@@ -54,11 +62,18 @@ def plan(
     live: peewee.PostgresqlDatabase | None = None,
 ) -> list[Planned]:
     """Return the plan for the `wanted` migrations of a logical database."""
-    sizes = {}
-    if live:
-        sizes = {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
-    rows = {table: size.rows for table, size in sizes.items()}
-    return [Planned(found, lint(name, found, rows), sizes) for found in preview(name, migrations, wanted, live)]
+    sizes = sizes_of(live, name) if live else {}
+    found = preview(name, migrations, wanted, live)
+    return [Planned(item, lint(name, item, rows_of(sizes)), sizes) for item in found]
+
+
+def sizes_of(live: peewee.PostgresqlDatabase, name: str) -> dict[str, Size]:
+    """Return how big each table of a logical database is."""
+    return {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
+
+
+def rows_of(sizes: Mapping[str, Size]) -> dict[str, int]:
+    return {table: size.rows for table, size in sizes.items()}
 
 
 def of_pending(settings: Settings, name: str, folder: Path | None = None) -> list[Planned]:
@@ -77,10 +92,11 @@ def next_pending(runner: Runner, *, backfills: bool) -> list[str]:
 
 
 class LintGuard:
-    """Refuses migrations with dangers that they do not answer, and dangerous statements of their Python code."""
+    """Refuses migrations with dangers that they do not answer, also in statements that only running them shows."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
+        self._checked: dict[Path, list[Statement]] = defaultdict(list)
+        self._rows: dict[str, int] = {}
 
     def before(self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]) -> None:
         planned = plan(connection.name, migrations, wanted, connection)
@@ -89,19 +105,24 @@ class LintGuard:
                 where = f"{connection.name}: {item.preview.migration.name}"
                 connection.say(f"{where}: {line}; its statements are checked as it sends them")
         refuse_dangers(planned)
+        self._rows = rows_of(sizes_of(connection, connection.name))
+        for item in planned:
+            self._checked[item.preview.migration.path] += item.preview.statements
 
     def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
-        if sql in self._seen or READS.match(sql):
+        checked = self._checked[migration.path]
+        if SAVEPOINTS.match(sql) or any(sql == other.sql for other in checked):
             return
-        self._seen.add(sql)
         statement = Statement(sql, parameters)
-        database = migration.path.parent.name
-        dangers = unanswered(lint(database, Preview(migration, [statement], back=[statement])))
-        if dangers:
+        # Those before tell which tables are new and which are locked.
+        together = Preview(migration, [*checked, statement], back=[statement])
+        found = lint(migration.path.parent.name, together, self._rows)
+        if dangers := [danger for danger in unanswered(found) if danger.statement == statement.text]:
             raise MigrationError(
-                f"its Python code is about to send {statement.text[:200]!r}, which is dangerous: "
+                f"it is about to send {statement.text[:200]!r}, which is dangerous: "
                 + "; ".join(f"{danger.rule}: {danger.message}" for danger in dangers)
             )
+        checked.append(statement)
 
 
 def refuse_dangers(planned: Sequence[Planned]) -> None:

@@ -15,7 +15,7 @@ from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
 from blog_app.migrate.recorder import Recorder, Statement
 from blog_app.migrate.runner import replay
-from blog_app.migrate.steps import PythonStep, Step, perform
+from blog_app.migrate.steps import PythonStep, Step, perform, sql_of
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Preview:
     """Python that cannot be previewed, in sentences."""
     models: dict[str, Any] = field(default_factory=dict)
     """The models before this migration, by table, as far as migrations made them by models."""
+    whole: list[Statement] = field(default_factory=list)
+    """What it would send if nothing of it were there yet."""
     back: list[Statement] | None = None
     """What its rollback would send; None when it has none."""
     has_backfill: bool = False
@@ -40,24 +42,30 @@ def preview(
     live: peewee.PostgresqlDatabase | None = None,
 ) -> list[Preview]:
     """Return what each of the `wanted` would send, those before it being applied; `live` answers about the catalog."""
-    found = []
+    found: list[Preview] = []
+    earlier: list[Statement] = []
     for migration in wanted:
         before = migrations[: migrations.index(migration)]
         result = Preview(migration)
-        recorder = Recorder(database_name, live)
+        recorder = Recorder(database_name, live, earlier)
         migrator = replay(recorder, database_name, before)
         result.models = {model._meta.table_name: model for model in migrator.orm}
         operations = _record(migration.migrate, migration, migrator, recorder, result.unseen)
         result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
         result.statements = recorder.statements
+        earlier = [*earlier, *result.statements]
+        result.whole = _alone(database_name, before, migration, migration.migrate)
         if "rollback" in migration.scope:
-            recorder = Recorder(database_name, live)
-            migrator = replay(recorder, database_name, [*before, migration])
-            unseen: list[str] = []
-            _record(migration.rollback, migration, migrator, recorder, unseen)
-            result.back = recorder.statements + [Statement(f"-- {line}") for line in unseen]
+            result.back = _alone(database_name, [*before, migration], migration, migration.rollback)
         found.append(result)
     return found
+
+
+def _alone(name: str, before: Sequence[Migration], migration: Migration, function: Any) -> list[Statement]:
+    """Return what the function would send, whatever is in the database now; as a comment what nobody can foresee."""
+    recorder, unseen = Recorder(name), list[str]()
+    _record(function, migration, replay(recorder, name, before), recorder, unseen)
+    return recorder.statements + [Statement(f"-- {line}") for line in unseen]
 
 
 def _record(
@@ -80,5 +88,7 @@ def _record(
             operation.preview(recorder)
             recorder.in_step = False
         else:
+            recorder.answers = not sql_of(operation)  # What the file itself says is sent is no question of ours.
             perform(operation)
+            recorder.answers = True
     return operations

@@ -7,7 +7,7 @@ this table?), so what it notes is what a run would do now. Without one, nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,7 +18,10 @@ import psycopg2.extensions
 from blog_app.migrate import MigrationError
 
 T = TypeVar("T")
-CATALOG_QUESTION = re.compile(r"^\s*SELECT\b.*\b(pg_catalog|information_schema|pg_index)\b", re.I | re.S)
+PAST_THE_CHECKS = (
+    "a cursor or a connection of one's own goes past the checks: send SQL by migrator.sql or database.execute_sql"
+)
+CATALOG_QUESTION = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*$", re.I)
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,42 @@ class EmptyCursor:
 class Recorder(peewee.PostgresqlDatabase):
     """Collects `statements`; has the methods of a `Connection` that steps use."""
 
-    def __init__(self, name: str, live: peewee.PostgresqlDatabase | None = None) -> None:
+    def __init__(
+        self, name: str, live: peewee.PostgresqlDatabase | None = None, before: Sequence[Statement] = ()
+    ) -> None:
         super().__init__("recorder")
         self.name = name
         self.live = live
+        self.before = before
+        """What will have been sent by then: what it speaks of is no more as it is now."""
         self.statements: list[Statement] = []
         self.in_step = False
+        self.answers = True
+        """Whether questions about the catalog are answered, and not noted."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        if CATALOG_QUESTION.match(sql):
-            return self.live.execute_sql(sql, params) if self.live else EmptyCursor()
+        if self.answers and CATALOG_QUESTION.match(sql):
+            return self._ask(sql, params)
         self.statements.append(Statement(sql, params, self.in_step))
         return EmptyCursor()
+
+    def _ask(self, sql: str, params: Any) -> Any:
+        if not self.live or (self.in_step and self._changed(params)):
+            return EmptyCursor()
+        with self.live.atomic() as transaction:
+            self.live.execute_sql("SET TRANSACTION READ ONLY")  # A preview changes nothing, whatever is asked.
+            answer = self.live.execute_sql(sql, params)
+            transaction.rollback()
+        return answer
+
+    def _changed(self, params: Any) -> bool:
+        """Return whether an earlier statement speaks of the index, constraint or column that is asked about."""
+        name = str(params[-1]).rpartition('."')[2].strip('"')
+        return any(re.search(rf"\b{re.escape(name)}\b", found.sql) for found in (*self.before, *self.statements))
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Refuse what goes past `execute_sql`, where nobody would see it."""
+        raise MigrationError(PAST_THE_CHECKS)
 
     def send(self, sql: str) -> Any:
         return self.execute_sql(sql.replace("%", "%%"))

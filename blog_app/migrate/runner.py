@@ -8,7 +8,7 @@ runs step by step, and each step done is recorded: what was killed in the middle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from blog_app.migrate.connection import Connection
 from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
 from blog_app.migrate.recorder import Recorder
-from blog_app.migrate.steps import PythonStep, Step, describe, perform, runs_alone
+from blog_app.migrate.steps import Step, describe, perform, runs_alone, waits_quietly
 from blog_app.watermarks import epochs
 
 Function = Callable[..., None]
@@ -102,7 +102,7 @@ class Runner:
             with self.connection.limits(statement=migration.statement_timeout):
                 run(migration, verb, function, record)
         except peewee.OperationalError as error:
-            if locks.sqlstate(error) != locks.QUERY_CANCELED:
+            if not locks.out_of_time(error):
                 error.add_note(migration.name)
                 raise
             limit = migration.statement_timeout or locks.STATEMENT_TIMEOUT
@@ -110,7 +110,7 @@ class Runner:
                 f"{migration.name}: a statement took longer than {limit:g} s. A migration that may be slow says so "
                 "(statement_timeout = SECONDS at the top of the file); changes to many rows belong in a backfill"
             ) from error
-        except Exception as error:
+        except BaseException as error:
             error.add_note(migration.name)
             raise
 
@@ -130,7 +130,7 @@ class Runner:
     def _run_steps(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         migrator = self._migrator()
         migrator.atomic = False
-        with self._guarded(migration):
+        with self._only_reading(migration), self._guarded(migration):
             function(migrator, self.connection, fake=False)
         operations = migrator.take_operations()
         label = migration.name if record is history.add else f"{migration.name} (back)"
@@ -169,34 +169,41 @@ class Runner:
 
         if isinstance(operation, Step) and operation.outside_transaction:
             operation.run(self.connection, progress, note)
-        elif isinstance(operation, PythonStep):
-            self._perform(migration, operation)
         elif runs_alone(operation):
-            with self.connection.limits(lock=0):
-                self.connection.patiently(lambda: perform(operation), what)
+            # Nobody waits behind those that are concurrent, so they may wait for a lock as long as it takes.
+            with self.connection.limits(lock=0 if waits_quietly(operation) else None):
+                self.connection.patiently(lambda: self._perform(migration, operation), what)
         else:
             return self.connection.patiently(in_one_transaction, what)
         note(None, 0, done=True)
         return None
 
     def _perform(self, migration: Migration, operation: Any) -> None:
-        if isinstance(operation, PythonStep):
-            with self._guarded(migration):
-                perform(operation)
-        elif isinstance(operation, Step):
+        if isinstance(operation, Step):
             operation.run(self.connection, None, lambda position, rows: None)
         else:
-            perform(operation)
+            with self._guarded(migration):
+                perform(operation)
+
+    def _guarded(self, migration: Migration) -> AbstractContextManager[None]:
+        """Let the guard see every statement that is the migration's own."""
+        return self.connection.inspected(partial(self.guard.statement, migration) if self.guard else None)
 
     @contextmanager
-    def _guarded(self, migration: Migration) -> Iterator[None]:
-        """Let the guard see the statements that the migration's own Python code sends."""
-        if self.guard:
-            self.connection.inspect = partial(self.guard.statement, migration)
+    def _only_reading(self, migration: Migration) -> Iterator[None]:
+        """Let code read, but not write, which would be done again each time that the migration goes on."""
         try:
-            yield
-        finally:
-            self.connection.inspect = None
+            with self.connection.atomic() as transaction:
+                self.connection.execute_sql("SET TRANSACTION READ ONLY")
+                yield
+                transaction.rollback()
+        except peewee.DatabaseError as error:
+            if locks.sqlstate(error) != locks.READ_ONLY:
+                raise
+            raise MigrationError(
+                f"{migration.name} runs step by step, and writes outside of its steps: that would be done again each "
+                "time it goes on after an interruption. Use migrator.sql, or migrator.run(function)"
+            ) from error
 
     def _settle(self, plan: Sequence[Migration]) -> None:
         if plan:
@@ -231,7 +238,15 @@ def replay(database: peewee.PostgresqlDatabase, name: str, migrations: Sequence[
     migrator, recorder = Migrator(database, name), Recorder(name)
     for migration in migrations:
         migrator.atomic = migration.atomic
-        migration.migrate(migrator, recorder, fake=True)
+        try:
+            migration.migrate(migrator, recorder, fake=True)
+        except MigrationError:
+            raise
+        except Exception as error:
+            raise MigrationError(
+                f"{migration.name} cannot be replayed: {type(error).__name__}: {error}. Every run replays the files "
+                "before, with no database behind them: what asks the database belongs under `if not fake:`"
+            ) from error
         migrator.take_operations()
     migrator.atomic = True
     return migrator

@@ -19,8 +19,13 @@ from blog_app.migrate.history import Step as Progress
 T = TypeVar("T")
 # Statements that PostgreSQL refuses inside a transaction.
 ALONE = re.compile(
-    r"^\s*(VACUUM|REINDEX\b.*\bCONCURRENTLY|(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY|ALTER\s+SYSTEM)", re.I
+    r"VACUUM\b|CLUSTER\s*;?\s*$|REINDEX\b.*\b(CONCURRENTLY|SCHEMA|DATABASE|SYSTEM)\b|ALTER\s+SYSTEM\b"
+    r"|(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|ALTER\s+TABLE\b.*\bDETACH\b.*\bCONCURRENTLY\b",
+    re.I | re.S,
 )
+LOUD = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
+"""Those of them that keep others out, and so must not wait for a lock with others behind them."""
+LEADING_COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
 
 
 class Database(Protocol):
@@ -83,8 +88,24 @@ def runs_alone(operation: Any) -> bool:
     """Return whether the operation must be sent outside a transaction."""
     if isinstance(operation, Step):
         return operation.outside_transaction
+    return bool(ALONE.match(sql_of(operation)))
+
+
+def waits_quietly(operation: Any) -> bool:
+    """Return whether nobody else has to wait while the operation waits for its lock."""
+    return not LOUD.match(sql_of(operation))
+
+
+def without_comments(sql: str) -> str:
+    """Return the statement without the comments that it begins with."""
+    found = LEADING_COMMENTS.match(sql)
+    return sql[found.end() :] if found else sql
+
+
+def sql_of(operation: Any) -> str:
+    """Return the SQL that the file gives, without the comments that it begins with; empty for any other operation."""
     is_sql = isinstance(operation, Operation) and operation.fn.__name__ == "sql"
-    return is_sql and bool(ALONE.match(operation.args[0]))
+    return without_comments(operation.args[0]) if is_sql else ""
 
 
 def perform(operation: Any) -> None:
@@ -94,7 +115,7 @@ def perform(operation: Any) -> None:
             operation.run()
         else:
             operation()
-    except Exception as error:
+    except BaseException as error:
         error.add_note(describe(operation))
         raise
 

@@ -107,7 +107,7 @@ def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, worksho
 
 
 def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
-    workshop.sql("001_a", "CREATE TABLE blog.a (id integer PRIMARY KEY, b integer)", "DROP TABLE blog.a")
+    workshop.sql("001_a", "CREATE TABLE blog.a (id uuid PRIMARY KEY, b integer)", "DROP TABLE blog.a")
     workshop.write("002_fill", 'migrator.backfill("a", "b = 1")', head="atomic = False")
     workshop.sql("003_c", "CREATE TABLE blog.c ()", "DROP TABLE blog.c")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from blog_app.config import DATABASE_NAMES
+from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.migrate import MigrationError, files
 from blog_app.migrate.plan import LintGuard, of_pending, plan, refuse_dangers
+from tests.migrate.cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
+from tests.migrate.conftest import Workshop
 
 POSTS = """
 @migrator.create_model
@@ -17,101 +19,17 @@ class Post(pw.Model):
         table_name = "posts"
         schema = "blog"
 """
-DANGEROUS = {
-    "CREATE INDEX i ON blog.posts (title)": "require-concurrent-index-creation",
-    "DROP INDEX blog.i": "require-concurrent-index-deletion",
-    "ALTER TABLE blog.posts ALTER title SET NOT NULL": "adding-not-nullable-field",
-    "ALTER TABLE blog.posts ADD COLUMN x text NOT NULL": "adding-required-field",
-    "ALTER TABLE blog.posts ADD COLUMN x uuid DEFAULT gen_random_uuid()": "adding-field-with-default",
-    "ALTER TABLE blog.posts ADD COLUMN x text GENERATED ALWAYS AS (title || '!') STORED": "adding-field-with-default",
-    "ALTER TABLE blog.posts ADD COLUMN x bigserial": "serial-column",
-    "ALTER TABLE blog.posts ADD COLUMN x int CHECK (x > 0)": "check-with-column",
-    "ALTER TABLE blog.posts ADD COLUMN x int UNIQUE": "disallowed-unique-constraint",
-    "ALTER TABLE blog.posts ADD COLUMN x int REFERENCES blog.tags (id)": "adding-foreign-key-constraint",
-    "ALTER TABLE blog.posts ADD CHECK (words > 0)": "constraint-missing-not-valid",
-    "ALTER TABLE blog.posts ADD FOREIGN KEY (words) REFERENCES blog.tags (id)": "adding-foreign-key-constraint",
-    "ALTER TABLE blog.posts ADD UNIQUE (title)": "disallowed-unique-constraint",
-    "ALTER TABLE blog.posts ADD PRIMARY KEY (title)": "adding-serial-primary-key-field",
-    "ALTER TABLE blog.posts ADD EXCLUDE USING gist (title WITH =)": "constraint-missing-not-valid",
-    "ALTER TABLE blog.posts ALTER words TYPE bigint": "changing-column-type",
-    "ALTER TABLE blog.posts ALTER title TYPE varchar(40)": "changing-column-type",
-    "ALTER TABLE blog.posts DROP COLUMN title": "ban-drop-column",
-    "ALTER TABLE blog.posts RENAME COLUMN title TO headline": "renaming-column",
-    "ALTER TABLE blog.posts RENAME TO articles": "renaming-table",
-    "ALTER TABLE blog.posts SET SCHEMA public": "ban-set-schema",
-    "ALTER TABLE blog.posts SET UNLOGGED": "full-rewrite",
-    "ALTER TABLE blog.posts SET TABLESPACE fast": "full-rewrite",
-    "ALTER TABLE blog.posts DISABLE TRIGGER ALL": "disable-trigger",
-    "ALTER TABLE blog.posts ATTACH PARTITION blog.p FOR VALUES IN (1)": "attach-partition",
-    "ALTER TABLE blog.posts DETACH PARTITION blog.p": "require-concurrent-partition-detach",
-    "DROP TABLE blog.posts": "ban-drop-table",
-    "DROP SCHEMA blog": "ban-drop-schema",
-    "DROP FUNCTION blog.f() CASCADE": "drop-cascade",
-    "TRUNCATE blog.posts": "truncate",
-    "UPDATE blog.posts SET words = 0": "all-rows",
-    'DELETE FROM "blog"."posts"': "all-rows",
-    "WITH gone AS (DELETE FROM blog.posts RETURNING 1) SELECT count(*) FROM gone": "all-rows",
-    "LOCK TABLE blog.posts": "lock-table",
-    "CLUSTER blog.posts": "full-rewrite",
-    "VACUUM FULL blog.posts": "full-rewrite",
-    "VACUUM (FULL) blog.posts": "full-rewrite",
-    "REINDEX TABLE blog.posts": "require-concurrent-reindex",
-    "REFRESH MATERIALIZED VIEW blog.best": "refresh-not-concurrent",
-    "ALTER TABLE posts ADD COLUMN x int": "unqualified-name",
-    "CREATE TABLE things (id int)": "unqualified-name",
-    "INSERT INTO blog.posts SELECT * FROM drafts": "unqualified-name",
-    "CREATE VIEW blog.v AS SELECT * FROM posts": "unqualified-name",
-    "ALTER TABLE shop.products ADD COLUMN x int": "other-database",
-    "CREATE TABLE blog.t (user_id uuid REFERENCES accounts.users (id))": "other-database",
-    "INSERT INTO blog.posts (title) SELECT name FROM shop.products": "other-database",
-    "SET lock_timeout = 0": "session-setting",
-    "SET search_path TO blog": "session-setting",
-    "COMMIT": "transaction-control",
-    "DO $$ BEGIN PERFORM 1; END $$": "hidden-code",
-    "ALTER TBLE blog.posts ADD x int": "syntax-error",
-}
-HARMLESS = [
-    "CREATE TABLE blog.t (id serial PRIMARY KEY, name varchar(20) UNIQUE, at timestamp, post int REFERENCES blog.p)",
-    "ALTER TABLE blog.posts ADD COLUMN x text",
-    "ALTER TABLE blog.posts ADD COLUMN x int NOT NULL DEFAULT 0",
-    "ALTER TABLE blog.posts ADD COLUMN x timestamptz NOT NULL DEFAULT now()",
-    "ALTER TABLE blog.posts ALTER title DROP NOT NULL",
-    "ALTER TABLE blog.posts ALTER title SET DEFAULT 'x'",
-    "ALTER TABLE blog.posts ALTER title DROP DEFAULT",
-    "ALTER TABLE blog.posts ALTER title TYPE varchar(200)",
-    "ALTER TABLE blog.posts ALTER COLUMN title TYPE text",
-    "ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (words > 0) NOT VALID",
-    "ALTER TABLE blog.posts DROP CONSTRAINT c",
-    "ALTER TABLE blog.posts SET (fillfactor = 80)",
-    "ALTER TABLE blog.posts ALTER words SET STATISTICS 1000",
-    "COMMENT ON TABLE blog.posts IS 'What people read, extracted from shop.products'",
-    "INSERT INTO blog.posts (title) VALUES ('a') ON CONFLICT DO NOTHING",
-    "UPDATE blog.posts SET words = 0 WHERE title = 'a'",
-    "DELETE FROM blog.posts WHERE id = 3 AND title IS DISTINCT FROM 'b' AND extract(year FROM now()) > 2000",
-    "WITH old AS (SELECT id FROM blog.posts) UPDATE blog.posts SET words = 1 FROM old WHERE posts.id = old.id",
-    "CREATE FUNCTION blog.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE x SET y = 1; RETURN NEW; END $$",
-    "CREATE TRIGGER t BEFORE INSERT ON blog.posts FOR EACH ROW EXECUTE FUNCTION blog.f()",
-    "CREATE TYPE blog.mood AS ENUM ('good', 'bad')",
-    "ALTER TYPE blog.mood ADD VALUE 'odd'",
-    "CREATE VIEW blog.short AS SELECT p.title FROM blog.posts p WHERE length(p.title) < 10",
-    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    "GRANT SELECT ON blog.posts TO reader",
-    "SET LOCAL work_mem = '64MB'",
-    "ANALYZE blog.posts",
-    "ALTER INDEX blog.i RENAME TO j",
-    "ALTER TABLE blog.posts VALIDATE CONSTRAINT c",
-    "ALTER TABLE blog.posts ADD CONSTRAINT c UNIQUE USING INDEX i",
-    "CREATE MATERIALIZED VIEW blog.best AS SELECT 1 AS one",
-    "SELECT count(*) FROM blog.posts, generate_series(1, 2)",
-]
 
 
 @pytest.fixture
-def lint(workshop):
-    """Write a migration on top of a table of posts; return the rules it breaks."""
+def lint(tmp_path):
+    """Write a migration on top of a table of posts; return the rules it breaks. It needs no database."""
+    workshop = Workshop(
+        Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": "postgresql://nobody@nowhere/none"}), tmp_path
+    )
     workshop.write("001_posts", POSTS, 'migrator.remove_model("posts")')
 
-    def rules(migrate: str, rollback: str = 'migrator.sql("SELECT 1")', **options: str) -> set[str]:
+    def rules(migrate: str, rollback: str = "migrator.run(print)", **options: str) -> set[str]:
         workshop.write("002_new", migrate, rollback, **options)
         migrations = files.read("blog", workshop.folder)
         return {danger.rule for item in plan("blog", migrations, migrations[1:]) for danger in item.dangers}
@@ -126,7 +44,14 @@ def test_a_dangerous_statement_is_found(statement, lint):
 
 @pytest.mark.parametrize("statement", HARMLESS)
 def test_a_harmless_statement_passes(statement, lint):
-    assert lint(f"migrator.sql({statement!r})") == set()
+    back = f"migrator.sql({HARMLESS[statement]!r})"
+    assert lint(f"migrator.sql({statement.replace('%', '%%')!r})", back) == set()
+
+
+@pytest.mark.parametrize("statement", HARMLESS_ALONE)
+def test_a_harmless_statement_outside_of_a_transaction_passes(statement, lint):
+    back = f"migrator.sql({HARMLESS_ALONE[statement]!r})"
+    assert lint(f"migrator.sql({statement!r})", back, head="atomic = False") == set()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +68,12 @@ def test_a_harmless_statement_passes(statement, lint):
         ('migrator.rename_field("posts", "words", "length")', "renaming-column"),
         ('migrator.rename_table("posts", "articles")', "renaming-table"),
         ('migrator.remove_model("posts")', "ban-drop-table"),
+        ('migrator.remove_fields("posts", "words", cascade=True)', "drop-cascade"),
+        ('migrator.add_fields("posts", at=pw.DateTimeField(null=True))', "prefer-timestamp-tz"),
+        ('migrator.add_fields("posts", extra=pw_pext.JSONField(null=True))', "json"),
+        ('migrator.orm["posts"].truncate_table()', "truncate"),
+        (POSTS.replace('"posts"', '"others"'), "narrow-key"),
+        ('getattr(migrator, "s" + "ql")("DROP " + "TABLE blog.posts")', "ban-drop-table"),
         ('database.execute_sql("DELETE FROM blog.posts")', "all-rows"),
         ('migrator.orm["posts"].update(words=1).execute()', "all-rows"),
         (
@@ -160,11 +91,39 @@ def test_what_peewee_would_send_is_found_too(body, rule, lint):
     [
         'migrator.add_fields("posts", words_read=pw.IntegerField(default=0), note=pw.TextField(null=True))',
         'migrator.add_default("posts", "words", 0)',
-        POSTS.replace("Post", "Tag").replace("posts", "tags") + 'migrator.add_index("tags", "title")',
+        POSTS.replace("Post", "Tag")
+        .replace("posts", "tags")
+        .replace("title =", "id = pw.UUIDField(primary_key=True); title =")
+        + 'migrator.add_index("tags", "title")',
     ],
 )
 def test_what_peewee_would_send_harmlessly_passes(body, lint):
     assert lint(body) == set()
+
+
+@pytest.mark.parametrize("way", ["cursor()", "connection().cursor()"])
+def test_a_cursor_of_ones_own_goes_past_the_checks_and_is_refused(way, lint):
+    with pytest.raises(MigrationError, match=r"goes past the checks: send SQL by migrator\.sql"):
+        lint(f'database.{way}.execute("DROP TABLE blog.posts")')
+
+
+def test_an_index_that_is_built_concurrently_needs_a_name(lint):
+    with pytest.raises(MigrationError, match="name the index"):
+        lint('migrator.sql("CREATE INDEX CONCURRENTLY ON blog.posts (title)")', head="atomic = False")
+
+
+@pytest.mark.parametrize(
+    ("back", "message"),
+    [
+        ("SELECT 1", "rollback leaves the column posts.x, which migrate makes"),
+        ("ALTER TABLE blog.posts DROP y", "rollback drops the column posts.y, which migrate does not make"),
+        ("DROP TABLE blog.tags", "rollback drops the table tags, which migrate does not make"),
+    ],
+)
+def test_a_rollback_that_takes_back_something_else_is_found(back, message, workshop):
+    workshop.sql("001_new", "ALTER TABLE blog.posts ADD COLUMN x text", back)
+    migrations = files.read("blog", workshop.folder)
+    assert message in [danger.message for danger in plan("blog", migrations, migrations)[0].dangers]
 
 
 def test_the_ways_for_tables_in_use_pass(lint):
@@ -182,10 +141,10 @@ def test_the_ways_for_tables_in_use_pass(lint):
 
 def test_a_missing_rollback_and_one_that_does_nothing_are_found(lint, workshop):
     assert lint('migrator.sql("CREATE TABLE blog.t ()")', "pass") == {"empty-rollback"}
-    path = workshop.folder / "blog" / "002_new.py"
+    path = workshop.sql("001_new", "CREATE TABLE blog.t ()")
     path.write_text(path.read_text().partition("def rollback")[0])
     migrations = files.read("blog", workshop.folder)
-    assert [danger.rule for danger in plan("blog", migrations, migrations[1:])[0].dangers] == ["no-rollback"]
+    assert [danger.rule for danger in plan("blog", migrations, migrations)[0].dangers] == ["no-rollback"]
 
 
 def test_a_danger_may_be_called_safe_with_a_reason_and_only_that_one(lint):
@@ -228,6 +187,81 @@ def test_a_condition_on_a_big_table_is_found_where_the_size_is_known(workshop):
     planned = of_pending(workshop.settings, "blog", workshop.folder)
     assert [danger.rule for danger in planned[0].dangers] == ["many-rows"]
     assert "about 20,000 rows" in planned[0].dangers[0].message
+
+
+DROPS = "migrator.sql('DROP TABLE blog.t')"
+ASKS = "database.execute_sql('SELECT 1 FROM blog.t').fetchone()"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"if not fake and {ASKS}: {DROPS}",
+        f"if fake: return\n{ASKS}[0]\n{DROPS}",
+        "migrator.run(lambda: database.execute_sql('SELECT 1; DROP TABLE blog.t'))",
+        "migrator.run(lambda: database.cursor().execute('DROP TABLE blog.t'))",
+        "migrator.run(lambda: database.connection().cursor().execute('DROP TABLE blog.t'))",
+    ],
+)
+def test_what_only_a_run_shows_is_refused_before_it_is_sent(body, workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.t VALUES (1)")
+    workshop.write("002_new", body, "migrator.run(print)")
+    with pytest.raises(MigrationError, match=r"dangerous: ban-drop-table|goes past the checks"):
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert workshop.tables() == ["t"]
+
+
+def test_one_migration_s_answer_is_none_for_another_and_a_refusal_stays_one(workshop):
+    body = "def go():\n    database.execute_sql('DELETE FROM blog.t')\nmigrator.run(go)"
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.write("002_safe", body, head='safe = {"all-rows": "nobody has it yet"}')
+    workshop.write("003_not", body.replace("go()", "again()").replace("migrator.run(go)", "migrator.run(again)"))
+    guard = LintGuard()
+    for _ in range(2):
+        with pytest.raises(MigrationError, match="003_not: run again"):
+            workshop.run(lambda runner: runner.up(guard=guard), "blog")
+
+
+def test_a_preview_changes_nothing_whatever_it_is_told_to_ask(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.sql("002_a", "SELECT 1 FROM pg_catalog.pg_class; DROP TABLE blog.t", "CREATE TABLE blog.t ()")
+    workshop.write("003_b", "database.execute_sql('SELECT lo_create(7) FROM pg_catalog.pg_class LIMIT 1')")
+    planned = of_pending(workshop.settings, "blog", workshop.folder)
+    assert [danger.rule for danger in planned[0].dangers] == ["ban-drop-table"]
+    assert "read-only transaction" in planned[1].preview.unseen[0]
+    assert workshop.tables() == ["t"]
+
+
+def test_an_index_that_is_dropped_now_and_comes_back_by_the_rollback_passes(workshop):
+    """The rollback is previewed as it will find the database, not as it is."""
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int); CREATE INDEX i ON blog.t (x)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    body = 'migrator.drop_index_concurrently("i")', 'migrator.add_index_concurrently("t", "x", name="i")'
+    workshop.write("002_drop", *body, head="atomic = False")
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
+def test_a_constraint_that_is_replaced_is_previewed_as_it_will_be(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int, CONSTRAINT c CHECK (x > 0))", "DROP TABLE blog.t")
+    workshop.up("blog")
+    body = 'migrator.sql("ALTER TABLE blog.t DROP CONSTRAINT c")\nmigrator.add_check("t", "c", "x > 1")'
+    workshop.write("002_replace", body, body.replace("x > 1", "x > 0"), head="atomic = False")
+    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    assert any("CHECK (x > 1) NOT VALID" in statement.text for statement in planned.preview.statements)
+    assert planned.dangers == []
+
+
+def test_a_big_table_that_nobody_has_analyzed_counts_as_big(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int) WITH (autovacuum_enabled = false)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.t SELECT generate_series(1, 40000)")
+    workshop.sql("002_d", "DELETE FROM blog.t WHERE x IS NOT NULL")
+    assert [danger.rule for danger in of_pending(workshop.settings, "blog", workshop.folder)[0].dangers] == [
+        "many-rows"
+    ]
 
 
 @pytest.mark.parametrize("name", DATABASE_NAMES)

@@ -23,6 +23,7 @@ STATEMENTS = [
     "CREATE TRIGGER t BEFORE INSERT ON blog.posts EXECUTE FUNCTION blog.f()",
     "DROP TRIGGER known ON blog.posts",
     "CREATE TABLE blog.new (tag int REFERENCES blog.tags (id))",
+    "CREATE TABLE blog.new PARTITION OF blog.parts FOR VALUES IN (2)",
     "COMMENT ON TABLE blog.posts IS 'x'",
     "DROP TABLE blog.posts",
     "TRUNCATE blog.posts",
@@ -76,7 +77,8 @@ def test_the_plan_shows_statements_locks_sizes_and_answered_dangers(workshop):
     workshop.query("INSERT INTO blog.posts SELECT generate_series(1, 3000)")
     workshop.query("ANALYZE blog.posts")
     safe = 'safe = {"ban-drop-column": "nobody knows it"}'
-    workshop.sql("002_drop", "ALTER TABLE blog.posts DROP COLUMN title", head=safe)
+    back = "ALTER TABLE blog.posts ADD COLUMN title text"
+    workshop.sql("002_drop", "ALTER TABLE blog.posts DROP COLUMN title", back, head=safe)
     more = 'migrator.run(print)\nmigrator.set_not_null("posts", "id")'
     workshop.write("003_more", more, "migrator.run(print)", head="atomic = False")
 

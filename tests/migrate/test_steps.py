@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 
 import psycopg2
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError
 from blog_app.migrate.connection import connected
+from blog_app.migrate.plan import LintGuard
 
 STEPS = "atomic = False"
 CONSTRAINTS = """
@@ -139,16 +141,19 @@ RUN = """
 import sys
 from pathlib import Path
 from blog_app.config import Settings
-from blog_app.migrate import across
+from blog_app.migrate import across, interrupts
 settings = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": sys.argv[1]})
-across.run(settings, ["blog"], lambda runner: runner.up(), lambda line: print(line, flush=True), Path(sys.argv[2]))
+with interrupts.heeded():
+    across.run(
+        settings, sys.argv[3:], lambda runner: runner.up(), lambda line: print(line, flush=True), Path(sys.argv[2])
+    )
 """
 
 
-def start(workshop, prelude: str = "") -> subprocess.Popen[str]:
+def start(workshop, prelude: str = "", names: Sequence[str] = ("blog",)) -> subprocess.Popen[str]:
     """Run `up` in a process of its own."""
     url = workshop.settings.databases["blog"].url
-    command = [sys.executable, "-c", prelude + textwrap.dedent(RUN), url, str(workshop.folder)]
+    command = [sys.executable, "-c", prelude + textwrap.dedent(RUN), url, str(workshop.folder), *names]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -253,3 +258,74 @@ def test_a_server_that_goes_away_in_the_middle_is_reported_and_the_next_run_ends
         posts.up("blog")
     posts.query("CREATE TABLE blog.away ()")
     assert posts.up("blog") == {"blog": ["002_away"]}
+
+
+def test_what_writes_outside_of_its_steps_is_refused_for_it_would_be_done_again(posts):
+    body = """
+        database.execute_sql("INSERT INTO blog.posts VALUES (0)")
+        migrator.sql("SELECT 1/0")
+        """
+    posts.write("002_twice", body, head=STEPS)
+    with pytest.raises(MigrationError, match=r"002_twice runs step by step, and writes outside of its steps"):
+        posts.up("blog")
+    assert posts.query("SELECT count(*) FROM blog.posts WHERE id = 0") == [(0,)]
+
+
+def test_python_code_and_the_note_that_it_is_done_are_one_transaction(posts):
+    body = """
+        def fill():
+            database.execute_sql("INSERT INTO blog.posts VALUES (0)")
+            database.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        migrator.run(fill)
+        """
+    posts.write("002_fill", body, head=STEPS)
+    with pytest.raises(MigrationError, match="the connection to blog was lost"):
+        posts.up("blog")
+    assert posts.query("SELECT count(*) FROM blog.posts WHERE id = 0") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "statement", ["INDEX posts_title ON blog.posts (words)", "INDEX posts_title ON blog.posts (title)"]
+)
+def test_an_index_of_this_name_that_somebody_else_made_is_not_taken_for_done(statement, posts):
+    posts.query(f"CREATE {statement}")
+    posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
+    with pytest.raises(MigrationError, match='posts_title" already, and this migration has not made it'):
+        posts.up("blog")
+
+
+def test_an_index_that_was_built_before_the_runner_died_is_taken_for_done(posts):
+    body = 'migrator.add_index_concurrently("posts", "title")', 'migrator.drop_index_concurrently("posts_title")'
+    posts.write("002_index", *body, head=STEPS)
+    posts.up("blog")
+    posts.query("DELETE FROM blog.migrations WHERE name = '002_index'")
+    posts.query(
+        "INSERT INTO blog.migration_steps (migration, step, what, position) "
+        "VALUES ('002_index', 1, 'create index \"blog\".\"posts_title\" concurrently', 'null')"
+    )
+    assert posts.run(lambda runner: runner.up(guard=LintGuard()), "blog") == {"blog": ["002_index"]}
+
+
+def test_a_constraint_of_this_name_that_somebody_else_made_is_not_taken_for_done(posts):
+    posts.query("ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (words > 5)")
+    posts.write("002_check", 'migrator.add_check("posts", "c", "words > 0")', head=STEPS)
+    with pytest.raises(MigrationError, match="has a constraint c already"):
+        posts.up("blog")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_cancels_the_statement_and_says_where_it_was_stopped(number, posts):
+    posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
+    posts.sql("001_a", "SELECT 1", database="accounts")
+    with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
+        cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
+        runner = start(posts, names=("accounts", "blog", "shop"))
+        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20)
+        runner.send_signal(number)
+        output, _ = runner.communicate(timeout=20)
+        assert not activity(posts, "CREATE INDEX CONCURRENTLY%")
+    holder.close()
+    assert "Stopped: blog was stopped: 002_index; run it again to go on from there" in output
+    assert output.splitlines()[-2:] == ["  done in accounts: 001_a", "  not begun: shop"]
+    assert posts.up("blog") == {"blog": ["002_index"]}
+    assert posts.query(INDEX_IS_VALID, ("blog.posts_title",)) == [(True,)]

@@ -7,6 +7,8 @@ syntax   SQL as a tree
 names    which objects a statement names
 locks    which locks it takes
 rules    our own rules
+shapes   those for what a column or type is made of
+inverse  whether a rollback takes back what its migration does
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from dataclasses import dataclass
 import orjson
 import peewee
 
-from blog_app.migrate.lint import locks, names, rules, syntax
+from blog_app.migrate.lint import inverse, locks, names, rules, syntax
+from blog_app.migrate.lint import shapes as shapes  # Registers its rules.
 from blog_app.migrate.lint.names import Name
 from blog_app.migrate.lint.syntax import Node
 from blog_app.migrate.preview import Preview
+from blog_app.migrate.recorder import Statement
 
 # Matters of taste, of the runner (it sets the time limits), or about clients rather than about the running server.
 NOT_ASKED = (
@@ -33,12 +37,31 @@ NOT_ASKED = (
     "prefer-bigint-over-smallint",
     "prefer-identity",
     "prefer-text-field",
-    "prefer-timestamp-tz",
-    "ban-char-field",
     "ban-drop-not-null",
     "ban-drop-constraint",
     "ban-drop-default",
 )
+# What squawk looks at only when asked.
+ASKED = (
+    "ban-alter-generated-expression",
+    "ban-drop-generated-expression",
+    "ban-replica-identity",
+    "ban-revoke",
+    "ban-create-policy",
+    "ban-drop-policy",
+    "ban-alter-policy-condition",
+    "ban-alter-policy-roles",
+    "ban-alter-row-level-security",
+    "ban-drop-trigger",
+    "ban-alter-extension",
+    "ban-alter-system-options",
+    "ban-alter-role-options",
+    "ban-alter-database-options",
+)
+# Squawk's findings about the kind of a column hold for new tables too; no other does.
+KINDS = ("prefer-timestamp-tz", "ban-char-field")
+# What else these name, they only refer to.
+OF_ONE_TABLE = ("ALTER_TABLE", "CREATE_INDEX")
 # For the statements of our own steps: those may do what is a danger elsewhere.
 ALWAYS = ("unqualified-name", "other-database")
 # What no step of ours can know to be no danger: whether running code still uses the column.
@@ -75,38 +98,52 @@ def _of_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> 
     texts = [statement.text for statement in preview.statements]
     parsed = syntax.parse_all(texts)
     new = frozenset(name for nodes in parsed for name in created(nodes))
-    yield from _squawk(preview, [s.text for s in preview.statements if not s.by_step or DROP_COLUMN.search(s.text)])
+    asked = [
+        text for text, s in zip(texts, preview.statements, strict=True) if not s.by_step or DROP_COLUMN.search(text)
+    ]
+    used = dict(zip(texts, (_in_use(nodes, new) for nodes in parsed), strict=True))
+    yield from (found for found in _squawk(preview, asked) if found.rule in KINDS or used[found.statement])
     locked: dict[str, None] = {}
+    alone = not preview.migration.atomic or sum(len(nodes) for nodes in parsed) == 1
     for text, statement, nodes in zip(texts, preview.statements, parsed, strict=True):
         for node in nodes:
-            context = rules.Context(database, new, rows, tuple(locked))
+            context = rules.Context(database, new, rows, tuple(locked), alone)
             for name, rule in rules.RULES.items():
                 if name in ALWAYS or not statement.by_step:
                     yield from (Finding(name, text, message) for message in rule(node, context))
             if preview.migration.atomic:
-                locked |= {lock.table.name: None for lock in locks.taken(node) if _stops_all(lock, new)}
+                locked |= {lock.table.name: None for lock in locks.taken(node) if locks.stops_all(lock, new)}
 
 
 def created(nodes: Sequence[Node]) -> Iterator[Name]:
-    """Yield the tables that these statements create."""
+    """Yield the tables and materialized views that these statements create."""
     for node in nodes:
+        if node.kind == "CREATE_MATERIALIZED_VIEW":
+            yield names.objects(node)[0]
         if node.kind in ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE"):
             yield names.tables(node)[0]
 
 
-def _stops_all(lock: locks.Lock, new: frozenset[Name]) -> bool:
-    return lock.mode == locks.ACCESS_EXCLUSIVE and lock.table not in new
+def _in_use(nodes: Sequence[Node], new: frozenset[Name]) -> bool:
+    """Return whether one of the statements is about something else than tables that this migration creates."""
+    return not all(tables and new.issuperset(tables) for tables in map(_about, nodes))
+
+
+def _about(node: Node) -> list[Name]:
+    found = names.tables(node)
+    return list(created([node])) or (found[:1] if node.kind in OF_ONE_TABLE else found)
 
 
 def _squawk(preview: Preview, texts: Sequence[str]) -> Iterator[Finding]:
     """Ask squawk about all statements at once: an index on a table that is created beside it is no danger."""
-    arguments = ["--reporter", "json", "--exclude", ",".join(NOT_ASKED)]
+    arguments = ["--reporter", "json", "--exclude", ",".join(NOT_ASKED), "--include", ",".join(ASKED)]
     if preview.migration.atomic:
         arguments.append("--assume-in-transaction")
     lines: list[str] = []
     source = ""
     for text in texts:
-        complete = text.rstrip().rstrip(";") + ";\n"
+        # A text may end in a comment. A reason is given by `safe` alone: no comment tells squawk to look away.
+        complete = f"{text}\n;\n".replace("squawk-ignore", "squawk_ignore")
         lines += [text] * complete.count("\n")
         source += complete
     for warning in orjson.loads(syntax.run(arguments, source) or "[]") if texts else ():
@@ -147,10 +184,21 @@ def widens(old: str, new: str) -> bool:
     return bool(before and after and before[1] and (after[1] is None or int(after[1]) >= int(before[1])))
 
 
+def _scaffold(statement: Statement) -> bool:
+    """Return whether one of our own steps puts up, or takes down, the trigger by which it works."""
+    return statement.by_step and bool(re.match(r"(CREATE|DROP) (TRIGGER|FUNCTION)\b", statement.text))
+
+
 def _of_rollback(preview: Preview) -> Iterator[Finding]:
     if preview.back is None:
         yield Finding("no-rollback", "", "there is no function rollback: nobody could take this migration back")
         return
-    changes = [s for s in preview.statements if not re.match(r"\s*(UPDATE|INSERT|DELETE|SELECT)\b", s.text, re.I)]
+    changes = [s for s in preview.whole if not re.match(r"\s*(--|(UPDATE|INSERT|DELETE|SELECT)\b)", s.text, re.I)]
     if changes and not preview.back:
         yield Finding("empty-rollback", "", "rollback does nothing, while migrate changes the schema")
+    elif not any(statement.text.startswith("-- ") for statement in (*preview.whole, *preview.back)):
+        there, back = (
+            [node for nodes in syntax.parse_all([s.text for s in statements if not _scaffold(s)]) for node in nodes]
+            for statements in (preview.whole, preview.back)
+        )
+        yield from (Finding("rollback-differs", "", message) for message in inverse.missing(there, back))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from blog_app.migrate.lint import names
@@ -62,6 +62,11 @@ class Lock(NamedTuple):
     mode: str
 
 
+def stops_all(lock: Lock, new: Collection[Name]) -> bool:
+    """Return whether the lock keeps everybody out of a table that is in use; `new` are those that are not yet."""
+    return lock.mode == ACCESS_EXCLUSIVE and lock.table not in new
+
+
 def taken(statement: Node) -> list[Lock]:
     """Return the locks on tables that a statement takes, the strongest on each."""
     found: dict[Name, str] = {}
@@ -76,6 +81,8 @@ def _taken(statement: Node) -> Iterator[Lock]:
     if statement.kind == "CREATE_TABLE":
         for constraint in statement.all("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"):
             yield from (Lock(table, SHARE_ROW_EXCLUSIVE) for table in names.tables(constraint))
+        for parent in statement.all("PARTITION_OF"):
+            yield from (Lock(table, ACCESS_EXCLUSIVE) for table in names.tables(parent))
         return
     if not tables:
         return

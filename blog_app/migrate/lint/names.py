@@ -42,12 +42,12 @@ def objects(statement: Node) -> list[Name]:
 
 
 def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
-    local = {_words(node)[-1] for node in statement.all("CTE_NAME")}
+    local = {words(node)[-1] for node in statement.all("CTE_NAME")}
     for node in _with_schema(statement, kinds):
-        words = _words(node)
-        if not words or (len(words) == 1 and words[0] in local):
+        found = words(node)
+        if not found or (len(found) == 1 and found[0] in local):
             continue
-        yield Name(words[-2] if len(words) > 1 else None, words[-1])
+        yield Name(found[-2] if len(found) > 1 else None, found[-1])
 
 
 def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
@@ -60,7 +60,8 @@ def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
             yield from _with_schema(part, kinds)
 
 
-def _words(node: Node) -> list[str]:
+def words(node: Node) -> list[str]:
+    """Return the words of a qualified name, unquoted."""
     return [_unquoted(word) for word in WORD.findall(node.text)]
 
 

@@ -6,11 +6,12 @@ creates: nobody uses them yet, so nothing can hurt them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.migrate.lint import names
+from blog_app.migrate.lint import locks, names
 from blog_app.migrate.lint.names import Name
 from blog_app.migrate.lint.syntax import Node
 
@@ -24,6 +25,14 @@ REWRITES = {
     "SET_ACCESS_METHOD": "SET ACCESS METHOD",
 }
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
+SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
+COLUMNS = ("NAME_REF", "COLUMN_NAME_REF", "FIELD_EXPR")
+# What the runner or the pooler answers for; all else, like work_mem, may be set for one transaction.
+RUNNERS_SETTINGS = re.compile(
+    r"search_path|role|session_authorization|session_replication_role|row_security|synchronous_commit"
+    r"|(lock|statement|transaction|idle_in_transaction_session)_timeout|default_transaction_\w+|transaction_\w+"
+)
+RUNNERS_FUNCTIONS = re.compile(r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|dblink\w*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class Context:
     """About how many rows each table has, where a live database was asked."""
     locked: tuple[str, ...] = ()
     """Tables in use on which an earlier statement of the same transaction has a lock that stops everybody."""
+    alone: bool = True
+    """Whether it is the only statement of its transaction."""
 
     def in_use(self, statement: Node) -> list[Name]:
         return [name for name in names.tables(statement) if name not in self.new]
@@ -65,16 +76,28 @@ def unqualified_name(statement: Node, context: Context) -> Found:
 
 @rule("other-database")
 def other_database(statement: Node, context: Context) -> Found:
-    for name in names.objects(statement):
-        if name.schema in DATABASE_NAMES and name.schema != context.database:
-            yield f"{name.schema}.{name.name} belongs to another logical database, which may be on another server"
+    schemas = [part.text.strip('"') for part in statement.all("SCHEMA", "SCHEMA_REF")]
+    for schema, name in [*names.objects(statement), *((schema, "") for schema in schemas)]:
+        what = f"{schema}.{name}".rstrip(".")
+        if schema in (None, context.database, *SYSTEM_SCHEMAS):
+            continue
+        if schema in DATABASE_NAMES:
+            yield f"{what} belongs to another logical database, which may be on another server: ask its directory"
+        else:
+            yield (
+                f"{what} belongs to no logical database, so no backup has it and no move takes it along: "
+                f'keep it in "{context.database}"'
+            )
 
 
 @rule("all-rows")
 def all_rows(statement: Node, context: Context) -> Found:
     for write in (statement, *statement.all(*WRITES)):
-        if write.kind in ("UPDATE", "DELETE") and not write.part("WHERE_CLAUSE") and context.in_use(write):
-            yield f"{write.kind} without WHERE changes every row in one transaction: use migrator.backfill"
+        where = write.part("WHERE_CLAUSE")
+        chooses = where is not None and where.has(*COLUMNS)
+        if write.kind in ("UPDATE", "DELETE") and not chooses and context.in_use(write):
+            without = "whose WHERE chooses nothing" if where else "without WHERE"
+            yield f"{write.kind} {without} changes every row in one transaction: use migrator.backfill"
 
 
 @rule("many-rows")
@@ -89,10 +112,21 @@ def many_rows(statement: Node, context: Context) -> Found:
 
 @rule("write-under-lock")
 def write_under_lock(statement: Node, context: Context) -> Found:
-    if context.locked and statement.kind in WRITES:
+    reads = statement.kind in ("SELECT", "INSERT", "CREATE_TABLE_AS") and statement.has("FROM_CLAUSE")
+    if context.locked and (statement.kind in WRITES or (reads and context.in_use(statement))):
         yield (
             f"this transaction already keeps everybody out of {', '.join(context.locked)}, and goes on doing so while "
-            "it changes rows: put the rows into a migration of their own"
+            "it reads or changes rows: put the rows into a migration of their own"
+        )
+
+
+@rule("several-tables")
+def several_tables(statement: Node, context: Context) -> Found:
+    more = [lock.table.name for lock in locks.taken(statement) if locks.stops_all(lock, context.new)]
+    if context.locked and (more := [name for name in more if name not in context.locked]):
+        yield (
+            f"this transaction keeps everybody out of {', '.join(context.locked)} while it waits for "
+            f"{', '.join(more)}, and meets in a deadlock whoever uses them in another order: a migration for each table"
         )
 
 
@@ -161,8 +195,16 @@ def check_with_column(statement: Node, context: Context) -> Found:
 
 @rule("session-setting")
 def session_setting(statement: Node, context: Context) -> Found:
-    if statement.kind in ("SET", "SET_SESSION_AUTH", "SET_ROLE", "RESET") and not statement.has("LOCAL_KW"):
-        yield "a session's settings belong to the runner: use SET LOCAL, or statement_timeout = SECONDS in the file"
+    belongs = "a session's settings and locks belong to the runner"
+    if statement.kind in ("SET", "SET_SESSION_AUTH", "SET_ROLE", "RESET", "DISCARD"):
+        local = statement.has("LOCAL_KW")
+        names_ = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
+        if not local or not names_ or any(RUNNERS_SETTINGS.fullmatch(name) for name in names_):
+            yield f"{belongs}: say statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for the rest"
+    for call in statement.all("CALL_EXPR"):
+        name = call.parts[0].text.lower().rpartition(".")[2]
+        if RUNNERS_FUNCTIONS.fullmatch(name):
+            yield f"{belongs}: leave out {name}()"
 
 
 @rule("transaction-control")
@@ -173,8 +215,34 @@ def transaction_control(statement: Node, context: Context) -> Found:
 
 @rule("hidden-code")
 def hidden_code(statement: Node, context: Context) -> Found:
-    if statement.kind == "DO":
-        yield "a DO block cannot be looked into"
+    hint = "cannot be looked into: write its statements into the migration"
+    if statement.kind in ("DO", "CALL", "EXECUTE", "LOAD"):
+        yield f"{'a DO block' if statement.kind == 'DO' else statement.kind} {hint}"
+    if statement.kind == "COPY":
+        yield "COPY reads what only the server's machine has: INSERT the rows, or load them by flask seed"
+    if statement.kind in ("SELECT", "SELECT_INTO", "VALUES", "WITH"):
+        for call in statement.all("CALL_EXPR"):
+            schema, _, name = call.parts[0].text.replace('"', "").lower().rpartition(".")
+            if schema and schema not in SYSTEM_SCHEMAS:
+                yield f"the function {schema}.{name} {hint}"
+
+
+@rule("trigger")
+def trigger(statement: Node, context: Context) -> Found:
+    if statement.kind in ("CREATE_TRIGGER", "CREATE_RULE") and context.in_use(statement):
+        yield (
+            "from now on every write of the running code does more than it says, and what that writes leaves no mark: "
+            "readers may be shown an older answer. Do it in the model, or declare what it touches (databases.touch)"
+        )
+
+
+@rule("extension")
+def extension(statement: Node, context: Context) -> Found:
+    if statement.kind == "CREATE_EXTENSION":
+        yield (
+            "an extension belongs to a whole physical database and may need its owner: the next server may not have "
+            "it. Say how it gets there, or do without"
+        )
 
 
 def _added_columns(statement: Node, context: Context) -> Iterator[Node]:

@@ -1,0 +1,57 @@
+"""Ctrl-C, or SIGTERM as a platform sends it, while the server works: it cancels the statement and then stops the run.
+
+Left to itself the driver would not notice before the statement ends, and the server would work on without the process.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+
+_pending = threading.Event()
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped the run; `str()` says what is done and how to go on."""
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Heed both signals inside, in every statement of this process."""
+    _pending.clear()
+    set_wait_callback(_wait)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        set_wait_callback(None)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` if a statement inside was interrupted, also one that ended before it was cancelled."""
+    try:
+        yield
+    finally:
+        if _pending.is_set():
+            _pending.clear()
+            raise KeyboardInterrupt
+
+
+def _wait(connection: Any) -> None:
+    while (state := connection.poll()) != POLL_OK:
+        try:
+            reads, writes = ([connection], []) if state == POLL_READ else ([], [connection])
+            select.select(reads, writes, [])
+        except KeyboardInterrupt:
+            if _pending.is_set():  # The second time: now.
+                raise
+            _pending.set()
+            connection.cancel()
