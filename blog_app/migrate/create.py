@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.migrate import MigrationError, across, catalog, drift, files
+from blog_app.migrate import MigrationError, across, catalog, drift, files, plan
 from blog_app.migrate.connection import connected
 from blog_app.migrate.draft import NOTHING, Change, Draft, draft
 from blog_app.migrate.recorder import Recorder
@@ -68,8 +68,9 @@ def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], 
 
 def _write_all(name: str, title: str, found: Draft, folder: Path | None) -> list[Path]:
     paths = []
-    if found.first:
-        paths.append(_write(name, title, found.first, ATOMIC, folder))
+    for table, changes in found.first.items():
+        several = f"{title} {table}" if len(found.first) > 1 else title
+        paths.append(_write(name, several.rstrip(), changes, ATOMIC, folder))
     if found.then:
         paths.append(_write(name, f"{title} step by step" if paths else title, found.then, STEP_BY_STEP, folder))
     return paths
@@ -84,11 +85,19 @@ def _try(
         across.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
         with connected(settings, name, _silent) as connection:
             notes = drift.compare(new, catalog.read(connection, name), "the models", "the files written")
+        notes += _dangers(name, written, folder)
         across.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
         with connected(settings, name, _silent) as connection:
             return notes + drift.compare(old, catalog.read(connection, name), "the files before", "their rollback")
     except MigrationError as error:
         return [f"the files written do not run: {error}"]
+
+
+def _dangers(name: str, written: Sequence[str], folder: Path | None) -> list[str]:
+    """Return what `up` refuses in the files until they say why it is safe."""
+    migrations = files.read(name, folder)
+    planned = plan.plan(name, migrations, [migration for migration in migrations if migration.name in written])
+    return [f"up refuses{line[1:]}" for item in planned for line in plan.describe_dangers(item)]
 
 
 def _write(name: str, title: str, changes: Sequence[Change], options: str, folder: Path | None) -> Path:
@@ -100,13 +109,14 @@ def _write(name: str, title: str, changes: Sequence[Change], options: str, folde
     if "pw_pext." in migrate + rollback:
         imports.append("import playhouse.postgres_ext as pw_pext")
     path.write_text(
-        TEMPLATE.format(
+        encoding="utf-8",
+        data=TEMPLATE.format(
             title=title.strip().replace("_", " ").capitalize().rstrip("."),
             imports="\n".join(imports),
             options=options,
             migrate=migrate,
             rollback=rollback,
-        )
+        ),
     )
     return path
 

@@ -8,8 +8,10 @@ explained in `undecided`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any
 
 import peewee
@@ -22,10 +24,12 @@ Change = tuple[str, str]
 """The code of an operation, and the code that takes it back."""
 NOTHING = ""
 FOREIGN_KEY = re.compile(
-    r'FOREIGN KEY \("?(?P<column>\w+)"?\) REFERENCES "?(?P<to>\w+)"?\("?id"?\)'
+    r'FOREIGN KEY \("?(?P<column>\w+)"?\) REFERENCES "?(?P<to>\w+)"?\("?(?P<to_column>\w+)"?\)'
     r"(?: ON UPDATE (?P<on_update>CASCADE|RESTRICT|SET NULL|SET DEFAULT))?"
     r"(?: ON DELETE (?P<on_delete>CASCADE|RESTRICT|SET NULL|SET DEFAULT))?"
+    r"(?: (?P<deferrable>DEFERRABLE(?: INITIALLY DEFERRED)?))?"
 )
+UNIQUE = re.compile(r"UNIQUE \((?P<parts>[^()]*)\)")
 CHECK = re.compile(r"CHECK \((?P<condition>.*)\)", re.S)
 INDEX = re.compile(
     r"CREATE (?P<unique>UNIQUE )?INDEX \S+ ON \S+ USING (?P<using>\w+) \((?P<parts>.*?)\)(?: WHERE (?P<where>.*))?",
@@ -54,7 +58,8 @@ RETYPED = (
 
 @dataclass
 class Draft:
-    first: list[Change] = field(default_factory=list)
+    first: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    """By table, for a transaction must not keep people out of several; under "", the new tables."""
     then: list[Change] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
 
@@ -65,14 +70,14 @@ def draft(old: Schema, new: Schema, models: Sequence[Any], old_models: Mapping[s
     for model in models:
         table = model._meta.table_name
         if table not in old:
-            found.first.append((render.model(model), f'migrator.remove_model("{table}")'))
+            found.first[""].append((render.model(model), f'migrator.remove_model("{table}")'))
     for model in models:
         table = model._meta.table_name
         if table in old:
             _Changes(found, model, old_models.get(table)).of(old[table], new[table])
-    for table in old.keys() - new.keys():
+    for table in _referring_first({table: old[table] for table in old if table not in new}):
         back = render.model(old_models[table]) if table in old_models else NOTHING
-        found.first.append((f'migrator.remove_model("{table}")', back))
+        found.first[table].append((f'migrator.remove_model("{table}")', back))
     return found
 
 
@@ -130,8 +135,8 @@ class _Changes:
 
     def _change_column(self, name: str, old: Column, new: Column) -> None:
         column = f'"{self.table}", "{self._field(self.model, name).name}"'
-        if old.type != new.type:
-            self._change_type(name, old.type, new.type)
+        if old.type != new.type and not self._change_type(name, old.type, new.type):
+            return
         if old.default != new.default:
             self._first(_default(column, new.default), _default(column, old.default))
         if old.not_null and not new.not_null:
@@ -141,11 +146,13 @@ class _Changes:
         if old.generated != new.generated:
             self.found.undecided.append(f"{self.table}.{name}: from {old} to {new} needs a new column")
 
-    def _change_type(self, name: str, old: str, new: str) -> None:
-        if widens(old, new):
+    def _change_type(self, name: str, old: str, new: str) -> bool:
+        """Write the change of type and return whether that is harmless; else say what to do instead."""
+        if harmless := widens(old, new):
             self._first(*(self._alter(f'ALTER COLUMN "{name}" TYPE {type_}') for type_ in (new, old)))
-            return
-        self._undecided(RETYPED, new=name, type=new)
+        else:
+            self._undecided(RETYPED, new=name, type=new)
+        return harmless
 
     def _constraint(self, name: str, old: str | None, new: str) -> None:
         if old == new:
@@ -156,11 +163,16 @@ class _Changes:
 
     def _add_constraint(self, name: str, definition: str) -> str:
         if found := FOREIGN_KEY.fullmatch(definition):
-            actions = "".join(f', {key}="{found[key]}"' for key in ("on_delete", "on_update") if found[key])
+            options = ("on_delete", "on_update", "deferrable", *(("to_column",) if found["to_column"] != "id" else ()))
+            actions = "".join(f', {key}="{found[key]}"' for key in options if found[key])
             ends = f'"{self.table}", "{found["column"]}", "{found["to"]}"'
             return f'migrator.add_foreign_key({ends}{actions}, name="{name}")'
         if found := CHECK.fullmatch(definition):
             return f'migrator.add_check("{self.table}", "{name}", {found["condition"]!r})'
+        if found := UNIQUE.fullmatch(definition):
+            parts = ", ".join(repr(part) for part in split_parts(found["parts"]))
+            build = f'migrator.add_index_concurrently("{self.table}", {parts}, unique=True, name="{name}")'
+            return build + "\n" + self._alter(f'ADD CONSTRAINT "{name}" UNIQUE USING INDEX "{name}"')
         return self._add_constraint_at_once(name, definition)
 
     def _add_constraint_at_once(self, name: str, definition: str) -> str:
@@ -223,16 +235,29 @@ class _Changes:
         self.found.undecided.append(sentence.format(table=self.table, **names))
 
     def _first(self, change: str, back: str) -> None:
-        self.found.first.append((change, back))
+        self.found.first[self.table].append((change, back))
 
     def _then(self, change: str, back: str) -> None:
         self.found.then.append((change, back))
 
 
+def _referring_first(tables: Mapping[str, Table]) -> Iterable[str]:
+    """Return the tables in the order in which they can be dropped."""
+    referring = {
+        name: {
+            other
+            for other, table in tables.items()
+            if other != name and any(f"REFERENCES {name}(" in text for text in table.constraints.values())
+        }
+        for name in tables
+    }
+    return TopologicalSorter(referring).static_order()
+
+
 def _default(column: str, default: str | None) -> str:
     if default is None:
         return f"migrator.drop_default({column})"
-    return f"migrator.add_default({column}, pw.SQL({default!r}))"
+    return f"migrator.add_default({column}, pw.SQL({default.replace('%', '%%')!r}))"
 
 
 def split_parts(parts: str) -> list[str]:

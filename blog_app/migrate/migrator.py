@@ -100,8 +100,11 @@ class Migrator(PeeweeMigrator):
         return model
 
     def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
-        """Drop columns. Without `cascade` that fails when something depends on them."""
-        return super().remove_fields(model, *names, cascade=cascade, **params)
+        """Drop columns, and with them their indexes. Without `cascade` that fails when something depends on them."""
+        before = len(self.__ops__)
+        model = super().remove_fields(model, *names, cascade=cascade, **params)
+        self.__ops__[before:] = [drop for drop in self.__ops__[before:] if drop.fn.__name__ != "drop_index"]
+        return model
 
     def remove_model(self, model: Any, *, cascade: bool = False) -> None:
         """Drop a table. Without `cascade` that fails when something depends on it."""
@@ -173,13 +176,21 @@ class Migrator(PeeweeMigrator):
         *,
         on_delete: str | None = None,
         on_update: str | None = None,
+        deferrable: str | None = None,
+        to_column: str = "id",
         name: str | None = None,
     ) -> None:
-        """Add a foreign key to the table `to` (its column `id`): first for new rows, then validated."""
-        definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted('id')})"
+        """Add a foreign key to the table `to`: first for new rows, then validated.
+
+        `deferrable` is DEFERRABLE or DEFERRABLE INITIALLY DEFERRED.
+        """
+        definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted(to_column)})"
         for event, action in (("DELETE", on_delete), ("UPDATE", on_update)):
             definition += f" ON {event} {action}" if action else ""
-        there = f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted('id')} = this.{quoted(column)}"
+        definition += f" {deferrable}" if deferrable else ""
+        there = (
+            f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted(to_column)} = this.{quoted(column)}"
+        )
         broken = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
         self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, broken))
 

@@ -12,6 +12,7 @@ from playhouse.postgres_ext import IndexedFieldMixin
 from blog_app.migrate.recorder import Recorder, literal
 
 INDENT = "    "
+CHECKS = re.compile(r"\b(CHECK|REFERENCES|UNIQUE)\b")
 COUNTED = {peewee.AutoField: peewee.IntegerField, peewee.BigAutoField: peewee.BigIntegerField}
 """What refers to a number that the database counts up is a plain number."""
 
@@ -36,11 +37,11 @@ def model(found: Any) -> str:
 
 
 def render_field(field: peewee.Field, *, null: bool | None = None, plain: bool = False) -> str:
-    """Return the expression that makes this field. `plain` leaves out index, uniqueness and reference."""
+    """Return the expression that makes this field. `plain` leaves out index, uniqueness, reference and checks."""
     kind = find_field_type(field)
     if isinstance(field, peewee.ForeignKeyField) and plain:
         kind = COUNTED.get(type(field.rel_field)) or find_field_type(field.rel_field)
-    module = "pw" if hasattr(peewee, kind.__name__) else "pw_pext"
+    module = _module(kind)
     arguments = _arguments(field, field.null if null is None else null, plain)
     return f"{module}.{kind.__name__}({', '.join(arguments)})"
 
@@ -68,10 +69,13 @@ def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
         found += [f"{name}={_quote(value)}" for name, value in actions.items() if value]
     if field.primary_key and type(field) not in COUNTED:
         found.append("primary_key=True")
-    found += _type_arguments(field)
+    found += _type_arguments(field.rel_field if is_reference and plain else field)
     if null:
         found.append("null=True")
-    if not plain:
+    if plain:
+        if isinstance(field, IndexedFieldMixin):
+            found.append("index=False")
+    else:
         if field.unique:
             found.append("unique=True")
         elif isinstance(field, peewee.ForeignKeyField | IndexedFieldMixin) and not field.index:
@@ -84,9 +88,16 @@ def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
         found.append(f'column_name="{field.column_name}"')
     if field.collation:
         found.append(f'collation="{field.collation}"')
-    if field.constraints:
-        found.append(f"constraints=[{', '.join(sql(constraint) for constraint in field.constraints)}]")
+    constraints = [sql(constraint) for constraint in field.constraints or ()]
+    if plain:  # A constraint with a name, which a CHECK gets even without one, is not the column's.
+        constraints = [text for text in constraints if not CHECKS.search(text)]
+    if constraints:
+        found.append(f"constraints=[{', '.join(constraints)}]")
     return found
+
+
+def _module(kind: type) -> str:
+    return "pw" if getattr(peewee, kind.__name__, None) is kind else "pw_pext"
 
 
 def _type_arguments(field: Any) -> list[str]:
@@ -96,9 +107,10 @@ def _type_arguments(field: Any) -> list[str]:
         return [f"max_digits={field.max_digits}", f"decimal_places={field.decimal_places}"]
     inner = getattr(field, "_ArrayField__field", None)
     if inner is not None:
-        module = "pw" if hasattr(peewee, type(inner).__name__) else "pw_pext"
-        keywords = {"max_length": inner.max_length} if isinstance(inner, peewee.CharField) else {}
-        return [f"{module}.{type(inner).__name__}", *([f"field_kwargs={keywords!r}"] if keywords else [])]
+        words = ", ".join(
+            f'"{name}": {value}' for name, _, value in (one.partition("=") for one in _type_arguments(inner))
+        )
+        return [f"{_module(type(inner))}.{type(inner).__name__}", *([f"field_kwargs={{{words}}}"] if words else [])]
     return []
 
 
