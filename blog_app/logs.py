@@ -83,6 +83,6 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
+        response.headers.add("X-Request-Id", g.request_id)
         tell(request.method, request.path, response.status_code, g.started, g.get("user_id"), g.request_id)
         return response

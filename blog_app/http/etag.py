@@ -37,7 +37,7 @@ def matches(known: str | None, tag: str) -> bool:
 
 def tagged(response: Response, tag: str) -> Response:
     """Return `response` with its entity tag, or a 304 if the caller has that representation already."""
-    response.headers["ETag"] = f'"{tag}"'
+    response.headers.add("ETag", f'"{tag}"')
     if matches(request.headers.get("If-None-Match"), tag):
         response.status_code = 304
         response.set_data(b"")

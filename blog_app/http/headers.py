@@ -29,9 +29,10 @@ def init_app(app: Flask) -> None:
     def limit_caching(response: Response) -> Response:
         headers = response.headers
         if "Cache-Control" not in headers:
-            headers["Cache-Control"] = cache_control(signed_in=bool(g.get("identity")))
+            headers.add("Cache-Control", cache_control(signed_in=bool(g.get("identity"))))
             headers.add("Vary", "Authorization")
-        headers.extend(ALWAYS)
+        for name, value in ALWAYS:
+            headers.add(name, value)
         return response
 
 

@@ -214,7 +214,7 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     else:
         assert shape
         model = shared(operation.answers).opts.model
-        found = _represented(operation.answers, model.select().where(model.id == result.id), shape)
+        found = _represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
         response = Response(found.body, content_type=JSON, headers={"ETag": f'"{found.etag}"'})
         if operation.status == 201:
             response.headers["Location"] = _home(operation, result)
@@ -226,13 +226,20 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
 
 def _home(operation: Operation, record: Record) -> str:
     """Return the path at which a new record is shown; by default, below the one at which it was made."""
+    shown = _shown_at(operation)
+    return url_for(shown[0], **{shown[1]: record.id}) if shown else f"{request.path}/{record.id}"
+
+
+@cache
+def _shown_at(operation: Operation) -> tuple[str, str] | None:
+    """Return the route that shows what an operation makes, and its one variable; None if there is none."""
     blueprint: Any = current_app.blueprints[operation.endpoint.partition(".")[0]]
     for other in blueprint.operations:
         if other.method == "GET" and not other.many and other.answers is operation.answers:
             (rule,) = current_app.url_map.iter_rules(other.rule_endpoint)
             if len(rule.arguments) == 1:
-                return url_for(other.rule_endpoint, **{next(iter(rule.arguments)): record.id})
-    return f"{request.path}/{record.id}"
+                return other.rule_endpoint, next(iter(rule.arguments))
+    return None
 
 
 def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Answer:

@@ -123,11 +123,11 @@ def respond(found: Answer, how: str = "") -> Response:
     """Return the response that `found` makes, or 304 if the caller has it already."""
     response = Response(found.body, content_type=found.content_type)
     if found.link:
-        response.headers["Link"] = found.link
+        response.headers.add("Link", found.link)
     if how:
-        response.headers["X-Cache"] = how
+        response.headers.add("X-Cache", how)
     if how == "hit":
-        response.headers["Age"] = str(max(0, int(time.time() - found.stored)))
+        response.headers.add("Age", str(max(0, int(time.time() - found.stored))))
     return etag.tagged(response, found.etag)
 
 

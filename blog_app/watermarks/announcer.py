@@ -49,6 +49,7 @@ class Announcer:
     def __init__(self, keeper: Keeper, name: str) -> None:
         self.keeper = keeper
         self.name = name
+        self._close = f"{epochs.closing(name)}; ".encode()
         self._look = f"SELECT pg_current_xact_id()::text, {epochs.COLUMNS} FROM {epochs.table(name)}"
         self._after = (
             "COMMIT; SELECT pg_current_wal_insert_lsn()::text, pg_xact_status(%s::xid8), "
@@ -71,7 +72,7 @@ class Announcer:
         keys = self._keys(begun, touched)
         marked = bool(keys) and self._mark(begun, keys)
         if keys and not marked:
-            epochs.close(server)
+            last += self._close
         position, epoch, status = self._commit(server, begun, last)
         if marked:
             self._settle(begun, keys, position)

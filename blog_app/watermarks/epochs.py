@@ -101,9 +101,14 @@ def the_row(database: Database, cursor: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def closing(name: str) -> str:
+    """Return the statement that closes the epoch."""
+    return f"UPDATE {table(name)} SET status = '{CLOSED}' WHERE status <> '{CLOSED}'"
+
+
 def close(database: Database) -> None:
     """Close the epoch, in the current transaction if there is one."""
-    _update(database, f"status = '{CLOSED}' WHERE status <> '{CLOSED}'")
+    database.execute_sql(Noted(closing(database.name)))
 
 
 def begin_opening(database: Database, closed: str, redis: str) -> bool:

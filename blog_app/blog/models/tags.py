@@ -33,7 +33,7 @@ class Tag(BlogRecord):
     @classmethod
     def named(cls, slugs: list[str], lock: str | None = None) -> list[Any]:
         """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist."""
-        query = cls.select().where(cls.slug.in_(slugs))
+        query = cls.select(cls.id, cls.slug, cls.name).where(cls.slug.in_(slugs))
         found = {tag.slug: tag for tag in (query.for_update(lock) if lock else query)} if slugs else {}
         missing = [
             {"pointer": f"/tags/{place}", "detail": f"There is no tag {slug!r}."}
