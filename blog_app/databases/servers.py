@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 RETRY_WITHIN_SECONDS = 1.0
 LOST_CODES = ("08", "57P01", "57P02", "57P03")  # SQLSTATE: connection exceptions, the server shuts down or starts
+MOVING_CODE = "57M01"
+"""SQLSTATE, in PostgreSQL's class for interventions of operators: this place is fenced (see `blog_app.move`)."""
+UNDEFINED_TABLE = "42P01"
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
 
 
@@ -211,7 +214,10 @@ class Server(peewee.PostgresqlDatabase):
         try:
             return action()
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            if isinstance(error, DatabaseAway) or not self.is_lost(error):
+            if isinstance(error, DatabaseAway):
+                raise
+            if not self.is_lost(error):
+                self._raise_if_elsewhere(error)
                 raise
             if self._state.conn is None:  # connect() has said why; Peewee's own calls made another type of it.
                 raise DatabaseAway(first_line(error)) from error
@@ -222,6 +228,15 @@ class Server(peewee.PostgresqlDatabase):
             if not (kept and repeatable and time.monotonic() - started < RETRY_WITHIN_SECONDS):
                 raise DatabaseAway(f"the connection to {self.name} {loss}: {first_line(error)}") from error
         return self._attempt(action)
+
+    def _raise_if_elsewhere(self, error: Exception) -> None:
+        """Raise `DatabaseAway` if the error says that this logical database is not, or not now, at this place."""
+        code = _sqlstate(error)
+        if code == MOVING_CODE:
+            raise DatabaseAway(first_line(error)) from error
+        if code == UNDEFINED_TABLE:
+            why = "it was moved to another server, or its migrations have not run (flask migrate up)"
+            raise DatabaseAway(f"{self.name} is not here: {why}: {first_line(error)}") from error
 
     def discard(self) -> None:
         """Close this thread's connection, whatever its state; the next statement opens another."""
@@ -240,8 +255,12 @@ class Server(peewee.PostgresqlDatabase):
 
     def is_lost(self, error: Exception | None = None) -> bool:
         """Return whether this thread's connection is of no more use; psycopg2 does not always know it at once."""
-        code = getattr(getattr(error, "orig", None), "pgcode", None) or ""
-        return self._state.conn is None or bool(self._state.conn.closed) or code.startswith(LOST_CODES)
+        lost = _sqlstate(error).startswith(LOST_CODES)
+        return self._state.conn is None or bool(self._state.conn.closed) or lost
+
+
+def _sqlstate(error: Exception | None) -> str:
+    return getattr(getattr(error, "orig", None), "pgcode", None) or ""
 
 
 def first_line(error: BaseException) -> str:

@@ -2,4 +2,5 @@
 
 release   the steps of `flask deploy`
 backups   pg_dump and pg_restore of one logical database
+programs  which of PostgreSQL's programs are new enough
 """

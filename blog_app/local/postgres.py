@@ -23,6 +23,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_connections": "100",
+    # `flask databases move` copies by logical replication.
+    "wal_level": "logical",
 }
 # Data that nobody needs tomorrow; commits stay synchronous towards clients, as in production.
 THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
@@ -113,8 +115,12 @@ class Postgres(Process):
         exists = self.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
         verb = sql.SQL("ALTER" if exists else "CREATE")
         role = sql.Identifier(name)
-        # CREATEDB: `flask migrate check` tries the migrations out in a database of its own.
-        self.execute(sql.SQL("{} ROLE {} LOGIN CREATEDB PASSWORD {}").format(verb, role, sql.Literal(password)))
+        # CREATEDB: `flask migrate check` tries the migrations out in a database of its own. The others are what
+        # `flask databases move` needs.
+        self.execute(
+            sql.SQL("{} ROLE {} LOGIN CREATEDB REPLICATION PASSWORD {}").format(verb, role, sql.Literal(password))
+        )
+        self.execute(sql.SQL("GRANT pg_create_subscription TO {}").format(role))
 
     def create_database(self, name: str, owner: str) -> None:
         """Make a database, if there is none of this name."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import peewee
@@ -22,7 +22,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
 from blog_app.databases import CONNECTION_ERRORS, DatabaseAway, first_line
-from blog_app.migrate import MigrationError, interrupts, locks
+from blog_app.migrate import MigrationError, interrupts, locks, moving
 from blog_app.migrate.recorder import PAST_THE_CHECKS
 
 T = TypeVar("T")
@@ -191,9 +191,15 @@ def _pooled(name: str) -> str:
     )
 
 
-def run_lock(connection: Connection) -> AbstractContextManager[None]:
-    """Hold the lock of this logical database's schema; wait for another run to finish, and say who that is."""
-    return advisory_lock(connection, connection.name)
+@contextmanager
+def run_lock(connection: Connection) -> Iterator[None]:
+    """Hold the lock of this logical database's schema; wait for another run to finish, and say who that is.
+
+    Raises `MigrationError` while the logical database moves, or when it has moved away from here.
+    """
+    with advisory_lock(connection, connection.name):
+        moving.refuse(connection, connection.name)
+        yield
 
 
 @contextmanager

@@ -14,8 +14,8 @@ LINE_EVERY = 10.0
 class Bar:
     """Shows how many of about `total` rows are done."""
 
-    def __init__(self, title: str, total: int, done: int = 0) -> None:
-        self.title, self.total, self.began_at = title, total, done
+    def __init__(self, title: str, total: int, done: int = 0, *, unit: str = "rows") -> None:
+        self.title, self.total, self.began_at, self.unit = title, total, done, unit
         self.console = Console(stderr=True)
         self.bar: Progress | None = None
         self.began = self.spoken = time.monotonic()
@@ -37,8 +37,8 @@ class Bar:
         elif time.monotonic() - self.spoken > LINE_EVERY:
             self.spoken = time.monotonic()
             rate = (done - self.began_at) / (self.spoken - self.began)
-            left = (self.total - done) / rate
-            self.console.print(f"{self.title}: {done:,} of about {self.total:,} rows, about {left:.0f} s left")
+            left = f"about {(self.total - done) / rate:.0f} s" if rate > 0 else "who knows how long"
+            self.console.print(f"{self.title}: {done:,} of about {self.total:,} {self.unit}, {left} left")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

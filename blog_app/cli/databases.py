@@ -1,0 +1,174 @@
+"""`flask databases`: where every logical database is, and how one moves to another server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import peewee
+from flask.cli import AppGroup
+
+from blog_app.config import DATABASE_NAMES, settings
+from blog_app.databases import first_line
+from blog_app.migrate import MigrationError
+from blog_app.move import overview
+from blog_app.move.mover import Mover
+from blog_app.move.opening import interruptible, opened
+from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
+from blog_app.pgbouncer import ADMIN_PASSWORD
+
+INTERRUPTED = 130
+FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
+
+
+class DatabasesGroup(AppGroup):
+    """`status` when no subcommand is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            args.insert(0, "status")
+        return super().parse_args(ctx, args)
+
+
+databases = DatabasesGroup("databases", help="Where the logical databases are. Without a subcommand: status.")
+
+
+@databases.command()
+@click.option("--sizes/--no-sizes", default=True, help="Also count bytes and (about) rows.")
+def status(sizes: bool) -> None:
+    """Say where each logical database is, how big, and how its move stands. Exit code 1 when one is away."""
+    away = False
+    for name in DATABASE_NAMES:
+        found = overview.of(settings(), name, sizes=sizes)
+        away |= found.away
+        click.echo(f"{name:<10} {found.place}")
+        for line in found.lines:
+            click.echo(f"{'':<10} {line}")
+    if away:
+        raise SystemExit(1)
+
+
+@databases.command()
+@click.argument("name", type=click.Choice(DATABASE_NAMES))
+@click.option("--to", metavar="URL", help="Where to: the address of PostgreSQL itself, not of a pooler.")
+@click.option("--pgbouncer", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--then", "command", metavar="COMMAND", help="Runs in the freeze, with the new address in its environment."
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, say what would happen, change nothing.")
+@click.option("--abort", is_flag=True, help="Before the switch: stay, and clear away what was copied.")
+@click.option("--back", is_flag=True, help="After the switch: return with all that was written since.")
+@click.option("--confirm", is_flag=True, help="After the switch: give up the way back, DROP the old schema.")
+@click.option("--yes", is_flag=True, help="Do not ask before --confirm drops.")
+@click.option("--offline", is_flag=True, help="Without logical replication: refuse writes while all rows are copied.")
+@click.option("--freeze-limit", metavar="SECONDS", type=click.FloatRange(3, 86_400), help="10, offline 4 hours.")
+@click.option("--source-inside", metavar="URL", help="The old server's address as the new server reaches it.")
+@click.option("--target-inside", metavar="URL", help="The new server's address as the old server reaches it.")
+def move(
+    name: str,
+    to: str | None,
+    pgbouncer: Path | None,
+    command: str | None,
+    dry_run: bool,
+    abort: bool,
+    back: bool,
+    confirm: bool,
+    yes: bool,
+    offline: bool,
+    freeze_limit: float | None,
+    source_inside: str | None,
+    target_inside: str | None,
+) -> None:
+    """Move a logical database to another PostgreSQL server while people use it.
+
+    \b
+        flask databases move blog --to postgresql://app:…@db2/blog --dry-run
+        flask databases move blog --to postgresql://app:…@db2/blog --pgbouncer /etc/pgbouncer
+        flask databases move blog --confirm            (or --back)
+
+    Schema and rows are copied while writes go on, and what is written meanwhile follows. All rows are compared. Then
+    writes are refused for a few seconds (503, Retry-After), reads are not; the last changes arrive, the processes are
+    led to the new place, and it takes writes. The old place keeps its rows, shows and takes nothing, and --back returns
+    to it with everything that was written since, until --confirm drops it.
+
+    Killed at any point, or with Ctrl-C, it goes on where it was: run the same command again (--to may be left out). A
+    freeze ends by itself after --freeze-limit, unless the processes were being led over already. Migrations of this
+    logical database wait until the move is confirmed or taken back.
+
+    How the processes learn the new address:
+
+    \b
+      --pgbouncer FOLDER  one PgBouncer stands in front of all of them, and reads the files that flask pgbouncer wrote
+                          into FOLDER: they are written anew and it reloads (needs PGBOUNCER_ADMIN_PASSWORD). Nothing
+                          restarts.
+      --then COMMAND      changes their configuration, such as: heroku config:set BLOG_DATABASE_URL="$BLOG_DATABASE_URL"
+      neither             at a terminal: it prints what to set and waits until you say that all run with it.
+
+    Both servers need wal_level = logical, and roles that may replicate and subscribe; --dry-run finds out.
+    """
+    if sum((abort, back, confirm, dry_run)) > 1:
+        raise click.UsageError("one of --dry-run, --abort, --back and --confirm")
+    limit = freeze_limit or (OFFLINE_SECONDS if offline else FREEZE_SECONDS)
+    with (
+        _explained(),
+        interruptible(),
+        opened(
+            settings(),
+            name,
+            click.echo,
+            to=to,
+            inside=(source_inside, target_inside),
+            offline=offline,
+            rerouting=_rerouting(pgbouncer, command),
+            freeze_limit=limit,
+        ) as mover,
+    ):
+        if dry_run:
+            for line in overview.plan(mover):
+                click.echo(line)
+        elif abort:
+            mover.abort()
+        elif back:
+            mover.back()
+        elif confirm:
+            _confirm(mover, asked=not yes)
+        else:
+            mover.forward()
+
+
+def _confirm(mover: Mover, *, asked: bool) -> None:
+    if asked:
+        click.confirm(f"Drop what is left of {mover.name} at the old place? There is no way back then.", abort=True)
+    mover.confirm()
+
+
+def _rerouting(pgbouncer: Path | None, command: str | None) -> Rerouting | None:
+    if pgbouncer and command:
+        raise click.UsageError("either --pgbouncer or --then")
+    if pgbouncer:
+        return ByPgBouncer(pgbouncer, os.environ.get(ADMIN_PASSWORD, ""))
+    if command:
+        return ByCommand(command)
+    return ByPerson(click.echo) if sys.stdin.isatty() else None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what is refused, and what went wrong with a server, into one message; nothing is lost by either."""
+    try:
+        yield
+    except MigrationError as error:
+        raise click.ClickException(str(error)) from error
+    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        raise click.ClickException(
+            f"{first_line(error)}\nRun the same command again; it goes on where it was."
+        ) from error
+    except (KeyboardInterrupt, click.Abort) as error:
+        click.echo(
+            "\nstopped: run the same command again to go on, or --abort. flask databases says how it stands", err=True
+        )
+        raise SystemExit(INTERRUPTED) from error

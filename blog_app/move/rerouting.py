@@ -1,0 +1,155 @@
+"""How the processes of the app learn where a logical database is: in the instant in which both places hold the same.
+
+PgBouncer in front leads all of them over at once. Where each process has the address in its environment, a command or a
+person changes that, and the processes start anew; until the last of them has, those with the old address read what is
+frozen, and then nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+import psycopg2
+import psycopg2.extras
+from psycopg2.extensions import parse_dsn
+
+from blog_app import pgbouncer as pooler
+from blog_app.config import ConfigurationError, Settings
+from blog_app.databases import first_line
+from blog_app.migrate.connection import Say
+from blog_app.move import MoveError
+
+POOL_SIZE = re.compile(r"^default_pool_size = (\d+)$", re.M)
+CONSOLE_SECONDS = 3
+
+
+class Rerouting(Protocol):
+    """A way to lead the processes elsewhere. It may be told the same again, after a run that was killed."""
+
+    def check(self, settings: Settings, name: str, url: str) -> None:
+        """Raise `MoveError` if this could not lead to `url`; nothing happens yet."""
+
+    def lead(self, settings: Settings, name: str, url: str) -> None:
+        """Return when new transactions of all processes go to `url`; raise `MoveError`."""
+
+
+def variables(settings: Settings, name: str, url: str) -> dict[str, str]:
+    """Return what the environment must say for a logical database that is at `url`, without a pooler."""
+    found = {f"{name.upper()}_DIRECT_URL": url}
+    if settings.databases[name].url == settings.databases[name].direct_url:
+        found[f"{name.upper()}_DATABASE_URL"] = url
+    return found
+
+
+def settings_at(settings: Settings, name: str, url: str) -> Settings:
+    """Return the settings of an app whose logical database `name` is at `url`, behind the same pooler if any."""
+    before = settings.databases[name]
+    after = replace(before, direct_url=url, url=url if before.url == before.direct_url else before.url)
+    return replace(settings, databases={**settings.databases, name: after})
+
+
+class ByPgBouncer:
+    """Writes the files of `flask pgbouncer` anew and lets the PgBouncer that reads them know."""
+
+    def __init__(self, folder: Path, admin_password: str) -> None:
+        self.folder = folder
+        self.password = admin_password
+
+    def check(self, settings: Settings, name: str, url: str) -> None:
+        database = settings.databases[name]
+        if database.url == database.direct_url:
+            raise MoveError(f"{name.upper()}_DATABASE_URL leads past PgBouncer: without it --pgbouncer has no effect")
+        if not self.password:
+            raise MoveError(f"{pooler.ADMIN_PASSWORD} is not set, so nobody can tell PgBouncer to read its files again")
+        for place in (settings, settings_at(settings, name, url)):
+            self._files(place)
+        self._ask(settings, name, "SHOW VERSION")
+        self._shown(settings, name)
+
+    def lead(self, settings: Settings, name: str, url: str) -> None:
+        there = settings_at(settings, name, url)
+        pooler.write(self.folder, self._files(there))
+        self._ask(settings, name, "RELOAD")
+        if not self._leads_to(self._shown(settings, name), url):
+            raise MoveError(f"PgBouncer does not take its files from {self.folder}: it still leads {name} elsewhere")
+
+    def _files(self, settings: Settings) -> dict[str, str]:
+        """Return PgBouncer's files, with the pool size that they have."""
+        try:
+            size = POOL_SIZE.search((self.folder / pooler.PAIR[0]).read_text(encoding="utf-8"))
+            files = pooler.files(
+                settings, pool_size=int(size[1]) if size else pooler.POOL_SIZE, admin_password=self.password
+            )
+        except OSError as error:
+            raise MoveError(f"{self.folder} has no files of PgBouncer ({error.strerror}): flask pgbouncer") from error
+        except ConfigurationError as error:
+            raise MoveError(f"PgBouncer cannot lead there: {error}") from error
+        return {file: files[file] for file in pooler.PAIR}
+
+    def _shown(self, settings: Settings, name: str) -> dict[str, Any]:
+        entry = parse_dsn(settings.databases[name].url)["dbname"]
+        for row in self._ask(settings, name, "SHOW DATABASES"):
+            if row["name"] == entry:
+                return row
+        raise MoveError(f"PgBouncer has no entry {entry!r}, which {name.upper()}_DATABASE_URL asks for")
+
+    def _leads_to(self, row: dict[str, Any], url: str) -> bool:
+        parts = parse_dsn(url)
+        found = (row["host"], str(row["port"]), row["database"])
+        return found == (parts.get("host"), parts.get("port", "5432"), parts["dbname"])
+
+    def _ask(self, settings: Settings, name: str, command: str) -> list[dict[str, Any]]:
+        parts = parse_dsn(settings.databases[name].url)
+        parts |= {"dbname": "pgbouncer", "user": "pgbouncer_admin", "password": self.password}
+        try:
+            with closing(psycopg2.connect(**parts, connect_timeout=CONSOLE_SECONDS)) as connection:
+                connection.autocommit = True
+                with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                    cursor.execute(command)
+                    return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        except psycopg2.Error as error:
+            raise MoveError(f"PgBouncer does not do {command}: {first_line(error)}") from error
+
+
+class ByCommand:
+    """Runs a command of the person's, whose environment says the new address."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def check(self, settings: Settings, name: str, url: str) -> None:
+        """A command cannot be tried."""
+
+    def lead(self, settings: Settings, name: str, url: str) -> None:
+        environment = os.environ | variables(settings, name, url)
+        ended = subprocess.run(self.command, shell=True, env=environment, check=False)  # noqa: S602 - it is their own
+        if ended.returncode:
+            raise MoveError(f"the command failed with status {ended.returncode}: {self.command}")
+
+
+class ByPerson:
+    """Asks the person at the terminal."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+
+    def check(self, settings: Settings, name: str, url: str) -> None:
+        """A person cannot be tried."""
+
+    def lead(self, settings: Settings, name: str, url: str) -> None:
+        self.say(
+            f"\n{name} is the same at both places: both answer reads, both refuse writes. Let all processes start with"
+        )
+        for variable, value in variables(settings, name, url).items():
+            self.say(f"  {variable}={shlex.quote(value)}")
+        click.prompt(
+            "and press Enter when they run (Ctrl-C: writes go on at the old place)", default="", show_default=False
+        )

@@ -1,0 +1,143 @@
+"""What a schema is made of besides rows: brought over by pg_dump and pg_restore, values of sequences by hand.
+
+Tables, views, functions, triggers, constraints and privileges come first, in one transaction: they are all there, or
+none. Indexes that only make queries fast come when the rows are there, which is several times faster.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blog_app.deploy import programs
+from blog_app.migrate import catalog, drift
+from blog_app.move import MoveError
+from blog_app.move.places import FENCE, MATERIALIZED, SEQUENCES, Place
+from blog_app.watermarks import epochs
+
+DUMP = ("--format=custom", "--no-owner", "--no-publications", "--no-subscriptions")
+RESTORE = ("--no-owner", "--exit-on-error")
+LOCK_WAIT = "--lock-wait-timeout=10000"
+INDEX_ENTRY = re.compile(r"^\d+; \d+ \d+ (?:COMMENT \S+ INDEX|INDEX ATTACH \S+|INDEX \S+) (\S+) ")
+# Unique ones are constraints in all but name: foreign keys and replication may lean on them.
+PLAIN_INDEXES = """
+SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+WHERE i.relnamespace = to_regnamespace(quote_ident(%s)) AND NOT x.indisunique AND NOT x.indisreplident
+"""
+JOBS = 2
+
+
+def application(name: str) -> str:
+    """Return by which name the programs of a move are known to the servers."""
+    return f"blog_app move {name} (copy)"
+
+
+def bring(giving: Place, taking: Place) -> None:
+    """Bring everything but rows and plain indexes into a place that has no such schema."""
+    later = _plain_indexes(giving)
+    with _dumped(giving, "--schema-only") as dump:
+        wanted = [line for line in _entries(dump, taking) if _index_of(line) not in later]
+        _restore(dump, taking, wanted, "--single-transaction")
+    _begin_epoch(taking)
+
+
+def bring_with_rows(giving: Place, taking: Place) -> None:
+    """Bring everything, rows too, of a place to which nobody writes; what the other place has is replaced."""
+    taking.drop(taking.name)
+    with _dumped(giving, f"--exclude-table-data={giving.name}.{epochs.TABLE}") as dump:
+        _restore(dump, taking, _entries(dump, taking), "--single-transaction")
+    _begin_epoch(taking)
+    taking.receive()
+
+
+def bring_indexes(giving: Place, taking: Place) -> int:
+    """Build the plain indexes that are missing; return how many there were to build."""
+    missing = _plain_indexes(giving) - _plain_indexes(taking)
+    if missing:
+        with _dumped(giving, "--schema-only") as dump:
+            wanted = [line for line in _entries(dump, taking) if _index_of(line) in missing]
+            _restore(dump, taking, wanted, f"--jobs={JOBS}")
+    return len(missing)
+
+
+def bring_sequences(giving: Place, taking: Place) -> None:
+    """Let every sequence go on where the other one stands."""
+    sequences = [giving.quoted(name) for name in giving.relations(SEQUENCES)]
+    if not sequences:
+        return
+    query = " UNION ALL ".join(f"SELECT last_value, is_called FROM {sequence}" for sequence in sequences)
+    stands = giving.connection.execute_sql(query).fetchall()
+    calls = ", ".join(["setval(%s::regclass, %s, %s)"] * len(sequences))
+    values = [value for sequence, stand in zip(sequences, stands, strict=True) for value in (sequence, *stand)]
+    taking.connection.execute_sql(f"SELECT {calls}", values)
+
+
+def refresh(place: Place) -> None:
+    """Compute the materialized views anew, in the order in which they were made: one may read another."""
+    with place.connection.limits(statement=0, lock=0):
+        for view in place.relations(MATERIALIZED):
+            place.connection.send(f"REFRESH MATERIALIZED VIEW {place.quoted(view)}")
+
+
+def analyze(place: Place) -> None:
+    """Gather the statistics that queries are planned by."""
+    with place.connection.limits(statement=0):
+        for table in place.copied():
+            place.connection.send(f"ANALYZE {place.quoted(table)}")
+
+
+def require_same(giving: Place, taking: Place) -> None:
+    """Raise `MoveError` that names what differs between the two schemas."""
+    found = [catalog.read(place.connection, place.name) for place in (giving, taking)]
+    for schema in found:
+        for table in schema.values():
+            table.triggers.pop(FENCE, None)
+    differences = drift.compare(found[0], found[1], f"the {giving.side}", f"the {taking.side}")
+    if differences:
+        raise MoveError(
+            "somebody changed one of the two schemas during the move:\n  "
+            + "\n  ".join(differences)
+            + "\nTake the move back (--abort) and begin anew"
+        )
+
+
+def _plain_indexes(place: Place) -> set[str]:
+    return {name for (name,) in place.connection.execute_sql(PLAIN_INDEXES, (place.name,)).fetchall()}
+
+
+def _begin_epoch(place: Place) -> None:
+    table = epochs.table(place.name)
+    place.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
+
+
+@contextmanager
+def _dumped(place: Place, option: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="blog_app-move-") as folder:
+        file = Path(folder) / "dump"
+        options = [*DUMP, option, f"--schema={place.name}", LOCK_WAIT, f"--file={file}"]
+        program = programs.find("pg_dump", place.connection)
+        programs.run(program, place.connection.url, options, PGAPPNAME=application(place.name))
+        yield file
+
+
+def _entries(dump: Path, place: Place) -> list[str]:
+    program = programs.find("pg_restore", place.connection)
+    listed = subprocess.run([program, "--list", str(dump)], capture_output=True, text=True, check=True)  # noqa: S603
+    return [line for line in listed.stdout.splitlines() if line and not line.startswith(";")]
+
+
+def _restore(dump: Path, place: Place, entries: list[str], *options: str) -> None:
+    file = dump.with_suffix(".list")
+    file.write_text("\n".join(entries))
+    program = programs.find("pg_restore", place.connection)
+    environment = {"PGAPPNAME": application(place.name)}
+    programs.run(program, place.connection.url, [*RESTORE, *options, f"--use-list={file}", str(dump)], **environment)
+
+
+def _index_of(entry: str) -> str | None:
+    found = INDEX_ENTRY.match(entry)
+    return found[1] if found else None
