@@ -71,12 +71,15 @@ def files(settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str
 
 
 def write(folder: Path, contents: dict[str, str]) -> None:
-    """Write the files into `folder`, each replaced as a whole and readable by its owner only."""
+    """Write the files into `folder`, each replaced as a whole and readable by its owner only, who stays the same."""
     for name, text in contents.items():
         new = folder / f".{name}.new"
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
+        if (folder / name).exists() and os.geteuid() == 0:
+            before = (folder / name).stat()
+            os.chown(new, before.st_uid, before.st_gid)
         new.replace(folder / name)
 
 

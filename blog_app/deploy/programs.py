@@ -23,15 +23,20 @@ class ProgramError(MigrationError):
     """A program is missing, or failed; `str()` says which and why."""
 
 
-def run(program: Path, url: str, options: Sequence[str], **environment: str) -> None:
-    """Run a program to its end; the password goes by the environment, where `ps` does not show it."""
-    parts = parse_dsn(url)
-    password = parts.pop("password", None)
-    environment |= {"PGPASSWORD": password} if password else {}
-    command = [program, "--dbname", make_dsn(**parts), *options]
-    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)  # noqa: S603
+def run(program: Path, url: str | None, options: Sequence[str], **environment: str) -> str:
+    """Run a program to its end, return what it said; the password goes by the environment: `ps` does not show that."""
+    command: list[str | Path] = [program]
+    if url is not None:
+        parts = parse_dsn(url)
+        password = parts.pop("password", None)
+        environment |= {"PGPASSWORD": password} if password else {}
+        command += ["--dbname", make_dsn(**parts)]
+    ended = subprocess.run(  # noqa: S603
+        [*command, *options], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
     if ended.returncode:
         raise ProgramError(f"{program.name} failed: {ended.stderr.strip()}")
+    return ended.stdout
 
 
 def find(name: str, connection: Connection) -> Path:

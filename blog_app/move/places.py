@@ -100,17 +100,21 @@ class Place:
     def freeze(self, seconds: float) -> str:
         """Refuse writes for `seconds`; return the marker that comes after the last write.
 
-        The epoch closes with it, so when every lease is over nobody believes what is cached.
+        The epoch closes with it, so when every lease is over nobody believes what is cached. If a run that was killed
+        has begun to lead processes elsewhere, the freeze has no end.
         """
         marker = str(uuid4())
-        until = "(clock_timestamp() + make_interval(secs => %s))::text"
+        until = "SELECT (clock_timestamp() + make_interval(secs => %s))::text"
+        record = self.record
 
         def attempt() -> None:
             began = time.monotonic()
             with self.connection.atomic():
                 self._lock()
+                self._fence(NEVER, [epochs.TABLE])  # An earlier freeze may still stand.
                 epochs.close(self.connection)
-                self._frozen_until = self.connection.value(f"SELECT {until}", (seconds,))
+                leading = record is not None and record.rerouting
+                self._frozen_until = FOREVER if leading else self.connection.value(until, (seconds,))
                 self._fence(self._frozen_until)
                 self.mark(marker)
             self.frozen_at = began
@@ -221,20 +225,24 @@ class Place:
 
     def lock_tables(self, mode: str) -> None:
         """Lock all tables in one statement."""
-        tables = ", ".join(map(self.quoted, self._fenced()))
+        tables = ", ".join(map(self.quoted, self.fenced()))
         if tables:
             self.connection.send(f"LOCK TABLE {tables} IN {mode} MODE")
 
-    def _fence(self, until: str) -> None:
-        statements = [
+    def fence(self, until: str, tables: Sequence[str]) -> str:
+        """Return the SQL that fences these tables."""
+        return ";".join(
             PUT_UP.format(fence=FENCE, table=self.quoted(table), schema=SCHEMA, name=self.name, until=until)
-            for table in self._fenced()
-        ]
-        if statements:
-            self.connection.send(";".join(statements))
+            for table in tables
+        )
 
-    def _fenced(self) -> Sequence[str]:
+    def fenced(self) -> list[str]:
+        """Return the tables that the fence stands around."""
         return self.relations(TABLES, PARTITIONED)
+
+    def _fence(self, until: str, tables: Sequence[str] | None = None) -> None:
+        if tables := tables or self.fenced():
+            self.connection.send(self.fence(until, tables))
 
     def _rename(self, old: str, new: str) -> None:
         self.connection.send(f"ALTER SCHEMA {self._ident(old)} RENAME TO {self._ident(new)}")

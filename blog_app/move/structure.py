@@ -7,7 +7,6 @@ none. Indexes that only make queries fast come when the rows are there, which is
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from pathlib import Path
 from blog_app.deploy import programs
 from blog_app.migrate import catalog, drift
 from blog_app.move import MoveError
-from blog_app.move.places import FENCE, MATERIALIZED, SEQUENCES, Place
+from blog_app.move.places import FENCE, FOREVER, MATERIALIZED, SEQUENCES, Place
 from blog_app.watermarks import epochs
 
-DUMP = ("--format=custom", "--no-owner", "--no-publications", "--no-subscriptions")
+DUMP = ("--format=custom", "--no-owner", "--no-publications", "--no-subscriptions", "--lock-wait-timeout=10000")
 RESTORE = ("--no-owner", "--exit-on-error")
-LOCK_WAIT = "--lock-wait-timeout=10000"
+SCRIPT = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
 INDEX_ENTRY = re.compile(r"^\d+; \d+ \d+ (?:COMMENT \S+ INDEX|INDEX ATTACH \S+|INDEX \S+) (\S+) ")
 # Unique ones are constraints in all but name: foreign keys and replication may lean on them.
 PLAIN_INDEXES = """
@@ -37,20 +36,24 @@ def application(name: str) -> str:
 
 
 def bring(giving: Place, taking: Place) -> None:
-    """Bring everything but rows and plain indexes into a place that has no such schema."""
+    """Bring everything but rows and plain indexes into a place that has no such schema, and fence it, all at once."""
     later = _plain_indexes(giving)
     with _dumped(giving, "--schema-only") as dump:
+        script, fence = dump.with_suffix(".sql"), dump.with_suffix(".fence")
         wanted = [line for line in _entries(dump, taking) if _index_of(line) not in later]
-        _restore(dump, taking, wanted, "--single-transaction")
-    _begin_epoch(taking)
+        _restore(dump, taking, wanted, f"--file={script}", url=None)
+        epoch = f"INSERT INTO {epochs.table(taking.name)} DEFAULT VALUES;"
+        fence.write_text(f"{epoch}\n{taking.fence(FOREVER, giving.fenced())};")
+        _run("psql", taking, taking.connection.url, *SCRIPT, f"--file={script}", f"--file={fence}")
 
 
 def bring_with_rows(giving: Place, taking: Place) -> None:
     """Bring everything, rows too, of a place to which nobody writes; what the other place has is replaced."""
     taking.drop(taking.name)
     with _dumped(giving, f"--exclude-table-data={giving.name}.{epochs.TABLE}") as dump:
-        _restore(dump, taking, _entries(dump, taking), "--single-transaction")
-    _begin_epoch(taking)
+        _restore(dump, taking, _entries(dump, taking), "--single-transaction", url=taking.connection.url)
+    table = epochs.table(taking.name)
+    taking.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
     taking.receive()
 
 
@@ -60,7 +63,7 @@ def bring_indexes(giving: Place, taking: Place) -> int:
     if missing:
         with _dumped(giving, "--schema-only") as dump:
             wanted = [line for line in _entries(dump, taking) if _index_of(line) in missing]
-            _restore(dump, taking, wanted, f"--jobs={JOBS}")
+            _restore(dump, taking, wanted, f"--jobs={JOBS}", url=taking.connection.url)
     return len(missing)
 
 
@@ -109,33 +112,29 @@ def _plain_indexes(place: Place) -> set[str]:
     return {name for (name,) in place.connection.execute_sql(PLAIN_INDEXES, (place.name,)).fetchall()}
 
 
-def _begin_epoch(place: Place) -> None:
-    table = epochs.table(place.name)
-    place.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
-
-
 @contextmanager
 def _dumped(place: Place, option: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="blog_app-move-") as folder:
         file = Path(folder) / "dump"
-        options = [*DUMP, option, f"--schema={place.name}", LOCK_WAIT, f"--file={file}"]
-        program = programs.find("pg_dump", place.connection)
-        programs.run(program, place.connection.url, options, PGAPPNAME=application(place.name))
+        _run("pg_dump", place, place.connection.url, *DUMP, option, f"--schema={place.name}", f"--file={file}")
         yield file
 
 
 def _entries(dump: Path, place: Place) -> list[str]:
-    program = programs.find("pg_restore", place.connection)
-    listed = subprocess.run([program, "--list", str(dump)], capture_output=True, text=True, check=True)  # noqa: S603
-    return [line for line in listed.stdout.splitlines() if line and not line.startswith(";")]
+    listed = _run("pg_restore", place, None, "--list", str(dump))
+    return [line for line in listed.splitlines() if line and not line.startswith(";")]
 
 
-def _restore(dump: Path, place: Place, entries: list[str], *options: str) -> None:
-    file = dump.with_suffix(".list")
-    file.write_text("\n".join(entries))
-    program = programs.find("pg_restore", place.connection)
-    environment = {"PGAPPNAME": application(place.name)}
-    programs.run(program, place.connection.url, [*RESTORE, *options, f"--use-list={file}", str(dump)], **environment)
+def _restore(dump: Path, place: Place, entries: list[str], option: str, *, url: str | None) -> None:
+    chosen = dump.with_suffix(".list")
+    chosen.write_text("\n".join(entries))
+    _run("pg_restore", place, url, *RESTORE, option, f"--use-list={chosen}", str(dump))
+
+
+def _run(program: str, place: Place, url: str | None, *options: str) -> str:
+    """Run one of PostgreSQL's programs for a place; return what it said."""
+    found = programs.find(program, place.connection)
+    return programs.run(found, url, options, PGAPPNAME=application(place.name))
 
 
 def _index_of(entry: str) -> str | None:

@@ -31,7 +31,8 @@ SETTINGS = (
 )
 # Not the generated columns: they follow from the others, by rules that may differ between versions of PostgreSQL.
 COLUMNS = """
-SELECT c.relname, greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)), array_agg(quote_ident(a.attname) ORDER BY a.attname)
+SELECT c.relname, greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)),
+       array_agg(quote_ident(a.attname) ORDER BY a.attname)
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = ANY(%s)

@@ -158,12 +158,13 @@ def drop(removal: Removal, stack: Stack) -> None:
     names = [url.rpartition("/")[2] for url in (removal.source, removal.target)]
     for name in names:
         for (subscription,) in stack.postgres.execute(
-            "SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)", (name,)
+            "SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)",
+            (name,),
         ):
             for statement in ("DISABLE", "SET (slot_name = NONE)"):
                 stack.postgres.execute(f"ALTER SUBSCRIPTION {subscription} {statement}", database=name)
             stack.postgres.execute(f"DROP SUBSCRIPTION {subscription}", database=name)
-        for (slot, pid) in stack.postgres.execute(
+        for slot, pid in stack.postgres.execute(
             "SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s", (name,)
         ):
             if pid:

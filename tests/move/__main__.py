@@ -1,0 +1,43 @@
+"""`python -m tests.move [FIRST [STRIDE]]`: a move, and a way back, killed at each step in turn."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from blog_app.local.stack import Stack, throwaway
+from tests.move import killing
+from tests.move.conftest import Removal, drop, make_removal
+from tests.move.test_kills import killed_on_the_way_back, killed_there
+
+
+def there(removal: Removal, fatal: int) -> str:
+    return killed_there(removal, fatal)
+
+
+def back(removal: Removal, fatal: int) -> str:
+    removal.move()
+    return killed_on_the_way_back(removal, fatal)
+
+
+def each(stack: Stack, first: int, stride: int) -> int:
+    """Return after how many steps a kill did harm."""
+    harm = 0
+    for way in (there, back):
+        fatal, ended = first, killing.KILLED
+        while ended == killing.KILLED:
+            removal = make_removal(stack)
+            try:
+                ended = way(removal, fatal)
+                print(way.__name__, fatal, ended, flush=True)
+            except Exception:
+                harm += 1
+                print(way.__name__, fatal, "HARM", removal.standings(), removal.said[-3:], flush=True)
+                traceback.print_exc()
+            drop(removal, stack)
+            fatal += stride
+    return harm
+
+
+with throwaway() as servers:
+    sys.exit(bool(each(servers, *map(int, [*sys.argv[1:], "1", "1"][:2]))))

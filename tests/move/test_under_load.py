@@ -1,0 +1,81 @@
+"""A served blog moves to another server and back while people write and read, through PgBouncer, with Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blog_app.local import programs
+from blog_app.local.postgres import Postgres
+from blog_app.local.process import wait_until
+from blog_app.local.stack import ROLE, Stack, throwaway
+from blog_app.local.ports import private_ports
+from blog_app.move.mover import Mover
+from blog_app.move.opening import opened
+from blog_app.move.rerouting import ByPgBouncer
+from tests.move.load import Load, number_in
+from tests.rehearsal.site import SECRET, Site
+
+ROWS = 5_000
+LONGEST_REFUSAL = 6.0
+"""Seconds; here two cores serve everybody."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with throwaway(variables={"APP_MODE": "production", "SECRET_KEY": SECRET, "WRITE_LIMIT": "0"}) as stack:
+        yield Site(stack, tmp_path_factory.mktemp("site"), ROWS)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(site: Site) -> Iterator[str]:
+    """The address of an empty database on another server."""
+    stack: Stack = site.stack
+    server = Postgres(stack.group, programs.postgres(stack.folder), stack.folder / "elsewhere", next(private_ports()))
+    server.create()
+    server.start()
+    server.create_role(ROLE, stack.passwords.app)
+    server.create_database("blog", owner=ROLE)
+    yield server.url("blog", ROLE, stack.passwords.app)
+    server.stop()
+
+
+@pytest.mark.pgbouncer
+def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, elsewhere: str) -> None:
+    assert site.stack.pgbouncer
+    follow = ByPgBouncer(site.stack.pgbouncer.folder, site.stack.passwords.admin)
+    said: list[str] = []
+    posts = site.posts[:3]
+    for post in posts:
+        site.query("UPDATE blog.posts SET content = 'number 0 ' WHERE id = %s", (post,))
+    with site.served() as port, Load(port, site.token, posts) as load:
+        assert wait_until(lambda: load.seen["read 200 hit"] > 20, 30), load.seen
+        for way in (Mover.forward, Mover.back):
+            with opened(site.settings, "blog", said.append, to=elsewhere, rerouting=follow) as mover:
+                way(mover)
+            before = load.seen["write 200"], load.seen["read 200 hit"]
+            went_on = lambda: load.seen["write 200"] > before[0] + 20 and load.seen["read 200 hit"] > before[1] + 20  # noqa: B023, E731
+            ok = wait_until(went_on, 30)
+            print(
+                way,
+                load.seen,
+                load.wrong[:3],
+                *said[-5:],
+                *[
+                    l[:250]
+                    for l in (site.folder / "gunicorn.log").read_text().splitlines()
+                    if "watermark" in l and "Traceback" not in l
+                ][-12:],
+                sep="\n",
+            )
+            assert ok
+    print(load.seen, f"writes refused for {load.longest_refusal:.1f} s at most", *said, sep="\n")
+    assert load.wrong == []
+    assert load.seen["write 503"]
+    assert load.longest_refusal < LONGEST_REFUSAL
+    for post in posts:
+        content = site.query("SELECT content FROM blog.posts WHERE id = %s", (post,))[0][0]
+        assert load.answered[post] <= number_in(content) <= load.tried[post]
