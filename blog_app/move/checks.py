@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -177,7 +178,7 @@ TODO = {
 
 def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]:
     try:
-        with place.connection.limits(statement=TRY_SECONDS):
+        with place.connection.limits(lock=0, statement=TRY_SECONDS):
             attempt()
     except peewee.DatabaseError as error:
         code = locks.sqlstate(error) or ""
@@ -185,13 +186,13 @@ def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]
             return  # It may, but waits: a transaction is open. The real one says so, and has patience.
         role = place.connection.value("SELECT current_user")
         todo = TODO.get(
-            code, "do the servers reach each other by these addresses (--source-inside, --target-inside)?"
+            code, "do the servers reach each other by these addresses (--source-inside, --target-inside)"
         ).format(role=role)
         yield f"{who} refuses: {first_line(error)}: {todo}. {OFFLINE}"
 
 
 def _reserve(place: Place) -> None:
-    slot = f"move_{place.name}_trial"
+    slot = f"move_{place.name}_trial_{os.getpid()}"
     place.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
     place.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
 

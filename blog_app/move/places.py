@@ -166,13 +166,17 @@ class Place:
         self._change(NEVER, SERVING)
 
     def receive(self, *, show: bool = False) -> None:
-        """Accept nothing but what is copied here; `show`: into the schema that was hidden."""
+        """Accept nothing but what is copied here, which the epoch is not; `show`: into the schema that was hidden."""
 
         def attempt() -> None:
             with self.connection.atomic():
                 if show and self.exists(self.hidden):
                     self._rename(self.hidden, self.name)
                 self._lock()
+                if self.fenced():
+                    self._fence(NEVER, [epochs.TABLE])
+                    table = epochs.table(self.name)
+                    self.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
                 self._fence(FOREVER)
                 state.change(self.connection, standing=RECEIVING)
 

@@ -26,7 +26,7 @@ COPY_POLL = 0.25
 CAUGHT_UP = 1.0
 """Seconds within which a marker must arrive before the freeze may begin."""
 MOST_ERRORS = 3
-QUIET = 15.0
+QUIET = 10.0
 
 NEED_FULL_IDENTITY = """
 SELECT c.relname FROM pg_class c
@@ -91,7 +91,7 @@ class Channel:
         told = time.monotonic()
         while not self._slot_exists():
             try:
-                with connection.limits(statement=SLOT_TRY):
+                with connection.limits(lock=0, statement=SLOT_TRY):
                     connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
             except peewee.OperationalError as error:
                 if locks.sqlstate(error) != locks.QUERY_CANCELED:

@@ -42,8 +42,7 @@ def bring(giving: Place, taking: Place) -> None:
         script, fence = dump.with_suffix(".sql"), dump.with_suffix(".fence")
         wanted = [line for line in _entries(dump, taking) if _index_of(line) not in later]
         _restore(dump, taking, wanted, f"--file={script}", url=None)
-        epoch = f"INSERT INTO {epochs.table(taking.name)} DEFAULT VALUES;"
-        fence.write_text(f"{epoch}\n{taking.fence(FOREVER, giving.fenced())};")
+        fence.write_text(taking.fence(FOREVER, giving.fenced()))
         _run("psql", taking, taking.connection.url, *SCRIPT, f"--file={script}", f"--file={fence}")
 
 
@@ -52,8 +51,6 @@ def bring_with_rows(giving: Place, taking: Place) -> None:
     taking.drop(taking.name)
     with _dumped(giving, f"--exclude-table-data={giving.name}.{epochs.TABLE}") as dump:
         _restore(dump, taking, _entries(dump, taking), "--single-transaction", url=taking.connection.url)
-    table = epochs.table(taking.name)
-    taking.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
     taking.receive()
 
 
