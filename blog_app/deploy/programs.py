@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def _programs(name: str) -> Iterator[Path]:
         yield from Path(spec.origin).parent.glob(f"pginstall*/bin/{name}")
 
 
+@cache
 def _version(program: Path) -> int:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     found = re.search(r"(\d+)\.", said)

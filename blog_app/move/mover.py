@@ -164,6 +164,7 @@ class Mover:
             leaving.outwait_leases()
             leaving.hold()
             self._require_rerouting().lead(self.settings, self.name, self.addresses.of(entering.side))
+            leaving.await_departure()
             leaving.leave()
         except BaseException:
             if leaving.connection.lost:

@@ -46,6 +46,11 @@ ORDER BY xact_start LIMIT 3
 """
 
 
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+DEPARTURE_SECONDS = 1.0
+POLL = 0.02
+
+
 class FreezeExpired(MoveError):
     """The freeze ended before all was done: writes go on where they went before."""
 
@@ -146,6 +151,12 @@ class Place:
                 state.change(self.connection, rerouting=True)
 
         self.connection.patiently(attempt, "hold the freeze")
+
+    def await_departure(self) -> None:
+        """Give the sessions of processes that were led away the time to end what they have begun here."""
+        deadline = time.monotonic() + DEPARTURE_SECONDS
+        while self.connection.value(SESSIONS, (f"blog_app {self.name}",)) and time.monotonic() < deadline:
+            time.sleep(POLL)
 
     def thaw(self) -> None:
         """Accept writes again: nothing was switched."""

@@ -7,7 +7,7 @@ import traceback
 
 from blog_app.local.stack import Stack, throwaway
 from tests.move import killing
-from tests.move.conftest import Removal, drop, make_removal
+from tests.move.conftest import Removal, clear, fill, make_removal
 from tests.move.test_kills import killed_on_the_way_back, killed_there
 
 
@@ -22,11 +22,12 @@ def back(removal: Removal, fatal: int) -> str:
 
 def each(stack: Stack, first: int, stride: int) -> int:
     """Return after how many steps a kill did harm."""
-    harm = 0
+    harm, pair = 0, make_removal(stack)
     for way in (there, back):
         fatal, ended = first, killing.KILLED
         while ended == killing.KILLED:
-            removal = make_removal(stack)
+            clear(pair, stack)
+            removal = fill(Removal(pair.settings, pair.source, pair.target))
             try:
                 ended = way(removal, fatal)
                 print(way.__name__, fatal, ended, flush=True)
@@ -34,7 +35,6 @@ def each(stack: Stack, first: int, stride: int) -> int:
                 harm += 1
                 print(way.__name__, fatal, "HARM", removal.standings(), removal.said[-3:], flush=True)
                 traceback.print_exc()
-            drop(removal, stack)
             fatal += stride
     return harm
 

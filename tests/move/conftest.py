@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from psycopg2 import sql
 
 from blog_app.config import Settings
 from blog_app.local.stack import Stack
@@ -19,6 +18,7 @@ from blog_app.move.mover import Mover
 from blog_app.move.opening import opened
 
 numbers = count(1)
+OURS = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 SCHEMA = """
 CREATE TABLE blog.posts (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), number bigserial, title text NOT NULL,
     words tsvector GENERATED ALWAYS AS (to_tsvector('english', title)) STORED, price numeric(9, 2), at timestamptz,
@@ -139,42 +139,55 @@ class Removal:
         ]
 
 
-def make_removal(stack: Stack, target_server: Any = None) -> Removal:
+def make_removal(stack: Stack) -> Removal:
+    """Return two new databases, the one filled."""
     number = next(numbers)
-    servers = (stack.postgres, target_server or stack.postgres)
     urls = []
-    for server, name in zip(servers, (f"old_{number}", f"new_{number}"), strict=True):
-        server.create_database(name, owner="blog_app")
-        urls.append(server.url(name, "blog_app", stack.passwords.app))
-    settings = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": urls[0]})
-    with connected(settings, "blog", print) as connection:
+    for name in (f"old_{number}", f"new_{number}"):
+        stack.postgres.create_database(name, owner="blog_app")
+        urls.append(stack.postgres.url(name, "blog_app", stack.passwords.app))
+    return fill(Removal(Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": urls[0]}), *urls))
+
+
+def fill(removal: Removal) -> Removal:
+    with connected(removal.settings, "blog", print) as connection:
         history.ensure(connection, "blog")
         connection.send(SCHEMA)
-    return Removal(settings, *urls)
+    return removal
 
 
-def drop(removal: Removal, stack: Stack) -> None:
-    """Drop both databases, with the slots and subscriptions that a test left."""
-    names = [url.rpartition("/")[2] for url in (removal.source, removal.target)]
-    for name in names:
-        for (subscription,) in stack.postgres.execute(
-            "SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)",
-            (name,),
-        ):
-            for statement in ("DISABLE", "SET (slot_name = NONE)"):
-                stack.postgres.execute(f"ALTER SUBSCRIPTION {subscription} {statement}", database=name)
-            stack.postgres.execute(f"DROP SUBSCRIPTION {subscription}", database=name)
-        for slot, pid in stack.postgres.execute(
-            "SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s", (name,)
-        ):
-            if pid:
-                stack.postgres.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
-            stack.postgres.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
-        stack.postgres.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def clear(removal: Removal, stack: Stack) -> None:
+    """Empty both databases, whatever a test has left there."""
+    for url in (removal.source, removal.target):
+        name = url.rpartition("/")[2]
+
+        def do(statement: str, name: str = name) -> list[Any]:
+            return stack.postgres.execute(statement, database=name)
+
+        for (subscription,) in do(f"SELECT subname FROM pg_subscription WHERE subdbid = {OURS}"):
+            do(f"ALTER SUBSCRIPTION {subscription} DISABLE")
+            do(f"ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)")
+            do(f"DROP SUBSCRIPTION {subscription}")
+        do(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid()"
+        )
+        do("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()")
+        for (publication,) in do("SELECT pubname FROM pg_publication"):
+            do(f"DROP PUBLICATION {publication}")
+        for (schema,) in do("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"):
+            do(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(scope="module")
+def pair(stack: Stack) -> Iterator[Removal]:
+    made = make_removal(stack)
+    yield made
+    clear(made, stack)
 
 
 @pytest.fixture
-def removal(stack: Stack) -> Iterator[Removal]:
-    made = make_removal(stack)
-    yield made
-    drop(made, stack)
+def removal(pair: Removal, stack: Stack) -> Removal:
+    """A filled database and an empty one."""
+    clear(pair, stack)
+    return fill(Removal(pair.settings, pair.source, pair.target))

@@ -53,7 +53,7 @@ def run(action: Callable[[], Any], *, fatal: int = 0) -> tuple[str, int]:
         try:
             action()
         except BaseException as error:
-            print(repr(error), file=sys.stderr)
+            sys.stderr.write(f"{error!r}\n")
             code = 1
         os.write(writer, str(steps.number).encode())
         os._exit(code)

@@ -66,12 +66,12 @@ def test_a_new_server_that_lacks_roles_or_rights(removal: Removal, stack: Stack)
 
 
 def test_a_pooler(removal: Removal, settings: Settings) -> None:
-    with pytest.raises(MigrationError, match="reached through a pooler|unsupported startup parameter"):
+    with pytest.raises(MigrationError, match=r"reached through a pooler|unsupported startup parameter"):
         removal.move(to=settings.databases["blog"].url)
 
 
 def test_an_address_at_which_nobody_answers(removal: Removal) -> None:
-    with pytest.raises(Exception, match="cannot connect to blog"):
+    with pytest.raises(Exception, match=r"cannot connect to blog"):
         removal.move(to="postgresql://blog_app:secret@127.0.0.1:1/blog")
     assert removal.standings() == (None, None)
 
@@ -85,11 +85,11 @@ def test_migrations_wait_for_the_end_of_a_move(removal: Removal) -> None:
     def migrate() -> None:
         across.run(settings, ["blog"], lambda runner: runner.up(), print)
 
-    with pytest.raises(MigrationError, match="is being moved to .* must stay as it is until"):
+    with pytest.raises(MigrationError, match=r"is being moved to .* must stay as it is until"):
         migrate()
     removal.resume()
     removal.confirm()
-    with pytest.raises(MigrationError, match="blog was moved from here to .*: let BLOG_DATABASE_URL"):
+    with pytest.raises(MigrationError, match=r"blog was moved from here to .*: let BLOG_DATABASE_URL"):
         migrate()
 
 
@@ -97,7 +97,7 @@ def test_another_target_while_one_is_under_way(removal: Removal) -> None:
     removal.follow.failing = 1
     with pytest.raises(RuntimeError):
         removal.move()
-    with pytest.raises(MoveError, match="is being moved to .* already"):
+    with pytest.raises(MoveError, match=r"is being moved to .* already"):
         removal.move(to="postgresql://elsewhere/blog")
     removal.abort()
     assert removal.standings() == (None, None)
@@ -105,9 +105,9 @@ def test_another_target_while_one_is_under_way(removal: Removal) -> None:
 
 def test_what_does_not_come_next(removal: Removal) -> None:
     for step in (removal.resume, removal.back, removal.confirm, removal.abort):
-        with pytest.raises(MoveError, match="is not being moved: say where to"):
+        with pytest.raises(MoveError, match=r"is not being moved: say where to"):
             step()
     removal.move()
-    with pytest.raises(MoveError, match="has been switched"):
+    with pytest.raises(MoveError, match=r"has been switched"):
         removal.abort()
     removal.confirm()

@@ -19,7 +19,7 @@ from tests.move.conftest import Removal, make_removal
 
 def test_a_way_that_fails_is_taken_back(removal: Removal) -> None:
     removal.follow.failing = 1
-    with pytest.raises(RuntimeError, match="nobody follows"):
+    with pytest.raises(RuntimeError, match=r"nobody follows"):
         removal.move()
     assert removal.follow.led == [removal.target, removal.source]
     assert removal.standings() == ("serving", "receiving")
@@ -32,7 +32,7 @@ def test_a_way_that_fails_is_taken_back(removal: Removal) -> None:
 def test_a_freeze_that_takes_too_long_ends(removal: Removal, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(structure, "bring_sequences", lambda *_: time.sleep(1.2))
-        with pytest.raises(FreezeExpired, match="--freeze-limit"):
+        with pytest.raises(FreezeExpired, match=r"--freeze-limit"):
             removal.move(freeze_limit=1)
     assert removal.follow.led == []
     assert removal.writes("source")
@@ -77,7 +77,7 @@ def test_a_schema_that_changes_meanwhile_stops_the_move(removal: Removal, monkey
         analyze(place)
 
     monkeypatch.setattr(structure, "analyze", meddled)
-    with pytest.raises(MoveError, match="column posts.colour: text in the source, absent in the target"):
+    with pytest.raises(MoveError, match=r"column posts.colour: text in the source, absent in the target"):
         removal.move()
     removal.abort()
 
@@ -140,7 +140,7 @@ def test_a_server_that_goes_away_in_the_copy_and_in_the_freeze(fragile: Any, mon
     for owner, step in ((structure, "analyze"), (structure, "bring_sequences"), (Place, "leave")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, step, lambda *_: stack.postgres.kill())
-            with pytest.raises(Exception, match="lost|terminat|connect"):
+            with pytest.raises(Exception, match=r"lost|terminat|connect"):
                 removal.move()
         stack.postgres.start()
         assert removal.standings() == ("serving", "receiving")
