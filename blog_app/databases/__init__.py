@@ -97,6 +97,10 @@ class LogicalDatabase(peewee.DatabaseProxy):
             return self.obj.execute_sql(sql, params)
         return reader.read(sql, params)
 
+    def savepoint(self) -> Any:
+        """Return the context of a part of a transaction, as the server makes it; the proxy's own would be another."""
+        return self.obj.savepoint()
+
     def release(self) -> None:
         """Give back what this thread holds at the end of a request or command."""
         self.obj.release()

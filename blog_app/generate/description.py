@@ -30,7 +30,12 @@ class Resource:
     base: type[Base]
     """What the models of the domain derive from."""
 
+    def audited(self, *, short: bool) -> tuple[str, ...]:
+        """Return the fields that the audit trail tells with their values, which are short, or the others."""
+        return tuple(field.name for field in self.fields if field.kind.filterable is short)
+
     def render(self, template: str, **values: Any) -> str:
         """Return the code that a template makes of this resource and of further values."""
         given = {"names": self.names, "fields": self.fields, "base": self.base, "database": self.database}
+        given |= {"audited": self.audited(short=True), "redacted": self.audited(short=False)}
         return TEMPLATES.get_template(f"{template}.py.jinja").render(given | values)

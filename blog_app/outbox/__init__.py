@@ -6,8 +6,9 @@
     def cancel_open_orders(event: outbox.Event) -> None:
         "Cancel the orders of a user who left that were not sent yet."
 
-`publish` writes one row for each handler into the `outbox` table of the database that changes, so the fact is
-recorded if and only if the change commits. `flask worker`, of which any number may run, takes the rows from there.
+`publish` writes one row for each handler into the `outbox` table of the database that changes, in one message with
+COMMIT, so the fact is recorded if and only if the change commits. `flask worker`, of which any number may run, takes
+the rows from there.
 
 Guarantees:
 
@@ -15,7 +16,7 @@ Guarantees:
   are one transaction; a delivery repeated after a crash finds the line and does nothing. What a handler does outside
   its database, such as sending mail, may happen twice if the worker dies in the moment after it.
 * **In order for each handler and subject**, where changes of one subject wait for one another (a row lock). Subjects
-  and handlers do not wait for each other.
+  and handlers do not wait for each other. What is frequent is handled by the batch (`on(…, batch=500)`).
 * **A failure is tried again**, with growing pauses, for about nine hours; then the delivery is set aside as dead, later
   ones go on, and `flask outbox list` and `retry` are for a person.
 * **A database that is away costs no attempt**: its deliveries wait, those to other databases go on.

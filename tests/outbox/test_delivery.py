@@ -166,6 +166,30 @@ def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> 
         assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
 
 
+def test_what_a_part_of_a_transaction_published_is_rolled_back_with_it(deliver: Deliver) -> None:
+    with databases.accounts.atomic():
+        publish(uuid4(), 1)
+        with pytest.raises(ValueError, match="no"), databases.accounts.atomic():
+            publish(uuid4(), 2)
+            raise ValueError("no")
+        publish(uuid4(), 3)
+    deliver()
+    assert noted(ShopEffect) == [1, 3]
+
+
+def test_a_claim_sorts_nothing_however_much_waits_and_whatever_postgresql_knows_of_it(app: Flask) -> None:
+    with databases.accounts.atomic():
+        for number in range(300):
+            publish(uuid4(), number)
+    due = delivery._due(databases.accounts, ["shop.note_in_shop"]).limit(1)
+    with databases.accounts.atomic():
+        databases.accounts.execute_sql("SET LOCAL enable_seqscan = off")  # As for a table that is not tiny.
+        databases.accounts.execute_sql(delivery.IN_ORDER)
+        plan = str(databases.accounts.execute_sql("EXPLAIN " + due.sql()[0], due.sql()[1]).fetchall())
+    assert "outbox_due" in plan
+    assert "Sort" not in plan
+
+
 @pytest.mark.usefixtures("long_rests")
 def test_what_follows_a_failed_delivery_is_not_looked_at_until_that_is_tried_again(deliver: Deliver) -> None:
     subject = uuid4()
