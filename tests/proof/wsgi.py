@@ -96,14 +96,16 @@ MUTATIONS = {
 
 def tell_unmarked() -> None:
     """Write to the log when a write is about to close the epoch, because it could not be marked."""
-    close = epochs.close
+    mark = Announcer._mark
 
-    def told(database: epochs.Database) -> None:
-        sys.stderr.write(f"unmarked {time.time()}\n")
-        sys.stderr.flush()
-        close(database)
+    def told(self: Announcer, begun: Any, keys: list[str]) -> bool:
+        marked = mark(self, begun, keys)
+        if not marked:
+            sys.stderr.write(f"unmarked {time.time()}\n")
+            sys.stderr.flush()
+        return marked
 
-    epochs.close = told
+    Announcer._mark = told  # type: ignore[method-assign]
 
 
 def make() -> Flask:
