@@ -51,11 +51,8 @@ def download(node: Node) -> Download:
 
 
 def forget_unused() -> bool:
-    """Note which contents no file has, and forget some that none has had for a while; True if there may be more."""
+    """Forget some contents that no file has had for long, True if there may be more; else note which none has now."""
     is_used = peewee.fn.EXISTS(Node.with_deleted().select(Node.id).where(Node.content == Content.sha256))
-    unused = Content.unused_since.is_null(False)
-    Content.update(unused_since=now()).where(~unused & ~is_used).execute()
-    Content.update(unused_since=None).where(unused & is_used).execute()
     old = Content.select(Content.sha256).where(Content.unused_since < now() - KEPT).limit(AT_ONCE)
     locked = [content for (content,) in old.for_update("FOR UPDATE SKIP LOCKED").tuples()]
     # A statement of its own: its snapshot must be younger than the locks.
@@ -63,4 +60,9 @@ def forget_unused() -> bool:
     doomed = [content for (content,) in still.tuples()]
     storage.delete(doomed)
     Content.delete().where(Content.sha256.in_(doomed)).execute()
-    return len(locked) == AT_ONCE
+    if len(locked) == AT_ONCE:
+        return True
+    is_noted = Content.unused_since.is_null(False)
+    Content.update(unused_since=None).where(is_noted & is_used).execute()
+    Content.update(unused_since=now()).where(~is_noted & ~is_used).execute()
+    return False

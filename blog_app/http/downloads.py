@@ -18,8 +18,10 @@ from werkzeug.http import dump_options_header
 
 from blog_app.errors import RangeNotSatisfiable
 from blog_app.http import etag
+from blog_app.http.connections import expect_life
 
 SANDBOX = "default-src 'none'; sandbox"
+PIECE = 65_536
 NOT_PLAIN = re.compile(r'[^ -~]|["%\\]')
 
 
@@ -48,11 +50,19 @@ def respond(download: Download) -> Response:
         start, stop = part
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{download.size}"
-    pieces = download.read(start, stop)
+    expect_life()
+    pieces = _small(download.read(start, stop))
     # Read before the status is sent: what fails at once can still be told.
     response.response = chain([next(pieces, b"")], pieces)
     response.content_length = stop - start
     return response
+
+
+def _small(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in pieces that even a slow client takes in time."""
+    for piece in pieces:
+        for start in range(0, len(piece), PIECE):
+            yield piece[start : start + PIECE]
 
 
 def _part(download: Download) -> tuple[int, int] | None:

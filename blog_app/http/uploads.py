@@ -7,7 +7,6 @@ request, so an upload that breaks off leaves nothing.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -20,14 +19,13 @@ from werkzeug.formparser import MultiPartParser
 
 from blog_app.config import settings
 from blog_app.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType, invalid
+from blog_app.http.connections import expect_life
 
 FORM = "multipart/form-data"
 FORM_OVERHEAD = 10_000
 """What a form may have besides its file: boundaries and headers."""
 PIECE = 65_536
 IN_MEMORY = 262_144
-PATIENCE = 30.0
-"""Seconds without a byte after which a client is taken for gone."""
 
 
 class Upload:
@@ -71,7 +69,7 @@ def received() -> Iterator[Upload]:
     most = settings().max_file_bytes
     is_form = request.mimetype == FORM
     request.max_content_length = most + FORM_OVERHEAD if is_form else most
-    _expect_life()
+    expect_life()
     opened: list[Upload] = []
 
     def opening(name: str | None = None) -> Upload:
@@ -130,11 +128,3 @@ def _discard(most: int) -> None:
             for _ in range(most // PIECE + 1):
                 if not request.environ["wsgi.input"].read(PIECE):
                     break
-
-
-def _expect_life() -> None:
-    """Let reading from a client fail that has not sent a byte for a while: without that, each one lost on the way
-    would keep a thread of ours for ever."""
-    connection = request.environ.get("gunicorn.socket")
-    if isinstance(connection, socket.socket):
-        connection.settimeout(PATIENCE)

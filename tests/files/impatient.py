@@ -1,8 +1,8 @@
-"""The app, which takes a client for gone after half a second without a byte."""
+"""The app, which takes a client for gone after half a second in which nothing moved."""
 
-from blog_app.http import uploads
+from blog_app.http import connections
 
-uploads.PATIENCE = 0.5
+connections.PATIENCE = 0.5
 
 from wsgi import app  # noqa: E402 - after the patience has gone
 

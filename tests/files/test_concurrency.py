@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
 from flask import Flask
 
 from blog_app import databases
 from blog_app.files.contents import forget_unused
-from blog_app.files.models import Chunk, Content, Node
+from blog_app.files.models import Chunk, Content, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
+from blog_app.local.process import wait_until
 from blog_app.models import now
 from tests.api import API, Caller, sign_up
 from tests.files.filing import content, folder, paths
@@ -28,9 +33,16 @@ def uploading(caller: Caller, name: str, data: bytes) -> Callable[[], int]:
     return lambda: client().post(f"{API}/files?name={name}", data=data, headers=headers).status_code
 
 
+def forget() -> int:
+    """Run the job that forgets, and return 0."""
+    with databases.files.atomic():
+        forget_unused()
+    return 0
+
+
 def test_two_folders_moved_into_each_other_at_once_do_not_become_a_circle(app: Flask) -> None:
     ada = sign_up(app)
-    for number in range(15):
+    for number in range(8):
         one, two = folder(ada, f"{number} one"), folder(ada, f"{number} two")
         inner = folder(ada, "inner", two)
         calls = [
@@ -86,12 +98,7 @@ def test_what_is_forgotten_and_sent_again_at_once_is_there(app: Flask) -> None:
     chunks = [chance.randbytes(CHUNK_BYTES) for _ in range(3)]
     bodies = [b"".join(chance.sample(chunks, 2)) for _ in range(6)]
 
-    def forget() -> int:
-        with databases.files.atomic():
-            forget_unused()
-        return 0
-
-    for turn in range(12):
+    for turn in range(6):
         for number, body in enumerate(bodies):
             uploading(ada, f"{turn}-{number}", body)()
         with databases.files.atomic():
@@ -104,3 +111,33 @@ def test_what_is_forgotten_and_sent_again_at_once_is_there(app: Flask) -> None:
         require_invariants()
         for file in ada.get("/files?limit=100").json["data"]:
             assert content(ada, file).data in bodies
+
+
+def test_a_chunk_that_is_about_to_be_used_again_is_not_forgotten(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = sign_up(app)
+    chunk = chance.randbytes(CHUNK_BYTES)
+    uploading(ada, "old", chunk)()
+    with databases.files.atomic():
+        Node.delete().execute()
+        Content.update(unused_since=now().replace(year=2020)).execute()
+    found, go_on, insert = threading.Event(), threading.Event(), Part.insert_many
+
+    def pausing(rows: Any) -> Any:
+        found.set()
+        go_on.wait(10)
+        return insert(rows)
+
+    def somebody_waits() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return databases.files.execute_sql(waiting).fetchone()[0] > 0
+
+    monkeypatch.setattr(Part, "insert_many", pausing)
+    with ThreadPoolExecutor(2) as pool:
+        sent = pool.submit(uploading(ada, "new", chunk + b"more"))
+        assert found.wait(10)
+        forgotten = pool.submit(forget)
+        assert wait_until(lambda: forgotten.done() or somebody_waits(), 10)
+        go_on.set()
+        assert (sent.result(10), forgotten.result(10)) == (201, 0)
+    assert content(ada, ada.get("/files").json["data"][0]).data == chunk + b"more"
+    require_invariants()

@@ -264,8 +264,9 @@ def test_a_download_reads_in_short_statements_and_no_transaction(ada: Caller) ->
     headers = {"Authorization": f"Bearer {ada.token}"}
     answer = ada.app.test_client().get(f"/api/v1/files/{file['id']}/content", headers=headers, buffered=False)
     pieces = iter(answer.response)
-    assert next(pieces) == BIG[:CHUNK_BYTES]
+    start = next(pieces)
+    assert 0 < len(start) < CHUNK_BYTES
     assert not databases.files.in_transaction()
     upload(ada, "another", TEXT)
-    assert b"".join(pieces) == BIG[CHUNK_BYTES:]
+    assert start + b"".join(pieces) == BIG
     assert Node.select().count() == 2

@@ -25,15 +25,22 @@ from tests.files.filing import FORM, form
 from tests.web import gunicorn
 
 THREADS = 2
-BIG = random.Random(2).randbytes(12 * CHUNK_BYTES)
+BIG = random.Random(2).randbytes(14 * CHUNK_BYTES)
 
 
-@pytest.fixture
-def port(app: Flask, stack: Stack, tmp_path: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the web process has its log, and `tmp` for its temporary files."""
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "tmp").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[int]:
     """The port of one process with few threads: one that does not come back would be missed."""
-    (tmp_path / "tmp").mkdir()
-    variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(tmp_path / "tmp")}
-    with gunicorn(stack, tmp_path, "tests.files.impatient:app", MAX_FILE_BYTES="4000000", **variables) as port:
+    variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder / "tmp")}
+    with gunicorn(stack, folder, "tests.files.impatient:app", MAX_FILE_BYTES="8000000", **variables) as port:
         yield port
 
 
@@ -67,7 +74,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("ending", ["breaks off", "falls silent"])
 def test_an_upload_that_never_ends_leaves_nothing(
-    app: Flask, port: int, ada: Caller, ending: str, tmp_path: Path
+    app: Flask, port: int, ada: Caller, ending: str, folder: Path
 ) -> None:
     for number, (lines, half) in enumerate(list(BROKEN.values()) * THREADS):
         with socket.create_connection(("127.0.0.1", port), 10) as client:
@@ -80,32 +87,17 @@ def test_an_upload_that_never_ends_leaves_nothing(
     # Every thread is there again, and the connections that broke off have been dealt with before.
     for number in range(2 * THREADS):
         assert send(ada, port, "POST", f"/files?name=whole-{number}", BIG)[0] == 201
-    assert (Node.select().count(), Content.select().count(), Chunk.select().count()) == (2 * THREADS, 1, 12)
-    assert list((tmp_path / "tmp").iterdir()) == []
-    assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-def test_a_process_that_is_killed_during_an_upload_leaves_nothing(port: int, ada: Caller, tmp_path: Path) -> None:
-    with socket.create_connection(("127.0.0.1", port), 10) as client:
-        client.sendall(head(ada, "/files?name=x", "Content-Length: 3000000") + BIG[:1_500_000])
-        pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        workers = [w for pid in pids for w in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        for pid in workers:
-            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text():
-                os.kill(int(pid), signal.SIGKILL)
-        with suppress(ConnectionResetError):
-            assert client.recv(1) == b""
-    assert wait_until(lambda: send(ada, port, "POST", "/files?name=y", BIG)[0] == 201, 30)
-    assert Node.select().count() == 1
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert (Node.select().count(), Content.select().count(), Chunk.select().count()) == (2 * THREADS, 1, 14)
+    assert list((folder / "tmp").iterdir()) == []
+    assert "Traceback" not in (folder / "log").read_text()
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", FORM])
 def test_who_sends_too_much_is_told_so(port: int, ada: Caller, content_type: str) -> None:
-    body = form("x", BIG * 2) if content_type == FORM else BIG * 2
+    body = form("x", BIG * 3) if content_type == FORM else BIG * 3
     status, answer = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
     assert status == 413
-    assert json.loads(answer)["detail"] == "The file has more than 4000000 bytes."
+    assert json.loads(answer)["detail"] == "The file has more than 8000000 bytes."
     assert send(ada, port, "POST", "/files?name=x", BIG)[0] == 201
 
 
@@ -125,3 +117,33 @@ def test_a_file_is_sent_in_whole_in_part_and_to_who_reads_slowly(port: int, ada:
         idle = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(state, 'idle in')"
         assert databases.files.execute_sql(idle).fetchone() == (0,)
         assert answer.read() == BIG
+
+
+def test_who_asks_for_a_file_and_never_reads_it_keeps_no_thread(port: int, ada: Caller) -> None:
+    large = BIG * 2  # More than waits in the buffers of a connection.
+    file = json.loads(send(ada, port, "POST", "/files?name=x", large)[1])
+    deaf = []
+    for _ in range(THREADS):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(head(ada, f"/files/{file['id']}/content").replace(b"POST", b"GET", 1))
+        deaf.append(client)
+    assert send(ada, port, "GET", f"/files/{file['id']}/content") == (200, large)
+    for client in deaf:
+        client.close()
+
+
+def test_a_process_that_is_killed_during_an_upload_leaves_nothing(port: int, ada: Caller, folder: Path) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(head(ada, "/files?name=x", "Content-Length: 3000000") + BIG[:1_500_000])
+        pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        workers = [w for pid in pids for w in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        for pid in workers:
+            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(int(pid), signal.SIGKILL)
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    assert wait_until(lambda: send(ada, port, "POST", "/files?name=y", BIG)[0] == 201, 30)
+    assert Node.select().count() == 1
+    assert list((folder / "tmp").iterdir()) == []
