@@ -17,9 +17,9 @@ Guarantees:
 * **No secrets**: what a field holds that is not declared, or is redacted, never leaves its database.
 
 Not promised: when an entry arrives (within about two seconds, later while the worker or a database is away), nor that
-entries of several databases arrive in their order; they are sorted by the time of the action. A command that writes
-outside of our transactions (migrations, restoring) has its entry written when it ends, in a transaction of its own;
-killed before that, or where there is no outbox any more, it leaves none but the log's.
+entries of several databases arrive in their order; they are sorted by the time of the action. A command that writes by
+connections of its own (migrating, restoring, moving) has its entry written when it ends, in a transaction of its own;
+killed before that, or where no outbox is left, it leaves none.
 
 No action is: reading, and the page views that it counts; what the worker does by itself or because of an event, which
 follows from an action that is told, or from time.
@@ -85,8 +85,8 @@ class Action(acting.Subject):
         self.actor = actor
         self.database = database
         self.told = False
-        self.elsewhere: str | None = None
-        """The logical database in which something was committed where no entry can be written."""
+        self.elsewhere = False
+        """Whether something was committed where no entry can be written: through a connection of the command's own."""
 
     def __enter__(self) -> Self:
         self.token = acting.current.set(self)
@@ -134,12 +134,15 @@ class Action(acting.Subject):
         return None, None, None
 
     def _tell_at_last(self) -> None:
-        database = databases.BY_NAME[self.elsewhere or databases.analytics.name]
-        try:
-            with database.atomic():
-                self.tell(database)
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            log.warning("%s by %s is not in the audit trail: %s", self.name, self.actor.name, first_line(error))
+        """Write the entry into any outbox that takes it: after migrations and moves, some may not."""
+        for database in (databases.analytics, *databases.ALL):
+            try:
+                with database.atomic():
+                    self.tell(database)
+                return
+            except (peewee.DatabaseError, peewee.InterfaceError) as error:
+                problem = first_line(error)
+        log.warning("%s by %s is not in the audit trail: %s", self.name, self.actor.name, problem)
 
 
 def _before_commit(server: Server) -> None:
@@ -148,7 +151,7 @@ def _before_commit(server: Server) -> None:
         return
     database = databases.BY_NAME[server.name]
     if database.obj is not server:
-        action.elsewhere = server.name
+        action.elsewhere = True
     elif action.database in (None, database):
         action.tell(database)
 

@@ -2,7 +2,8 @@
 
 An entry names only people who have an account. Whoever leaves is taken out of all entries that are here, and out of
 those that arrive later; what was done, when, and to which object, stays. None is missed: who stores entries holds a
-lock for which who forgets a person waits, and having it asks who is still a member.
+lock for which who forgets a person waits, and having it asks who is still a member. Somebody whose account is restored
+begins with an empty trail.
 """
 
 from __future__ import annotations

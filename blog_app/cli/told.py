@@ -15,6 +15,7 @@ from blog_app import audit
 
 READERS = frozenset(
     {
+        "flask databases status",
         "flask generate resource",
         "flask migrate check",
         "flask migrate create",
@@ -45,6 +46,8 @@ def tell(command: click.Command, parents: str = "flask") -> None:
 def _told(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def told(*args: Any, **options: Any) -> Any:
+        if options.get("dry_run"):
+            return function(*args, **options)
         with audit.Action(name, audit.operator()):
             return function(*args, **options)
 

@@ -11,9 +11,11 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from blog_app import audit, databases
 from blog_app.accounts.models import User
 from blog_app.cli import COMMANDS
 from blog_app.cli.told import READERS
+from blog_app.outbox import tables
 from tests import entries
 from tests.api import PASSWORD
 
@@ -85,3 +87,22 @@ def test_looking_is_not_told(app: Flask) -> None:
     for command in ("users list", "outbox status", "outbox list", "migrate status", "migrate plan"):
         run(app, command)
     assert entries.waiting() == []
+
+
+def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
+    with (
+        pytest.raises(RuntimeError),
+        audit.Action("flask migrate up", audit.operator()),
+        databases.direct(app.config["SETTINGS"], "shop") as server,
+    ):
+        with server.atomic():
+            pass
+        raise RuntimeError("in the middle")
+    assert [entry["action"] for entry in entries.waiting()] == ["flask migrate up"]
+
+
+def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(tables.INSERT, "analytics", tables.INSERT["analytics"].replace("analytics", "elsewhere"))
+        run(app, "outbox purge --database shop")
+    assert [(entry["action"], entry["database"]) for entry in entries.waiting()] == [("flask outbox purge", "accounts")]
