@@ -18,6 +18,7 @@ import marshmallow
 import orjson
 import peewee
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from blog_app.logs import request_id
@@ -209,6 +210,8 @@ def as_problem(error: Exception) -> Problem:
             return Invalid("The body is not valid.", errors=list(_pointers(error.normalized_messages())))
         case HTTPException():
             return _from_werkzeug(error)
+        case ParseException():  # The end of a request's body is read only when somebody asks for it.
+            return BadRequest("The body is not valid HTTP.")
         case peewee.IntegrityError():
             return _from_constraint(error)
         case peewee.DataError():

@@ -53,6 +53,8 @@ def download(node: Node) -> Download:
 def forget_unused() -> bool:
     """Forget some contents that no file has had for long, True if there may be more; else note which none has now."""
     is_used = peewee.fn.EXISTS(Node.with_deleted().select(Node.id).where(Node.content == Content.sha256))
+    is_noted = Content.unused_since.is_null(False)
+    Content.update(unused_since=None).where(is_noted & is_used).execute()
     old = Content.select(Content.sha256).where(Content.unused_since < now() - KEPT).limit(AT_ONCE)
     locked = [content for (content,) in old.for_update("FOR UPDATE SKIP LOCKED").tuples()]
     # A statement of its own: its snapshot must be younger than the locks.
@@ -62,7 +64,5 @@ def forget_unused() -> bool:
     Content.delete().where(Content.sha256.in_(doomed)).execute()
     if len(locked) == AT_ONCE:
         return True
-    is_noted = Content.unused_since.is_null(False)
-    Content.update(unused_since=None).where(is_noted & is_used).execute()
     Content.update(unused_since=now()).where(~is_noted & ~is_used).execute()
     return False

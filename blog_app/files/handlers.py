@@ -34,7 +34,7 @@ def empty_closed_drives() -> bool:
     return True
 
 
-@jobs.every(timedelta(hours=1), databases.files)
+@jobs.every(timedelta(minutes=30), databases.files)
 def forget_unused_contents() -> bool:
     """Delete contents that no file has had for a while."""
     return contents.forget_unused()

@@ -79,15 +79,17 @@ def received() -> Iterator[Upload]:
         return opened[0]
 
     try:
-        _read_form(opening) if is_form else _read_raw(opening())
+        try:
+            _read_form(opening) if is_form else _read_raw(opening())
+        except (RequestEntityTooLarge, TooLarge) as error:
+            _discard(most)
+            raise too_large(most) from error
         if not opened:
             raise invalid("file", "The form has no file.")
+        # A server hands on what there is of a client that has gone, and says no more.
         if request.content_length is not None and request.stream.tell() < request.content_length:
             raise BadRequest("The body breaks off before its end.")
         yield opened[0]
-    except (RequestEntityTooLarge, TooLarge) as error:
-        _discard(most)
-        raise too_large(most) from error
     finally:
         for each in opened:
             each.file.close()

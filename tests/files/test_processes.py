@@ -68,6 +68,7 @@ BROKEN = {
     "a body that is shorter than announced": (("Content-Length: 3000000",), BIG[:1_500_000]),
     "a chunk that is shorter than announced": (("Transfer-Encoding: chunked",), b"100000\r\n" + BIG[:500_000]),
     "chunks without an end": (("Transfer-Encoding: chunked",), b"5\r\nhello\r\n"),
+    "a chunk without a size": (("Transfer-Encoding: chunked",), b"tea\r\n" + BIG[:1_000]),
     "a form without an end": (("Content-Length: 3000000", f"Content-Type: {FORM}"), form("x", BIG)[:1_500_000]),
 }
 
