@@ -58,7 +58,9 @@ def tables(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> li
         raise SeedError(f"{name}/{table}.json: {name} has no such table (it has: {', '.join(by_table) or 'none'})")
     graph = {}
     for table in (each for each in by_table if each in paths):
-        foreign = {key.rel_model._meta.table_name for key in by_table[table]._meta.refs}
+        meta = by_table[table]._meta
+        needed = [*(key.rel_model for key in meta.refs), *(meta.depends_on or ())]
+        foreign = {model._meta.table_name for model in needed}
         # What plain columns refer to is said in the rows alone.
         named = re.findall(rf'"{name}\.(\w+)/', paths[table].read_text(encoding="utf-8", errors="replace"))
         graph[table] = sorted({*foreign, *named} & paths.keys() - {table})

@@ -44,6 +44,7 @@ class Like(Base):
         schema = "blog"
         table_name = "likes"
         primary_key = peewee.CompositeKey("post", "user_id")
+        depends_on = (PostCounters,)  # Which are loaded before; then the likes are counted.
 
     @classmethod
     def loaded(cls) -> None:
