@@ -117,10 +117,16 @@ def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(record.__data__)
 
 
+def _held(existing: Base, name: str) -> Any:
+    """Return the value of a field; bytes come from the driver as a view of its memory."""
+    value = existing.__data__[name]
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
 def _changes(existing: Base, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs; a password differs if it does not fit the stored hash."""
     wanted = {"deleted_at": None, **row} if isinstance(existing, SoftDeletable) else row
-    found = {name: value for name, value in wanted.items() if name != "password" and existing.__data__[name] != value}
+    found = {name: value for name, value in wanted.items() if name != "password" and _held(existing, name) != value}
     if "password" in row and not verify_password(existing.__data__["password_hash"], row["password"]):
         found["password_hash"] = hash_password(row["password"])
     return found

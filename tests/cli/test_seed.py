@@ -159,7 +159,10 @@ def test_a_database_without_tables_or_without_a_server_is_one_line(stack: Stack,
     database = "not_migrated"
     stack.postgres.create_database(database, owner="blog_app")
     for url, message in (
-        (stack.postgres.url(database, "blog_app", stack.passwords.app), "Run flask migrate up first."),
+        (
+            stack.postgres.url(database, "blog_app", stack.passwords.app),
+            "its migrations have not run (flask migrate up)",
+        ),
         ("postgresql://127.0.0.1:1/nowhere", "cannot connect to accounts"),
     ):
         try:
