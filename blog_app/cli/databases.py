@@ -7,17 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import peewee
 from flask.cli import AppGroup
 
-from blog_app.config import DATABASE_NAMES, settings
+from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
 from blog_app.databases import first_line
-from blog_app.migrate import MigrationError
+from blog_app.migrate import MigrationError, interrupts
 from blog_app.move import overview
 from blog_app.move.mover import Mover
-from blog_app.move.opening import interruptible, opened
+from blog_app.move.opening import alone, opened
 from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
 from blog_app.pgbouncer import ADMIN_PASSWORD
 
@@ -52,9 +53,18 @@ def status(sizes: bool) -> None:
         raise SystemExit(1)
 
 
+def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Return the address if it looks like one. It may hold a password, so it is not repeated."""
+    if url is None or (urlsplit(url).scheme in POSTGRES_SCHEMES and len(urlsplit(url).path) > 1):
+        return url
+    raise click.BadParameter("an address is like postgresql://USER:PASSWORD@HOST:PORT/DATABASE", param=parameter)
+
+
 @databases.command()
 @click.argument("name", type=click.Choice(DATABASE_NAMES))
-@click.option("--to", metavar="URL", help="Where to: the address of PostgreSQL itself, not of a pooler.")
+@click.option(
+    "--to", metavar="URL", callback=_address, help="Where to: the address of PostgreSQL itself, not of a pooler."
+)
 @click.option("--pgbouncer", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--then", "command", metavar="COMMAND", help="Runs in the freeze, with the new address in its environment."
@@ -63,11 +73,16 @@ def status(sizes: bool) -> None:
 @click.option("--abort", is_flag=True, help="Before the switch: stay, and clear away what was copied.")
 @click.option("--back", is_flag=True, help="After the switch: return with all that was written since.")
 @click.option("--confirm", is_flag=True, help="After the switch: give up the way back, DROP the old schema.")
+@click.option("--other-is-gone", is_flag=True, help="With --abort or --confirm: the other server is lost for good.")
 @click.option("--yes", is_flag=True, help="Do not ask before --confirm drops.")
 @click.option("--offline", is_flag=True, help="Without logical replication: refuse writes while all rows are copied.")
 @click.option("--freeze-limit", metavar="SECONDS", type=click.FloatRange(3, 86_400), help="10, offline 4 hours.")
-@click.option("--source-inside", metavar="URL", help="The old server's address as the new server reaches it.")
-@click.option("--target-inside", metavar="URL", help="The new server's address as the old server reaches it.")
+@click.option(
+    "--source-inside", metavar="URL", callback=_address, help="The old server's address as the new server reaches it."
+)
+@click.option(
+    "--target-inside", metavar="URL", callback=_address, help="The new server's address as the old server reaches it."
+)
 def move(
     name: str,
     to: str | None,
@@ -77,6 +92,7 @@ def move(
     abort: bool,
     back: bool,
     confirm: bool,
+    other_is_gone: bool,
     yes: bool,
     offline: bool,
     freeze_limit: float | None,
@@ -112,10 +128,16 @@ def move(
     """
     if sum((abort, back, confirm, dry_run)) > 1:
         raise click.UsageError("one of --dry-run, --abort, --back and --confirm")
+    if other_is_gone and not (abort or confirm):
+        raise click.UsageError("--other-is-gone goes with --abort or --confirm")
     limit = freeze_limit or (OFFLINE_SECONDS if offline else FREEZE_SECONDS)
+    rerouting = _rerouting(pgbouncer, command)
+    if other_is_gone:
+        with _explained(), alone(settings(), name, click.echo, rerouting) as survivor:
+            survivor.stay()
+        return
     with (
         _explained(),
-        interruptible(),
         opened(
             settings(),
             name,
@@ -123,7 +145,7 @@ def move(
             to=to,
             inside=(source_inside, target_inside),
             offline=offline,
-            rerouting=_rerouting(pgbouncer, command),
+            rerouting=rerouting,
             freeze_limit=limit,
         ) as mover,
     ):
@@ -160,7 +182,8 @@ def _rerouting(pgbouncer: Path | None, command: str | None) -> Rerouting | None:
 def _explained() -> Iterator[None]:
     """Turn what is refused, and what went wrong with a server, into one message; nothing is lost by either."""
     try:
-        yield
+        with interrupts.heeded():
+            yield
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
     except (peewee.DatabaseError, peewee.InterfaceError) as error:

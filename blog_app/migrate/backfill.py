@@ -11,14 +11,11 @@ Guarantees:
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from blog_app.migrate import MigrationError
+from blog_app.migrate import MigrationError, interrupts
 from blog_app.migrate.interrupts import Stopped
 from blog_app.migrate.progress import Bar
 from blog_app.migrate.steps import Database, Step, quoted
@@ -71,7 +68,7 @@ class Backfill(Step):
                     epochs.close(database)
             return found
 
-        with stop_between_batches() as stopping, Bar(str(self), total, rows) as bar:
+        with interrupts.put_off() as stopping, Bar(str(self), total, rows) as bar:
             while True:
                 began = time.monotonic()
                 found = database.patiently(batch, str(self))
@@ -122,19 +119,3 @@ def next_size(size: float, seconds: float) -> float:
     """Return the next batch's size: towards the target time, at most twice or half the last one."""
     factor = min(max(BATCH_SECONDS / max(seconds, 0.001), 0.5), 2.0)
     return min(max(size * factor, SMALLEST), LARGEST)
-
-
-@contextmanager
-def stop_between_batches() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C (or SIGTERM, which a platform sends) sets, instead of interrupting a statement."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stopping.set()) for number in signals]
-    try:
-        yield stopping
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

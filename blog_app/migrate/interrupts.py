@@ -55,3 +55,19 @@ def _wait(connection: Any) -> None:
                 raise
             _pending.set()
             connection.cancel()
+
+
+@contextmanager
+def put_off() -> Iterator[threading.Event]:
+    """Yield an event that both signals set, instead of interrupting what must not be."""
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: came.set()) for number in signals]
+    try:
+        yield came
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

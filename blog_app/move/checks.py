@@ -82,9 +82,10 @@ WHERE m.refclassid = 'pg_extension'::regclass
 """
 GRANTEES = """
 SELECT DISTINCT r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
-WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
+WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND a.grantee <> c.relowner
 UNION
-SELECT r.rolname FROM pg_namespace n, aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname = %s
+SELECT r.rolname FROM pg_namespace n, aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+WHERE n.nspname = %s AND a.grantee <> n.nspowner
 """
 
 

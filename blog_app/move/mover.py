@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 
 from blog_app.config import Settings
-from blog_app.migrate import MigrationError
+from blog_app.migrate import MigrationError, interrupts
 from blog_app.migrate.connection import Say
 from blog_app.move import MoveError, checks, state, structure, verification
 from blog_app.move.places import Place
@@ -165,7 +165,9 @@ class Mover:
             leaving.hold()
             self._require_rerouting().lead(self.settings, self.name, self.addresses.of(entering.side))
             leaving.await_departure()
-            leaving.leave()
+            with interrupts.put_off():
+                leaving.leave()
+                entering.open()
         except BaseException:
             if leaving.connection.lost:
                 self.say(
@@ -175,9 +177,7 @@ class Mover:
                 raise
             if leaving.standing == SERVING:
                 self._accept_again(leaving)
-                raise
-            # It was decided before the interruption came.
-        entering.open()
+            raise
         seconds = time.monotonic() - leaving.frozen_at
         self.say(f"{self.name}: switched; writes were refused for {seconds:.1f} s")
 

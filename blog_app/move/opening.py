@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import select
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
-
-import psycopg2
-import psycopg2.extensions
-from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
 from blog_app.config import Settings
 from blog_app.migrate import moving
@@ -22,6 +15,7 @@ from blog_app.move.mover import Mover
 from blog_app.move.places import Place
 from blog_app.move.rerouting import Rerouting
 from blog_app.move.state import SERVING, SOURCE, TARGET, Addresses, Record, shown
+from blog_app.move.survivor import Survivor
 
 
 def recorded(settings: Settings, name: str) -> Record | None:
@@ -89,38 +83,10 @@ def _locked(name: str, old: Connection, new: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM stop a statement that waits, as `KeyboardInterrupt`, while the context lasts."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    psycopg2.extensions.set_wait_callback(_wait)
-    try:
-        yield
-    finally:
-        psycopg2.extensions.set_wait_callback(None)
-        signal.signal(signal.SIGTERM, before)
-
-
-def _wait(connection: Any) -> None:
-    """Wait for the server as libpq would, but let an interrupt cancel the statement."""
-    interrupted = False
-    while True:
-        try:
-            state_ = connection.poll()
-            if state_ == POLL_OK:
-                break
-            reads = [connection] if state_ == POLL_READ else []
-            writes = [connection] if state_ == POLL_WRITE else []
-            select.select(reads, writes, [])
-        except KeyboardInterrupt:
-            interrupted = True
-            connection.cancel()
-        except psycopg2.Error:
-            if interrupted:
-                raise KeyboardInterrupt from None
-            raise
-    if interrupted:
-        raise KeyboardInterrupt
+def alone(settings: Settings, name: str, say: Say, rerouting: Rerouting | None) -> Iterator[Survivor]:
+    """Yield the place to which the environment leads, of a move whose other place is gone for good."""
+    with connected(settings, name, say) as connection, advisory_lock(connection, name):
+        record = state.read(connection)
+        if record is None:
+            raise MoveError(f"nothing of {name} moves from or to {shown(connection.url)}")
+        yield Survivor(settings, Place(connection, record.side), record, say, rerouting)

@@ -90,6 +90,8 @@ def plan(mover: Mover) -> Iterator[str]:
         yield "  writes are refused (503) while all rows are copied and compared; reads go on"
     else:
         yield "  rows are copied and compared under load; then writes are refused (503) for a few seconds; reads go on"
+    if mover.settings.databases[name].replica_urls:
+        yield f"  {name.upper()}_REPLICA_URLS names replicas of the old server: they end with the move"
     if mover.rerouting is None:
         yield "  the processes must be led there: --pgbouncer FOLDER or --then COMMAND, or at a terminal it asks you"
 

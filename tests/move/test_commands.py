@@ -12,11 +12,13 @@ import pytest
 
 from blog_app import create_app
 from blog_app.config import Settings
+from blog_app.local.stack import Stack
 from blog_app.migrate import history
 from blog_app.migrate.connection import connected
 from blog_app.move.mover import Mover
 from blog_app.move.opening import opened
 from tests.move.conftest import Follow, Removal
+from tests.move.test_move import LEFT_OVER
 
 
 @pytest.fixture
@@ -71,6 +73,41 @@ def test_a_command_that_fails_leaves_everything_as_it_was(run: Any, removal: Rem
     assert "run the move again, or --abort" in output
     assert run("move", "blog", "--abort")[0] == 0
     assert removal.standings() == (None, None)
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_when_the_other_server_is_lost_for_good(run: Any, removal: Removal, stack: Stack, switched: bool) -> None:
+    if not switched:
+        removal.follow.failing = 1
+        with pytest.raises(RuntimeError):
+            removal.move()
+        survivor, lost, how = "source", removal.target, "--abort"
+    else:
+        removal.move()
+        survivor, lost, how = "target", removal.source, "--confirm"
+    name = lost.rpartition("/")[2]
+    there = replace(
+        removal.settings.databases["blog"], url=getattr(removal, survivor), direct_url=getattr(removal, survivor)
+    )
+    settings = replace(removal.settings, databases={**removal.settings.databases, "blog": there})
+    stack.postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        runner = create_app(settings).test_cli_runner()
+        result = runner.invoke(args=["databases", "move", "blog", how, "--yes"])
+        assert result.exit_code == 1, result.output
+        result = runner.invoke(args=["databases", "move", "blog", how, "--other-is-gone"])
+        assert result.exit_code == 0, result.output
+    finally:
+        stack.postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert removal.writes(survivor)
+    assert removal.query(survivor, LEFT_OVER) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("--to", "db2"), ("--to", "postgresql://db2"), ("--back", "--abort"), ("--other-is-gone",)]
+)
+def test_words_that_make_no_sense(run: Any, removal: Removal, words: tuple[str, ...]) -> None:
+    assert run("move", "blog", *words)[0] == 2
 
 
 def test_status_names_what_is_away(removal: Removal) -> None:

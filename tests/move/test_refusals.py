@@ -51,6 +51,20 @@ def test_tables_that_cannot_follow_are_named_all_at_once(removal: Removal, stack
         assert reason in reasons
 
 
+def test_a_new_place_that_lacks_an_extension(removal: Removal, stack: Stack) -> None:
+    old, new = (url.rpartition("/")[2] for url in (removal.source, removal.target))
+    stack.postgres.execute("CREATE EXTENSION vector", database=old)
+    try:
+        removal.query("source", "CREATE TABLE blog.places (id int PRIMARY KEY, at vector(2))")
+        assert 'CREATE EXTENSION "vector"' in refused(removal)
+        stack.postgres.execute("CREATE EXTENSION vector", database=new)
+        removal.move()
+        removal.confirm()
+    finally:
+        for database in (old, new):
+            stack.postgres.execute("DROP EXTENSION IF EXISTS vector CASCADE", database=database)
+
+
 def test_a_new_server_that_lacks_roles_or_rights(removal: Removal, stack: Stack) -> None:
     url = removal.target.replace("blog_app:", "newcomer:")
     stack.postgres.execute(f"CREATE ROLE newcomer LOGIN PASSWORD '{stack.passwords.app}'")
