@@ -162,8 +162,10 @@ def _line(entries: list[Entry], pool_size: int, statement_ms: int) -> str:
         )
     words = ("host", "port", "dbname")
     values: dict[str, str] = {word: first.target[word] for word in words if word in first.target}
-    if first.server != first.client:
-        values |= {"user": first.server.user, "password": first.server.password}
+    # Also where the login is that of the clients: PgBouncer can exchange a login on RELOAD, but neither add nor drop one.
+    values["user"] = first.server.user
+    if first.server.password:
+        values["password"] = first.server.password
     if len(entries) > 1:
         values["pool_size"] = str(pool_size * len(entries))
     values["connect_query"] = f"SET statement_timeout = {statement_ms}"
@@ -232,6 +234,7 @@ INI = """\
 
 [databases]
 ; One entry for each logical database and each replica, so that each has a pool of its own and can move alone.
+; Each has its login too: one that a line got by RELOAD alone would end PgBouncer 1.18.
 ; connect_query runs once on every new server connection. A session SET would leak to other clients in transaction
 ; mode; this one is the same for all, and is why a statement stops after {statement_seconds} s behind the pooler too.
 {databases}

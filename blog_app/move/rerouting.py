@@ -71,8 +71,11 @@ class ByPgBouncer:
             raise MoveError(f"{pooler.ADMIN_PASSWORD} is not set, so nobody can tell PgBouncer to read its files again")
         for place in (settings, settings_at(settings, name, url)):
             self._files(place)
-        self._ask(settings, name, "SHOW VERSION")
-        self._shown(settings, name)
+        if not self._shown(settings, name)["force_user"]:
+            raise MoveError(
+                f"PgBouncer was started with a line for {name} that has no login, and cannot learn one while it runs: "
+                "write its files by flask pgbouncer, and restart it once"
+            )
 
     def lead(self, settings: Settings, name: str, url: str) -> None:
         there = settings_at(settings, name, url)

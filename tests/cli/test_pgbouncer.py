@@ -49,7 +49,7 @@ def test_one_url_becomes_an_entry_for_each_logical_database_and_the_urls_that_le
     files = pgbouncer.files(settings(**HEROKU))
 
     assert list(entries(files["pgbouncer.ini"])) == list(DATABASE_NAMES)
-    assert entries(files["pgbouncer.ini"])["blog"].startswith("host=db1.internal port=5432 dbname=d1 connect_query=")
+    assert entries(files["pgbouncer.ini"])["blog"].startswith("host=db1.internal port=5432 dbname=d1 user=u1 ")
     assert '"u1" "p@1"\n' in files["userlist.txt"]
     app = variables(files["pgbouncer.env"])
     assert app["BLOG_DATABASE_URL"] == "postgresql://u1:p%401@127.0.0.1:6432/blog"
@@ -76,7 +76,7 @@ def test_several_servers_and_each_replica_have_entries_of_their_own() -> None:
     assert list(found) == [*DATABASE_NAMES, "blog_replica_1", "blog_replica_2"]
     assert found["blog"].startswith("host=db2.internal dbname=d2 user=u2 password=own-password ")
     assert found["blog_replica_2"].startswith("host=db4.internal dbname=d2 ")
-    assert found["shop"].startswith("host=db1.internal port=5432 dbname=d1 connect_query")
+    assert found["shop"].startswith("host=db1.internal port=5432 dbname=d1 user=u1 password='p@1' ")
     assert variables(files["pgbouncer.env"])["BLOG_REPLICA_URLS"] == (
         "postgresql://u1:p%401@127.0.0.1:6432/blog_replica_1,postgresql://u1:p%401@127.0.0.1:6432/blog_replica_2"
     )

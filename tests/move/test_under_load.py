@@ -32,14 +32,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def elsewhere(site: Site) -> Iterator[str]:
-    """The address of an empty database on another server."""
+    """The address of an empty database on another server, with another login."""
     stack: Stack = site.stack
     server = Postgres(stack.group, programs.postgres(stack.folder), stack.folder / "elsewhere", next(private_ports()))
     server.create()
     server.start()
-    server.create_role(ROLE, stack.passwords.app)
+    server.create_role(ROLE, "another-password")
     server.create_database("blog", owner=ROLE)
-    yield server.url("blog", ROLE, stack.passwords.app)
+    yield server.url("blog", ROLE, "another-password")
     server.stop()
 
 
