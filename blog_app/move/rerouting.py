@@ -28,6 +28,8 @@ from blog_app.migrate.connection import Say
 from blog_app.move import MoveError
 
 POOL_SIZE = re.compile(r"^default_pool_size = (\d+)$", re.M)
+CONSOLE = "pgbouncer"
+"""The database under whose name PgBouncer takes commands."""
 CONSOLE_SECONDS = 3
 
 
@@ -71,10 +73,12 @@ class ByPgBouncer:
             raise MoveError(f"{pooler.ADMIN_PASSWORD} is not set, so nobody can tell PgBouncer to read its files again")
         for place in (settings, settings_at(settings, name, url)):
             self._files(place)
-        if not self._shown(settings, name)["force_user"]:
+        self._shown(settings, name)
+        rows = self._ask(settings, name, "SHOW DATABASES")
+        if plain := [row["name"] for row in rows if not row["force_user"] and row["name"] != CONSOLE]:
             raise MoveError(
-                f"PgBouncer was started with a line for {name} that has no login, and cannot learn one while it runs: "
-                "write its files by flask pgbouncer, and restart it once"
+                f"PgBouncer was started with lines that have no login ({', '.join(plain)}), and cannot learn one while it "
+                "runs: write its files by flask pgbouncer, and restart it once"
             )
 
     def lead(self, settings: Settings, name: str, url: str) -> None:
@@ -111,7 +115,7 @@ class ByPgBouncer:
 
     def _ask(self, settings: Settings, name: str, command: str) -> list[dict[str, Any]]:
         parts = parse_dsn(settings.databases[name].url)
-        parts |= {"dbname": "pgbouncer", "user": "pgbouncer_admin", "password": self.password}
+        parts |= {"dbname": CONSOLE, "user": "pgbouncer_admin", "password": self.password}
         try:
             with closing(psycopg2.connect(**parts, connect_timeout=CONSOLE_SECONDS)) as connection:
                 connection.autocommit = True
