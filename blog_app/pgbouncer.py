@@ -162,7 +162,7 @@ def _line(entries: list[Entry], pool_size: int, statement_ms: int) -> str:
         )
     words = ("host", "port", "dbname")
     values: dict[str, str] = {word: first.target[word] for word in words if word in first.target}
-    # Also where the login is that of the clients: PgBouncer can exchange a login on RELOAD, but neither add nor drop one.
+    # Also where it is the login of the clients: on RELOAD PgBouncer can exchange one, but neither add nor drop it.
     values["user"] = first.server.user
     if first.server.password:
         values["password"] = first.server.password

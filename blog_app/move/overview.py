@@ -17,7 +17,7 @@ from blog_app.move.places import MATERIALIZED
 from blog_app.move.state import LEFT, RECEIVING, SERVING, SIDES, SOURCE, TARGET, Record, shown
 
 SIZE = """
-SELECT coalesce(pg_size_pretty(sum(pg_total_relation_size(oid))), '0 bytes'), 
+SELECT coalesce(pg_size_pretty(sum(pg_total_relation_size(oid))), '0 bytes'),
        coalesce(sum(greatest(reltuples::bigint, pg_stat_get_live_tuples(oid))), 0), count(*)
 FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind IN ('r', 'm')
 """

@@ -77,8 +77,8 @@ class ByPgBouncer:
         rows = self._ask(settings, name, "SHOW DATABASES")
         if plain := [row["name"] for row in rows if not row["force_user"] and row["name"] != CONSOLE]:
             raise MoveError(
-                f"PgBouncer was started with lines that have no login ({', '.join(plain)}), and cannot learn one while it "
-                "runs: write its files by flask pgbouncer, and restart it once"
+                f"PgBouncer was started with lines that have no login ({', '.join(plain)}), and cannot learn one while "
+                "it runs: write its files by flask pgbouncer, and restart it once"
             )
 
     def lead(self, settings: Settings, name: str, url: str) -> None:
