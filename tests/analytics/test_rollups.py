@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from blog_app import databases
 from blog_app.analytics import partitions, rollups, storing, visitors
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView, VisitorSalt
-from blog_app.deploy import backups
+from blog_app.deploy import backups, programs
 from blog_app.local.process import wait_until
 from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES
@@ -177,10 +176,10 @@ def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(counting: Cou
 def test_a_salt_is_in_no_backup(counting: Counting, tmp_path: Path) -> None:
     assert visitors.Salts().of(now().date())
     file = backups.dump(counting.app.config["SETTINGS"], "analytics", tmp_path)
-    listed = subprocess.run([backups._newest("pg_restore"), "--list", file], capture_output=True, text=True, check=True)
-    assert "TABLE DATA analytics daily_views" in listed.stdout
-    assert "TABLE analytics visitor_salts" in listed.stdout
-    assert "TABLE DATA analytics visitor_salts" not in listed.stdout
+    listed = programs.run(programs.newest("pg_restore"), None, ["--list", str(file)])
+    assert "TABLE DATA analytics daily_views" in listed
+    assert "TABLE analytics visitor_salts" in listed
+    assert "TABLE DATA analytics visitor_salts" not in listed
 
 
 def somebody_waits_for_a_lock() -> bool:
