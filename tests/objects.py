@@ -23,8 +23,8 @@ from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
 from blog_app.files.contents import keep
 from blog_app.files.tree import add_file
-from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.parameters import PATH_PARAMETER
+from blog_app.http.operation import Operation
 from blog_app.http.uploads import Upload
 from blog_app.shop.models import Address, Order, ProductCategory
 from blog_app.shop.products import offer

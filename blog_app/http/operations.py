@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import peewee
@@ -19,12 +19,10 @@ from blog_app.errors import NotFound, bad_parameter
 from blog_app.http import downloads, etag, idempotency, limits, reading, uploads
 from blog_app.http.arguments import ListArguments, Shape, item_arguments, list_arguments, parse_query
 from blog_app.http.body import JSON, MERGE_PATCH, json_body, merge_patch
+from blog_app.http.operation import Operation
 from blog_app.http.representation import Page, digest, item_of, page_of, render
 from blog_app.http.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.models import Record
-
-if TYPE_CHECKING:
-    from blog_app.http.blueprint import Operation
 
 NOT_HERE = "There is no such thing here, or you may not see it."
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import cache as once
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from flask import Response, current_app, g, request
@@ -28,14 +28,12 @@ from blog_app.databases import routing
 from blog_app.databases.collections import named_like, read_by
 from blog_app.http import etag, seen
 from blog_app.http.early import LONGEST_ADDRESS, Early
+from blog_app.http.operation import Operation
 from blog_app.http.schema import shared
 from blog_app.identities import Identity
 from blog_app.permissions import Scope
 from blog_app.watermarks import reading
 from blog_app.watermarks.reading import Wanted
-
-if TYPE_CHECKING:
-    from blog_app.http.blueprint import Operation
 
 SHARED = (Scope.PUBLIC, Scope.ALL)
 MOST_PLANS = 5_000

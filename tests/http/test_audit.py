@@ -18,7 +18,7 @@ from blog_app.blog.models import Post
 from blog_app.files import tree
 from blog_app.files.models import Node
 from blog_app.http import operations
-from blog_app.http.blueprint import Operation
+from blog_app.http.operation import Operation
 from blog_app.outbox import tables
 from tests import entries, objects
 from tests.api import API, PASSWORD, Caller, sign_up, stranger

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from blog_app import DOMAINS, create_app
 from blog_app.config import Settings
-from blog_app.http.blueprint import Operation
+from blog_app.http.operation import Operation
 from blog_app.permissions import PERMISSIONS, ROLES, Rule, Scope
 from tests import objects
 from tests.api import API, Caller, expired, revoked, sign_up, stranger, suspended

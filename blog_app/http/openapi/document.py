@@ -8,10 +8,11 @@ from apispec import APISpec
 from flask import Flask
 
 from blog_app.errors import NotFound
-from blog_app.http.blueprint import Operation, operations_of
+from blog_app.http.blueprint import operations_of
 from blog_app.http.openapi import responses
 from blog_app.http.openapi.parameters import HEADERS, PATH_PARAMETER, parameters, path_parameters
 from blog_app.http.openapi.schemas import Components, Json
+from blog_app.http.operation import Operation
 from blog_app.http.schema import requires_body
 from blog_app.permissions import PERMISSIONS, Rule, Scope
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from blog_app.http.arguments import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, MAX_SEARCH_LENGTH
-from blog_app.http.blueprint import Operation
 from blog_app.http.filters import MAX_LIST_VALUES, MAX_VALUE_LENGTH, TEXT, Filter, filters_of
 from blog_app.http.openapi.schemas import Components, Json
+from blog_app.http.operation import Operation
 from blog_app.http.schema import Schema, readable, shared
 
 PATH_PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")

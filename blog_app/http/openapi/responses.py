@@ -9,8 +9,8 @@ from typing import Any
 from apispec import APISpec
 
 from blog_app.errors import CONTENT_TYPE, KINDS
-from blog_app.http.blueprint import Operation
 from blog_app.http.openapi.schemas import Components, Json
+from blog_app.http.operation import Operation
 from blog_app.http.schema import shared
 from blog_app.permissions import PERMISSIONS, Scope
 
