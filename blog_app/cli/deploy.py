@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
+from blog_app.cli.refusals import plainly
 from blog_app.config import settings
 from blog_app.deploy import backups
 from blog_app.deploy.release import Release, ReleaseError
@@ -28,11 +29,12 @@ def deploy(rollback: bool, without_backfills: bool, no_backup: bool) -> None:
     undoes what it applied.
     """
     release = Release(settings(), click.echo, None if no_backup else settings().backup_dir, without_backfills)
-    try:
-        release.run()
-    except ReleaseError as error:
-        _explain(release, error, rollback=rollback)
-        raise SystemExit(1) from error
+    with plainly():
+        try:
+            release.run()
+        except ReleaseError as error:
+            _explain(release, error, rollback=rollback)
+            raise SystemExit(1) from error
     click.echo("deploy: done")
 
 
@@ -42,7 +44,13 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
         click.echo("deploy: this release has changed nothing", err=True)
     elif rollback:
         click.echo(f"deploy: taking back what this release applied; {LOSES_DATA}", err=True)
-        release.roll_back()
+        try:
+            release.roll_back()
+        except (MigrationError, KeyboardInterrupt) as failure:
+            click.echo(f"deploy: taking it back did not end: {failure}", err=True)
+            click.echo(f"deploy: this takes back the rest:\n  {release.undo_command()}", err=True)
+        else:
+            click.echo("deploy: all that this release applied is taken back", err=True)
     else:
         click.echo(f"deploy: this takes back what this release applied ({LOSES_DATA}):", err=True)
         click.echo(f"  {release.undo_command()}", err=True)
@@ -56,8 +64,6 @@ def restore(file: Path) -> None:
 
     Which logical database that is, the file says; where it lives, the environment says.
     """
-    try:
+    with plainly():
         name = backups.restore(settings(), file, click.echo)
-    except MigrationError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(f"{name} is restored; flask migrate check --database {name} compares it with this code")

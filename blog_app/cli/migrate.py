@@ -10,16 +10,14 @@ import click
 from flask.cli import AppGroup
 
 from blog_app import models
+from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.databases import server
-from blog_app.migrate import MigrationError, across, create, files, interrupts
+from blog_app.migrate import across, create, files
 from blog_app.migrate import check as drift
 from blog_app.migrate import plan as plans
 from blog_app.migrate import status as state
-from blog_app.migrate.interrupts import Stopped
 from blog_app.migrate.runner import Runner
-
-INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
 
 
 class MigrateGroup(AppGroup):
@@ -31,14 +29,8 @@ class MigrateGroup(AppGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with interrupts.heeded():
-                return super().invoke(ctx)
-        except MigrationError as error:
-            raise click.ClickException(str(error)) from error
-        except Stopped as stopped:
-            click.echo(str(stopped), err=True)
-            raise SystemExit(INTERRUPTED) from stopped
+        with plainly():
+            return super().invoke(ctx)
 
 
 migrate = MigrateGroup(
@@ -203,7 +195,7 @@ def check(names: Sequence[str]) -> None:
 @one_database
 def redo(name: str) -> None:
     """Take the last migration back and apply it again, while you write it."""
-    across.run(settings(), [name], lambda runner: runner.redo(), click.echo)
+    _summary(across.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again")
 
 
 def _summary(done: dict[str, Sequence[str]], what: str) -> None:

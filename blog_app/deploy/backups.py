@@ -11,8 +11,11 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import peewee
+
 from blog_app import models
 from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.databases import first_line
 from blog_app.deploy import programs
 from blog_app.migrate import MigrationError
 from blog_app.migrate.connection import Connection, Say, connected, run_lock
@@ -29,7 +32,10 @@ class BackupError(MigrationError):
 
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     """Write a backup of a logical database into `folder`; return the file, or None when there is nothing yet."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupError(f"BACKUP_DIR, {folder}, cannot be written: {error.strerror}") from error
     with connected(settings, name, lambda _: None) as connection:
         if not _tables(connection, name):
             return None
@@ -66,7 +72,10 @@ def restore(settings: Settings, file: Path, say: Say) -> str:
                 f"{name} is not empty, it has {len(tables)} tables ({', '.join(tables[:5])}, …). A backup is brought "
                 f"into an empty database only: let {name.upper()}_DATABASE_URL lead to a new one, or drop the schema"
             )
-        connection.execute_sql(f'DROP SCHEMA IF EXISTS "{name}"')
+        try:
+            connection.execute_sql(f'DROP SCHEMA IF EXISTS "{name}"')
+        except peewee.DatabaseError as error:
+            raise BackupError(f"{name} is not empty, it has functions, types or views: {first_line(error)}") from error
         program = programs.find("pg_restore", connection)
         options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
         programs.run(program, connection.url, [*options, str(file)])
@@ -86,7 +95,7 @@ def name_of(file: Path) -> str:
     )
     schemas = SCHEMA_ENTRY.findall(listed.stdout)
     if listed.returncode or len(schemas) != 1 or schemas[0] not in DATABASE_NAMES:
-        raise BackupError(f"{file} is no backup of a logical database {listed.stderr.strip()}".rstrip())
+        raise BackupError(f"{file} is no backup of a logical database, or not whole. {listed.stderr.strip()}".rstrip())
     return schemas[0]
 
 

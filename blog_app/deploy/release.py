@@ -5,8 +5,10 @@ Nothing is changed before every logical database answered, was backed up and its
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 
 import peewee
@@ -19,6 +21,10 @@ from blog_app.migrate import MigrationError, across, plan
 from blog_app.migrate.check import check
 from blog_app.migrate.connection import Say, connected
 from blog_app.migrate.runner import Runner
+
+PATIENCE = 60.0
+"""Seconds to wait for the databases."""
+PAUSES = (1.0, 2.0, 4.0, 5.0)
 
 
 class ReleaseError(MigrationError):
@@ -50,15 +56,33 @@ class Release:
             self.say(f"deploy: {title}")
             try:
                 step()
-            except (MigrationError, peewee.DatabaseError, peewee.InterfaceError) as error:
-                reason = str(error) if isinstance(error, MigrationError) else first_line(error)
+            except (MigrationError, peewee.DatabaseError, peewee.InterfaceError, OSError, KeyboardInterrupt) as error:
+                known = isinstance(error, MigrationError | KeyboardInterrupt) and str(error)
+                reason = str(error) if known else first_line(error)
                 raise ReleaseError(f"it stopped at: {title}: {reason}") from error
 
     def _wait(self) -> None:
-        databases.wait(self.settings)
+        deadline = time.monotonic() + PATIENCE
         for name in DATABASE_NAMES:
-            with connected(self.settings, name, self.say):
-                pass  # The direct address answers too, and is no pooler's.
+            for pause in chain(PAUSES, repeat(PAUSES[-1])):
+                try:
+                    self._ask(name)
+                    break
+                except databases.DatabaseAway as error:
+                    if time.monotonic() + pause > deadline:
+                        raise MigrationError(f"{name} does not answer for {PATIENCE:g} s: {error}") from error
+                    self.say(f"  {error}; next try in {pause:g} s")
+                    time.sleep(pause)
+
+    def _ask(self, name: str) -> None:
+        """Ask at both addresses: through the pooler, as the app does, and straight, where no pooler may be."""
+        server = databases.server(self.settings, name, self.settings.databases[name].url)
+        try:
+            server.execute_sql("SELECT 1")
+        finally:
+            server.discard()
+        with connected(self.settings, name, self.say):
+            pass
 
     def _back_up(self) -> None:
         if self.backup_dir is None:
@@ -106,14 +130,12 @@ class Release:
         return problems
 
     def roll_back(self) -> None:
-        """Take back what this release applied; that may lose data written since."""
-        across.run(
-            self.settings,
-            self._newest_first(),
-            lambda runner: runner.down(to=self.changed[runner.name]),
-            self.say,
-            self.folder,
-        )
+        """Take back what this release applied; that may lose data written since. What is taken back is forgotten."""
+        for name in self._newest_first():
+            across.run(
+                self.settings, [name], lambda runner: runner.down(to=self.changed[runner.name]), self.say, self.folder
+            )
+            del self.changed[name]
 
     def undo_command(self) -> str:
         """Return the shell command that takes back what this release applied."""

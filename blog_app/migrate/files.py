@@ -37,7 +37,10 @@ class Migration:
     @cached_property
     def scope(self) -> dict[str, Any]:
         scope: dict[str, Any] = {"__name__": self.name, "__file__": str(self.path)}
-        exec(compile(self.path.read_text(), str(self.path), "exec", dont_inherit=True), scope)  # noqa: S102
+        try:
+            exec(compile(self.path.read_bytes(), str(self.path), "exec", dont_inherit=True), scope)  # noqa: S102
+        except (Exception, SystemExit) as error:
+            raise MigrationError(f"{self.path} is broken: {type(error).__name__}: {error}") from error
         return scope
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
 
-_pending = threading.Event()
+_heeded, _pending = threading.Event(), threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
@@ -23,23 +23,31 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Heed both signals inside, in every statement of this process."""
+    """Heed both signals inside, in every statement of a `Connection`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _pending.clear()
-    set_wait_callback(_wait)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _heeded.set()
     try:
         yield
     finally:
+        _heeded.clear()
         signal.signal(signal.SIGTERM, before)
-        set_wait_callback(None)
 
 
 @contextmanager
 def raised() -> Iterator[None]:
     """Raise `KeyboardInterrupt` if a statement inside was interrupted, also one that ended before it was cancelled."""
+    if not _heeded.is_set():
+        yield
+        return
+    set_wait_callback(_wait)
     try:
         yield
     finally:
+        set_wait_callback(None)
         if _pending.is_set():
             _pending.clear()
             raise KeyboardInterrupt

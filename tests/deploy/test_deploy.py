@@ -12,8 +12,9 @@ import pytest
 from blog_app import create_app, models
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.deploy import backups
+from blog_app.deploy import release as release_module
 from blog_app.deploy.release import Release, ReleaseError
-from blog_app.migrate import across, catalog, drift, files
+from blog_app.migrate import MigrationError, across, catalog, drift, files
 from blog_app.migrate.connection import connected
 from tests.migrate.conftest import Workshop, settings  # noqa: F401
 
@@ -112,6 +113,60 @@ def test_rollback_does_it_by_itself_and_says_that_data_may_be_lost(released, run
     assert not {"more", "odd"} & set(released.tables())
 
 
+def test_a_rollback_that_fails_says_so_and_prints_what_is_left_to_take_back(released, run):
+    released.sql("900_stuck", "CREATE TABLE accounts.t ()", "DROP TABLE accounts.t; SELECT 1/0", database="accounts")
+    code, output = run("deploy", "--rollback")
+    assert code == 1
+    assert "deploy: taking it back did not end: accounts failed: 900_stuck: " in output
+    last = files.read("accounts")[-2].name
+    assert output.splitlines()[-1].strip() == f"flask migrate down --database accounts --to {last}"
+    assert not {"more", "odd"} & set(released.tables())
+
+
+def test_an_interrupted_release_says_what_it_has_done_and_how_to_take_it_back(released, run):
+    released.write("902_stop", "def stop():\n    raise KeyboardInterrupt\nmigrator.run(stop)", "migrator.run(print)")
+    code, output = run("deploy")
+    assert code == 1
+    assert "it stopped at: migrate: blog was stopped: 902_stop: run stop(); run it again to go on from there" in output
+    assert "done in blog: 900_more, 901_odd" in output
+    assert "not begun: shop, files, analytics" in output
+    assert "flask migrate down --database blog --to " in output.splitlines()[-1]
+
+
+def test_a_release_waits_for_the_databases_and_says_so(shop, stack, monkeypatch):
+    monkeypatch.setattr(release_module, "PAUSES", (0.05,))
+    nowhere = replace(shop.settings.databases["shop"], direct_url="postgresql://nobody@127.0.0.1:1/none")
+    away = replace(shop.settings, databases={**shop.settings.databases, "shop": nowhere})
+
+    def say(line: str) -> None:
+        shop.said.append(line)
+        if len(shop.said) == 3:
+            release.settings = shop.settings
+
+    release = Release(away, say, None)
+    release._wait()
+
+    assert len(shop.said) == 3
+    assert shop.said[0].startswith("  cannot connect to shop: ")
+    assert shop.said[0].endswith("; next try in 0.05 s")
+    assert shop.settings.databases["shop"].direct_url not in str(shop.said)
+
+    release.settings = away
+    monkeypatch.setattr(release_module, "PATIENCE", 0.2)
+    with pytest.raises(MigrationError, match=r"shop does not answer for 0\.2 s: cannot connect to shop"):
+        release._wait()
+
+
+def test_a_backup_dir_that_cannot_be_written_stops_the_release_before_anything_changes(shop, tmp_path):
+    (tmp_path / "a file").touch()
+    app = create_app(replace(shop.settings, backup_dir=tmp_path / "a file"))
+    result = app.test_cli_runner().invoke(args=["deploy"])
+    assert result.exit_code == 1
+    assert "it stopped at: back up: BACKUP_DIR, " in result.output
+    assert "cannot be written: File exists" in result.output
+    assert "this release has changed nothing" in result.output
+
+
 def test_a_schema_that_the_models_do_not_expect_fails_the_verification(run, shop):
     assert run("deploy")[0] == 0
     shop.sql("900_odd", "ALTER TABLE blog.posts ADD COLUMN odd text", "ALTER TABLE blog.posts DROP COLUMN odd")
@@ -165,6 +220,23 @@ def test_a_database_with_tables_is_never_restored_over(shop, stack, tmp_path):
     file = next((tmp_path / "backups").iterdir())
     with pytest.raises(backups.BackupError, match=r"blog is not empty, it has \d+ tables"):
         backups.restore(elsewhere, file, print)
+
+
+def test_a_backup_that_is_not_whole_leaves_the_database_empty(shop, tmp_path):
+    across.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
+    file = backups.dump(shop.settings, "blog", tmp_path)
+    whole = file.read_bytes()
+    shop.query("DROP SCHEMA blog CASCADE")
+    for share in (0.3, 0.9, 0.99):
+        file.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(backups.BackupError, match=r"not whole|pg_restore failed"):
+            backups.restore(shop.settings, file, print)
+        assert shop.tables() == []
+    file.write_bytes(whole)
+    shop.query("CREATE SCHEMA blog")
+    shop.query("CREATE FUNCTION blog.f() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    with pytest.raises(backups.BackupError, match="blog is not empty, it has functions, types or views"):
+        backups.restore(shop.settings, file, print)
 
 
 def test_what_is_no_backup_is_refused(shop, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -76,7 +77,11 @@ def test_unknown_names_are_errors_that_list_the_known_ones(arguments, message, r
 def test_redo_takes_back_and_applies_the_last_one(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     run("--database", "blog")
-    assert run("redo", "--database", "blog")[1].splitlines() == ["blog: take back 001_a", "blog: apply 001_a"]
+    assert run("redo", "--database", "blog")[1].splitlines() == [
+        "blog: take back 001_a",
+        "blog: apply 001_a",
+        "blog: 1 taken back and applied again",
+    ]
 
 
 def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
@@ -120,3 +125,35 @@ def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
     assert "blog: nothing to do" in run("backfill", "--database", "blog")[1]
     assert workshop.tables() == ["a"]
     assert "blog: apply 003_c" in run("up", "--database", "blog")[1]
+
+
+BROKEN = {
+    b"def migrate(:": "003_broken.py is broken: SyntaxError: invalid syntax",
+    b"import nothing_such": "003_broken.py is broken: ModuleNotFoundError: No module named 'nothing_such'",
+    b"x = '\xff'": "003_broken.py is broken: SyntaxError: (unicode error) 'utf-8' codec",
+    b"raise SystemExit(3)": "003_broken.py is broken: SystemExit: 3",
+    b"x = 1": "003_broken.py has no function migrate(migrator, database, *, fake=False)",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_file_is_named_by_every_command_that_reads_it(content, run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    (workshop.folder / "blog" / "003_broken.py").write_bytes(content)
+    for command in ("up", "plan", "lint"):
+        code, output = run(command, "--database", "blog")
+        assert code == 1
+        assert BROKEN[content] in output
+    assert workshop.tables() == []
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "status", "check"])
+def test_a_database_that_is_away_is_one_line(command, settings, workshop, monkeypatch):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    monkeypatch.setattr(files, "FOLDER", workshop.folder)
+    nowhere = replace(settings.databases["blog"], direct_url="postgresql://nobody@127.0.0.1:1/none")
+    app = create_app(replace(settings, databases={**settings.databases, "blog": nowhere}))
+    result = app.test_cli_runner().invoke(args=["migrate", command, "--database", "blog"])
+    assert result.exit_code == 1
+    assert "cannot connect to blog: connection to server" in result.output
+    assert "Traceback" not in result.output
