@@ -10,10 +10,11 @@ worker stores what it finds there (`storing`), and the blog adds what was stored
 What can be lost, and when; nothing is ever counted twice:
 
 * A process that is killed (`kill -9`) loses what it answered in the last second, or a little more while it cannot send.
-  One that is told to stop sends what it has.
+  One that is told to stop sends what it has, once.
 * A Redis that forgets loses what the worker had not stored yet: some seconds' views; more if no worker runs.
-* With Redis and the analytics database both away, the buffer keeps `MOST` views; those that come then are lost, and the
-  log says how many. With one of the two nothing is.
+* While nothing can be sent, the buffer keeps `MOST` views; those that come then are lost, and the log says how many.
+  That is while Redis and the analytics database are both away; and while the database is, once Redis has `queue.MOST`
+  batches, or in a process that does not know the day's salt yet. Redis alone may be away for ever.
 * A worker that is killed loses nothing, wherever it was.
 
 A counter of a post is behind by this way, some ten seconds, and by the age of a kept answer (COUNTERS_SECONDS).
