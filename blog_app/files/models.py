@@ -149,7 +149,9 @@ class Node(FilesRecord, SoftDeletable):
         return self.sha256
 
     def derive(self) -> None:
-        """Fill in the path of a node that is new at its place."""
+        """Fill in the path of a node that is new at its place, and that one which is not deleted is in no trash."""
+        if self.deleted_at is None:
+            self.trashed_with = None
         if self._dirty & {"name", "parent"}:
             self.path = f"{self.parent.path if self.parent else ''}/{self.name}"
             self.key = folded(self.path)

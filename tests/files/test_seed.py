@@ -1,0 +1,25 @@
+"""The files of the checked-in seed data."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from blog_app import databases
+from blog_app.accounts.models import User
+from blog_app.files import tree
+from blog_app.files.models import Node
+from blog_app.seed import load
+from tests.files.invariants import require_invariants
+
+
+def test_they_are_loaded_again_when_they_were_thrown_away(app: Flask) -> None:
+    for name in ("ada", "walter"):
+        User.create(email=f"{name}@example.com", name=name.title(), password_hash="-")
+    assert load.load("files")["nodes"] == {"new": 7}
+    require_invariants()
+    top = Node.get(Node.path == "/Saturdays")
+    with databases.files.atomic():
+        tree.throw_away(top)
+    assert load.load("files")["nodes"] == {"changed": 4, "unchanged": 3}
+    assert load.load("files")["nodes"] == {"unchanged": 7}
+    require_invariants()
