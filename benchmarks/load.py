@@ -87,8 +87,8 @@ def run(port: int, request: Request, seconds: float, connections: int, parts: Ma
     requests = int(_found(r"(\d+) requests in", said))
     return Measurement(
         requests_per_second=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
-        p50=_milliseconds(_found(r"50%\s+(\S+)", said)),
-        p99=_milliseconds(_found(r"99%\s+(\S+)", said)),
+        p50=_milliseconds(_found(r"\n +50% +(\S+)", said)),
+        p99=_milliseconds(_found(r"\n +99% +(\S+)", said)),
         errors=sum(
             int(number) for line in said.splitlines() if "Socket errors" in line for number in re.findall(r"\d+", line)
         )

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Subject:
             **stack.environment(),
             "APP_MODE": "production",
             "SECRET_KEY": "benchmarks-only-benchmarks-only",
+            "WRITE_LIMIT": "1000000",
         }
 
     def flask(self, *arguments: str) -> None:
@@ -82,6 +83,25 @@ def _answers(port: int) -> bool:
 
 def fetch(port: int, path: str, headers: Mapping[str, str]) -> bytes:
     """Return the body at `path`."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers))
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with _open(port, path, headers) as response:
         return bytes(response.read())
+
+
+def warm(port: int, paths: Iterable[str], headers: Mapping[str, str]) -> None:
+    """Return when these paths are answered from the cache: it is trusted some seconds after a start without it."""
+
+    def hits() -> bool:
+        found = []
+        for path in paths:
+            with _open(port, path, headers) as response:
+                found.append(response.headers["X-Cache"] == "hit")
+        return all(found)
+
+    if not wait_until(hits, 60):
+        raise SystemExit("the cache answers nothing: is Redis there?")
+
+
+def _open(port: int, path: str, headers: Mapping[str, str]) -> Any:
+    return urllib.request.urlopen(
+        urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers)), timeout=30
+    )

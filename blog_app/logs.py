@@ -60,13 +60,19 @@ def id_for(given: str) -> str:
     return given if HARMLESS_ID.fullmatch(given) else uuid7().hex
 
 
-def tell(method: str, path: str, status: int, started: float, user: str | None, request_id: str) -> None:
-    """Log that a request was answered, which `started` at that reading of the performance counter."""
+def tell(
+    method: str, path: str, status: int, started: float, user: str | None, request_id: str, cache: str | None
+) -> None:
+    """Log that a request was answered, which `started` at that reading of the performance counter.
+
+    `cache` says whether the answer was a hit, a miss or a bypass, of a request that could have been one.
+    """
     fields = {
         "method": method,
         "path": path,
         "status": status,
         "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+        "cache": cache,
         "user": user,
         "request_id": request_id,
     }
@@ -84,5 +90,6 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers.add("X-Request-Id", g.request_id)
-        tell(request.method, request.path, response.status_code, g.started, g.get("user_id"), g.request_id)
+        how = response.headers.get("X-Cache")
+        tell(request.method, request.path, response.status_code, g.started, g.get("user_id"), g.request_id, how)
         return response

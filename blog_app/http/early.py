@@ -79,7 +79,7 @@ class Early:
             answered += [("Content-Type", found.content_type), ("Content-Length", str(len(found.body)))]
         start_response("304 NOT MODIFIED" if known else "200 OK", answered)
         user = str(identity.user_id) if identity else None
-        logs.tell("GET", address.path, 304 if known else 200, started, user, request_id)
+        logs.tell("GET", address.path, 304 if known else 200, started, user, request_id, "hit")
         return [] if known else [found.body]
 
     def remember(self, request: Request, endpoint: str, entries: dict[Scope, Wanted]) -> None:

@@ -81,6 +81,7 @@ def test_from_the_third_read_on_a_hit_does_not_reach_flask_and_nobody_can_tell(
     lines = [record.fields for record in caplog.records if record.name == "blog_app.access"][-3:]
     assert [line["status"] for line in lines] == [200, 200, 304]
     for line in lines:
+        assert line["cache"] == "hit"
         assert (line["request_id"], line["user"], line["path"]) == (identifier, caller.user_id, "/api/v1/posts")
 
 

@@ -43,5 +43,5 @@ def test_the_proof_fails_without_the_rule(
     proving: tuple[Stack, list[str]], tmp_path: Path, mutation: str, faults: tuple[str, ...]
 ) -> None:
     stack, rows = proving
-    report = prove(stack, rows, tmp_path, seconds=60, mutation=mutation, only=faults)
+    report = prove(stack, rows, tmp_path, seconds=150, mutation=mutation, only=faults)
     assert report.violations, str(report)
