@@ -42,8 +42,9 @@ but 503, reads old things there in that time.
 A server without logical replication (`wal_level`, rights) can be left and reached by `--offline`: writes are refused
 while pg_dump and pg_restore bring all rows over.
 
-What is not promised: changes of a schema by hand during a move are noticed but not copied; large objects are not moved;
-roles with `session_replication_role = replica` pass the fence.
+What is not promised: changes of a schema during a move are noticed but not copied (the app makes none); large objects
+are not moved; roles with `session_replication_role = replica` pass the fence; what is deleted at the new place lives
+on, hidden, at the old one until the move is confirmed.
 
 state         the record
 places        one place: its fence, its standing

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import peewee
 
 from blog_app.databases import first_line
-from blog_app.migrate import locks, moving
+from blog_app.migrate import locks
 from blog_app.migrate.connection import Connection
 from blog_app.move import MoveError
 from blog_app.move.places import Place
@@ -142,7 +142,7 @@ def _about_target(source: Place, target: Place) -> Iterator[str]:
         )
     if target.exists(target.hidden):
         yield f"the new place has a schema {target.hidden}, left by an earlier move: drop it there"
-    if moving.exists(connection) and target.record:
+    if target.record:
         yield "the new place is part of another move of the same logical database: end that first"
     if not connection.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
         yield "the role may not create a schema at the new place: GRANT CREATE ON DATABASE … TO …"

@@ -191,6 +191,7 @@ class Mover:
             verification.compare_at_rest(leaving, entering, verification.tables_of(leaving))
             return
         self._channel(leaving, entering).drain(marker, leaving.frozen_at + self.freeze_limit)
+        structure.require_same(leaving, entering)
         structure.bring_sequences(leaving, entering)
         structure.refresh(entering)
         verification.compare_at_rest(leaving, entering, [table.table for table in _quick(checked)])

@@ -22,7 +22,7 @@ def recorded(settings: Settings, name: str) -> Record | None:
     """Return what the place to which the environment leads says of a move; raise `MoveError` if it was moved away."""
     with connected(settings, name, lambda _: None) as connection:
         record = state.read(connection)
-        if record is None and moving.exists(connection) and not Place(connection, SOURCE).exists(name):
+        if record is None and not Place(connection, SOURCE).exists(name):
             moving.refuse(connection, name)
         return record
 

@@ -58,7 +58,7 @@ def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
             found.place += f"  PostgreSQL {version}{f', {_size(connection, name)}' if sizes else ''}"
             if record := state.read(connection):
                 found.lines += _move(settings, name, record)
-            elif moving.exists(connection):
+            else:
                 moving.refuse(connection, name)
     except MigrationError as error:
         found.lines.append(str(error))

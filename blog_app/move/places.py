@@ -4,7 +4,8 @@ The fence is a statement trigger on every table. It refuses writes until an inst
 an instant soon (the freeze, which ends by itself if whoever froze dies), `infinity` (for good) or `-infinity` (not at
 all). It holds for everybody, owners and superusers too, in every session at once, and costs a request no statement.
 Putting it up waits for the writers under way and makes new ones wait meanwhile, so it is tried briefly, again and
-again; once it stands, nothing that was written before it is still uncommitted.
+again; once it stands, nothing that was written before it is still uncommitted. Row locks (`FOR UPDATE`) pass: what they
+are taken for does not.
 
 A place that was left is also hidden: its schema has another name, so nobody reads there what is no longer true.
 """
@@ -17,8 +18,8 @@ from uuid import uuid4
 
 from psycopg2.extensions import quote_ident
 
+from blog_app.databases.moves import SCHEMA
 from blog_app.migrate.connection import Connection
-from blog_app.migrate.moving import SCHEMA
 from blog_app.move import MoveError, state
 from blog_app.move.state import LEFT, RECEIVING, SERVING, Record
 from blog_app.watermarks import epochs
@@ -36,6 +37,7 @@ RELATIONS = """
 SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = ANY(%s::\"char\"[])
 ORDER BY relname
 """
+PARTITIONS = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relispartition"
 OLDEST = """
 SELECT pid, coalesce(nullif(application_name, ''), 'no application name'), usename,
        date_trunc('second', now() - xact_start)::text
@@ -91,6 +93,10 @@ class Place:
     def copied(self) -> list[str]:
         """Return the tables whose rows move: all but the epoch, which belongs to the place."""
         return [name for name in self.relations(TABLES) if name != epochs.TABLE]
+
+    def partitions(self) -> set[str]:
+        """Return the names of the tables that are parts of others."""
+        return {name for (name,) in self.connection.execute_sql(PARTITIONS, (self.name,)).fetchall()}
 
     def quoted(self, relation: str) -> str:
         """Return the name of a relation as SQL has it."""

@@ -1,7 +1,8 @@
 """The record of a move: one row at each place, which says how that place stands.
 
 A place's word changes in the same transaction as the place itself (its fence, its schema's name), so it is never wrong.
-The rows hold the addresses with their passwords, as a subscription does; who may read them is who may log in with them.
+The rows hold the addresses with their passwords, as a subscription does; who may read those is who may log in with
+them. How a place stands, everybody may read.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 import orjson
 from psycopg2.extensions import parse_dsn
 
-from blog_app.migrate import moving
+from blog_app.databases import moves
+from blog_app.databases.moves import GONE, PLACES, SCHEMA
 from blog_app.migrate.connection import Connection, advisory_lock
-from blog_app.migrate.moving import GONE, PLACES, SCHEMA
 
 SERVING, RECEIVING, LEFT = "serving", "receiving", "left"
 SOURCE, TARGET = "source", "target"
@@ -38,6 +39,8 @@ CREATE TABLE IF NOT EXISTS {PLACES} (
     begun_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now()
 );
+GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
+GRANT SELECT (name, standing, target, begun_at) ON {PLACES} TO PUBLIC;
 CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF clock_timestamp() < TG_ARGV[1]::timestamptz THEN
         RAISE EXCEPTION USING ERRCODE = '57M01', MESSAGE =
@@ -105,7 +108,7 @@ def markers(name: str) -> str:
 
 def read(connection: Connection) -> Record | None:
     """Return the record of this place; None if nothing moves from or to here."""
-    if not moving.exists(connection):
+    if not moves.exists(connection):
         return None
     row = connection.execute_sql(READ, (connection.name,)).fetchone()
     if row is None:
@@ -159,7 +162,7 @@ def bury(connection: Connection) -> None:
 
 def forget(connection: Connection) -> None:
     """Remove every trace of the move from this place."""
-    if not moving.exists(connection):
+    if not moves.exists(connection):
         return
     with advisory_lock(connection, SCHEMA), connection.atomic():
         connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")

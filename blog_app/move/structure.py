@@ -93,13 +93,17 @@ def analyze(place: Place) -> None:
 def require_same(giving: Place, taking: Place) -> None:
     """Raise `MoveError` that names what differs between the two schemas."""
     found = [catalog.read(place.connection, place.name) for place in (giving, taking)]
+    names = [f"the {place.side}" for place in (giving, taking)]
     for schema in found:
         for table in schema.values():
             table.triggers.pop(FENCE, None)
-    differences = drift.compare(found[0], found[1], f"the {giving.side}", f"the {taking.side}")
+    differences = drift.compare(found[0], found[1], *names)
+    # The catalog leaves partitions out, which come and go without migrations.
+    for here, there, without in ((giving, taking, names[1]), (taking, giving, names[0])):
+        differences += [f"partition {name}: absent in {without}" for name in here.partitions() - there.partitions()]
     if differences:
         raise MoveError(
-            "somebody changed one of the two schemas during the move:\n  "
+            "one of the two schemas has changed during the move:\n  "
             + "\n  ".join(differences)
             + "\nTake the move back (--abort) and begin anew"
         )
