@@ -120,9 +120,9 @@ def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
     with connected(settings, "analytics", print) as connection:
         state.write(connection, record)
         try:
-            with pytest.raises(DatabaseAway, match="until that is confirmed it gets no new partition"):
-                with databases.analytics.atomic():
-                    partitions.ensure([date(2031, 1, 1)])
+            refused = pytest.raises(DatabaseAway, match="until that is confirmed it gets no new partition")
+            with refused, databases.analytics.atomic():
+                partitions.ensure([date(2031, 1, 1)])
             partitions.ensure(before)
         finally:
             state.forget(connection)
