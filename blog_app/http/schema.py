@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from blog_app.http.search import Search
 
 
-class PerRequest(peewee.Node):
-    """An SQL expression for `columns` that depends on who asks: it is made anew for every statement."""
+class PerRequest(peewee.ColumnBase):
+    """An SQL expression for `columns` that depends on who asks: it is made anew for every statement, filters too."""
+
+    __hash__ = object.__hash__
 
     def __init__(self, expression: Callable[[], peewee.Node]) -> None:
         self.expression = expression

@@ -95,6 +95,19 @@ def test_the_name_of_whoever_runs_commands_is_for_administrators(app: Flask, adm
     member.get("/audit-entries?actor_name=root", status=400)
 
 
+def test_who_liked_a_post_is_not_told_to_its_author(app: Flask, admin: Caller) -> None:
+    ada, eve = sign_up(app, "author"), sign_up(app)
+    post = ada.post("/posts", {"title": "Tea", "content": "Boil."}).json
+    ada.put(f"/posts/{post['id']}/publication", {})
+    eve.put(f"/posts/{post['id']}/like")
+    liked = trail(ada, "?include=actor")[0]
+    assert (liked["action"], liked["actor_id"], liked["actor"]) == ("reactions.like_post", None, None)
+    assert actions(ada, f"?actor_id={eve.user_id}") == []
+    assert actions(ada, f"?actor_id={ada.user_id}") == ["posts.publish_post", "posts.create_post"]
+    assert actions(admin, f"?actor_id={eve.user_id}") == ["reactions.like_post"]
+    assert trail(eve)[0]["actor_id"] == eve.user_id
+
+
 SECRET = "geheimnis7"  # In everything that nobody may tell.
 
 

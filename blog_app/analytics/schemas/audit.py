@@ -11,6 +11,7 @@ from blog_app import audit
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.analytics.models import AuditEntry
+from blog_app.auth import user_id
 from blog_app.http import Schema
 from blog_app.http.fields import Timestamp
 from blog_app.http.includes import one_from
@@ -18,21 +19,34 @@ from blog_app.http.schema import PerRequest
 from blog_app.permissions import Scope
 
 
+def _actor_id() -> peewee.Node:
+    """Return the expression for who acted, for others than administrators only if it was they themselves.
+
+    An author is not told who likes their post.
+    """
+    mine = peewee.Case(None, [(AuditEntry.actor_id == user_id(), AuditEntry.actor_id)])
+    return AuditEntry.actor_id if g.scope is Scope.ALL else mine
+
+
 def _actor_name() -> peewee.Node:
-    """Return the expression for the name of a command's user, which is nobody's business but the administrators'."""
+    """Return the expression for the name of a command's user, which is for administrators."""
     return AuditEntry.actor_name if g.scope is Scope.ALL else peewee.SQL("NULL")
+
+
+ACTOR_ID = PerRequest(_actor_id)
 
 
 class AuditEntrySchema(Schema):
     """What somebody did: who, what, to which object, and what changed of it.
 
-    `actor_id` is null for a command, a caller without a token, and somebody who has left. `action` is an operation's
-    name or a command. `changes` has what may be told: by field, `before` and `after`, or `{"redacted": true}`.
+    `actor_id` is null for a command, a caller without a token, and somebody who has left; only administrators see
+    others there. `action` is an operation's name or a command. `changes` has what may be told: by field, `before` and
+    `after`, or `{"redacted": true}`.
     """
 
     class Meta:
         model = AuditEntry
-        columns = {"actor_name": PerRequest(_actor_name)}
+        columns = {"actor_id": ACTOR_ID, "actor_name": PerRequest(_actor_name)}
         filterable = (
             "id",
             "happened_at",
@@ -46,7 +60,7 @@ class AuditEntrySchema(Schema):
         )
         sortable = ("happened_at",)
         sort = ("-happened_at", "-id")
-        includes = {"actor": one_from(directory.people, PersonSchema, AuditEntry.actor_id)}
+        includes = {"actor": one_from(directory.people, PersonSchema, ACTOR_ID)}
 
     id = ma.UUID(dump_only=True)
     happened_at = Timestamp(dump_only=True)
