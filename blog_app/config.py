@@ -85,6 +85,8 @@ class Settings:
     count_views: bool
     """Whether page views are counted,"""
     view_months: int
+    audit_days: int
+    """For how long entries of the audit trail are kept; 0: for ever."""
     """and for how many whole months each of them is kept; what they come to a day is kept for ever."""
 
     @property
@@ -121,6 +123,7 @@ class Settings:
             site_url=read.url("SITE_URL", ("https", "http")),
             count_views=read.choice("COUNT_VIEWS", "yes", ("yes", "no")) == "yes",
             view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
+            audit_days=read.integer("AUDIT_DAYS", 0, 0, 36_500),
         )
         read.finish()
         return settings

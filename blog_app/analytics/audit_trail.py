@@ -9,21 +9,26 @@ begins with an empty trail.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from blog_app import databases, outbox
+from blog_app import databases, jobs, outbox
 from blog_app.accounts import directory
+from blog_app.analytics.models import AuditEntry
+from blog_app.config import settings
 from blog_app.databases.collections import Noted
+from blog_app.models import now
 from blog_app.outbox.tables import to_json
 
-AT_ONCE = 500
-MOST_FORGOTTEN = 10_000
+BATCH = 500
+MOST_AT_ONCE = 10_000
 """Entries in one statement, which has a time limit."""
 LOCK = "SELECT pg_advisory_xact_lock{}(hashtext('blog_app.analytics.audit_trail'))"
-STORE = Noted("""
-    INSERT INTO analytics.audit_entries
-    SELECT * FROM jsonb_populate_recordset(NULL::analytics.audit_entries, %s)
+COLUMNS = ", ".join(field.column_name for field in AuditEntry._meta.sorted_fields)
+STORE = Noted(f"""
+    INSERT INTO analytics.audit_entries ({COLUMNS})
+    SELECT {COLUMNS} FROM jsonb_populate_recordset(NULL::analytics.audit_entries, %s)
         ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 (the columns are the model's)
 FORGET = Noted("""
     UPDATE analytics.audit_entries
        SET actor_id = nullif(actor_id, %(person)s),
@@ -36,7 +41,7 @@ FORGET = Noted("""
 """)
 
 
-@outbox.on("action.done", databases.analytics, batch=AT_ONCE)
+@outbox.on("action.done", databases.analytics, batch=BATCH)
 def store_audit_entries(events: Sequence[outbox.Event]) -> None:
     """Add what was done to the audit trail."""
     databases.analytics.execute_sql(LOCK.format("_shared"))
@@ -54,8 +59,19 @@ def forget_in_audit_trail(event: outbox.Event) -> None:
     _forget(str(event.subject))
 
 
+@jobs.every(timedelta(days=1), databases.analytics)
+def delete_old_audit_entries() -> bool:
+    """Delete the oldest entries that are not to be kept any longer, a batch of them; return whether there are more."""
+    days = settings().audit_days
+    if not days:
+        return False
+    old = AuditEntry.select(AuditEntry.id).where(AuditEntry.happened_at < now() - timedelta(days=days))
+    batch = old.order_by(AuditEntry.happened_at).limit(MOST_AT_ONCE)
+    return bool(AuditEntry.delete().where(AuditEntry.id.in_(batch)).execute() == MOST_AT_ONCE)
+
+
 def _forget(person: str) -> None:
     more = True
     while more:
-        done = databases.analytics.execute_sql(FORGET, {"person": person, "most": MOST_FORGOTTEN}).rowcount
-        more = done == MOST_FORGOTTEN
+        done = databases.analytics.execute_sql(FORGET, {"person": person, "most": MOST_AT_ONCE}).rowcount
+        more = done == MOST_AT_ONCE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +16,7 @@ from blog_app import databases, outbox
 from blog_app.analytics import audit_trail
 from blog_app.analytics.models import AuditEntry
 from blog_app.config import DATABASE_NAMES
+from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES, PROCESSED
 from tests import entries
 from tests.api import Caller, sign_up, stranger
@@ -238,9 +241,25 @@ def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask,
 def test_many_entries_arrive_in_few_transactions(app: Flask, admin: Caller) -> None:
     entry = {"actor_type": "user", "actor_id": admin.user_id, "owner_id": None, "action": "tags.create_tag"}
     with databases.blog.atomic():
-        for _ in range(audit_trail.AT_ONCE + 1):
+        for _ in range(audit_trail.BATCH + 1):
             outbox.publish(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
     with counted() as sent:
         work(app)
-    assert AuditEntry.select().count() == audit_trail.AT_ONCE + 1
+    assert AuditEntry.select().count() == audit_trail.BATCH + 1
     assert sum("INSERT INTO analytics.audit_entries" in sql for sql in sent) == 2
+
+
+def test_entries_are_kept_as_long_as_the_settings_say(
+    app: Flask, admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Tea", "Coffee"):
+        admin.post("/tags", {"name": name})
+        work(app)
+        AuditEntry.update(happened_at=AuditEntry.happened_at - timedelta(days=20)).execute()
+    with app.app_context():
+        audit_trail.delete_old_audit_entries()
+    assert AuditEntry.select().count() == 2
+    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], audit_days=30))
+    with app.app_context():
+        audit_trail.delete_old_audit_entries()
+    assert [now() - each.happened_at < timedelta(days=21) for each in entries.arrived()] == [True]
