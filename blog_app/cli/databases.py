@@ -65,7 +65,7 @@ def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> s
 @click.option(
     "--to", metavar="URL", callback=_address, help="Where to: the address of PostgreSQL itself, not of a pooler."
 )
-@click.option("--pgbouncer", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--pgbouncer", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False), help="See above.")
 @click.option(
     "--then", "command", metavar="COMMAND", help="Runs in the freeze, with the new address in its environment."
 )

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 SCHEMA, TABLE = "blog_app_moves", "places"
 PLACES = f"{SCHEMA}.{TABLE}"
+SERVING = "serving"
+"""How a place stands that takes writes."""
 GONE = "gone"
 """How a place stands that was moved away from and confirmed: nothing of the move is left but this word."""
 
@@ -17,6 +19,7 @@ class Move(NamedTuple):
     """What this place says of the move."""
 
     standing: str
+    source: str
     target: str
     begun: Any
     """The day."""
@@ -32,6 +35,6 @@ def of(database: Any, name: str) -> Move | None:
     """Return what this physical database says of a move of `name`, also of one that is over; None if nothing."""
     if not exists(database):
         return None
-    query = f"SELECT standing, target, begun_at::date FROM {PLACES} WHERE name = %s"  # noqa: S608
+    query = f"SELECT standing, source, target, begun_at::date FROM {PLACES} WHERE name = %s"  # noqa: S608
     row = database.execute_sql(query, (name,)).fetchone()
     return Move(*row) if row else None

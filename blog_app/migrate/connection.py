@@ -195,10 +195,10 @@ def _pooled(name: str) -> str:
 def run_lock(connection: Connection) -> Iterator[None]:
     """Hold the lock of this logical database's schema; wait for another run to finish, and say who that is.
 
-    Raises `MigrationError` while the logical database moves, or when it has moved away from here.
+    Raises `MigrationError` where the logical database is not, because it moves or has moved.
     """
     with advisory_lock(connection, connection.name):
-        moving.refuse(connection, connection.name)
+        moving.refuse_elsewhere(connection, connection.name)
         yield
 
 

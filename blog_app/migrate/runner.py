@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import peewee
 
-from blog_app.migrate import MigrationError, files, history, locks
+from blog_app.migrate import MigrationError, files, history, locks, moving
 from blog_app.migrate.connection import Connection
 from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
@@ -96,6 +96,7 @@ class Runner:
         return self.up(only=names)
 
     def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
+        moving.refuse(self.connection, self.name)
         self.connection.say(f"{self.name}: {verb} {migration.name}")
         run = self._run_atomic if migration.atomic else self._run_steps
         try:

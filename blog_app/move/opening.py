@@ -23,7 +23,7 @@ def recorded(settings: Settings, name: str) -> Record | None:
     with connected(settings, name, lambda _: None) as connection:
         record = state.read(connection)
         if record is None and not Place(connection, SOURCE).exists(name):
-            moving.refuse(connection, name)
+            moving.refuse_elsewhere(connection, name)
         return record
 
 

@@ -18,7 +18,7 @@ from blog_app.databases import moves
 from blog_app.databases.moves import GONE, PLACES, SCHEMA
 from blog_app.migrate.connection import Connection, advisory_lock
 
-SERVING, RECEIVING, LEFT = "serving", "receiving", "left"
+SERVING, RECEIVING, LEFT = moves.SERVING, "receiving", "left"
 SOURCE, TARGET = "source", "target"
 SIDES = (SOURCE, TARGET)
 
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS {PLACES} (
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
-GRANT SELECT (name, standing, target, begun_at) ON {PLACES} TO PUBLIC;
+GRANT SELECT (name, standing, source, target, begun_at) ON {PLACES} TO PUBLIC;
 CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF clock_timestamp() < TG_ARGV[1]::timestamptz THEN
         RAISE EXCEPTION USING ERRCODE = '57M01', MESSAGE =

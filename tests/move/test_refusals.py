@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from blog_app.config import Settings
@@ -90,21 +92,28 @@ def test_an_address_at_which_nobody_answers(removal: Removal) -> None:
     assert removal.standings() == (None, None)
 
 
-def test_migrations_wait_for_the_end_of_a_move(removal: Removal) -> None:
+def test_migrations_wait_for_the_end_of_a_move(removal: Removal, tmp_path: Path) -> None:
+    def migrate(url: str, folder: Path | None = None) -> None:
+        settings = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": url})
+        across.run(settings, ["blog"], lambda runner: runner.up(), print, folder)
+
     removal.follow.failing = 1
     with pytest.raises(RuntimeError):
         removal.move()
-    settings = removal.settings
-
-    def migrate() -> None:
-        across.run(settings, ["blog"], lambda runner: runner.up(), print)
-
+    (tmp_path / "blog").mkdir()
+    migrate(removal.source, tmp_path)  # There is none, so a release need not wait.
     with pytest.raises(MigrationError, match=r"is being moved to .* must stay as it is until"):
-        migrate()
+        migrate(removal.source)
+    with pytest.raises(MigrationError, match="blog is not here"):
+        migrate(removal.target)
     removal.resume()
+    with pytest.raises(MigrationError, match=r"is being moved to .* must stay as it is until"):
+        migrate(removal.target)
     removal.confirm()
-    with pytest.raises(MigrationError, match=r"blog was moved from here to .*: let BLOG_DATABASE_URL"):
-        migrate()
+    with pytest.raises(
+        MigrationError, match=r"blog is not here: it moves, or was moved, from .* Let BLOG_DATABASE_URL"
+    ):
+        migrate(removal.source)
 
 
 def test_another_target_while_one_is_under_way(removal: Removal) -> None:
