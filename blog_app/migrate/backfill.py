@@ -5,7 +5,8 @@ Guarantees:
 * A batch is one transaction of its own that also records how far it came: killed anywhere, the next run goes on there,
   and nothing is done twice.
 * A batch takes about `BATCH_SECONDS`, so no request waits longer than that for a row; the size follows the time that
-  the last ones took. A row that somebody holds is waited for only briefly: the batch gives up and is tried again.
+  the last ones took, and a batch that runs out of time is tried again with fewer rows. A row that somebody holds is
+  waited for only briefly: the batch gives up and is tried again.
 * Ctrl-C ends after the running batch.
 """
 
@@ -15,8 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import peewee
+
 from blog_app.migrate import MigrationError, interrupts
 from blog_app.migrate.interrupts import Stopped
+from blog_app.migrate.locks import out_of_time
 from blog_app.migrate.progress import Bar
 from blog_app.migrate.steps import Database, Step, quoted
 from blog_app.watermarks import epochs
@@ -71,7 +75,13 @@ class Backfill(Step):
         with interrupts.put_off() as stopping, Bar(str(self), total, rows) as bar:
             while True:
                 began = time.monotonic()
-                found = database.patiently(batch, str(self))
+                try:
+                    found = database.patiently(batch, str(self))
+                except peewee.OperationalError as error:
+                    if not out_of_time(error) or round(size) == 1:
+                        raise
+                    size = max(size / 8, 1.0)  # It was rolled back; its rows are slow ones.
+                    continue
                 seconds = time.monotonic() - began
                 if found is None:
                     return

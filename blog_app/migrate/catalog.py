@@ -45,7 +45,13 @@ class Table:
     """Those that no constraint brings along, with method and predicate; `INVALID` after a failed build."""
     triggers: dict[str, str] = field(default_factory=dict)
     partitioning: dict[str, str] = field(default_factory=dict)
-    """`by`: the method and key of a partitioned table. Its partitions come and go, and are not compared."""
+    """`by`: the method and key of a partitioned table. Its partitions come and go, and are not compared, but with it:
+    an index or a constraint that only a partition has is its own."""
+    properties: dict[str, str] = field(default_factory=dict)
+    """UNLOGGED, row security, rules, and triggers that are switched off, those of foreign keys among them."""
+    definition: dict[str, str] = field(default_factory=dict)
+    """`as`: of what is no table."""
+    kind: str = "table"
 
 
 Schema = dict[str, Table]
@@ -98,20 +104,74 @@ SELECT c.relname, 'by', pg_get_partkeydef(c.oid)
 FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND c.relkind = 'p'
 """
+OF_PARTITIONS = """
+SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || i.relname,
+       'only in this partition, ' || pg_get_indexdef(x.indexrelid, 0, true)
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND NOT i.relispartition
+UNION ALL
+SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || k.conname,
+       'only in this partition, ' || pg_get_constraintdef(k.oid, true)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND k.coninhcount = 0 AND k.conparentid = 0
+  AND k.contype IN ('f', 'c')
+"""
+PROPERTIES = """
+SELECT relname, 'storage', 'UNLOGGED' FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND relpersistence = 'u' AND NOT relispartition
+UNION ALL
+SELECT relname, 'row security', CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relrowsecurity
+UNION ALL
+SELECT c.relname, 'trigger ' || coalesce(k.conname, t.tgname),
+       CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replication only' ELSE 'always' END
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
+WHERE c.relnamespace = to_regnamespace(%s) AND t.tgenabled <> 'O' AND NOT c.relispartition
+UNION ALL
+SELECT c.relname, 'rule ' || r.rulename, pg_get_ruledef(r.oid, true)
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND r.rulename <> '_RETURN'
+"""
+# What is no table, but of an extension, nor the sequence of a column, nor the row type of a table.
+OTHERS = """
+SELECT 'view', oid, relname, pg_get_viewdef(oid, true) FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relkind = 'v'
+UNION ALL
+SELECT 'materialized view', oid, relname, pg_get_viewdef(oid, true) FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relkind = 'm'
+UNION ALL
+SELECT 'function', oid, proname || '(' || pg_get_function_identity_arguments(oid) || ')', pg_get_functiondef(oid)
+FROM pg_proc WHERE pronamespace = to_regnamespace(%s) AND prokind IN ('f', 'p')
+UNION ALL
+SELECT 'type', t.oid, t.typname,
+       coalesce('ENUM ' || (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)
+                            FROM pg_enum WHERE enumtypid = t.oid), format_type(t.typbasetype, t.typtypmod), 'composite')
+FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+WHERE t.typnamespace = to_regnamespace(%s) AND (t.typtype IN ('e', 'd') OR c.relkind = 'c')
+UNION ALL
+SELECT 'sequence', c.oid, c.relname, format_type(s.seqtypid, NULL) || ' BY ' || s.seqincrement
+FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
+WHERE c.relnamespace = to_regnamespace(%s)
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
+"""
+OTHERS = f"SELECT * FROM ({OTHERS}) AS o WHERE NOT EXISTS (SELECT FROM pg_depend WHERE objid = oid AND deptype = 'e')"  # noqa: S608
 PARTS = {
     "constraints": CONSTRAINTS,
     "indexes": INDEXES,
     "triggers": TRIGGERS,
-    "partitioning": PARTITIONING,
+    "partitioning": f"{PARTITIONING} UNION ALL {OF_PARTITIONS}",
+    "properties": PROPERTIES,
 }
 
 
 def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collection[str] = OWN_TABLES) -> Schema:
-    """Return the tables of `schema` but those in `without`."""
+    """Return what is in `schema`, but the tables in `without`."""
     with database.atomic() as transaction:
         # What the search path finds is printed without its schema.
         database.execute_sql("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
         found = {name: Table() for (name,) in _rows(database, TABLES, schema) if name not in without}
+        for kind, _, name, definition in _rows(database, OTHERS, schema):
+            found[name] = Table(definition={"as": _plain(definition)}, kind=kind)
         for table, name, *parts in _rows(database, COLUMNS, schema):
             if table in found:
                 found[table].columns[name] = Column(*(_plain(part) for part in parts))
@@ -129,4 +189,4 @@ def _plain(definition: Any) -> Any:
 
 
 def _rows(database: peewee.PostgresqlDatabase, query: str, schema: str) -> Any:
-    return database.execute_sql(query, (schema,)).fetchall()
+    return database.execute_sql(query, (schema,) * query.count("%s")).fetchall()

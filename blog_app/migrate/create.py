@@ -14,7 +14,7 @@ from typing import Any
 
 from blog_app.config import Settings
 from blog_app.migrate import MigrationError, across, catalog, drift, files, plan
-from blog_app.migrate.connection import connected
+from blog_app.migrate.connection import Connection, connected
 from blog_app.migrate.draft import NOTHING, Change, Draft, draft
 from blog_app.migrate.recorder import Recorder
 from blog_app.migrate.runner import replay
@@ -57,7 +57,7 @@ def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], 
     with scratch(settings, name) as elsewhere:
         across.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
         with connected(elsewhere, name, _silent) as connection:
-            old, new = catalog.read(connection, name), of_models(connection, name, models)
+            old, new = _read(connection, name), of_models(connection, name, models)
         if not drift.compare(new, old, "", ""):
             raise MigrationError(f"{name}: the models and the migrations agree, there is nothing to write")
         old_models = replay(Recorder(name), name, files.read(name, folder)).orm
@@ -84,13 +84,17 @@ def _try(
     try:
         across.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
         with connected(settings, name, _silent) as connection:
-            notes = drift.compare(new, catalog.read(connection, name), "the models", "the files written")
+            notes = drift.compare(new, _read(connection, name), "the models", "the files written")
         notes += _dangers(name, written, folder)
         across.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
         with connected(settings, name, _silent) as connection:
-            return notes + drift.compare(old, catalog.read(connection, name), "the files before", "their rollback")
+            return notes + drift.compare(old, _read(connection, name), "the files before", "their rollback")
     except MigrationError as error:
         return [f"the files written do not run: {error}"]
+
+
+def _read(connection: Connection, name: str) -> catalog.Schema:
+    return drift.as_models_know(catalog.read(connection, name))
 
 
 def _dangers(name: str, written: Sequence[str], folder: Path | None) -> list[str]:

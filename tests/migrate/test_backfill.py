@@ -143,3 +143,15 @@ def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
     process = start(posts, prelude=code)
     output, _ = process.communicate(timeout=30)
     assert "of about 20,000 rows, about" in output.replace("\n", " ")
+
+
+def test_a_batch_that_runs_out_of_time_is_tried_again_with_fewer_rows(workshop, monkeypatch):
+    monkeypatch.setattr("blog_app.migrate.locks.STATEMENT_TIMEOUT", 0.3)
+    workshop.sql("001_slow", "CREATE TABLE blog.slow (id integer PRIMARY KEY, done integer DEFAULT 0)")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.slow SELECT generate_series(1, 60)")
+    workshop.write(
+        "002_fill", 'migrator.backfill("slow", "done = done + 1 + 0 * length(pg_sleep(0.01)::text)")', head=STEPS
+    )
+    workshop.up("blog")
+    assert workshop.query("SELECT count(*), min(done), max(done) FROM blog.slow") == [(60, 1, 1)]

@@ -254,6 +254,15 @@ def test_a_constraint_that_is_replaced_is_previewed_as_it_will_be(workshop):
     assert planned.dangers == []
 
 
+def test_what_peewee_asks_the_catalog_while_it_holds_a_lock_passes(workshop):
+    workshop.write("001_posts", POSTS.replace("title =", "id = pw.UUIDField(primary_key=True); title ="))
+    workshop.up("blog")
+    back = 'migrator.sql("ALTER TABLE blog.posts ADD title varchar(80), ADD words int")'
+    head = 'safe = {"ban-drop-column": "no code reads them since release 12"}'
+    workshop.write("002_drop", 'migrator.remove_fields("posts", "title", "words")', back, head=head)
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
 def test_a_big_table_that_nobody_has_analyzed_counts_as_big(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int) WITH (autovacuum_enabled = false)", "DROP TABLE blog.t")
     workshop.up("blog")

@@ -58,6 +58,21 @@ ASKED = (
     "ban-alter-role-options",
     "ban-alter-database-options",
 )
+# Squawk does not know our ways.
+WAYS = {
+    "require-concurrent-index-creation": "migrator.add_index_concurrently does it",
+    "require-concurrent-index-deletion": "migrator.drop_index_concurrently does it",
+    "adding-required-field": "Add it with null=True; in later migrations migrator.backfill and migrator.set_not_null",
+    "adding-not-nullable-field": "migrator.set_not_null does it",
+    "adding-foreign-key-constraint": "migrator.add_foreign_key does it",
+    "constraint-missing-not-valid": "migrator.add_check and migrator.add_foreign_key do it",
+    "disallowed-unique-constraint": "Build it by migrator.add_index_concurrently(…, unique=True, name=…) first",
+    "changing-column-type": "migrator.expand_type, a backfill, and in a later release migrator.contract_type",
+    "renaming-column": "migrator.expand_rename, a backfill, and in a later release migrator.contract_rename",
+    "renaming-table": "Keep the name in the database, or make a view of the other name",
+    "ban-drop-column": "First release code without it; until then its model names it in unused_columns",
+    "ban-drop-table": "First release code that does not use it",
+}
 # Squawk's findings about the kind of a column hold for new tables too; no other does.
 KINDS = ("prefer-timestamp-tz", "ban-char-field")
 # What else these name, they only refer to.
@@ -152,8 +167,8 @@ def _squawk(preview: Preview, texts: Sequence[str]) -> Iterator[Finding]:
             continue
         if RENAMED_QUIETLY.match(warning["message"]):
             continue
-        help_ = f" {warning['help']}" if warning.get("help") else ""
-        yield Finding(warning["rule_name"], text, f"{warning['message']}{help_}")
+        way = WAYS.get(warning["rule_name"], warning.get("help") or "")
+        yield Finding(warning["rule_name"], text, f"{warning['message']} {way}".rstrip())
 
 
 def _only_widens(text: str, preview: Preview) -> bool:

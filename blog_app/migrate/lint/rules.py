@@ -49,7 +49,7 @@ class Context:
     """Whether it is the only statement of its transaction."""
 
     def in_use(self, statement: Node) -> list[Name]:
-        return [name for name in names.tables(statement) if name not in self.new]
+        return [name for name in names.tables(statement) if name not in self.new and name.schema not in SYSTEM_SCHEMAS]
 
 
 Found = Iterator[str]
