@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
@@ -55,21 +55,17 @@ class Touched(threading.local):
         self.declared = False
         self.begun: Any = None
         """What the announcer noted at BEGIN."""
-        self.last: list[tuple[str, Any]] = []
-        """Statements to be sent with COMMIT."""
+        self.along: list[tuple[str, Any]] = []
+        """Statements to be sent with the next one."""
         self.ending = False
         """Whether COMMIT comes next; Peewee thinks that the transaction has ended already."""
 
 
 class Savepoint(peewee._savepoint):
-    """A part of a transaction; when it is rolled back, so is what it wanted to be sent with COMMIT."""
-
-    def _begin(self) -> None:
-        super()._begin()
-        self.last = len(self.db._touched.last)
+    """A part of a transaction; when it is rolled back, so is what it wanted to be sent with its next statement."""
 
     def rollback(self, begin: bool = True) -> None:
-        del self.db._touched.last[self.last :]
+        self.db._touched.along.clear()  # What waited before was sent with SAVEPOINT.
         super().rollback(begin)
 
 
@@ -132,8 +128,22 @@ class Server(peewee.PostgresqlDatabase):
         return self.execute_sql(Noted(sql), params)
 
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
-        routing.note(sql)
-        return super()._execute_cursor(sql, params, **options)
+        if not self._touched.along:
+            routing.note(sql)
+            return super()._execute_cursor(sql, params, **options)
+        with peewee.__exception_wrapper__:
+            cursor = self.cursor(**options)
+            message = self._take_along(cursor) + cursor.mogrify(sql, params or ())
+            routing.note(sql)
+            cursor.execute(message)
+        return cursor
+
+    def _take_along(self, cursor: Any) -> bytes:
+        """Return the statements that were to be sent with the next one, each with its semicolon."""
+        along, self._touched.along = self._touched.along, []
+        for sql, _ in along:
+            routing.note(sql)
+        return b"".join(cursor.mogrify(sql, params or ()) + b"; " for sql, params in along)
 
     def touch(self, model: Any, rows: Iterable[Any] | None = None) -> None:
         """Say that raw SQL in this transaction writes these rows of `model`; None: rows that cannot be named."""
@@ -142,11 +152,17 @@ class Server(peewee.PostgresqlDatabase):
         self._touched.collections |= collections.of_rows(model, rows)
         self._touched.declared = True
 
-    def send_last(self, sql: str, params: Sequence[Any]) -> None:
-        """Let a write to an untouched table be sent in one message with COMMIT: it costs no round trip of its own."""
+    def send_along(self, write: peewee.Node | Noted, params: Any = None) -> None:
+        """Let a write be sent in one message with the statement after it, or with COMMIT.
+
+        It costs no round trip of its own; nobody learns its result, and if it fails, the other one does.
+        """
         if not self.in_transaction():
-            raise RuntimeError("there is no transaction with whose COMMIT it could be sent")
-        self._touched.last.append((sql, params))
+            raise RuntimeError("there is no transaction in which something could come after it")
+        if not isinstance(write, Noted):
+            self._touched.collections |= collections.of_query(write)
+            write, params = sql_of(self, write)
+        self._touched.along.append((write, params))
 
     def savepoint(self) -> Savepoint:
         return Savepoint(self)
@@ -184,9 +200,7 @@ class Server(peewee.PostgresqlDatabase):
     def _commit(self) -> None:
         with peewee.__exception_wrapper__:
             cursor = self.cursor()
-            last = b"".join(cursor.mogrify(sql, params) + b"; " for sql, params in self._touched.last)
-        for sql, _ in self._touched.last:
-            routing.note(sql)
+            last = self._take_along(cursor)
         if self.announcer and self._touched.begun is not None:
             self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections), last)
         else:

@@ -76,7 +76,7 @@ def on(event: str, database: LogicalDatabase, *, batch: int = 0) -> Callable[[Fu
 def publish(database: LogicalDatabase, event: str, *, subject: UUID | None = None, **payload: Any) -> None:
     """Record an event in the running transaction of `database`: it will be delivered if that commits.
 
-    Without a subject it stands for itself, and comes in no order. It is sent in one message with COMMIT.
+    Without a subject it stands for itself, and comes in no order. It is sent in one message with the next statement.
     """
     declared = EVENTS[event]
     if declared.database not in (None, database.name) or payload.keys() != set(declared.payload):
@@ -86,6 +86,6 @@ def publish(database: LogicalDatabase, event: str, *, subject: UUID | None = Non
     event_id = str(uuid7())
     fixed = (event_id, event, str(subject or event_id), to_json(payload))
     for handler in REACTIONS[event]:
-        database.send_last(INSERT[database.name], (*fixed, handler))
+        database.send_along(INSERT[database.name], (*fixed, handler))
     if declared.hurry:
         note_published()

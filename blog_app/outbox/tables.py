@@ -75,9 +75,11 @@ def _processed_in(name: str) -> type[Processed]:
 DELIVERIES: Mapping[str, type[Delivery]] = {name: _delivery_in(name) for name in databases.BY_NAME}
 PROCESSED: Mapping[str, type[Processed]] = {name: _processed_in(name) for name in databases.BY_NAME}
 
-INSERT: Mapping[str, str] = {
-    name: f'INSERT INTO "{name}".outbox (event_id, name, subject, payload, handler, published_at, due_at) '
-    "VALUES (%s, %s, %s, %s, %s, now(), now())"
+INSERT: Mapping[str, Noted] = {
+    name: Noted(
+        f'INSERT INTO "{name}".outbox (event_id, name, subject, payload, handler, published_at, due_at) '
+        "VALUES (%s, %s, %s, %s, %s, now(), now())"
+    )
     for name in databases.BY_NAME
 }
 """What `publish` sends: written out, because it is part of most write requests."""

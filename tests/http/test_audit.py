@@ -15,6 +15,7 @@ from blog_app.accounts import signing
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.blog.models import Post
+from blog_app.databases.collections import Noted
 from blog_app.files import tree
 from blog_app.files.models import Node
 from blog_app.http import operations
@@ -207,7 +208,7 @@ def test_what_is_refused_leaves_no_entry(
 
 def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     author = sign_up(app, "author")
-    monkeypatch.setitem(tables.INSERT, "blog", "SELECT 1 / 0 -- %s %s %s %s %s")
+    monkeypatch.setitem(tables.INSERT, "blog", Noted("SELECT 1 / 0 -- %s %s %s %s %s"))
     author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)
     monkeypatch.undo()
     assert entries.waiting() == []

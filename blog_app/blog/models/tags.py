@@ -90,9 +90,8 @@ class PostTag(Base):
     def add(cls, post: Post, tags: list[Tag]) -> None:
         """Give the post these tags too."""
         if tags:
-            cls.insert_many(
-                [{"post": post.id, "tag": tag.id} for tag in tags]
-            ).on_conflict_ignore().as_rowcount().execute()
+            links = cls.insert_many([{"post": post.id, "tag": tag.id} for tag in tags])
+            databases.blog.send_along(links.on_conflict_ignore())
 
 
 def lock(posts: Any) -> list[UUID]:

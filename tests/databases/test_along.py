@@ -1,0 +1,85 @@
+"""Writes whose result nobody needs: they go in one message with the next statement, and share its fate."""
+
+from __future__ import annotations
+
+import peewee
+import pytest
+from flask import Flask
+
+from blog_app import databases
+from blog_app.blog.models import Tag
+from blog_app.models import now
+from tests.statements import counted
+
+
+def tag(name: str) -> peewee.Node:
+    return Tag.insert(name=name, slug=name, created_at=now(), updated_at=now())
+
+
+def slugs() -> set[str]:
+    return {tag.slug for tag in Tag.select()}
+
+
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return a list that gets each message that is sent from now on."""
+    sent: list[bytes] = []
+
+    class Telling(databases.servers.psycopg2.extensions.cursor):
+        def execute(self, query, params=None):
+            sent.append(self.mogrify(query, params))
+            return super().execute(query, params)
+
+    server = databases.blog.obj
+    monkeypatch.setattr(server, "cursor", lambda: server.connection().cursor(cursor_factory=Telling))
+    return sent
+
+
+def test_a_write_goes_with_the_next_statement_which_sees_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = messages(monkeypatch)
+    with databases.blog.atomic():
+        databases.blog.send_along(tag("one"))
+        databases.blog.send_along(tag("two"))
+        with counted() as statements:
+            assert slugs() == {"one", "two"}
+    assert len(statements) == 3
+    begin, second, commit = sent
+    assert begin.startswith(b"BEGIN")
+    assert second.count(b"INSERT") == 2
+    assert b"SELECT" in second
+    assert b"COMMIT" in commit
+
+
+def test_a_write_that_nothing_follows_goes_with_commit(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = messages(monkeypatch)
+    with databases.blog.atomic():
+        databases.blog.send_along(tag("one"))
+    assert [b"INSERT" in message and b"COMMIT" in message for message in sent] == [False, True]
+    assert slugs() == {"one"}
+
+
+def test_a_write_is_undone_with_its_savepoint_and_with_its_transaction(app: Flask) -> None:
+    with databases.blog.atomic():
+        databases.blog.send_along(tag("kept"))
+        with pytest.raises(ZeroDivisionError), databases.blog.atomic():
+            databases.blog.send_along(tag("undone"))
+            raise ZeroDivisionError
+        with databases.blog.atomic():
+            databases.blog.send_along(tag("released"))
+    with pytest.raises(ZeroDivisionError), databases.blog.atomic():
+        databases.blog.send_along(tag("lost"))
+        raise ZeroDivisionError
+    assert slugs() == {"kept", "released"}
+
+
+def test_a_write_that_fails_fails_what_it_goes_with(app: Flask) -> None:
+    for end in (slugs, lambda: None):
+        with pytest.raises(peewee.IntegrityError), databases.blog.atomic():
+            databases.blog.send_along(tag("twice"))
+            databases.blog.send_along(tag("twice"))
+            end()
+        assert slugs() == set()
+
+
+def test_there_must_be_a_transaction(app: Flask) -> None:
+    with pytest.raises(RuntimeError, match="no transaction"):
+        databases.blog.send_along(tag("one"))
