@@ -7,6 +7,7 @@ import pytest
 from playhouse.postgres_ext import ArrayField, BinaryJSONField, DateTimeTZField, TSVectorField
 
 from blog_app.migrate import MigrationError, catalog, create
+from blog_app.migrate.plan import LintGuard
 from blog_app.migrate.shadow import of_models
 
 
@@ -159,3 +160,28 @@ def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connec
 def test_the_number_is_the_highest_plus_one_whatever_is_missing(workshop):
     workshop.sql("007_x", "SELECT 1")
     assert create.empty("blog", "Add a slug!", workshop.folder).name == "008_add_a_slug.py"
+
+
+def test_what_is_written_is_what_up_accepts(workshop, connection):
+    """Keys to other columns, deferrable ones, UNIQUE constraints, indexed kinds of columns, several tables at once."""
+    tag = tag_model()
+    before = post_model(tag=pw.ForeignKeyField(tag, null=True), label=pw.TextField(null=True))
+    written(workshop, "first", tag, before)
+    after_tag = tag_model(note=pw.TextField(null=True, constraints=[pw.Check("note <> ''")]))
+    after = post_model(
+        [pw.SQL("CONSTRAINT posts_once UNIQUE (title, label)")],
+        tag=pw.ForeignKeyField(after_tag, null=True, deferrable="INITIALLY DEFERRED"),
+        label=pw.TextField(null=True, constraints=[pw.SQL("DEFAULT '100 %%'")]),
+        named=pw.ForeignKeyField(after_tag, field="name", null=True, backref="named"),
+        extra=BinaryJSONField(constraints=[pw.SQL("DEFAULT '{}'::jsonb")]),
+        prices=ArrayField(pw.DecimalField, field_kwargs={"max_digits": 8, "decimal_places": 2}, null=True),
+    )
+
+    result = create.automatic(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
+
+    assert result.notes == []
+    assert [path.stem for path in result.paths] == ["002_second_tags", "003_second_posts", "004_second_step_by_step"]
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert live(workshop, connection) == of_models(connection, "blog", [after_tag, after])
+    workshop.down("blog", steps=3)
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from tests.rehearsal.changes import CHANGES, Change
 from tests.rehearsal.site import site
-from tests.rehearsal.traffic import Seen, Traffic, long_transactions
+from tests.rehearsal.traffic import LongTransactions, Seen, Traffic
 
-WARM_UP, COMPARED = 3, 3
+WARM_UP, COMPARED = 3, 5
 SLOWEST = 1.0
 """Seconds that a request may take at most while the schema changes."""
+AFTER = 1.0
+"""Seconds that people are watched for after a change, for it may hurt whoever comes next."""
+FEWEST = 0.25
+"""The share of the requests without a change that must be made during one: else nobody was there to be hurt."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,17 @@ class Outcome:
     tries: int
     """How often it found a lock taken and tried again."""
     seen: Seen
+    fewest: float = 0.0
+    """Requests a second, at least."""
 
     @property
     def hurt(self) -> bool:
-        return bool(self.seen.failures) or self.seen.slowest >= SLOWEST
+        return bool(self.seen.failures) or self.seen.slowest >= SLOWEST or self.seen.rate < self.fewest
 
     def __str__(self) -> str:
         return (
             f"{'HURT' if self.hurt else 'ok  '} {self.title:<56} {self.seconds:6.1f} s, {self.tries:2} tries more; "
-            f"{len(self.seen.times):5} requests, slowest {self.seen.slowest * 1000:4.0f} ms, "
+            f"{len(self.seen.times):5} requests ({self.seen.rate:3.0f}/s), slowest {self.seen.slowest * 1000:4.0f} ms, "
             + "; ".join([f"{len(self.seen.failures)} failed", *self.seen.failures[:2]])
         )
 
@@ -40,7 +46,7 @@ class Outcome:
 def rehearse(folder: Path, rows: int, *, held: float, changes: Sequence[Change] = CHANGES) -> Iterator[Outcome]:
     """Make the changes on a table of `rows` posts, one after the other; yield how each went.
 
-    For half of the time somebody has a transaction open, `held` seconds each.
+    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one.
     """
     with ExitStack() as context:
         place = context.enter_context(site(folder, rows))
@@ -49,13 +55,17 @@ def rehearse(folder: Path, rows: int, *, held: float, changes: Sequence[Change] 
         time.sleep(WARM_UP)
         with traffic.watched() as seen:
             time.sleep(COMPARED)
-        yield Outcome("(nothing, for comparison)", COMPARED, 0, seen)
-        context.enter_context(long_transactions(place.url, held=held, free=held))
+        quiet = Outcome("(nothing, for comparison)", COMPARED, 0, seen, fewest=1.0)
+        yield quiet
+        holder = context.enter_context(LongTransactions(place.url, held=held, free=held))
         for number, change in enumerate(changes, 900):
             words = "".join(letter if letter.isalnum() else "_" for letter in change.title.lower())
             (folder / "blog" / f"{number}_{words}.py").write_text(change.file())
+            holder.wait_for_the_next()
             began = time.monotonic()
             with traffic.watched() as seen:
                 said = place.up()
+                seconds = time.monotonic() - began
+                time.sleep(AFTER)
             tries = sum("found no lock" in line for line in said)
-            yield Outcome(change.title, time.monotonic() - began, tries, seen)
+            yield Outcome(change.title, seconds, tries, seen, fewest=quiet.seen.rate * FEWEST)

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -16,6 +16,7 @@ import psycopg2
 
 PAUSE = 0.08
 """Seconds between two requests of one person."""
+LONGEST = 30.0
 
 
 @dataclass
@@ -24,10 +25,18 @@ class Seen:
 
     times: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    asking: int = 0
+    """Requests that wait for their answer."""
 
     @property
     def slowest(self) -> float:
         return max(self.times, default=0.0)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.times) / max(self.seconds, 0.001)
 
 
 class Traffic:
@@ -37,6 +46,8 @@ class Traffic:
         self.port, self.posts, self.people = port, posts, people
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self.seen = Seen()
+        self._asking = 0
+        self._all_answered = threading.Condition()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -55,20 +66,34 @@ class Traffic:
 
     @contextmanager
     def watched(self) -> Iterator[Seen]:
-        """Yield what is seen while the context runs."""
-        self.seen = seen = Seen()
+        """Yield what is seen while the context runs; it ends when the requests made meanwhile are answered.
+
+        Else one that still waits would be missed, and it is the slowest.
+        """
+        began = time.monotonic()
+        with self._all_answered:
+            self.seen = seen = Seen()
         yield seen
+        with self._all_answered:
+            self.seen = Seen()
+            self._all_answered.wait_for(lambda: not seen.asking, timeout=LONGEST)
+        seen.seconds = time.monotonic() - began
+        if seen.asking:
+            seen.failures.append(f"{seen.asking} requests without an answer")
+        seen.failures += [f"a person is gone: {thread.name}" for thread in self._threads if not thread.is_alive()]
 
     def _live(self, number: int) -> None:
         chance = random.Random(number)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
         while not self._stop.wait(PAUSE * chance.uniform(0.5, 1.5)):
             self._request(connection, chance)
         connection.close()
 
     def _request(self, connection: http.client.HTTPConnection, chance: random.Random) -> None:
         method, path, body, expected = self._choice(chance)
-        seen, began = self.seen, time.monotonic()
+        with self._all_answered:
+            seen, began = self.seen, time.monotonic()
+            seen.asking += 1
         try:
             connection.request(method, f"/api/v1{path}", body=json.dumps(body) if body else None, headers=self.headers)
             response = connection.getresponse()
@@ -78,7 +103,10 @@ class Traffic:
         except (OSError, http.client.HTTPException) as error:
             seen.failures.append(f"{method} {path}: {error!r}")
             connection.close()
-        seen.times.append(time.monotonic() - began)
+        with self._all_answered:
+            seen.times.append(time.monotonic() - began)
+            seen.asking -= 1
+            self._all_answered.notify_all()
 
     def _choice(self, chance: random.Random) -> tuple[str, str, dict[str, object] | None, int]:
         number = chance.random()
@@ -92,27 +120,42 @@ class Traffic:
         return "POST", "/posts", {"title": title, "content": "Some *words*."}, 201
 
 
-@contextmanager
-def long_transactions(url: str, *, held: float, free: float) -> Iterator[None]:
-    """Hold a transaction that has read and written the table open for `held` seconds, again and again."""
-    stop = threading.Event()
+class LongTransactions:
+    """Somebody who holds a transaction open that has read the table and written another, again and again."""
 
-    def hold() -> None:
-        connection = psycopg2.connect(url, application_name="somebody's report")
-        while not stop.is_set():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT id FROM blog.posts LIMIT 1")
-                cursor.execute("UPDATE blog.categories SET description = description")
-            stop.wait(held)
-            connection.rollback()
-            stop.wait(free)
-        with suppress(psycopg2.Error):
-            connection.close()
+    def __init__(self, url: str, *, held: float, free: float) -> None:
+        self.url, self.held, self.free = url, held, free
+        self.began = 0
+        """How many transactions have begun and hold their locks."""
+        self._begun = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._hold)
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    def __enter__(self) -> LongTransactions:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def wait_for_the_next(self) -> None:
+        """Return when a transaction has just begun: what starts now meets its locks."""
+        with self._begun:
+            before = self.began
+            assert self._begun.wait_for(lambda: self.began > before, timeout=LONGEST), "nobody holds a lock any more"
+
+    def _hold(self) -> None:
+        with closing(psycopg2.connect(self.url, application_name="somebody's report")) as connection:
+            while not self._stop.is_set():
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT id FROM blog.posts LIMIT 1")
+                    cursor.execute("UPDATE blog.categories SET description = description")
+                with self._begun:
+                    self.began += 1
+                    self._begun.notify_all()
+                self._stop.wait(self.held)
+                connection.rollback()
+                self._stop.wait(self.free)
