@@ -54,6 +54,7 @@ ASKED = (
     "ban-alter-row-level-security",
     "ban-drop-trigger",
     "ban-alter-extension",
+    "ban-alter-sequence-values",
     "ban-alter-system-options",
     "ban-alter-role-options",
     "ban-alter-database-options",

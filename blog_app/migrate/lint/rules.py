@@ -25,6 +25,8 @@ REWRITES = {
     "SET_ACCESS_METHOD": "SET ACCESS METHOD",
 }
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
+OF_A_SERVER = ("ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "PUBLICATION", "SUBSCRIPTION", "SERVER", "EVENT_TRIGGER")
+SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in OF_A_SERVER}
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 COLUMNS = ("NAME_REF", "COLUMN_NAME_REF", "FIELD_EXPR")
 # What the runner or the pooler answers for; all else, like work_mem, may be set for one transaction.
@@ -146,7 +148,9 @@ def drop_cascade(statement: Node, context: Context) -> Found:
 @rule("lock-table")
 def lock_table(statement: Node, context: Context) -> Found:
     if statement.kind == "LOCK":
-        yield "LOCK TABLE stops others for the rest of the transaction"
+        yield "LOCK TABLE stops others for the rest of the transaction: the runner takes the locks that statements need"
+    if statement.has("LOCKING_CLAUSE") and not statement.part("WHERE_CLAUSE") and context.in_use(statement):
+        yield "this keeps others from changing every row for the rest of the transaction: choose the rows by WHERE"
 
 
 @rule("full-rewrite")
@@ -155,7 +159,7 @@ def full_rewrite(statement: Node, context: Context) -> Found:
         yield "VACUUM FULL rewrites the table while nobody may use it"
     if statement.kind == "CLUSTER":
         yield "CLUSTER rewrites the table while nobody may use it"
-    if statement.kind == "ALTER_TABLE" and context.in_use(statement):
+    if statement.kind.startswith("ALTER_") and (statement.kind != "ALTER_TABLE" or context.in_use(statement)):
         for kind, words in REWRITES.items():
             if statement.has(kind):
                 yield f"{words} rewrites the table while nobody may use it"
@@ -234,6 +238,13 @@ def trigger(statement: Node, context: Context) -> Found:
             "from now on every write of the running code does more than it says, and what that writes leaves no mark: "
             "readers may be shown an older answer. Do it in the model, or declare what it touches (databases.touch)"
         )
+
+
+@rule("server-wide")
+def server_wide(statement: Node, context: Context) -> Found:
+    if statement.kind in SERVER_WIDE:
+        what = statement.kind.replace("_", " ")
+        yield f"{what} is about a whole server, which others may share, and a move leaves it behind: do it by hand there"
 
 
 @rule("extension")
