@@ -23,7 +23,6 @@ from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
 from blog_app.pgbouncer import ADMIN_PASSWORD
 
 INTERRUPTED = 130
-FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
 
 
 class DatabasesGroup(AppGroup):
@@ -130,7 +129,6 @@ def move(
         raise click.UsageError("one of --dry-run, --abort, --back and --confirm")
     if other_is_gone and not (abort or confirm):
         raise click.UsageError("--other-is-gone goes with --abort or --confirm")
-    limit = freeze_limit or (OFFLINE_SECONDS if offline else FREEZE_SECONDS)
     rerouting = _rerouting(pgbouncer, command)
     if other_is_gone:
         with _explained(), alone(settings(), name, click.echo, rerouting) as survivor:
@@ -146,7 +144,7 @@ def move(
             inside=(source_inside, target_inside),
             offline=offline,
             rerouting=rerouting,
-            freeze_limit=limit,
+            freeze_limit=freeze_limit,
         ) as mover,
     ):
         if dry_run:

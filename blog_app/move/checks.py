@@ -16,6 +16,8 @@ from blog_app.move.places import Place
 from blog_app.move.replication import NEED_FULL_IDENTITY
 from blog_app.move.state import Addresses
 
+OLDEST = 14
+"""The first version that can replace a trigger."""
 OLDEST_ONLINE = 16
 """The first version that lets a plain role subscribe, and does not send back what it received."""
 TRY_SECONDS = 3.0
@@ -114,6 +116,8 @@ def _about_places(source: Place, target: Place) -> Iterator[str]:
     if encoding != other:
         yield f"the databases have different encodings, {encoding} and {other}: CREATE DATABASE … ENCODING '{encoding}'"
     old, new = (place.connection.server_version // 10_000 for place in (source, target))
+    if old < OLDEST:
+        yield f"the old server is PostgreSQL {old}: {OLDEST} is the oldest from which this moves"
     if new < old:
         yield f"the new server is older: PostgreSQL {new}, and now it is on {old}; a dump does not go back in versions"
 

@@ -17,6 +17,9 @@ from blog_app.move.rerouting import Rerouting
 from blog_app.move.state import SERVING, SOURCE, TARGET, Addresses, Record, shown
 from blog_app.move.survivor import Survivor
 
+FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
+"""How long writes may be refused at most, if nobody says otherwise."""
+
 
 def recorded(settings: Settings, name: str) -> Record | None:
     """Return what the place to which the environment leads says of a move; raise `MoveError` if it was moved away."""
@@ -53,7 +56,7 @@ def opened(
     inside: tuple[str | None, str | None] = (None, None),
     offline: bool = False,
     rerouting: Rerouting | None = None,
-    freeze_limit: float = 10,
+    freeze_limit: float | None = None,
 ) -> Iterator[Mover]:
     """Yield the mover of a move that is under way, or of a new one that leads to `to`; its places are locked."""
     record = recorded(settings, name)
@@ -72,7 +75,8 @@ def opened(
             identity = checks.full_identity(source)
             begun = datetime.now(UTC)
             record = Record(token_hex(4), SOURCE, SERVING, False, offline, addresses, identity, begun)
-        yield Mover(settings, source, target, record, say, rerouting, freeze_limit, fresh=to is not None)
+        limit = freeze_limit or (OFFLINE_SECONDS if record.offline else FREEZE_SECONDS)
+        yield Mover(settings, source, target, record, say, rerouting, limit, fresh=to is not None)
 
 
 @contextmanager

@@ -126,8 +126,9 @@ class Channel:
         row = self.giving.connection.execute_sql(query, (self.name,)).fetchone()
         if row is None or row[0] == "lost":
             raise MoveError(
-                f"the {self.giving.side} no longer has all that was written since the move (slot {self.name}; "
-                "max_slot_wal_keep_size?). Confirm the move, and move it once more in the other direction"
+                f"the {self.giving.side} no longer has all that was written there since the copy began (slot "
+                f"{self.name}: max_slot_wal_keep_size, or a failover?). Take the move back (--abort), or after it "
+                "arrived confirm it (--confirm), and move anew"
             )
 
     def copy(self, rows: int) -> None:
@@ -150,7 +151,7 @@ class Channel:
                         f"nothing arrives; {ready} of {tables} tables are copied; "
                         f"open at the {self.giving.side}: {self.giving.long_transactions() or 'no long transaction'}"
                     )
-                self._require_no_errors(errors)
+                self._require_health(errors)
                 time.sleep(COPY_POLL)
 
     def catch_up(self) -> None:
@@ -161,7 +162,7 @@ class Channel:
             with Bar("catch up", self.lag(), unit="bytes of log") as bar:
                 for _ in self._arrivals(marker):
                     bar.reached(max(bar.total - self.lag(), 0))
-                    self._require_no_errors(errors)
+                    self._require_health(errors)
                     time.sleep(POLL)
             arrived_after = time.monotonic() - began
 
@@ -231,7 +232,8 @@ class Channel:
     def _errors(self) -> int:
         return int(self.taking.connection.value(ERRORS, (self.name,)))
 
-    def _require_no_errors(self, before: int) -> None:
+    def _require_health(self, before: int) -> None:
+        self.require_kept()
         if self._errors() - before >= MOST_ERRORS:
             raise MoveError(
                 f"the {self.taking.side} cannot take what it is sent: its server's log says why (subscription "

@@ -143,10 +143,11 @@ class ByCommand:
 
 
 class ByPerson:
-    """Asks the person at the terminal."""
+    """Asks the person at the terminal: first to lead the processes there, then, if that is broken off, back."""
 
     def __init__(self, say: Say) -> None:
         self.say = say
+        self.asked = False
 
     def check(self, settings: Settings, name: str, url: str) -> None:
         """A person cannot be tried."""
@@ -157,6 +158,8 @@ class ByPerson:
         )
         for variable, value in variables(settings, name, url).items():
             self.say(f"  {variable}={shlex.quote(value)}")
-        click.prompt(
-            "and press Enter when they run (Ctrl-C: writes go on at the old place)", default="", show_default=False
-        )
+        if settings.databases[name].url != settings.databases[name].direct_url:
+            self.say("and let PgBouncer lead there: flask pgbouncer with these variables, then RELOAD")
+        otherwise = "until then nobody can write" if self.asked else "Ctrl-C: not now"
+        self.asked = True
+        click.prompt(f"and press Enter when all of them have ({otherwise})", default="", show_default=False)
