@@ -25,7 +25,17 @@ REWRITES = {
     "SET_ACCESS_METHOD": "SET ACCESS METHOD",
 }
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
-OF_A_SERVER = ("ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "PUBLICATION", "SUBSCRIPTION", "SERVER", "EVENT_TRIGGER")
+OF_A_SERVER = (
+    "ROLE",
+    "USER",
+    "GROUP",
+    "DATABASE",
+    "TABLESPACE",
+    "PUBLICATION",
+    "SUBSCRIPTION",
+    "SERVER",
+    "EVENT_TRIGGER",
+)
 SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in OF_A_SERVER}
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 COLUMNS = ("NAME_REF", "COLUMN_NAME_REF", "FIELD_EXPR")
@@ -244,7 +254,7 @@ def trigger(statement: Node, context: Context) -> Found:
 def server_wide(statement: Node, context: Context) -> Found:
     if statement.kind in SERVER_WIDE:
         what = statement.kind.replace("_", " ")
-        yield f"{what} is about a whole server, which others may share, and a move leaves it behind: do it by hand there"
+        yield f"{what} is about a whole server, which others may share and a move leaves behind: do it there by hand"
 
 
 @rule("extension")
