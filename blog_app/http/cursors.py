@@ -75,7 +75,13 @@ def beyond(keys: Sequence[SortKey], cursor: Cursor) -> peewee.Expression:
         # One row comparison is one range of an index; PostgreSQL does not see that in the spelled-out form.
         columns = peewee.EnclosedNodeList([key.column for key in keys])
         values = peewee.EnclosedNodeList([_bound(*pair) for pair in zip(keys, cursor.values, strict=True)])
-        return peewee.Expression(columns, "<" if ways[0] else ">", values)
+        row = peewee.Expression(columns, "<" if ways[0] else ">", values)
+        if len(keys) == 1:
+            return row
+        # Of two conditions that the scan of an index could begin at, such as this row and `published_at <= now()`,
+        # PostgreSQL does not always take the nearer one; of two plain ones on its first column it does.
+        column, value = keys[0].column, cursor.values[0]
+        return (column <= value if ways[0] else column >= value) & row
     alternatives = []
     same: list[peewee.Expression] = []
     for key, down, value in zip(keys, ways, cursor.values, strict=True):

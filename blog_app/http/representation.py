@@ -125,11 +125,7 @@ def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArgu
     total = query.count() if arguments.count else None
     backwards = arguments.cursor is not None and arguments.cursor.backwards
     if arguments.cursor is not None:
-        # First of all conditions: of two that an index could begin at, PostgreSQL takes the one that comes first.
-        others = query._where
-        query = query.clone()
-        query._where = None
-        query = query.where(cursors.beyond(arguments.keys, arguments.cursor), *([] if others is None else [others]))
+        query = query.where(cursors.beyond(arguments.keys, arguments.cursor))
     query = query.order_by(*[key.ordering(reverse=backwards) for key in arguments.keys])
     query = query.limit(arguments.limit + 1)
     if arguments.page is not None:

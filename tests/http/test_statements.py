@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
+from blog_app import databases
+from blog_app.blog.models import Post
+from blog_app.blog.schemas import PostSchema
+from blog_app.http import cursors
+from blog_app.http.arguments import list_arguments
 from blog_app.http.includes import Fetched
 from blog_app.http.schema import shared
 from tests import objects
@@ -14,6 +21,13 @@ from tests.statements import counted
 
 LISTS = [name for name, operation in OPERATIONS.items() if operation.many]
 AUTHENTICATION, ROWS = 1, 1
+MANY_POSTS = """
+    INSERT INTO blog.posts (id, created_at, updated_at, author_id, title, slug, content, content_html, summary,
+                            word_count, status, published_at)
+    SELECT gen_random_uuid(), now(), now(), gen_random_uuid(), 'Post ' || n, 'post-' || n, '', '', '', 0,
+           'published', now() - n * interval '1 minute'
+      FROM generate_series(1, 5000) n
+"""
 
 
 def make_rows(caller: Caller, path: str, number: int) -> str:
@@ -39,3 +53,33 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
         with counted() as sent:
             admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)
         assert len(sent) <= most, (wanted, sent)
+
+
+def test_a_deep_page_reads_no_more_than_the_first(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scan of the index must begin at the cursor, not at the newest row that anybody may see."""
+    with app.app_context(), databases.blog.atomic():
+        databases.blog.touch(Post)
+        databases.blog.execute_sql(MANY_POSTS)
+    databases.blog.execute_sql("ANALYZE blog.posts")
+    plans = []
+    original = databases.Server.execute_sql
+
+    def explained(self: databases.Server, sql: str, params: Any = None) -> Any:
+        if 'FROM "blog"."posts"' in sql:
+            (plan,) = original(self, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params).fetchone()[0]
+            plans.append(plan["Plan"])
+        return original(self, sql, params)
+
+    reader = Caller(app)
+    page = reader.get("/posts?limit=20").json["page"]
+    last = reader.get("/posts?limit=20&sort=published_at,id").json["page"]["next"]
+    oldest = cursors.encode(
+        list_arguments(PostSchema, b"").keys,
+        cursors.decode(last, list_arguments(PostSchema, b"sort=published_at,id").keys).values,
+        backwards=False,
+    )
+    monkeypatch.setattr(databases.Server, "execute_sql", explained)
+    assert len(reader.get(f"/posts?limit=10&cursor={page['next']}").json["data"]) == 10
+    assert len(reader.get(f"/posts?limit=10&cursor={oldest}").json["data"]) == 10
+    near, far = (plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
+    assert far <= near + 5, plans
