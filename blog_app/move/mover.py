@@ -72,6 +72,8 @@ class Mover:
         if standing == (RECEIVING, SERVING):
             self._accept_again(self.target)
             self._channel(self.target, self.source).pause()
+            if self.record.offline:
+                self.source.drop(self.name)
             self.source.leave()
             self.say(f"{self.name} stays at {shown(self.addresses.target)}; --back is still possible")
         elif standing in ((SERVING, RECEIVING), (SERVING, None)):
@@ -82,7 +84,7 @@ class Mover:
             self._end_at_source()
             self.say(f"the move is taken back: {self.name} stays at {shown(self.addresses.source)}")
         else:
-            raise MoveError(f"{self.name} has been switched: what can follow is --back or --confirm (flask databases)")
+            raise MoveError(f"{self.name} has been switched: run the move to its end, then --back or --confirm it")
 
     def confirm(self) -> None:
         """Give up the way back: drop the old schema and everything else that belongs to the move."""

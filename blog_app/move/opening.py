@@ -71,6 +71,8 @@ def opened(
             place.name_session(f"blog_app move {name}")
             place.end_orphans(structure.application(name))
         record = source.record or target.record
+        if record and offline and not record.offline:
+            raise MoveError(f"the move of {name} was begun without --offline: finish it so, or take it back (--abort)")
         if record is None:
             identity = checks.full_identity(source)
             begun = datetime.now(UTC)

@@ -173,7 +173,8 @@ class Place:
 
         def attempt() -> None:
             with self.connection.atomic():
-                self._rename(self.name, self.hidden)
+                if self.exists(self.name):
+                    self._rename(self.name, self.hidden)
                 state.change(self.connection, standing=LEFT, rerouting=False)
 
         self.connection.patiently(attempt, "leave")

@@ -122,7 +122,13 @@ def test_offline_there_and_back(removal: Removal) -> None:
     assert removal.contents("target") == content
     assert removal.writes("target")
     content = removal.contents("target")
-    removal.back(freeze_limit=60)
+    removal.follow.failing = 1
+    with pytest.raises(RuntimeError):
+        removal.back()
+    removal.abort()
+    assert removal.standings() == ("left", "serving")
+    assert removal.contents("target") == content
+    removal.back()
     assert removal.contents("source") == content
     assert removal.writes("source")
     assert removal.standings() == (None, None)
