@@ -184,7 +184,7 @@ def check(names: Sequence[str]) -> None:
     for name in names or DATABASE_NAMES:
         report = drift.check(settings(), name, models.of(name))
         different |= bool(report.problems)
-        click.echo(f"{name}: {f'{len(report.problems)} differences' if report.problems else 'no difference'}")
+        click.echo(f"{name}: {_count(len(report.problems), 'difference')}")
         for line in (*report.problems, *(f"note: {note}" for note in report.notes)):
             click.echo(f"  {line}")
     if different:
@@ -196,6 +196,10 @@ def check(names: Sequence[str]) -> None:
 def redo(name: str) -> None:
     """Take the last migration back and apply it again, while you write it."""
     _summary(across.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'s' if number > 1 else ''}"
 
 
 def _summary(done: dict[str, Sequence[str]], what: str) -> None:

@@ -94,7 +94,10 @@ class Release:
 
     def _lint(self) -> None:
         for name in DATABASE_NAMES:
-            plan.refuse_dangers(plan.of_pending(self.settings, name, self.folder))
+            planned = plan.of_pending(self.settings, name, self.folder)
+            plan.refuse_dangers(planned)
+            if used := plan.drops_in_use(planned, models.of(name)):
+                raise MigrationError(f"{name}: {'; '.join(used)}. First release code without it, then drop it")
 
     def _migrate(self) -> None:
         def work(runner: Runner) -> Sequence[str]:

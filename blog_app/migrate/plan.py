@@ -16,7 +16,7 @@ from blog_app.config import Settings
 from blog_app.migrate import MigrationError, files, history
 from blog_app.migrate.connection import Connection, connected
 from blog_app.migrate.files import Migration
-from blog_app.migrate.lint import Finding, created, lint, locks, syntax, unanswered
+from blog_app.migrate.lint import Finding, created, inverse, lint, locks, syntax, unanswered
 from blog_app.migrate.preview import Preview, preview
 from blog_app.migrate.recorder import Statement
 from blog_app.migrate.runner import Runner
@@ -133,6 +133,19 @@ def refuse_dangers(planned: Sequence[Planned]) -> None:
         answer = ", ".join(f'"{rule}": "…"' for rule in rules)
         lines.append(f"Nothing was run. Change the migration, or say in it why this is safe here: safe = {{{answer}}}")
         raise MigrationError("\n".join(["dangerous migrations", *lines]))
+
+
+def drops_in_use(planned: Sequence[Planned], models: Sequence[Any]) -> list[str]:
+    """Return in sentences which tables and columns of the models are gone when all that is planned has run."""
+    texts = [statement.text for item in planned for statement in item.preview.statements]
+    gone = set(inverse.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).gone())
+    found = []
+    for model in models:
+        table = model._meta.table_name
+        used = [inverse.Thing("table", None, table)]
+        used += [inverse.Thing("column", table, column) for column in model._meta.columns]
+        found += [f"the {thing} is dropped, and {model.__name__} still uses it" for thing in used if thing in gone]
+    return found
 
 
 def describe_dangers(item: Planned) -> Iterator[str]:

@@ -14,7 +14,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.deploy import backups
 from blog_app.deploy import release as release_module
 from blog_app.deploy.release import Release, ReleaseError
-from blog_app.migrate import MigrationError, across, catalog, drift, files
+from blog_app.migrate import MigrationError, across, catalog, drift, files, plan
 from blog_app.migrate.connection import connected
 from tests.migrate.conftest import Workshop, settings  # noqa: F401
 
@@ -79,6 +79,24 @@ def test_a_dangerous_migration_stops_the_release_before_anything_changes(run, sh
     assert "deploy: it stopped at: look for dangers: dangerous migrations" in output
     assert "deploy: this release has changed nothing" in output
     assert not shop.tables()
+
+
+def test_what_the_code_of_the_release_still_uses_is_not_dropped_whatever_the_migration_says(run, shop):
+    assert run("deploy")[0] == 0
+    head = 'atomic = False\nsafe = {"ban-drop-column": "nobody uses it", "ban-drop-table": "nobody uses it"}'
+    contract = 'migrator.contract_type("tags", "name")'  # Another column takes the name of the one dropped.
+    for migrate, what in (
+        ('migrator.remove_fields("tags", "name")', "the column tags.name is dropped, and Tag still uses it"),
+        ('migrator.sql("DROP TABLE blog.likes")', "the table likes is dropped, and "),
+    ):
+        shop.write("900_drop", migrate, "migrator.run(print)", head=head)
+        code, output = run("deploy")
+        assert code == 1
+        assert what in output
+        assert "this release has changed nothing" in output
+    shop.write("900_drop", contract, "migrator.run(print)", head=head)
+    planned = plan.of_pending(shop.settings, "blog", shop.folder)
+    assert plan.drops_in_use(planned, models.of("blog")) == []
 
 
 @pytest.fixture
