@@ -48,7 +48,11 @@ ORDER BY xact_start LIMIT 3
 """
 
 
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+# A pooler that was connecting when it was told gives the new session, which has no name yet, to one more client.
+SESSIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND application_name IN (%s, '')
+"""
 DEPARTURE_SECONDS = 1.0
 POLL = 0.02
 
