@@ -99,13 +99,11 @@ class Identities:
         return identity, found
 
     def _learn(self, token_hash: bytes) -> Identity | None:
-        """Return the holder as Redis or the database knows it, and see to it that both this process and Redis do."""
+        """Return the holder as Redis or the database knows it, and see to it that this process, then Redis do."""
         hint = self._hints.get(token_hash)
         if hint is None:
             holder = self.look_up(token_hash)
-            if holder is None:
-                return None
-            hint = self._remember(token_hash, holder.identity)
+            return self._remember(token_hash, holder.identity).identity if holder else None
         (record,) = cache.glance(hint.wanted)
         kept = record.hit() if record else None
         identity = Identity.loads(kept) if kept else self._renew(token_hash, record)

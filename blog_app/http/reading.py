@@ -74,7 +74,7 @@ def _found(
     if declared is None:
         auth.authorize(current_app, operation.endpoint)
         return produce(), ""
-    plan = _plans.get((operation.endpoint, request.query_string))
+    planned = plan = _plans.get((operation.endpoint, request.query_string))
     if plan is None:
         auth.authorize(current_app, operation.endpoint)  # Who may not ask is not told what was wrong with the question.
         plan = _plan(operation, declared, includes())
@@ -88,11 +88,13 @@ def _found(
             entries[scope] = Wanted(collections, _name(scope))
         return entries[scope]
 
-    found = auth.authorize(current_app, operation.endpoint, wanted)
+    found = auth.authorize(current_app, operation.endpoint, wanted) if planned else None
     entry = wanted(g.scope, g.identity)
     if entry is None:
         collections += tuple(pair for model in declared.by_caller for pair in read_by(model))
         return reading.read(watermarks.keeper, collections, _watched(produce, collections)), "bypass"
+    if not planned:
+        (found,) = cache.glance(entry)
     with auth.nobody():
         result, how = cache.answer(operation.endpoint, found, entry, _watched(produce, collections), declared)
     if how == "hit":
