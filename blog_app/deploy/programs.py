@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -26,18 +27,37 @@ class ProgramError(MigrationError):
 
 def run(program: Path, url: str | None, options: Sequence[str], **environment: str) -> str:
     """Run a program to its end, return what it said; the password goes by the environment: `ps` does not show that."""
+    command, environment = _command(program, url, options, environment)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode:
+        raise ProgramError(f"{program.name} failed: {ended.stderr.strip()}")
+    return ended.stdout
+
+
+def pipe(writer: tuple[Path, str, Sequence[str]], reader: tuple[Path, str, Sequence[str]], **environment: str) -> None:
+    """Run two programs, each with its address and options; what the first says goes to the second, and into no file."""
+    with tempfile.TemporaryFile("w+") as complaints:
+        command, variables = _command(*writer, environment)
+        with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=complaints) as first:  # noqa: S603
+            command, variables = _command(*reader, environment)
+            second = subprocess.run(command, env=variables, stdin=first.stdout, stderr=complaints, check=False)  # noqa: S603
+            assert first.stdout
+            first.stdout.close()  # So that the first ends too if the second has failed.
+        if first.returncode or second.returncode:
+            complaints.seek(0)
+            raise ProgramError(f"{writer[0].name} into {reader[0].name} failed: {complaints.read().strip()}")
+
+
+def _command(
+    program: Path, url: str | None, options: Sequence[str], environment: dict[str, str]
+) -> tuple[list[str | Path], dict[str, str]]:
     command: list[str | Path] = [program]
     if url is not None:
         parts = parse_dsn(url)
         password = parts.pop("password", None)
-        environment |= {"PGPASSWORD": password} if password else {}
+        environment = environment | ({"PGPASSWORD": password} if password else {})
         command += ["--dbname", make_dsn(**parts)]
-    ended = subprocess.run(  # noqa: S603
-        [*command, *options], env=os.environ | environment, capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise ProgramError(f"{program.name} failed: {ended.stderr.strip()}")
-    return ended.stdout
+    return [*command, *options], os.environ | environment
 
 
 def find(name: str, connection: Connection) -> Path:

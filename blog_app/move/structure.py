@@ -49,8 +49,15 @@ def bring(giving: Place, taking: Place) -> None:
 def bring_with_rows(giving: Place, taking: Place) -> None:
     """Bring everything, rows too, of a place to which nobody writes; what the other place has is replaced."""
     taking.drop(taking.name)
-    with _dumped(giving, f"--exclude-table-data={giving.name}.{epochs.TABLE}") as dump:
-        _restore(dump, taking, _entries(dump, taking), "--single-transaction", url=taking.connection.url)
+    dump, restore = (
+        programs.find(program, place.connection) for program, place in (("pg_dump", giving), ("pg_restore", taking))
+    )
+    scope = (f"--schema={giving.name}", f"--exclude-table-data={giving.name}.{epochs.TABLE}")
+    programs.pipe(
+        (dump, giving.connection.url, [*DUMP, *scope]),
+        (restore, taking.connection.url, [*RESTORE, "--single-transaction"]),
+        PGAPPNAME=application(taking.name),
+    )
     taking.receive()
 
 
