@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -41,6 +42,18 @@ def how(caller: Caller, path: str, **headers: str) -> str:
     return str(caller.get(path, **headers).headers["X-Cache"])
 
 
+def taking_part(caller: Caller, path: str) -> Any:
+    """Return the first answer in which the cache takes part: on a slow machine it may have lost trust for a moment."""
+    answers: list[Any] = []
+
+    def takes_part() -> bool:
+        answers.append(caller.get(path))
+        return bool(answers[-1].headers["X-Cache"] != "bypass")
+
+    assert wait_until(takes_part, SECONDS)
+    return answers[-1]
+
+
 def statements_of(caller: Caller, path: str) -> list[str]:
     with counted() as statements:
         caller.get(path)
@@ -50,7 +63,7 @@ def statements_of(caller: Caller, path: str) -> list[str]:
 def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) -> None:
     write_post(sign_up(api, "author"))
     path = "/posts?include=author,category,tags&limit=1"
-    first, second = stranger(api).get(path), stranger(api).get(path)
+    first, second = taking_part(stranger(api), path), taking_part(stranger(api), path)
     assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
     assert first.data == second.data
     for name in ("ETag", "Content-Type", "Cache-Control", "Vary"):
