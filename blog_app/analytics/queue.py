@@ -6,8 +6,7 @@ removes them. Looked at twice, they are stored once, because the rows have keys.
 
 from __future__ import annotations
 
-from blog_app import watermarks
-from blog_app.watermarks.link import RedisAway
+from blog_app.watermarks import ask_redis
 
 KEY = "analytics:page_views"
 MOST = 200
@@ -16,33 +15,16 @@ MOST = 200
 
 def push(batch: bytes) -> bool:
     """Append a batch; False if there is no Redis, if there are too many, or if it did not confirm: it may have it."""
-    if watermarks.keeper is None:
-        return False
-    link = watermarks.keeper.link
-    try:
-        if link.call(None, "LLEN", KEY) >= MOST:
-            return False
-        link.call(None, "RPUSH", KEY, batch)
-    except RedisAway:
-        return False
-    return True
+    waiting = ask_redis(("LLEN", KEY))
+    return waiting is not None and waiting[0] < MOST and ask_redis(("RPUSH", KEY, batch)) is not None
 
 
 def oldest(number: int) -> list[bytes]:
     """Return the oldest batches, at most so many; none if Redis is away."""
-    if watermarks.keeper is None:
-        return []
-    try:
-        return list(watermarks.keeper.link.call(None, "LRANGE", KEY, 0, number - 1))
-    except RedisAway:
-        return []
+    answers = ask_redis(("LRANGE", KEY, 0, number - 1))
+    return list(answers[0]) if answers else []
 
 
 def remove(batches: list[bytes]) -> None:
     """Remove these batches, as far as they are there. If Redis is away they come again, and change nothing."""
-    if watermarks.keeper is None:
-        return
-    try:
-        watermarks.keeper.link.calls(None, *[("LREM", KEY, 1, batch) for batch in batches])
-    except RedisAway:
-        return
+    ask_redis(*[("LREM", KEY, 1, batch) for batch in batches])

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import redis
 from flask import Flask, g, has_app_context
 
 from blog_app import watermarks
-from blog_app.watermarks.link import RedisAway
 
 KEY = "outbox:nudge"
 LOOK_SECONDS = 1.0
@@ -26,9 +24,8 @@ def init_app(app: Flask) -> None:
 
     @app.teardown_appcontext
     def tell(_: BaseException | None) -> None:
-        if g.pop("outbox_published", False) and watermarks.keeper:
-            with suppress(RedisAway):
-                watermarks.keeper.link.calls(None, ("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MOST_WORDS - 1))
+        if g.pop("outbox_published", False):
+            watermarks.ask_redis(("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MOST_WORDS - 1))
 
 
 def note_published() -> None:

@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from typing import Any
 
 from flask import Flask
 
@@ -43,7 +44,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.watermarks import epochs
 from blog_app.watermarks.announcer import Announcer
 from blog_app.watermarks.leases import Keeper
-from blog_app.watermarks.link import Link
+from blog_app.watermarks.link import Link, RedisAway
 
 keeper: Keeper | None = None
 """This process's keeper; None without Redis, and then nothing here costs a statement."""
@@ -65,6 +66,19 @@ def bind(settings: Settings) -> None:
         database.obj.announcer = Announcer(keeper, name) if keeper else None
     if keeper:
         _forked.add(keeper)
+
+
+def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
+    """Return what Redis answers to commands that have nothing to do with marks; None without one, or while it is away.
+
+    They are sent together, over the connection and behind the circuit breaker that the marks have.
+    """
+    if keeper is None:
+        return None
+    try:
+        return keeper.link.calls(None, *commands)
+    except RedisAway:
+        return None
 
 
 def leave(settings: Settings) -> None:
