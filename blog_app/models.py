@@ -149,6 +149,11 @@ def any_of(field: peewee.Field, identifiers: list[Any], kind: str = "uuid") -> p
     return field == peewee.fn.ANY(array)
 
 
+def column_of_found(name: str) -> peewee.SQL:
+    """Return a column of the subquery that a query joins, or selects from, under the name `found`."""
+    return peewee.SQL(f'"found"."{name}"')
+
+
 def rows_by(field: peewee.Field, query: peewee.ModelSelect) -> Callable[[list[Any]], list[tuple[Any, ...]]]:
     """Return a function that returns the rows of `query` whose `field` is one of some identifiers, as `rows_of` does.
 

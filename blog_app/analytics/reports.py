@@ -10,15 +10,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import peewee
 from peewee import fn
 
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
-
-
-def column(name: str) -> peewee.SQL:
-    """Return a column of `found`."""
-    return peewee.SQL(f'"found"."{name}"')
 
 
 def days() -> Any:

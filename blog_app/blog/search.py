@@ -17,6 +17,7 @@ import peewee
 from blog_app.blog.models import Post, PostTag
 from blog_app.errors import bad_parameter
 from blog_app.http.search import Search
+from blog_app.models import column_of_found
 
 CANDIDATES = 5_000
 PREFIX_CANDIDATES = 500
@@ -27,7 +28,7 @@ LEAST_PREFIX = 2
 ENGLISH = peewee.SQL("'english'")
 MARKED = peewee.SQL("'StartSel=<mark>, StopSel=</mark>, MaxFragments=2, MinWords=8, MaxWords=24'")
 
-RELEVANCE = peewee.SQL('"found"."relevance"')
+RELEVANCE = column_of_found("relevance")
 # The text between the tags of clean HTML has no bracket of its own. Should one be left, it goes: a snippet has no tag
 # but <mark>, whatever comes in.
 _words_of_html = peewee.fn.translate(
@@ -35,7 +36,7 @@ _words_of_html = peewee.fn.translate(
     peewee.SQL("'<>'"),
     peewee.SQL("''"),
 )
-SNIPPET = peewee.fn.ts_headline(ENGLISH, _words_of_html, peewee.SQL('"found"."query"'), MARKED)
+SNIPPET = peewee.fn.ts_headline(ENGLISH, _words_of_html, column_of_found("query"), MARKED)
 
 
 def _tsquery(text: str) -> Any:
@@ -73,7 +74,7 @@ def matching(query: Any, text: str) -> Any:
         .order_by(peewee.SQL('"candidate"."relevance" DESC, "candidate"."id" DESC'))
         .alias("found")
     )
-    return Post.with_deleted().join(found, on=(peewee.SQL('"found"."id"') == Post.id))
+    return Post.with_deleted().join(found, on=(column_of_found("id") == Post.id))
 
 
 SEARCH = Search(matching, fields=("relevance", "snippet"), sort=("-relevance", "-id"))

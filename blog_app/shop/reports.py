@@ -9,19 +9,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import peewee
 from peewee import JOIN, fn
 
 from blog_app import databases, jobs
+from blog_app.models import column_of_found
 from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
 from blog_app.shop.models.revenue import DailyRevenue
 
 COUNTS = Order.status != "cancelled"
-
-
-def column(name: str) -> peewee.SQL:
-    """Return a column of `found`."""
-    return peewee.SQL(f'"found"."{name}"')
 
 
 def days() -> Any:
@@ -47,7 +42,7 @@ def best_products() -> Any:
         .group_by(OrderItem.product)
         .alias("found")
     )
-    return Product.select().join(found, on=(Product.id == column("product_id")))
+    return Product.select().join(found, on=(Product.id == column_of_found("product_id")))
 
 
 def dear_products() -> Any:
@@ -60,8 +55,8 @@ def dear_products() -> Any:
     )
     return (
         Product.select()
-        .join(found, on=(Product.category == column("category_id")))
-        .where(Product.active & (Product.price > column("average")))
+        .join(found, on=(Product.category == column_of_found("category_id")))
+        .where(Product.active & (Product.price > column_of_found("average")))
     )
 
 

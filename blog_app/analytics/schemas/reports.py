@@ -5,11 +5,11 @@ from __future__ import annotations
 from marshmallow import fields as ma
 
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
-from blog_app.analytics.reports import column
 from blog_app.blog import directory
 from blog_app.http import Schema
 from blog_app.http.fields import Integer, String
 from blog_app.http.includes import one_from
+from blog_app.models import column_of_found
 
 
 class DayViewsSchema(Schema):
@@ -47,7 +47,7 @@ class PostViewsSchema(Schema):
 
     class Meta:
         model = DailyView
-        columns = {name: column(name) for name in ("post_id", "views", "visitors")}
+        columns = {name: column_of_found(name) for name in ("post_id", "views", "visitors")}
         filterable = ("views", "visitors")
         sortable = ("views", "visitors")
         sort = ("-views",)
@@ -64,7 +64,7 @@ class ReferrerSchema(Schema):
 
     class Meta:
         model = DailyReferrer
-        columns = {name: column(name) for name in ("referrer", "views")}
+        columns = {name: column_of_found(name) for name in ("referrer", "views")}
         filterable = ("referrer", "views")
         sortable = ("views",)
         sort = ("-views",)

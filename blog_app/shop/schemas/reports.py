@@ -11,9 +11,9 @@ from blog_app.accounts.schemas import PersonSchema
 from blog_app.http import Schema
 from blog_app.http.fields import Integer, Money, String
 from blog_app.http.includes import one_from
+from blog_app.models import column_of_found
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
-from blog_app.shop.reports import column
 
 
 class DayReportSchema(Schema):
@@ -37,7 +37,7 @@ class ProductReportSchema(Schema):
 
     class Meta:
         model = Product
-        columns = {"units": column("units"), "revenue": column("revenue")}
+        columns = {"units": column_of_found("units"), "revenue": column_of_found("revenue")}
         filterable = ("category_id", "vendor_id", "units", "revenue")
         sortable = ("units", "revenue", "name")
         sort = ("-units",)
@@ -56,7 +56,7 @@ class DearProductSchema(Schema):
 
     class Meta:
         model = Product
-        columns = {"category_average": column("average")}
+        columns = {"category_average": column_of_found("average")}
         filterable = ("category_id", "price")
         sortable = ("price", "name")
         sort = ("-price",)
@@ -74,12 +74,12 @@ class CustomerReportSchema(Schema):
 
     class Meta:
         model = Order
-        columns = {"user_id": column("user_id"), "orders": column("orders"), "total": column("total")}
+        columns = {name: column_of_found(name) for name in ("user_id", "orders", "total")}
         filterable = ("orders", "total")
         sortable = ("orders", "total")
         sort = ("-total",)
         key = "user_id"
-        includes = {"customer": one_from(directory.people, PersonSchema, column("user_id"))}
+        includes = {"customer": one_from(directory.people, PersonSchema, column_of_found("user_id"))}
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
@@ -98,7 +98,7 @@ class StockReportSchema(Schema):
     class Meta:
         model = Product
         columns = {
-            name: column(name)
+            name: column_of_found(name)
             for name in ("category_id", "category", "products", "sold_out", "stock", "reserved", "worth")
         }
         sortable = ("category", "products", "sold_out", "worth")
