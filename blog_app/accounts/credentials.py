@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from blog_app import databases, mail, outbox
 from blog_app.accounts import attempts, signing, tokens
 from blog_app.accounts.models import User
@@ -30,7 +28,7 @@ def ask_for_reset(email: str) -> None:
     mail.require()
     attempts.try_mail(email)
     with databases.accounts.atomic():
-        outbox.publish(databases.accounts, "reset.asked", subject=uuid7(), email=email)
+        outbox.publish(databases.accounts, "reset.asked", email=email)
 
 
 def reset_password(token: str, password: str) -> None:

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import orjson
 import peewee
-from uuid_utils.compat import uuid7
 
 from blog_app import databases, jobs, outbox
 from blog_app.analytics import partitions, queue
@@ -55,7 +54,7 @@ def store(batches: Sequence[bytes]) -> None:
         DailyTotal.insert_many(rows).on_conflict(
             conflict_target=[DailyTotal.day], update={DailyTotal.stale: True}
         ).execute()
-        outbox.publish(databases.analytics, "posts.viewed", subject=uuid7(), views=viewed)
+        outbox.publish(databases.analytics, "posts.viewed", views=viewed)
 
 
 @jobs.every(timedelta(seconds=1), databases.analytics)
@@ -86,10 +85,10 @@ def _insert(batch: bytes) -> list[tuple[UUID, datetime]]:
 def _inserted(rows: list[dict[str, Any]]) -> list[tuple[UUID, datetime]]:
     earliest, latest = partitions.oldest_kept(), now() + TOO_EARLY
     times = [datetime.fromisoformat(row["viewed_at"]) for row in rows]
-    kept = [row for row, at in zip(rows, times, strict=True) if earliest <= at < latest]
-    if len(kept) < len(rows):
-        log.warning("%d page views are too old to be kept, or from the future", len(rows) - len(kept))
-    partitions.ensure({partitions.month_of(at.date()) for at in times if earliest <= at < latest})
-    source = peewee.SQL(BATCH, [orjson.dumps(kept).decode()])
+    timely = [(row, at) for row, at in zip(rows, times, strict=True) if earliest <= at < latest]
+    if len(timely) < len(rows):
+        log.warning("%d page views are too old to be kept, or from the future", len(rows) - len(timely))
+    partitions.ensure({partitions.month_of(at.date()) for _, at in timely})
+    source = peewee.SQL(BATCH, [orjson.dumps([row for row, _ in timely]).decode()])
     insert = PageView.insert_from(PageView.select(COLUMNS).from_(source), FIELDS).on_conflict_ignore()
     return list(insert.returning(PageView.post_id, PageView.viewed_at).tuples().execute())

@@ -13,6 +13,7 @@ import click
 import peewee
 from flask.cli import AppGroup
 
+from blog_app.cli.refusals import INTERRUPTED
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
 from blog_app.databases import first_line
 from blog_app.migrate import MigrationError, interrupts
@@ -21,8 +22,6 @@ from blog_app.move.mover import Mover
 from blog_app.move.opening import alone, opened
 from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
 from blog_app.pgbouncer import ADMIN_PASSWORD
-
-INTERRUPTED = 130
 
 
 class DatabasesGroup(AppGroup):
