@@ -19,7 +19,6 @@ from blog_app import (
     files,
     health,
     http,
-    logs,
     outbox,
     shop,
     watermarks,
@@ -48,7 +47,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
     )
-    logs.init_app(app)
     errors.init_app(app)
     databases.init_app(app)
     watermarks.init_app(app)

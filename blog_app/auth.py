@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
-from flask import Flask, g, request
+from flask import Flask
 
 from blog_app import cache
 from blog_app.errors import Forbidden, Unauthorized
@@ -39,19 +40,33 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+class Caller(NamedTuple):
+    """Who asks, and on which objects they may do what they ask."""
+
+    identity: Identity | None
+    scope: Scope
+
+
+NOBODY = Caller(None, Scope.NO)
+_caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
+
+
 def authorize(
-    app: Flask, endpoint: str, answer: Callable[[Scope, Identity | None], Wanted | None] = lambda scope, identity: None
+    app: Flask,
+    endpoint: str,
+    authorization: str | None,
+    answer: Callable[[Scope, Identity | None], Wanted | None] = lambda scope, identity: None,
 ) -> Look | None:
     """Find out who is asking; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`.
 
-    Returns what Redis has of the `answer` that they want, if any is kept; it comes by the same round trip.
+    `authorization` is the header. Returns what Redis has of the `answer` that they want, if any is kept; it comes by
+    the same round trip.
     """
     rule = PERMISSIONS[endpoint]
-    hashed = token_hash(request.headers.get("Authorization"))
+    hashed = token_hash(authorization)
     found: Look | None = None
     if hashed is None:
-        g.identity = None
-        scope = rule.anonymous
+        identity, scope = None, rule.anonymous
         if wanted := answer(scope, None):
             (found,) = cache.glance(wanted)
     else:
@@ -59,15 +74,18 @@ def authorize(
         identity, found = identities.find(hashed, lambda identity: answer(rule.scope(identity.roles), identity))
         if identity is None:
             raise Unauthorized("The token is unknown, expired or revoked.")
-        g.identity = identity
-        g.user_id = str(identity.user_id)
         scope = rule.scope(identity.roles)
+    _caller.set(Caller(identity, scope))
     if scope is Scope.NO:
-        if hashed is None:
+        if identity is None:
             raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
         raise Forbidden("Your roles do not allow this.")
-    g.scope = scope
     return found
+
+
+def forget() -> None:
+    """Forget who was asking, at the end of their request."""
+    _caller.set(NOBODY)
 
 
 def token_hash(header: str | None) -> bytes | None:
@@ -83,25 +101,35 @@ def token_hash(header: str | None) -> bytes | None:
 @contextmanager
 def nobody() -> Iterator[None]:
     """Hide who is asking, so that what is answered meanwhile cannot depend on it."""
-    identity, g.identity = g.identity, None
+    token = _caller.set(Caller(None, scope()))
     try:
         yield
     finally:
-        g.identity = identity
+        _caller.reset(token)
 
 
 def identity() -> Identity:
     """Return the caller; raise `Unauthorized` if there is none."""
-    found = cast("Identity | None", g.get("identity"))
+    found = _caller.get().identity
     if found is None:
         raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
     return found
 
 
+def caller() -> Identity | None:
+    """Return the caller, None for someone without a token."""
+    return _caller.get().identity
+
+
 def user_id() -> UUID | None:
     """Return the caller's id, None for someone without a token."""
-    found = cast("Identity | None", g.get("identity"))
+    found = _caller.get().identity
     return found.user_id if found else None
+
+
+def scope() -> Scope:
+    """Return on which objects the caller may do what they ask."""
+    return _caller.get().scope
 
 
 def allowed(model: Any, *, deleted: str | None = None) -> Any:
@@ -111,8 +139,8 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
     """
     if deleted is None:
         caller = user_id()
-        return model.within(g.scope, caller) if caller else _to_strangers(model.within, g.scope).clone()
-    if g.scope is not Scope.ALL:
+        return model.within(scope(), caller) if caller else _to_strangers(model.within, scope()).clone()
+    if scope() is not Scope.ALL:
         raise Forbidden("What is deleted is seen only by those who may see everything.")
     return model.with_deleted() if deleted == "with" else model.only_deleted()
 
@@ -125,13 +153,13 @@ def _to_strangers(within: Callable[[Scope, None], Any], scope: Scope) -> Any:
 
 def require_all() -> None:
     """Raise `Forbidden` unless the caller may do this to everything."""
-    if g.scope is not Scope.ALL:
+    if scope() is not Scope.ALL:
         raise Forbidden("Only those may do this who may do it to everything.")
 
 
 def require_ownership(record: Owned) -> None:
     """Raise `Forbidden` if the caller may only change their own, and `record` is somebody else's."""
-    if g.scope is not Scope.OWN:
+    if scope() is not Scope.OWN:
         return
     owners = getattr(record, "owner_ids", None) or (record.owner_id,)  # A friendship is of two.
     if user_id() not in owners:

@@ -9,20 +9,43 @@ import logging
 import re
 import sys
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
 from uuid_utils import uuid7
 
 HARMLESS_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 access = logging.getLogger("blog_app.access")
 
 
+class Current(NamedTuple):
+    """The request that is being answered."""
+
+    request_id: str
+    started: float
+    """A reading of the performance counter."""
+
+
+_current: ContextVar[Current | None] = ContextVar("current", default=None)
+
+
+def begin(given: str) -> None:
+    """Begin a request that came with the id `given`, or with none (an empty string)."""
+    identifier = given if given and HARMLESS_ID.fullmatch(given) else uuid7().hex
+    _current.set(Current(identifier, time.perf_counter()))
+
+
+def end() -> None:
+    """End the request: what is logged from now on belongs to none."""
+    _current.set(None)
+
+
 def request_id() -> str | None:
     """Return the id of the current request, None outside one."""
-    return g.get("request_id") if has_request_context() else None
+    current = _current.get()
+    return current.request_id if current else None
 
 
 class JsonFormatter(logging.Formatter):
@@ -35,8 +58,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if has_request_context():
-            line["request_id"] = g.get("request_id")
+        if current := _current.get():
+            line["request_id"] = current.request_id
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -55,41 +78,21 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
-def id_for(given: str) -> str:
-    """Return the id of a request that came with the id `given`, or with none."""
-    return given if HARMLESS_ID.fullmatch(given) else uuid7().hex
-
-
-def tell(
-    method: str, path: str, status: int, started: float, user: str | None, request_id: str, cache: str | None
-) -> None:
-    """Log that a request was answered, which `started` at that reading of the performance counter.
+def tell(method: str, path: str, status: int, user_id: object, cache: str | None) -> None:
+    """Log that the current request was answered.
 
     `cache` says whether the answer was a hit, a miss or a bypass, of a request that could have been one.
     """
+    current = _current.get()
+    if current is None or not access.isEnabledFor(logging.INFO):
+        return
     fields = {
         "method": method,
         "path": path,
         "status": status,
-        "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+        "milliseconds": round((time.perf_counter() - current.started) * 1000, 2),
         "cache": cache,
-        "user": user,
-        "request_id": request_id,
+        "user": str(user_id) if user_id else None,
+        "request_id": current.request_id,
     }
     access.info("%s %s %s", method, path, status, extra={"fields": fields})
-
-
-def init_app(app: Flask) -> None:
-    """Give each request an id, and a log line when it is answered."""
-
-    @app.before_request
-    def begin() -> None:
-        g.request_id = id_for(request.headers.get("X-Request-Id", ""))
-        g.started = time.perf_counter()
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        response.headers.add("X-Request-Id", g.request_id)
-        how = response.headers.get("X-Cache")
-        tell(request.method, request.path, response.status_code, g.started, g.get("user_id"), g.request_id, how)
-        return response

@@ -103,7 +103,7 @@ class LogicalDatabase(peewee.DatabaseProxy):
         return self.obj.savepoint()
 
     def release(self) -> None:
-        """Give back what this thread holds at the end of a request or command."""
+        """Give back what this thread holds of it."""
         self.obj.release()
         self.rotation.release()
 
@@ -124,9 +124,14 @@ def init_app(app: Flask) -> None:
     bind(app.config["SETTINGS"])
 
     @app.teardown_appcontext
-    def release(_: BaseException | None) -> None:
-        for database in ALL:
-            database.release()
+    def give_back(_: BaseException | None) -> None:
+        release()
+
+
+def release() -> None:
+    """Give back what this thread holds, at the end of a request or command."""
+    for database in ALL:
+        database.release()
 
 
 def bind(settings: Settings) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import marshmallow
-from flask import g
 
 from blog_app import databases
-from blog_app.auth import allowed, identity, user_id
+from blog_app.auth import allowed, identity, scope, user_id
 from blog_app.errors import invalid
 from blog_app.files import contents, tree
 from blog_app.files.contents import Kept
@@ -43,7 +42,7 @@ def held_file_at(node_id: UUID) -> Any:
 
 def held_trash_at(node_id: UUID) -> Any:
     """Return the query for a node that may be in the trash, its owner's drive locked before it."""
-    found = Node.with_trash(g.scope, user_id()).where(Node.id == node_id)
+    found = Node.with_trash(scope(), user_id()).where(Node.id == node_id)
     tree.hold(found)
     return found
 
@@ -113,7 +112,7 @@ def delete_file(node: Node) -> None:
 @files.lists("/trash", NodeSchema)
 def list_trash() -> Any:
     """List what was thrown away; what went along in a folder comes back with it."""
-    return Node.with_trash(g.scope, user_id()).where(Node.deleted_at.is_null(False))
+    return Node.with_trash(scope(), user_id()).where(Node.deleted_at.is_null(False))
 
 
 @files.does("DELETE", "/trash")

@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
-    app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app)  # type: ignore[method-assign]
+    app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
     seen.init_app(app)
     app.session_interface = NoSessions()
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter

@@ -21,7 +21,7 @@ import marshmallow
 from flask.typing import ResponseReturnValue
 
 from blog_app.databases import LogicalDatabase
-from blog_app.http import operations
+from blog_app.http import answers, operations
 from blog_app.http.operation import Operation, View
 from blog_app.http.schema import Schema, readable, shared
 from blog_app.http.uploads import Upload
@@ -44,12 +44,19 @@ class Blueprint(flask.Blueprint):
         """
         _require_fields(schema)
         return self._route(
-            "GET", path, operations.list_rows, answers=schema, many=True, under=under, parameters=parameters
+            "GET",
+            path,
+            operations.read,
+            produce=answers.page,
+            answers=schema,
+            many=True,
+            under=under,
+            parameters=parameters,
         )
 
     def shows(self, path: str, schema: type[Schema], *, moved: View | None = None) -> Callable[[View], View]:
         """GET the one row of the query that the view returns; else 301 to where it has `moved`, or 404."""
-        return self._route("GET", path, operations.show_row, answers=schema, moved=moved)
+        return self._route("GET", path, operations.read, produce=answers.item, answers=schema, moved=moved)
 
     def creates(
         self,

@@ -6,8 +6,9 @@ ETag, asking costs little. An answer to somebody signed in is kept by nobody but
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
+from blog_app import auth
 from blog_app.config import Settings
 
 ALWAYS = (("X-Content-Type-Options", "nosniff"),)
@@ -29,7 +30,7 @@ def init_app(app: Flask) -> None:
     def limit_caching(response: Response) -> Response:
         headers = response.headers
         if "Cache-Control" not in headers:
-            headers.add("Cache-Control", cache_control(signed_in=bool(g.get("identity"))))
+            headers.add("Cache-Control", cache_control(signed_in=auth.caller() is not None))
             headers.add("Vary", "Authorization")
         for name, value in ALWAYS:
             headers.add(name, value)

@@ -1,4 +1,4 @@
-"""What an operation is: one method on one path, as a blueprint declares it."""
+"""What an operation is: one method on one path, as a blueprint declares it; and an address: one GET of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from blog_app.cache import Answer
 from blog_app.databases import LogicalDatabase
 from blog_app.http.schema import Schema
 from blog_app.http.uploads import Upload
+from blog_app.permissions import Scope
+from blog_app.watermarks.reading import Wanted
 
 View = Callable[..., Any]
 
@@ -27,6 +30,8 @@ class Operation:
     answers: type[Schema] | None = None
     """The schema of the representation that is answered."""
     many: bool = False
+    produce: Callable[[Address], Answer] | None = None
+    """Makes the answer to a GET of a list or an item."""
     parameters: type[Schema] | None = None
     """The query parameters that it has besides those of every list or item."""
     load: View | None = None
@@ -58,3 +63,18 @@ class Operation:
         A view that is slow (it hashes, or sends mail) holds no transaction in which it could be stored.
         """
         return self.method == "POST" and self.atomic and not self.secret
+
+
+@dataclass(slots=True)
+class Address:
+    """One GET of a list or an item, as far as it does not depend on who asks."""
+
+    operation: Operation
+    values: dict[str, Any]
+    """Those of the path."""
+    path: str
+    query_string: bytes
+    collections: tuple[tuple[str, str], ...] | None = None
+    """On what its answers depend; None until somebody who may ask has asked."""
+    entries: dict[Scope, Wanted] = field(default_factory=dict)
+    """The kept answer for each scope that somebody has asked in."""

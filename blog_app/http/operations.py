@@ -2,67 +2,42 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, lru_cache
+from functools import cache
 from inspect import signature
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import peewee
 from flask import Response, current_app, request, url_for
 
 from blog_app import acting, audit, auth
-from blog_app.cache import Answer
 from blog_app.errors import NotFound, bad_parameter
-from blog_app.http import downloads, etag, idempotency, limits, reading, uploads
-from blog_app.http.arguments import ListArguments, Shape, item_arguments, list_arguments, parse_query
+from blog_app.http import answers, downloads, early, etag, idempotency, limits, reading, seen, uploads
+from blog_app.http.answers import NOT_HERE
+from blog_app.http.arguments import Shape, item_arguments, parse_query
 from blog_app.http.body import JSON, MERGE_PATCH, json_body, merge_patch
-from blog_app.http.operation import Operation
-from blog_app.http.representation import Page, digest, item_of, page_of, render
+from blog_app.http.operation import Address, Operation
+from blog_app.http.representation import render
 from blog_app.http.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.models import Record
 
-NOT_HERE = "There is no such thing here, or you may not see it."
 
-
-def list_rows(operation: Operation, values: dict[str, Any]) -> Response:
-    """GET a collection."""
-    schema = operation.answers
-    assert schema
-
-    @cache
-    def arguments() -> ListArguments:
-        return list_arguments(schema, request.query_string, operation.parameters)
-
-    def produce() -> Answer:
-        page = page_of(schema, operation.view(**values, **arguments().extra), arguments())
-        if not page.data and operation.under and not operation.under(**values).exists():
-            raise NotFound(NOT_HERE)
-        body = render({"data": page.data, "page": page.page})
-        return Answer(digest(body), time.time(), JSON, _neighbours(page), body)
-
-    return reading.answer(operation, values, lambda: arguments().shape.includes, produce)
-
-
-def show_row(operation: Operation, values: dict[str, Any]) -> Response:
-    """GET one resource."""
-    schema = operation.answers
-    assert schema
-
-    def shape() -> Shape:
-        return item_arguments(schema, request.query_string)[0]
-
+def read(operation: Operation, values: dict[str, Any]) -> Response:
+    """GET a list or an item: what `http.early` does not answer, errors among that."""
+    address = Address(operation, values, request.path, request.query_string)
     try:
-        return reading.answer(
-            operation, values, lambda: shape().includes, lambda: _represented(schema, operation.view(**values), shape())
-        )
+        if early.FAILED in request.environ:
+            raise request.environ[early.FAILED]
+        answer, how = reading.answer(current_app, address, request.headers.get("Authorization"))
     except NotFound:
         key = operation.moved(**values) if operation.moved else None
         if key is None:
             raise
         return _moved_to(key)
+    seen.tell(current_app, operation.endpoint, answer, auth.scope(), request.environ)
+    return reading.respond(answer, how)
 
 
 def _moved_to(key: str) -> Response:
@@ -91,7 +66,7 @@ def receive(operation: Operation, values: dict[str, Any]) -> Response:
 def send(operation: Operation, values: dict[str, Any]) -> Response:
     """GET of a file."""
     assert operation.load
-    auth.authorize(current_app, operation.endpoint)
+    _authorize(operation)
     _refuse_parameters()
     record = operation.load(**values).first()
     if record is None:
@@ -149,12 +124,16 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
 
 def _begin(operation: Operation) -> tuple[Shape | None, Mapping[str, Any]]:
     """Authorize and count the request; return the shape of its answer, and the values of its own parameters."""
-    auth.authorize(current_app, operation.endpoint)
+    _authorize(operation)
     limits.count_request()
     if operation.answers and shared(operation.answers).opts.model:
         return item_arguments(operation.answers, request.query_string, operation.parameters)
     _refuse_parameters()
     return None, {}
+
+
+def _authorize(operation: Operation) -> None:
+    auth.authorize(current_app, operation.endpoint, request.headers.get("Authorization"))
 
 
 def _refuse_parameters() -> None:
@@ -212,7 +191,7 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     else:
         assert shape
         model = shared(operation.answers).opts.model
-        found = _represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
+        found = answers.represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
         response = Response(found.body, content_type=JSON, headers={"ETag": f'"{found.etag}"'})
         if operation.status == 201:
             response.headers["Location"] = _home(operation, result)
@@ -238,29 +217,3 @@ def _shown_at(operation: Operation) -> tuple[str, str] | None:
             if len(rule.arguments) == 1:
                 return other.rule_endpoint, next(iter(rule.arguments))
     return None
-
-
-def _represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Answer:
-    """Return the representation of the row of `query`; raise `NotFound` if there is none."""
-    found = item_of(schema, query, shape)
-    if found is None:
-        raise NotFound(NOT_HERE)
-    body = render(found.data)
-    return Answer(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
-
-
-def _neighbours(page: Page) -> str:
-    """Return the `Link` header (RFC 8288) to the pages before and after this one."""
-    name = "page" if "page" in page.page else "cursor"
-    address = f"{request.path}?{_without_place(request.query_string)}{name}="
-    edges = (("next", page.page["next"]), ("prev", page.page["previous"]))
-    return ", ".join(f'<{address}{edge}>; rel="{relation}"' for relation, edge in edges if edge is not None)
-
-
-@lru_cache(maxsize=1024)
-def _without_place(query_string: bytes) -> str:
-    """Return a list's parameters but those that say which page it is, ready for another to follow."""
-    parameters = parse_query(query_string)
-    parameters.pop("cursor", None)
-    parameters.pop("page", None)
-    return urlencode(parameters, safe="[],") + "&" if parameters else ""

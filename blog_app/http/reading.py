@@ -7,6 +7,8 @@ rides too.
 An answer that is kept is shared by everybody with the same scope, PUBLIC or ALL; while it is produced nobody knows who
 asks. What depends on the caller is not kept: what the scope OWN shows, and all that somebody sees who is blocked by, or
 blocks, somebody.
+
+Nothing here needs Flask's context: `http.early` and a view of Flask's call the same function.
 """
 
 from __future__ import annotations
@@ -16,19 +18,18 @@ import time
 from collections.abc import Callable
 from functools import cache as once
 from functools import partial, wraps
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 
 from blog_app import auth, cache, watermarks
 from blog_app.cache import Answer, Reads
-from blog_app.config import ROOT, settings
+from blog_app.config import ROOT, Settings
 from blog_app.databases import routing
 from blog_app.databases.collections import named_like, read_by
-from blog_app.http import etag, seen
-from blog_app.http.early import LONGEST_ADDRESS, Early
-from blog_app.http.operation import Operation
+from blog_app.http import answers, etag
+from blog_app.http.operation import Address
 from blog_app.http.schema import shared
 from blog_app.identities import Identity
 from blog_app.permissions import Scope
@@ -37,6 +38,7 @@ from blog_app.watermarks.reading import Wanted
 
 SHARED = (Scope.PUBLIC, Scope.ALL)
 MOST_PLANS = 5_000
+LONGEST_QUERY_STRING = 500
 LONGEST_NAME = 300
 
 
@@ -51,56 +53,40 @@ class Plan(NamedTuple):
 _plans: dict[tuple[str, bytes], Plan] = {}
 
 
-def answer(
-    operation: Operation,
-    values: dict[str, Any],
-    includes: Callable[[], tuple[str, ...]],
-    produce: Callable[[], Answer],
-) -> Response:
-    """Return the response to a GET. `includes` parses the query string and returns what it asks to include."""
-    result, how = _found(operation, values, includes, produce)
-    seen.tell(current_app, operation.endpoint, result, g.scope, request.environ)
-    return respond(result, how)
+def answer(app: Flask, address: Address, authorization: str | None) -> tuple[Answer, str]:
+    """Return the answer to a GET, and how it came about: hit, miss, bypass, or empty if its view does not say.
 
-
-def _found(
-    operation: Operation,
-    values: dict[str, Any],
-    includes: Callable[[], tuple[str, ...]],
-    produce: Callable[[], Answer],
-) -> tuple[Answer, str]:
-    """Return the answer, and how it came about; empty if its view says nothing about that."""
+    `authorization` is the header. Raises what is wrong with it or with the arguments, and whatever the view raises.
+    """
+    operation = address.operation
+    assert operation.produce
     declared = cache.reads_of(operation.view)
     if declared is None:
-        auth.authorize(current_app, operation.endpoint)
-        return produce(), ""
-    planned = plan = _plans.get((operation.endpoint, request.query_string))
-    if plan is None:
-        auth.authorize(current_app, operation.endpoint)  # Who may not ask is not told what was wrong with the question.
-        plan = _plan(operation, declared, includes())
-    collections = _collections(plan, declared, values)
-    entries: dict[Scope, Wanted] = {}
+        auth.authorize(app, operation.endpoint, authorization)
+        return operation.produce(address), ""
+    kept = declared.kept
 
     def wanted(scope: Scope, identity: Identity | None) -> Wanted | None:
-        if not declared.kept or scope not in SHARED or (identity and identity.apart):
+        if not kept or scope not in SHARED or (identity and identity.apart):
             return None
-        if scope not in entries:
-            entries[scope] = Wanted(collections, _name(scope))
-        return entries[scope]
+        return address.entries.get(scope) or _entry(address, scope)
 
-    found = auth.authorize(current_app, operation.endpoint, wanted) if planned else None
-    entry = wanted(g.scope, g.identity)
+    if planned := address.collections is not None or (operation.endpoint, address.query_string) in _plans:
+        address.collections = address.collections or _collections(address, declared)
+        found = auth.authorize(app, operation.endpoint, authorization, wanted)
+    else:
+        auth.authorize(app, operation.endpoint, authorization)
+        # Who may not ask is not told what was wrong with the question.
+        address.collections = _collections(address, declared)
+    entry = wanted(auth.scope(), auth.caller())
+    produce = partial(operation.produce, address)
     if entry is None:
-        collections += tuple(pair for model in declared.by_caller for pair in read_by(model))
-        return reading.read(watermarks.keeper, collections, _watched(produce, collections)), "bypass"
+        depends = address.collections + tuple(pair for model in declared.by_caller for pair in read_by(model))
+        return reading.read(watermarks.keeper, depends, _watched(app, produce, depends)), "bypass"
     if not planned:
         (found,) = cache.glance(entry)
     with auth.nobody():
-        result, how = cache.answer(operation.endpoint, found, entry, _watched(produce, collections), declared)
-    if how == "hit":
-        shared_entries = {scope: Wanted(collections, _name(scope)) for scope in SHARED}
-        cast(Early, current_app.extensions["early"]).remember(request, operation.endpoint, shared_entries)
-    return result, how
+        return cache.answer(operation.endpoint, found, entry, _watched(app, produce, entry.collections), declared)
 
 
 def kept(produce: Callable[..., Answer]) -> Callable[..., Response]:
@@ -111,9 +97,9 @@ def kept(produce: Callable[..., Answer]) -> Callable[..., Response]:
 
     @wraps(produce)
     def view(**values: Any) -> Response:
-        wanted = Wanted(collections, f"{_name(Scope.PUBLIC)} {request.host_url}")
+        wanted = Wanted(collections, f"{_name(Scope.PUBLIC, request.path, request.query_string)} {request.host_url}")
         (found,) = cache.glance(wanted)
-        watched = _watched(partial(produce, **values), collections)
+        watched = _watched(current_app, partial(produce, **values), collections)
         return respond(*cache.answer(str(request.endpoint), found, wanted, watched, declared))
 
     return view
@@ -127,32 +113,28 @@ def respond(found: Answer, how: str = "") -> Response:
     if how:
         response.headers.add("X-Cache", how)
     if how == "hit":
-        response.headers.add("Age", str(max(0, int(time.time() - found.stored))))
+        response.headers.add("Age", age(found))
     return etag.tagged(response, found.etag)
 
 
-def _plan(operation: Operation, declared: Reads, includes: tuple[str, ...]) -> Plan:
-    assert operation.answers
-    options = shared(operation.answers).opts
-    models = [options.model, *declared.models]
-    for name in includes:
-        models += options.includes[name].reads
-    # Rows that are named like the row which is shown: it, and what belongs to it or what it belongs to.
-    alike = [model for model in models if declared.row and named_like(model) is named_like(options.model)]
-    pairs = [pair for model in models if model not in alike for pair in read_by(model)]
-    plan = Plan(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
-    if len(request.query_string) <= LONGEST_ADDRESS:
-        if len(_plans) >= MOST_PLANS:
-            _plans.clear()
-        _plans[operation.endpoint, request.query_string] = plan
-    return plan
+def age(found: Answer) -> str:
+    """Return how many seconds ago a kept answer was read."""
+    return str(max(0, int(time.time() - found.stored)))
 
 
-def _collections(plan: Plan, declared: Reads, values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _collections(address: Address, declared: Reads) -> tuple[tuple[str, str], ...]:
+    key = address.operation.endpoint, address.query_string
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plan(address, declared)
+        if len(address.query_string) <= LONGEST_QUERY_STRING:
+            if len(_plans) >= MOST_PLANS:
+                _plans.clear()
+            _plans[key] = plan
     if not plan.by_row:
         return plan.collections
     assert declared.row
-    row = values[declared.row]
+    row = address.values[declared.row]
     if isinstance(row, str):
         try:
             row = UUID(row)
@@ -161,8 +143,26 @@ def _collections(plan: Plan, declared: Reads, values: dict[str, Any]) -> tuple[t
     return plan.collections + tuple(pair for model in plan.by_row for pair in read_by(model, row))
 
 
-def _name(scope: Scope) -> str:
-    name = f"{_release()} {scope:d} {request.path}?{request.query_string.decode('latin-1')}"
+def _plan(address: Address, declared: Reads) -> Plan:
+    assert address.operation.answers
+    options = shared(address.operation.answers).opts
+    models = [options.model, *declared.models]
+    for name in answers.includes(address):
+        models += options.includes[name].reads
+    # Rows that are named like the row which is shown: it, and what belongs to it or what it belongs to.
+    alike = [model for model in models if declared.row and named_like(model) is named_like(options.model)]
+    pairs = [pair for model in models if model not in alike for pair in read_by(model)]
+    return Plan(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
+
+
+def _entry(address: Address, scope: Scope) -> Wanted:
+    assert address.collections is not None
+    wanted = address.entries[scope] = Wanted(address.collections, _name(scope, address.path, address.query_string))
+    return wanted
+
+
+def _name(scope: Scope, path: str, query_string: bytes) -> str:
+    name = f"{_release()} {scope:d} {path}?{query_string.decode('latin-1')}"
     return name if len(name) <= LONGEST_NAME else f"{_release()} {hashlib.blake2b(name.encode()).hexdigest()}"
 
 
@@ -175,9 +175,12 @@ def _release() -> str:
     return found.hexdigest()
 
 
-def _watched(produce: Callable[[], Answer], collections: tuple[tuple[str, str], ...]) -> Callable[[], Answer]:
+def _watched(
+    app: Flask, produce: Callable[[], Answer], collections: tuple[tuple[str, str], ...]
+) -> Callable[[], Answer]:
     """In a test run, let `produce` fail if it reads what is not among the collections."""
-    if settings().mode != "test":
+    settings: Settings = app.config["SETTINGS"]
+    if settings.mode != "test":
         return produce
 
     def watched() -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import peewee
-from flask import g
 from marshmallow import fields as ma
 from marshmallow import validate
 
@@ -11,7 +10,7 @@ from blog_app import audit
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.analytics.models import AuditEntry
-from blog_app.auth import user_id
+from blog_app.auth import scope, user_id
 from blog_app.http import Schema
 from blog_app.http.fields import Timestamp
 from blog_app.http.includes import one_from
@@ -25,12 +24,12 @@ def _actor_id() -> peewee.Node:
     An author is not told who likes their post.
     """
     mine = peewee.Case(None, [(AuditEntry.actor_id == user_id(), AuditEntry.actor_id)])
-    return AuditEntry.actor_id if g.scope is Scope.ALL else mine
+    return AuditEntry.actor_id if scope() is Scope.ALL else mine
 
 
 def _actor_name() -> peewee.Node:
     """Return the expression for the name of a command's user, which is for administrators."""
-    return AuditEntry.actor_name if g.scope is Scope.ALL else peewee.SQL("NULL")
+    return AuditEntry.actor_name if scope() is Scope.ALL else peewee.SQL("NULL")
 
 
 ACTOR_ID = PerRequest(_actor_id)

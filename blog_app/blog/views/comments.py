@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import g
-
 from blog_app import databases
-from blog_app.auth import allowed, identity, user_id
+from blog_app.auth import allowed, identity, scope, user_id
 from blog_app.blog import discussion
 from blog_app.blog.models import Comment, Image, Post
 from blog_app.blog.schemas import CommentSchema, ModerationSchema
@@ -43,7 +41,7 @@ def list_comments_on_post(key: str) -> Any:
 
     Everybody sees those that are approved, and their own.
     """
-    return Comment.shown(g.scope, user_id()).where(
+    return Comment.shown(scope(), user_id()).where(
         Comment.subject_type == "post", Comment.subject_id == post_at(key).select(Post.id)
     )
 
@@ -52,7 +50,7 @@ def list_comments_on_post(key: str) -> Any:
 @reads(Post, Image)
 def list_comments_on_image(image_id: UUID) -> Any:
     """List the comments on an image, as on a post."""
-    return Comment.shown(g.scope, user_id()).where(
+    return Comment.shown(scope(), user_id()).where(
         Comment.subject_type == "image", Comment.subject_id == image_at(image_id).select(Image.id)
     )
 
@@ -60,13 +58,13 @@ def list_comments_on_image(image_id: UUID) -> Any:
 @comments.creates("/posts/<key>/comments", CommentSchema)
 def create_comment_on_post(key: str, **values: Any) -> Comment:
     """Comment on a post, or reply to a comment on it. It is seen when a moderator has approved it."""
-    return discussion.comment_on_post(post_at(key), scope=g.scope, author_id=identity().user_id, **values)
+    return discussion.comment_on_post(post_at(key), scope=scope(), author_id=identity().user_id, **values)
 
 
 @comments.creates("/images/<uuid:image_id>/comments", CommentSchema)
 def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
     """Comment on an image, or reply to a comment on it. It is seen when a moderator has approved it."""
-    return discussion.comment_on_image(allowed(Post), image_id, scope=g.scope, author_id=identity().user_id, **values)
+    return discussion.comment_on_image(allowed(Post), image_id, scope=scope(), author_id=identity().user_id, **values)
 
 
 @comments.shows("/comments/<uuid:comment_id>", CommentSchema)
@@ -79,7 +77,7 @@ def show_comment(comment_id: UUID) -> Any:
 @comments.changes("/comments/<uuid:comment_id>", CommentSchema, load=present_comment_at)
 def change_comment(comment: Comment, **values: Any) -> Comment:
     """Change what a comment says; then it must be approved again."""
-    return discussion.edit(comment, scope=g.scope, **values)
+    return discussion.edit(comment, scope=scope(), **values)
 
 
 @comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import g
-
 from blog_app import databases
-from blog_app.auth import allowed, identity
+from blog_app.auth import allowed, identity, scope
 from blog_app.blog import revisions as actions
 from blog_app.blog.models import Post, Revision
 from blog_app.blog.schemas import PostSchema, RevisionSchema
@@ -22,7 +20,7 @@ revisions = Blueprint("revisions", database=databases.blog, prefix="/posts")
 def edited_post_at(key: str) -> Any:
     """Return the query for a post whose revisions the caller may see: their own, or any."""
     query = post_at(key)
-    return query if g.scope is Scope.ALL else query.where(Post.author_id == identity().user_id)
+    return query if scope() is Scope.ALL else query.where(Post.author_id == identity().user_id)
 
 
 def revisions_of(key: str) -> Any:
