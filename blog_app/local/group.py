@@ -37,14 +37,19 @@ class Group:
             process_group=0,
         )
 
+    @property
+    def number(self) -> int:
+        """Its process group."""
+        return self._guard.pid
+
     def popen(self, command: Command, folder: Path, log: Path) -> subprocess.Popen[bytes]:
         """Start a server in `folder`; what it says goes to the file `log`."""
         with log.open("ab") as output:
-            return self._run(subprocess.Popen, command, folder, output, process_group=self._guard.pid)
+            return self._run(subprocess.Popen, command, folder, output, process_group=self.number)
 
     def attend(self, command: Command, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a program of our own, as ourselves, that writes to this terminal."""
-        return subprocess.Popen(command, cwd=folder, env=os.environ | environment, process_group=self._guard.pid)
+        return subprocess.Popen(command, cwd=folder, env=os.environ | environment, process_group=self.number)
 
     def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
         """Run a program to its end; raise `StartError` if it fails."""

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from blog_app.config import ROOT
 from blog_app.local.group import temporary_folder
 from blog_app.local.ports import port_is_taken, private_ports
 from blog_app.local.process import wait_until
+from tests.programs import Program
 
+BOOT_SECONDS = 150
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -49,74 +50,54 @@ class Run:
         self.first = first
         self.web = first + 10
 
-    def start(self, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(self.folder), str(self.first)],
-            cwd=ROOT,
-            env=os.environ | {"PORT": str(self.web), "REPLICAS": "1"} | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, **environment: str) -> Program:
+        variables = os.environ | {"PORT": str(self.web), "REPLICAS": "1"} | environment
+        return Program(sys.executable, "-c", SCRIPT, str(self.folder), str(self.first), environment=variables)
 
     def refused(self, **environment: str) -> str:
         """Start it, expect that it refuses, and return its reason."""
-        with self.start(**environment) as process:
-            said = process.stdout.read()
-        assert process.returncode == 1
+        with self.start(**environment) as program:
+            assert program.wait() == 1
+            said = program.said
         assert "Traceback" not in said
         return said
 
     def get(self, path: str) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}") as answer:
-            return int(answer.status)
-
-
-def until(process: subprocess.Popen[str], text: str) -> str:
-    """Return what the process says, up to the line with `text`; fail if it ends before."""
-    said = ""
-    for line in process.stdout:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(said)
+        """Return the status of an answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
 
 
 def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: Run) -> None:
-    with run.start() as process:
-        said = until(process, "Ready")
+    with run.start() as program:
+        said = program.until("Ready", BOOT_SECONDS)
         assert said.startswith(f"In a moment the blog is at http://127.0.0.1:{run.web} ")
         assert run.get("/readyz") == 200
         assert "running already: process " in run.refused()
         os.kill(int((run.folder / "postgres/data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-        until(process, "PostgreSQL has ended")
-        assert wait_until(lambda: answers(run), 20)
-        os.kill(worker_of(process), signal.SIGKILL)
-        until(process, "The worker has ended; starting it again")
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-    assert process.returncode == 0
+        program.until("PostgreSQL has ended")
+        assert wait_until(lambda: run.get("/readyz") == 200, 20), program.said
+        os.kill(worker_of(program), signal.SIGKILL)
+        program.until("The worker has ended; starting it again")
+        assert program.end(signal.SIGINT) == 0
     assert not any(port_is_taken(port) for port in range(run.first, run.first + 4))
 
-    with run.start() as process:
-        assert "blog: holds rows already" in until(process, "Ready")
-        process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-    assert process.returncode == 0
+    with run.start() as program:
+        assert "blog: holds rows already" in program.until("Ready", BOOT_SECONDS)
+        assert program.end(signal.SIGTERM) == 0
 
 
-def worker_of(process: subprocess.Popen[str]) -> int:
+def worker_of(program: Program) -> int:
     """Return the worker's process."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = (line.split(None, 2) for line in listed.splitlines())
-    return next(int(pid) for pid, parent, command in rows if int(parent) == process.pid and "flask worker" in command)
-
-
-def answers(run: Run) -> bool:
-    try:
-        return run.get("/readyz") == 200
-    except urllib.error.HTTPError:
-        return False
+    found = [int(pid) for pid, parent, *command in rows if int(parent) == program.pid and "flask worker" in command[0]]
+    assert len(found) == 1, listed
+    return found[0]
 
 
 def test_a_taken_port_is_named_and_another_one_proposed(run: Run) -> None:

@@ -1,0 +1,77 @@
+"""Programs that tests start: each ends with its block, or with the tests, whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from blog_app.config import ROOT
+from blog_app.local.group import Group
+from blog_app.local.process import wait_until
+
+SECONDS = 60
+"""How long one step of a program may take."""
+
+group = cache(Group)
+
+
+class Program(subprocess.Popen[bytes]):
+    """A running program. What it says goes to a file, where it never fills a pipe that nobody reads.
+
+    At the end of a `with` block it is asked to end, if it still runs, and killed if it does not.
+    """
+
+    def __init__(self, *command: str | Path, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed with the block
+        self._read = 0
+        super().__init__(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            process_group=group().number,
+        )
+
+    @property
+    def said(self) -> str:
+        """All that it has said, on both streams."""
+        return os.pread(self._output.fileno(), os.fstat(self._output.fileno()).st_size, 0).decode(errors="replace")
+
+    def until(self, text: str, seconds: float = SECONDS) -> str:
+        """Wait until it says `text`; return what it said since the last time, up to that line's end."""
+
+        def found() -> bool:
+            return text in self.said[self._read :].rpartition("\n")[0]
+
+        wait_until(lambda: found() or self.poll() is not None, seconds)
+        assert found(), f"it did not say {text!r}, but: {self.said}"
+        start, self._read = self._read, self.said.index("\n", self.said.index(text, self._read)) + 1
+        return self.said[start : self._read]
+
+    def wait(self, timeout: float | None = SECONDS) -> int:
+        """Return its exit status once it has ended."""
+        try:
+            return super().wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end, but said: {self.said}") from None
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = SECONDS) -> int:
+        """Send it a signal; return its exit status once it has ended."""
+        self.send_signal(number)
+        return self.wait(seconds)
+
+    def __exit__(self, *_: object) -> None:
+        self.terminate()
+        try:
+            super().wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            super().wait()
+        self._output.close()
