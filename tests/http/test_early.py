@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from blog_app import auth, logs
 from tests import objects
-from tests.api import Caller, sign_up, stranger
+from tests.api import API, Caller, sign_up, stranger
 from tests.blog.test_posts import write_post
 from tests.http.test_permissions import OPERATIONS
 from tests.statements import counted
@@ -44,6 +47,75 @@ def test_a_list_or_an_item_is_answered_before_flask_and_nobody_can_tell(
     monkeypatch.setattr(app.extensions["early"], "_behind", None)
     assert same(admin.get(address), by_flask)
     assert same(admin.get(address, status=304, **{"If-None-Match": by_flask.headers["ETag"]}), unchanged_by_flask)
+
+
+@pytest.fixture
+def member(app: Flask) -> Caller:
+    return sign_up(app)
+
+
+PATHS = st.sampled_from(
+    [
+        "/posts",
+        "/posts/",
+        "//posts",
+        "/posts/any",
+        "/posts/%00",
+        "/posts/%FF",
+        "/posts/%2F",
+        "/posts/..",
+        "/posts/%C3%A9",
+        "/tags",
+        "/users",
+        "/me",
+    ]
+)
+PARAMETERS = st.sampled_from(
+    [
+        "limit",
+        "fields",
+        "include",
+        "sort",
+        "cursor",
+        "page",
+        "count",
+        "q",
+        "title",
+        "title[contains]",
+        "deleted",
+        "x",
+        "%00",
+    ]
+)
+VALUES = st.sampled_from(
+    ["", "1", "-1", "id", "author,tags", "-id", "true", "%00", "%FF", "a+b", "[]", ";", "&", "=", "%"]
+)
+QUERIES = st.lists(st.tuples(PARAMETERS, VALUES), max_size=3).map(lambda pairs: "&".join(map("=".join, pairs)))
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Authorization": st.sampled_from(
+            ["", "Bearer", "Bearer x", "Basic x", "Bearer \u00e9", "Bearer " + "x" * 5000]
+        ),
+        "If-None-Match": st.sampled_from(["*", '"x"', "nonsense, ,"]),
+    },
+)
+
+
+@hypothesis.settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=PATHS, query=QUERIES, headers=HEADERS, signed_in=st.booleans())
+def test_whatever_is_asked_the_answer_is_flasks(
+    member: Caller, path: str, query: str, headers: dict[str, str], signed_in: bool
+) -> None:
+    client = member.app.test_client()
+    if signed_in:
+        headers = {"Authorization": f"Bearer {member.token}"} | headers
+    address = f"{API}{path}?{query}"
+    by_flask = client.get(address, headers=headers | {"Origin": "https://x.example"})
+    found = client.get(address, headers=headers)
+    assert found.status_code == by_flask.status_code < 500
+    assert without_id(found) == without_id(by_flask)
+    assert set(found.headers.keys()) - set(VARYING) == set(by_flask.headers.keys()) - set(VARYING)
 
 
 @pytest.mark.parametrize(
