@@ -17,6 +17,7 @@ from uuid import UUID
 from flask import Flask
 
 from blog_app import cache
+from blog_app.compiled import lasting
 from blog_app.errors import Forbidden, Unauthorized
 from blog_app.identities import Identities, Identity
 from blog_app.permissions import PERMISSIONS, Scope
@@ -148,7 +149,7 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
 @lru_cache(maxsize=256)
 def _to_strangers(within: Callable[[Scope, None], Any], scope: Scope) -> Any:
     """Return what somebody may see who is nobody in particular: the same query each time."""
-    return within(scope, None)
+    return lasting(within(scope, None))
 
 
 def require_all() -> None:

@@ -12,6 +12,7 @@ same order, or the shape is never served from here. Nodes that nothing is known 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -214,6 +215,11 @@ class Walk:
     def nothing(self, _: None) -> None:
         """None is part of the shape: `IS NULL` is not `= value`."""
 
+    def lasting(self, node: Lasting) -> None:
+        """Take what was walked before for one node."""
+        self.pin(node)
+        self.values += node.values
+
     def structure(self, node: Any) -> None:
         """Walk a node whose scalar attributes all belong to the shape."""
         for name, attribute in vars(node).items():
@@ -222,6 +228,31 @@ class Walk:
                 self.key.append(attribute)
             else:
                 self.node(attribute)
+
+
+class Lasting(peewee.WrappedNode):
+    """A part of queries, such as a condition or a join, that is made once and walked once, with the values in it.
+
+    Raise `TypeError` for a value that is a moment: it would stay the same for ever.
+    """
+
+    def __init__(self, node: peewee.Node) -> None:
+        super().__init__(node)
+        self.values = Walk(node).values
+        if any(isinstance(value, date) for value in self.values):
+            raise TypeError("what lasts must not hold a moment: let the database say what time it is")
+
+    def __sql__(self, ctx: Any) -> Any:
+        return ctx.sql(self.node)
+
+
+def lasting(query: peewee.ModelSelect) -> peewee.ModelSelect:
+    """Return `query` for many uses: its condition is `Lasting`, unless a part of it is made anew for every statement."""
+    found = query.clone()
+    if query._where is not None:
+        with suppress(UnknownNode):
+            found._where = Lasting(query._where)
+    return found
 
 
 class Columns(tuple[Any, ...]):
@@ -284,6 +315,7 @@ HANDLERS: dict[type, Callable[[Walk, Any], None]] = {
     tuple: Walk.sequence,
     peewee.Expression: Walk.expression,
     peewee.StringExpression: Walk.expression,
+    Lasting: Walk.lasting,
     peewee.Value: Walk.value,
     peewee.SQL: Walk.raw_sql,
     peewee.ModelSelect: Walk.select,

@@ -36,14 +36,10 @@ class Joined:
         """What it is read from."""
         return (self.schema().opts.model,)
 
-    def join(self, query: peewee.ModelSelect) -> peewee.ModelSelect:
-        """Return `query` with the related rows at hand."""
-        return query.join_from(
-            self.key.model,
-            self.source,
-            peewee.JOIN.LEFT_OUTER,
-            on=(self.key == self.columns["id"]) & not_deleted(self.source),
-        )
+    def join(self, rows: Any) -> peewee.Join:
+        """Return the source of `rows`, among which are those of the model, with the related ones at hand."""
+        related = (self.key == self.columns["id"]) & not_deleted(self.source)
+        return peewee.Join(rows, self.source, peewee.JOIN.LEFT_OUTER, related)
 
     def represent(self, values: tuple[Any, ...]) -> dict[str, Any] | None:
         """Return the related object of one row, from the values of `columns`."""

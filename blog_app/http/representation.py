@@ -6,7 +6,7 @@ does not walk them, because nothing in them needs either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import peewee
 
+from blog_app.compiled import Lasting
 from blog_app.compiled import columns as columns_of
 from blog_app.http import cursors
 from blog_app.http.arguments import ListArguments, Shape
@@ -33,6 +34,11 @@ class Selection:
 
     fields: tuple[str, ...]
     nodes: tuple[Any, ...]
+    model: Any
+    source: Any
+    """The model with what is joined to it."""
+    orders: tuple[tuple[Any, ...], tuple[Any, ...]]
+    """The terms of ORDER BY, forwards and backwards; empty for an item."""
     keys: tuple[int, ...]
     """Where the values of the sort keys are; for an item, its version and what it is about."""
     joined: tuple[tuple[str, Joined, slice], ...]
@@ -40,12 +46,15 @@ class Selection:
     fetched: tuple[tuple[str, Fetched, int], ...]
     """Each include that is fetched, with the place of the column it starts from."""
 
-    def rows(self, query: peewee.ModelSelect) -> list[tuple[Any, ...]]:
-        """Return the raw rows of `query` with the selected columns."""
-        for _, include, _ in self.joined:
-            query = include.join(query)
+    def rows(self, query: peewee.ModelSelect, limit: int, *, backwards: bool = False) -> list[tuple[Any, ...]]:
+        """Return the raw rows of `query` with the selected columns, at most `limit`."""
         query = query.clone()
-        query._returning = self.nodes  # What select() does, without a look at each.
+        # What select(), join(), order_by() and limit() do, without a clone and a look at each part.
+        query._returning = self.nodes
+        first = query._from_list[-1]
+        query._from_list[-1] = self.source if first is self.model else with_joined(first, self.joined)
+        query._order_by = self.orders[backwards] or query._order_by
+        query._limit = limit
         return rows_of(query)
 
 
@@ -90,7 +99,18 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
             nodes.extend(include.columns.values())
         else:
             fetched.append((name, include, place(include.key)))
-    return Selection(shape.fields, columns_of(nodes), keys, tuple(joined), tuple(fetched))
+    orders = [columns_of(key.ordering(reverse=backwards) for key in extra) for backwards in (False, True)]
+    source = Lasting(with_joined(options.model, joined)) if joined else options.model
+    return Selection(
+        shape.fields, columns_of(nodes), options.model, source, tuple(orders), keys, tuple(joined), tuple(fetched)
+    )
+
+
+def with_joined(source: Any, joined: Iterable[tuple[str, Joined, slice]]) -> Any:
+    """Return a source of rows with what is joined to it."""
+    for _, include, _ in joined:
+        source = include.join(source)
+    return source
 
 
 def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -107,7 +127,7 @@ def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str
 def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Item | None:
     """Return the first row of `query`, None if there is none."""
     selection = select(schema, shape, item=True)
-    raw = selection.rows(query.limit(1))
+    raw = selection.rows(query, 1)
     if not raw:
         return None
     version, *about = (raw[0][place] for place in selection.keys)
@@ -126,11 +146,9 @@ def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArgu
     backwards = arguments.cursor is not None and arguments.cursor.backwards
     if arguments.cursor is not None:
         query = query.where(cursors.beyond(arguments.keys, arguments.cursor))
-    query = query.order_by(*[key.ordering(reverse=backwards) for key in arguments.keys])
-    query = query.limit(arguments.limit + 1)
     if arguments.page is not None:
         query = query.offset((arguments.page - 1) * arguments.limit)
-    raw = selection.rows(query)
+    raw = selection.rows(query, arguments.limit + 1, backwards=backwards)
     more = len(raw) > arguments.limit
     del raw[arguments.limit :]
     if backwards:
