@@ -247,7 +247,7 @@ class Lasting(peewee.WrappedNode):
 
 
 def lasting(query: peewee.ModelSelect) -> peewee.ModelSelect:
-    """Return `query` for many uses: its condition is `Lasting`, unless a part of it is made anew for every statement."""
+    """Return `query` for many uses: its condition is `Lasting`, unless it has a part that no walk knows."""
     found = query.clone()
     if query._where is not None:
         with suppress(UnknownNode):

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blog_app import compiled
+from blog_app import compiled, models
+from blog_app.accounts.models import Token
 from blog_app.blog.models import Post, PostTag, Tag
+from blog_app.config import DATABASE_NAMES
+from blog_app.permissions import Scope
 
 DATABASE = peewee.PostgresqlDatabase("nowhere")
 ALIAS = Tag.alias()
@@ -60,3 +63,23 @@ def test_a_shape_that_was_compiled_is_served_without_peewee(monkeypatch: pytest.
         query = Post.select(Post.id).where(Post.title == value).order_by(Post.id).limit(7)
         assert compiled.sql_of(DATABASE, query)[1] == [value, 7]
         monkeypatch.setattr(compiled, "RecordingContext", None)
+
+
+SEEN_BY_STRANGERS = [
+    model for name in DATABASE_NAMES for model in models.of(name) if hasattr(model, "within") and model is not Token
+]
+
+
+@pytest.mark.parametrize("model", SEEN_BY_STRANGERS)
+@pytest.mark.parametrize("scope", [Scope.PUBLIC, Scope.ALL])
+def test_what_strangers_see_is_the_same_query_each_time_and_may_last(model: Any, scope: Scope) -> None:
+    lasting = compiled.lasting(model.within(scope, None))
+    for _ in range(2):
+        found, now = (query.where(model.id == uuid4()) for query in (lasting, model.within(scope, None)))
+        assert compiled.sql_of(DATABASE, found)[1][:-1] == compiled.peewees_sql(DATABASE, now)[1][:-1]
+        assert compiled.sql_of(DATABASE, found)[0] == compiled.peewees_sql(DATABASE, now)[0]
+
+
+def test_what_lasts_must_not_hold_a_moment() -> None:
+    with pytest.raises(TypeError, match="moment"):
+        compiled.lasting(Token.within(Scope.OWN, None))

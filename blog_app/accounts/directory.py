@@ -11,14 +11,15 @@ from blog_app.databases import collections
 from blog_app.identities import Holder, Identity
 from blog_app.models import rows_by
 
+# Subqueries instead of joins: PostgreSQL plans this anew for every request, and those it need not put in an order.
 HOLDER = """
-    SELECT u.id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = u.id ORDER BY g.role),
+    SELECT t.user_id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = t.user_id),
            EXISTS (SELECT FROM accounts.pairs p
-                    WHERE (p.low_id = u.id OR p.high_id = u.id) AND (p.low_blocks OR p.high_blocks)),
+                    WHERE (p.low_id = t.user_id OR p.high_id = t.user_id) AND (p.low_blocks OR p.high_blocks)),
            extract(epoch FROM t.expires_at - now())::float
       FROM accounts.tokens t
-      JOIN accounts.users u ON u.id = t.user_id
-     WHERE t.token_hash = %s AND t.expires_at > now() AND u.status = 'active' AND u.deleted_at IS NULL
+     WHERE t.token_hash = %s AND t.expires_at > now()
+       AND (SELECT u.status = 'active' AND u.deleted_at IS NULL FROM accounts.users u WHERE u.id = t.user_id)
 """
 
 _ids = rows_by(User.id, User.select(User.id))
@@ -29,7 +30,10 @@ _emails = rows_by(User.id, User.select(User.id, User.email))
 def holder(token_hash: bytes) -> Holder | None:
     """Return who holds the token with this hash; None if it is unknown, expired, or its user is not active."""
     row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
-    return Holder(Identity(UUID(row[0]), tuple(row[2]), UUID(row[1]), row[3]), row[4]) if row else None
+    if row is None:
+        return None
+    user_id, token_id, roles, apart, seconds = row
+    return Holder(Identity(UUID(user_id), tuple(sorted(roles)), UUID(token_id), apart), seconds)
 
 
 def existing(ids: list[str]) -> set[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import peewee
 
 from blog_app import cache
+from blog_app.http.rows import literal, maker
 from blog_app.http.schema import Schema, readable
 from blog_app.models import not_deleted, rows_by
 
@@ -41,10 +42,10 @@ class Joined:
         related = (self.key == self.columns["id"]) & not_deleted(self.source)
         return peewee.Join(rows, self.source, peewee.JOIN.LEFT_OUTER, related)
 
-    def represent(self, values: tuple[Any, ...]) -> dict[str, Any] | None:
-        """Return the related object of one row, from the values of `columns`."""
-        found = dict(zip(self.columns, values, strict=True))
-        return found if found["id"] is not None else None
+    def literal(self, first: int) -> str:
+        """Return the source of the related object of a row in which `columns` begin at the place `first`."""
+        place = first + list(self.columns).index("id")
+        return f"{literal(self.columns, first)} if row[{place}] is not None else None"
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,13 @@ def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyFiel
 
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:
     """Return a look-up of the rows of `query`, which begin with `by`, by its value."""
-
     rows = rows_by(by, query)
+    made = maker(literal(columns, 1))
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         found: dict[Any, list[dict[str, Any]]] = {}
         for row in rows(keys):
-            found.setdefault(row[0], []).append(dict(zip(columns, row[1:], strict=True)))
+            found.setdefault(row[0], []).append(made(row))
         return found
 
     return fetch

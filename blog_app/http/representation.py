@@ -22,6 +22,7 @@ from blog_app.http import cursors
 from blog_app.http.arguments import ListArguments, Shape
 from blog_app.http.cursors import SortKey
 from blog_app.http.includes import Fetched, Joined
+from blog_app.http.rows import Maker, literal, maker
 from blog_app.http.schema import Schema, readable, shared
 from blog_app.models import rows_of
 
@@ -32,17 +33,17 @@ JSON_OPTIONS = orjson.OPT_UTC_Z
 class Selection:
     """What is selected for a shape: the wanted fields first, then the columns that only we need."""
 
-    fields: tuple[str, ...]
     nodes: tuple[Any, ...]
+    made: Maker
+    """Makes the dictionary of a row, with the includes that are joined."""
     model: Any
     source: Any
     """The model with what is joined to it."""
-    orders: tuple[tuple[Any, ...], tuple[Any, ...]]
+    orders: tuple[tuple[Any, ...], ...]
     """The terms of ORDER BY, forwards and backwards; empty for an item."""
     keys: tuple[int, ...]
     """Where the values of the sort keys are; for an item, its version and what it is about."""
-    joined: tuple[tuple[str, Joined, slice], ...]
-    """Each include that is joined, with the place of its columns."""
+    joined: tuple[Joined, ...]
     fetched: tuple[tuple[str, Fetched, int], ...]
     """Each include that is fetched, with the place of the column it starts from."""
 
@@ -91,34 +92,39 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
 
     wanted = (options.model.version, *options.about) if item else [key.column for key in extra]
     keys = tuple(place(column) for column in wanted)
-    joined, fetched = [], []
+    joined, related, fetched = [], {}, []
     for name in shape.includes:
         include = options.includes[name]
         if isinstance(include, Joined):
-            joined.append((name, include, slice(len(nodes), len(nodes) + len(include.columns))))
+            joined.append(include)
+            related[name] = include.literal(len(nodes))
             nodes.extend(include.columns.values())
         else:
             fetched.append((name, include, place(include.key)))
     orders = [columns_of(key.ordering(reverse=backwards) for key in extra) for backwards in (False, True)]
     source = Lasting(with_joined(options.model, joined)) if joined else options.model
     return Selection(
-        shape.fields, columns_of(nodes), options.model, source, tuple(orders), keys, tuple(joined), tuple(fetched)
+        columns_of(nodes),
+        maker(literal(shape.fields, others=related)),
+        options.model,
+        source,
+        tuple(orders),
+        keys,
+        tuple(joined),
+        tuple(fetched),
     )
 
 
-def with_joined(source: Any, joined: Iterable[tuple[str, Joined, slice]]) -> Any:
+def with_joined(source: Any, joined: Iterable[Joined]) -> Any:
     """Return a source of rows with what is joined to it."""
-    for _, include, _ in joined:
+    for include in joined:
         source = include.join(source)
     return source
 
 
 def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return the raw rows as dictionaries, includes and all."""
-    rows = [dict(zip(selection.fields, row, strict=False)) for row in raw]
-    for name, joined, places in selection.joined:
-        for row, values in zip(rows, raw, strict=True):
-            row[name] = joined.represent(values[places])
+    rows = [selection.made(row) for row in raw]
     for name, fetched, place in selection.fetched:
         fetched.add(name, rows, [values[place] for values in raw])
     return rows
