@@ -6,7 +6,7 @@ Every row of every resource has a UUIDv7 identifier made in Python (RFC 9562: so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -145,8 +145,12 @@ def _descendants(model: type[Base]) -> Iterator[type[Base]]:
 
 def any_of(field: peewee.Field, identifiers: list[Any], kind: str = "uuid") -> peewee.Expression:
     """Return the condition that `field` is one of these identifiers: one parameter, however many there are."""
-    array = peewee.Cast(peewee.Value(identifiers, converter=False, unpack=False), f"{kind}[]")
-    return field == peewee.fn.ANY(array)
+    return field == peewee.fn.ANY(peewee.Cast(peewee.Value(array_of(identifiers), converter=False), f"{kind}[]"))
+
+
+def array_of(identifiers: Iterable[Any]) -> str:
+    """Return UUIDs or numbers as the text of an array, which the driver need not quote one by one, nor PostgreSQL."""
+    return f"{{{','.join(map(str, identifiers))}}}"
 
 
 def column_of_found(name: str) -> peewee.SQL:
@@ -164,12 +168,12 @@ def rows_by(field: peewee.Field, query: peewee.ModelSelect) -> Callable[[list[An
     @cache
     def sql() -> str:
         found, values = peewees_sql(database, query.where(any_of(field, [])))
-        if values != [[]]:
+        if values != [array_of([])]:
             raise TypeError(f"the query has values of its own: {found}")
         return found
 
     def rows(identifiers: list[Any]) -> list[tuple[Any, ...]]:
-        return list(database.execute_sql(sql(), (identifiers,)).fetchall())
+        return list(database.execute_sql(sql(), (array_of(identifiers),)).fetchall())
 
     return rows
 
