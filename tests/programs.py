@@ -47,13 +47,16 @@ class Program(subprocess.Popen[bytes]):
     def until(self, text: str, seconds: float = SECONDS) -> str:
         """Wait until it says `text`; return what it said since the last time, up to that line's end."""
 
-        def found() -> bool:
-            return text in self.said[self._read :].rpartition("\n")[0]
+        def lines() -> str:
+            new = self.said[self._read :]
+            return new[: new.rfind("\n") + 1]
 
-        wait_until(lambda: found() or self.poll() is not None, seconds)
-        assert found(), f"it did not say {text!r}, but: {self.said}"
-        start, self._read = self._read, self.said.index("\n", self.said.index(text, self._read)) + 1
-        return self.said[start : self._read]
+        wait_until(lambda: text in lines() or self.poll() is not None, seconds)
+        found = lines()
+        assert text in found, f"it did not say {text!r}, but: {self.said}"
+        end = found.index("\n", found.index(text) + len(text) - 1) + 1
+        self._read += end
+        return found[:end]
 
     def wait(self, timeout: float | None = SECONDS) -> int:
         """Return its exit status once it has ended."""

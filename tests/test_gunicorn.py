@@ -17,6 +17,7 @@ from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
+from tests.programs import Program
 
 IMPATIENT = """
 import sys
@@ -70,20 +71,17 @@ def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -
     environment = os.environ | stack.environment() | {"PORT": str(port), "APP_MODE": "development"}
     command = [Path(sys.executable).parent / "gunicorn", "wsgi:app"]
 
-    with subprocess.Popen(command, cwd=copy, env=environment, stderr=subprocess.DEVNULL) as server:
-        try:
-            assert wait_until(lambda: alive(port) == "ok", 60)
-            code = copy / "blog_app/health.py"
-            code.write_text(code.read_text().replace('_json({"status": "ok"})', '_json({"status": "renewed"})'))
-            server.send_signal(signal.SIGHUP)
-            assert wait_until(lambda: alive(port) == "renewed", 60)
-        finally:
-            server.terminate()
+    with Program(*command, folder=copy, environment=environment) as server:
+        assert wait_until(lambda: alive(port) == "ok", 60), server.said
+        code = copy / "blog_app/health.py"
+        code.write_text(code.read_text().replace('_json({"status": "ok"})', '_json({"status": "renewed"})'))
+        server.send_signal(signal.SIGHUP)
+        assert wait_until(lambda: alive(port) == "renewed", 60), server.said
 
 
 def alive(port: int) -> str | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return json.load(answer)["status"]
     except OSError:
         return None

@@ -6,7 +6,6 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
+from tests.programs import Program
 
 APP = """
 import os
@@ -37,22 +37,11 @@ def serving(folder: Path) -> Iterator[int]:
     port = next(private_ports())
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
     options = ["--worker-class", "blog_app.serving.FairThreadWorker", "--keep-alive", "30", "--no-control-socket"]
-    process = subprocess.Popen(
-        [*command, *options, "pid_app:app"],
-        env={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"},
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr
-        lines = iter(process.stderr.readline, "")
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    with Program(*command, *options, "pid_app:app", folder=folder, environment=environment) as program:
         for _ in range(2):
-            next(line for line in lines if "Booting worker" in line)
+            program.until("Booting worker")
         yield port
-    finally:
-        process.terminate()
-        process.communicate()
 
 
 def workers_of(stack: ExitStack, port: int) -> Counter[int]:

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.request import urlopen
 
-from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
+from tests.programs import SECONDS, Program
 
 
-@contextmanager
-def gunicorn(stack: Stack, folder: Path, application: str = "wsgi:app", **variables: str) -> Iterator[int]:
-    """Serve an application by gunicorn, with two worker processes unless `variables` say otherwise; yield its port."""
-    port = next(private_ports())
-    settings = {"APP_MODE": "test", "PORT": str(port), "WEB_CONCURRENCY": "2", **variables}
-    with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
-        web = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | stack.environment() | settings, stdout=log, stderr=log
-        )
+class Web(Program):
+    """gunicorn at a port of its own, with two worker processes unless `variables` say otherwise."""
 
-    def answers() -> bool:
+    def __init__(self, stack: Stack, application: str, **variables: str) -> None:
+        self.port = next(private_ports())
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", application]
+        own = {"APP_MODE": "test", "PORT": str(self.port), "WEB_CONCURRENCY": "2"}
+        super().__init__(*command, environment=os.environ | stack.environment() | own | variables)
+
+    def answers(self) -> bool:
+        """Return whether a worker process serves."""
         try:
-            return urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).status == 200
+            with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
+                return answer.status == 200
         except OSError:
             return False
 
-    try:
-        assert wait_until(answers, 60), (folder / "log").read_text()[-2000:]
-        yield port
-    finally:
-        web.terminate()
-        web.wait()
+
+@contextmanager
+def gunicorn(stack: Stack, application: str = "wsgi:app", **variables: str) -> Iterator[Web]:
+    """Serve an application by gunicorn while the block runs, which begins when it answers."""
+    with Web(stack, application, **variables) as web:
+        assert wait_until(web.answers, SECONDS), web.said
+        yield web

@@ -22,6 +22,7 @@ from tests import entries
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import LONDON
 from tests.statements import counted
+from tests.threads import Beside
 from tests.working import work
 
 
@@ -200,15 +201,13 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit_trail.directory, "existing", slowly)
-        storing = threading.Thread(target=in_thread, args=(app,))
-        storing.start()
+        storing = Beside(in_thread, app)
         assert asked.wait(10)
         ada.delete("/me")
-        forgetting = threading.Thread(target=in_thread, args=(app,))
-        forgetting.start()
+        forgetting = Beside(in_thread, app)
         go_on.set()
-        storing.join()
-        forgetting.join()
+        storing.result()
+        forgetting.result()
     work(app)
     assert ada.user_id not in everything_told_of_entries()
 

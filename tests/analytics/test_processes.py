@@ -13,10 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from flask import Flask
@@ -26,14 +25,15 @@ from blog_app import create_app, databases
 from blog_app.analytics.models import DailyTotal, PageView
 from blog_app.analytics.rollups import roll_up_days
 from blog_app.blog.models import PostCounters
-from blog_app.config import ROOT, Settings
-from blog_app.local.ports import private_ports
+from blog_app.config import Settings
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
 from tests.analytics.conftest import BROWSER
 from tests.api import API, sign_up
 from tests.blog.test_posts import write_post
 from tests.conftest import empty_all_tables
+from tests.programs import Program
+from tests.web import Web, gunicorn
 
 READERS, ROUNDS = 4, 60
 SECONDS = 60
@@ -44,37 +44,20 @@ class Site:
     """gunicorn with two processes and a worker, on servers of their own."""
 
     stack: Stack
-    log: Path
     posts: list[dict]
-    port: int = field(default_factory=lambda: next(private_ports()))
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    web: Web
+    programs: ExitStack
 
-    def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
-        own = {"APP_MODE": "test", "WEB_CONCURRENCY": "2", "PORT": str(self.port)}
-        with self.log.open("ab") as log:
-            environment = os.environ | self.stack.environment() | own
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        self.started.append(process)
-        return process
-
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        return self.start(Path(sys.executable).parent / "flask", "worker")
-
-    def start_web(self) -> subprocess.Popen[bytes]:
-        web = self.start(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "wsgi:app")
-        assert wait_until(self.answers, SECONDS), self.log.read_text()[-2000:]
-        return web
-
-    def answers(self) -> bool:
-        try:
-            return urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2).status == 200
-        except OSError:
-            return False
+    def start_worker(self) -> Program:
+        environment = os.environ | self.stack.environment() | {"APP_MODE": "test"}
+        return self.programs.enter_context(
+            Program(Path(sys.executable).parent / "flask", "worker", environment=environment)
+        )
 
     def read(self, times: int) -> Counter[str]:
         """Read posts; return which were answered how often."""
         answered: Counter[str] = Counter()
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=30)) as connection:
             for _ in range(times):
                 post = random.choice(self.posts)
                 connection.request("GET", f"{API}/posts/{post['slug']}", headers={"User-Agent": BROWSER})
@@ -99,22 +82,16 @@ def servers() -> Iterator[tuple[Stack, Flask]]:
 
 
 @pytest.fixture
-def site(servers: tuple[Stack, Flask], tmp_path: Path) -> Iterator[Site]:
+def site(servers: tuple[Stack, Flask]) -> Iterator[Site]:
     stack, app = servers
     empty_all_tables()
     author = sign_up(app, "author")
-    site = Site(stack, tmp_path / "log", [write_post(author, f"Post {number}") for number in range(3)])
-    try:
-        yield site
-    finally:
-        for process in site.started:
-            process.terminate()
-        for process in site.started:
-            process.wait()
+    posts = [write_post(author, f"Post {number}") for number in range(3)]
+    with ExitStack() as programs:
+        yield Site(stack, posts, programs.enter_context(gunicorn(stack)), programs)
 
 
 def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_and_comes_back(site: Site) -> None:
-    site.start_web()
     disturbed = threading.Event()
 
     def disturb() -> None:
@@ -122,8 +99,7 @@ def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_
         for _ in range(2):
             before = PageView.select().count()
             assert wait_until(lambda before=before: PageView.select().count() > before, SECONDS)
-            worker.kill()
-            worker.wait()
+            worker.end(signal.SIGKILL)
             worker = site.start_worker()
         site.stack.redis.freeze()
         time.sleep(2)
@@ -155,15 +131,13 @@ def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_
 
 def test_a_web_process_that_is_killed_loses_a_second_and_one_that_is_stopped_nothing(site: Site) -> None:
     site.start_worker()
-    web = site.start_web()
     answered = site.read(ROUNDS)
     assert wait_until(lambda: site.counted() == answered, SECONDS)
-    for child in children(web.pid):
+    for child in children(site.web.pid):
         os.kill(child, signal.SIGKILL)
-    assert wait_until(site.answers, SECONDS)
+    assert wait_until(site.web.answers, SECONDS)
     answered += site.read(ROUNDS)
-    web.terminate()
-    assert web.wait(SECONDS) == 0
+    assert site.web.end() == 0
     assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
 
 

@@ -22,6 +22,7 @@ from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES
 from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
+from tests.threads import Beside
 
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]
@@ -111,14 +112,13 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
     def store_late() -> None:
         store(counting.app, view(now()))
 
-    threads = [threading.Thread(target=roll_up), threading.Thread(target=store_late)]
-    threads[0].start()
+    rolling_up = Beside(roll_up)
     assert counted.wait(10)
-    threads[1].start()
+    storing = Beside(store_late)
     assert wait_until(somebody_waits_for_a_lock, 10)
     may_end.set()
-    for thread in threads:
-        thread.join()
+    rolling_up.result()
+    storing.result()
     assert DailyTotal.get().stale
     counting.run("roll_up_days")
     assert (DailyTotal.get().views, DailyView.get().views) == (2, 2)

@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from blog_app.local.group import Group
 from blog_app.local.ports import port_is_taken, private_ports
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
+from tests.programs import Program
 
 HEROKU = {"DATABASE_URL": "postgres://u1:p%401@db1.internal:5432/d1"}
 SECRETS = ("p@1", "p%401", "own-password", "admin-password")
@@ -218,19 +218,12 @@ def test_the_start_script_puts_a_pooler_beside_the_command_and_takes_it_away_aga
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     before = set(stack.folder.iterdir())
 
-    script = subprocess.Popen(
-        [ROOT / "bin/with-pgbouncer", sys.executable, "-c", COMMAND],
-        cwd=ROOT,
-        env=urls | {"APP_MODE": "test", "PATH": path, "TMPDIR": str(stack.folder)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with script:
-        assert script.stdout.readline().startswith("wrote")
-        assert script.stdout.readline() == f"connected to {port}\n"
+    environment = urls | {"APP_MODE": "test", "PATH": path, "TMPDIR": str(stack.folder)}
+    with Program(ROOT / "bin/with-pgbouncer", sys.executable, "-c", COMMAND, environment=environment) as script:
+        script.until("wrote")
+        script.until(f"connected to {port}\n")
         assert port_is_taken(port)
-        script.terminate()
-        assert script.wait(10) == 128 + signal.SIGTERM
+        assert script.end(signal.SIGTERM, 10) == 128 + signal.SIGTERM
 
     assert wait_until(lambda: not port_is_taken(port), 5)
     assert set(stack.folder.iterdir()) == before

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -15,10 +13,11 @@ from flask import Flask
 from blog_app.accounts.models import User
 from blog_app.blog.models import Comment, Post, PostTag
 from blog_app.blog.models.tags import refresh_tag_words
-from blog_app.config import ROOT
+from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.api import stranger
 from tests.conftest import empty_all_tables
+from tests.programs import Program
 
 SECONDS = 60
 
@@ -79,20 +78,10 @@ def test_repeating_adds_only_what_is_missing(app: Flask) -> None:
 def test_ctrl_c_leaves_whole_batches_and_says_how_many(app: Flask, stack: Stack) -> None:
     environment = {**os.environ, **stack.environment(), "APP_MODE": "test"}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "seed", "fake", "--posts", "1000000"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        try:
-            deadline = time.monotonic() + SECONDS
-            while not Post.select().exists():
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline, "no batch came"
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=SECONDS)
-        finally:
-            process.kill()
-    assert process.returncode == 130, output
+    with Program(*command, environment=environment) as seeding:
+        assert wait_until(lambda: Post.select().exists() or seeding.poll() is not None, SECONDS), "no batch came"
+        assert seeding.end(signal.SIGINT) == 130, seeding.said
+        output = seeding.said
     posts = Post.select().count()
     assert f"and {posts} posts, all of them complete" in output
     assert posts % 2_000 == 0

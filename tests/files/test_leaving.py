@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from datetime import timedelta
 
@@ -12,7 +11,6 @@ import pytest
 from flask import Flask
 
 from blog_app import databases
-from blog_app.config import ROOT
 from blog_app.files import handlers
 from blog_app.files.handlers import empty_closed_drives
 from blog_app.files.models import Drive, Node
@@ -21,6 +19,7 @@ from blog_app.local.stack import Stack
 from blog_app.outbox.tables import DELIVERIES
 from tests.api import Caller, sign_up
 from tests.files.filing import folder, paths, upload
+from tests.programs import Program
 from tests.shop.test_leaving import leave
 
 
@@ -94,21 +93,12 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_one_that_ends_it(a
     Node.insert_many([{**row, "path": f"/{number}", "key": f"/{number}"} for number in range(12_000)]).execute()
     ada.delete("/me")
     environment = os.environ | stack.environment() | {"APP_MODE": "test", "FILES_GRACE_DAYS": "0"}
-    command = [sys.executable, "-m", "flask", "worker"]
-
-    def worker() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, cwd=ROOT, env=environment | {"FLASK_APP": "wsgi"}, stderr=subprocess.DEVNULL)
-
-    with worker() as process:
-        try:
-            assert wait_until(lambda: has(ada) < 12_000, 60)
-        finally:
-            process.send_signal(signal.SIGKILL)
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
+    with Program(*command, environment=environment) as worker:
+        assert wait_until(lambda: has(ada) < 12_000, 60), worker.said
+        worker.end(signal.SIGKILL)
     assert has(ada) > 0
-    with worker() as process:
-        try:
-            assert wait_until(lambda: not Drive.select().where(Drive.owner_id == ada.user_id).exists(), 60)
-        finally:
-            process.terminate()
+    with Program(*command, environment=environment) as worker:
+        assert wait_until(lambda: not Drive.select().where(Drive.owner_id == ada.user_id).exists(), 60), worker.said
     assert (has(ada), has(other)) == (0, 6)
     assert DELIVERIES["accounts"].select().count() == 0

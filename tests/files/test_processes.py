@@ -22,7 +22,7 @@ from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.api import API, Caller, sign_up
 from tests.files.filing import FORM, form
-from tests.web import gunicorn
+from tests.web import Web, gunicorn
 
 THREADS = 2
 BIG = random.Random(2).randbytes(14 * CHUNK_BYTES)
@@ -30,18 +30,21 @@ BIG = random.Random(2).randbytes(14 * CHUNK_BYTES)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the web process has its log, and `tmp` for its temporary files."""
-    folder = tmp_path_factory.mktemp("web")
-    (folder / "tmp").mkdir()
-    return folder
+    """Where the web process has its temporary files."""
+    return tmp_path_factory.mktemp("web")
 
 
 @pytest.fixture(scope="module")
-def port(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[int]:
-    """The port of one process with few threads: one that does not come back would be missed."""
-    variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder / "tmp")}
-    with gunicorn(stack, folder, "tests.files.impatient:app", MAX_FILE_BYTES="8000000", **variables) as port:
-        yield port
+def web(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[Web]:
+    """One process with few threads: one that does not come back would be missed."""
+    variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder)}
+    with gunicorn(stack, "tests.files.impatient:app", MAX_FILE_BYTES="8000000", **variables) as web:
+        yield web
+
+
+@pytest.fixture(scope="module")
+def port(web: Web) -> int:
+    return web.port
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("ending", ["breaks off", "falls silent"])
 def test_an_upload_that_never_ends_leaves_nothing(
-    app: Flask, port: int, ada: Caller, ending: str, folder: Path
+    app: Flask, web: Web, port: int, ada: Caller, ending: str, folder: Path
 ) -> None:
     for number, (lines, half) in enumerate(list(BROKEN.values()) * THREADS):
         with socket.create_connection(("127.0.0.1", port), 10) as client:
@@ -89,8 +92,8 @@ def test_an_upload_that_never_ends_leaves_nothing(
     for number in range(2 * THREADS):
         assert send(ada, port, "POST", f"/files?name=whole-{number}", BIG)[0] == 201
     assert (Node.select().count(), Content.select().count(), Chunk.select().count()) == (2 * THREADS, 1, 14)
-    assert list((folder / "tmp").iterdir()) == []
-    assert "Traceback" not in (folder / "log").read_text()
+    assert list(folder.iterdir()) == []
+    assert "Traceback" not in web.said
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", FORM])
@@ -147,4 +150,4 @@ def test_a_process_that_is_killed_during_an_upload_leaves_nothing(port: int, ada
             assert client.recv(1) == b""
     assert wait_until(lambda: send(ada, port, "POST", "/files?name=y", BIG)[0] == 201, 30)
     assert Node.select().count() == 1
-    assert list((folder / "tmp").iterdir()) == []
+    assert list(folder.iterdir()) == []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -24,6 +22,7 @@ from blog_app.permissions import Scope
 from tests.api import Caller, revoked, sign_up, stranger
 from tests.blog.test_posts import write_post
 from tests.statements import counted
+from tests.threads import at_once
 
 SECONDS = 20
 
@@ -300,7 +299,6 @@ def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
     Category.create(name="Kitchen", slug="kitchen")
     stranger(api).get("/categories")
     Category.create(name="Cellar", slug="cellar")
-    together = threading.Barrier(8)
     filled = []
     within = Category.within.__func__
 
@@ -312,12 +310,9 @@ def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
     monkeypatch.setattr(Category, "within", classmethod(slow))
 
     def read() -> int:
-        together.wait(SECONDS)
         return len(stranger(api).get("/categories").json["data"])
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = [future.result() for future in [pool.submit(read) for _ in range(8)]]
-    assert answers == [2] * 8
+    assert at_once(*[read] * 8) == [2] * 8
     assert len(filled) == 1
 
 

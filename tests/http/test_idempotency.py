@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any
@@ -120,36 +120,46 @@ def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_c
     pipe.recv()
 
 
-def start(settings: Settings, token: str | None, *, before_commit: bool) -> tuple[Any, Connection]:
+@contextmanager
+def started(settings: Settings, token: str | None, *, before_commit: bool) -> Iterator[tuple[Any, Connection]]:
+    """Run it while the block runs."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=create_tag_slowly, args=(settings, token, theirs, before_commit))
     process.start()
-    return process, ours
+    theirs.close()  # Its end is then ours to notice.
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def told(pipe: Connection) -> Any:
+    """Return the next word of the process."""
+    assert pipe.poll(60), "it says nothing"
+    return pipe.recv()
 
 
 def test_a_retry_while_the_first_is_under_way_in_another_process_is_told_at_once(
     settings: Settings, author: Caller
 ) -> None:
-    process, pipe = start(settings, author.token, before_commit=True)
-    assert pipe.recv() == "done"
-    refused = author.post("/tags", {"name": "Tea"}, status=409, **KEY)
-    assert refused.headers["Retry-After"] == "1"
-    pipe.send("go on")
-    made = pipe.recv()
-    assert author.post("/tags", {"name": "Tea"}, **KEY).json["id"] == made
-    pipe.send("end")
-    process.join(10)
+    with started(settings, author.token, before_commit=True) as (_, pipe):
+        assert told(pipe) == "done"
+        refused = author.post("/tags", {"name": "Tea"}, status=409, **KEY)
+        assert refused.headers["Retry-After"] == "1"
+        pipe.send("go on")
+        assert author.post("/tags", {"name": "Tea"}, **KEY).json["id"] == told(pipe)
 
 
 @pytest.mark.parametrize("before_commit", [True, False])
 def test_a_process_that_is_killed_leaves_the_effect_and_the_answer_or_neither(
     settings: Settings, author: Caller, before_commit: bool
 ) -> None:
-    process, pipe = start(settings, author.token, before_commit=before_commit)
-    word = pipe.recv()
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(10)
+    with started(settings, author.token, before_commit=before_commit) as (process, pipe):
+        word = told(pipe)
+        process.kill()
     with author.app.app_context():
         # The server frees the key when it notices that its client is gone.
         assert wait_until(lambda: not databases.blog.execute_sql(HELD_LOCKS).fetchone(), 10)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,13 +10,14 @@ import psycopg2
 import pytest
 import redis
 
-from blog_app.config import ROOT, Settings
+from blog_app.config import Settings
 from blog_app.local import programs
 from blog_app.local.group import StartError
 from blog_app.local.ports import port_is_taken
 from blog_app.local.postgres import Postgres
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
+from tests.programs import Program
 
 
 def test_the_environment_leads_to_five_logical_databases_and_redis(stack: Stack) -> None:
@@ -69,18 +69,17 @@ HOLDER = """
 import time
 from blog_app.local.stack import throwaway
 with throwaway() as stack:
-    print(stack.folder, stack.postgres.port, stack.redis.port, flush=True)
+    print("holding", stack.folder, stack.postgres.port, stack.redis.port, flush=True)
     time.sleep(60)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_of_a_run_that_is_interrupted_or_killed(number: signal.Signals) -> None:
-    command = [sys.executable, "-c", HOLDER]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as holder:
-        folder, *ports = holder.stdout.readline().split()
+    with Program(sys.executable, "-c", HOLDER) as holder:
+        _, folder, *ports = holder.until("holding").split()
         assert all(port_is_taken(int(port)) for port in ports)
-        holder.send_signal(number)
+        holder.end(number)
 
     assert wait_until(lambda: not Path(folder).exists(), 60)
     assert wait_until(lambda: not any(port_is_taken(int(port)) for port in ports), 60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 
 import psycopg2
 import pytest
@@ -12,6 +11,7 @@ from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError, backfill
 from blog_app.migrate.backfill import next_size
 from tests.migrate.test_steps import start
+from tests.threads import Beside
 
 STEPS = "atomic = False"
 ROWS = 20_000
@@ -50,10 +50,9 @@ def test_every_row_is_updated_once(posts):
 
 def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
-    process = start(posts)
-    assert wait_until(lambda: done(posts) > 1000, 30)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with start(posts) as runner:
+        assert wait_until(lambda: done(posts) > 1000, 30), runner.said
+        runner.end(signal.SIGKILL)
     before = done(posts)
     assert 0 < before < ROWS
     posts.query("ALTER TABLE blog.posts DROP CONSTRAINT posts_check")
@@ -66,11 +65,10 @@ def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
-    process = start(posts)
-    assert wait_until(lambda: done(posts) > 0, 30)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
-    assert "run it again to go on from there" in output
+    with start(posts) as runner:
+        assert wait_until(lambda: done(posts) > 0, 30), runner.said
+        runner.end(number, 20)
+        assert "run it again to go on from there" in runner.said
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words = 7", database="shop") == [(done(posts),)]
 
 
@@ -78,33 +76,23 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
     monkeypatch.setattr("blog_app.migrate.locks.FIRST_PAUSE", 0.1)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
-        runner = threading.Thread(target=lambda: posts.up("blog"))
-        runner.start()
+        runner = Beside(posts.up, "blog")
         assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), 30)
         rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
         assert 0 < rows[0][0] < ROWS
     holder.close()
-    runner.join(30)
+    runner.result()
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL") == [(0,)]
 
 
 def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
-    failure = []
-
-    def run() -> None:
-        try:
-            posts.up("blog")
-        except MigrationError as error:
-            failure.append(str(error))
-
-    runner = threading.Thread(target=run)
-    runner.start()
+    runner = Beside(posts.up, "blog")
     assert wait_until(lambda: done(posts) > 0, 30)
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'blog_app migrate blog'"
     posts.query(end, database="shop")
-    runner.join(20)
-    assert "the connection to blog was lost" in failure[0]
+    with pytest.raises(MigrationError, match="the connection to blog was lost"):
+        runner.result()
     posts.query("ALTER TABLE blog.posts DROP CONSTRAINT posts_check")
     posts.up("blog")
     assert posts.query(SUMMARY) == [(ROWS, 1)]
@@ -140,9 +128,9 @@ def test_the_size_of_a_batch_follows_the_time_that_the_last_one_took():
 def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
     monkeypatch.setattr("blog_app.migrate.progress.LINE_EVERY", 0)
     code = "import blog_app.migrate.progress as p; p.LINE_EVERY = 0\n"
-    process = start(posts, prelude=code)
-    output, _ = process.communicate(timeout=30)
-    assert "of about 20,000 rows, about" in output.replace("\n", " ")
+    with start(posts, prelude=code) as runner:
+        runner.wait(30)
+        assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")
 
 
 def test_a_batch_that_runs_out_of_time_is_tried_again_with_fewer_rows(workshop, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ import pytest
 from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError, locks
 from blog_app.migrate.connection import connected
+from tests.threads import Beside
 
 
 @pytest.fixture
@@ -37,24 +37,27 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
     holder = connect(posts, "report of the boss")
     with holder.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM blog.posts")
-        runner = threading.Thread(target=lambda: posts.up("blog"))
-        runner.start()
-        slowest = 0.0
+        runner = Beside(posts.up, "blog")
+        times = []
         with connect(posts) as reader, reader.cursor() as reading:
-            while sum("found no lock" in line for line in posts.said) < 3:
+
+            def read_while_it_tries() -> bool:
                 began = time.monotonic()
                 reading.execute("SELECT title FROM blog.posts")
                 reader.commit()
-                slowest = max(slowest, time.monotonic() - began)
+                times.append(time.monotonic() - began)
+                return sum("found no lock" in line for line in posts.said) == 3
+
+            assert wait_until(read_while_it_tries, 20)
         reader.close()
     holder.close()
-    runner.join(20)
+    runner.result()
 
     line = next(line for line in posts.said if "found no lock; in the way: pid" in line)
     assert line.startswith("blog: apply 002_wide found no lock; in the way: pid ")
     assert "report of the boss, user blog_app, idle in transaction" in line
     assert "SELECT count(*) FROM blog.posts" in line
-    assert slowest < 0.7
+    assert max(times) < 0.7
     assert posts.query("SELECT words FROM blog.posts") == [(None,)]
 
 
@@ -79,12 +82,11 @@ def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(pos
     holder = connect(posts)
     with holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
-        runner = threading.Thread(target=lambda: posts.up("blog"))
-        runner.start()
+        runner = Beside(posts.up, "blog")
         assert wait_until(lambda: any("found no lock" in line for line in posts.said), 20)
         assert posts.tables() == ["posts"]
     holder.close()
-    runner.join(20)
+    runner.result()
     assert posts.tables() == ["first", "posts"]
 
 

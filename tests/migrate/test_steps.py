@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError
 from blog_app.migrate.connection import connected
 from blog_app.migrate.plan import LintGuard
+from tests.programs import Program
 
 STEPS = "atomic = False"
 CONSTRAINTS = """
@@ -150,11 +150,10 @@ with interrupts.heeded():
 """
 
 
-def start(workshop, prelude: str = "", names: Sequence[str] = ("blog",)) -> subprocess.Popen[str]:
+def start(workshop, prelude: str = "", names: Sequence[str] = ("blog",)) -> Program:
     """Run `up` in a process of its own."""
     url = workshop.settings.databases["blog"].url
-    command = [sys.executable, "-c", prelude + textwrap.dedent(RUN), url, str(workshop.folder), *names]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Program(sys.executable, "-c", prelude + textwrap.dedent(RUN), url, str(workshop.folder), *names)
 
 
 def activity(workshop, pattern: str) -> bool:
@@ -166,10 +165,9 @@ def test_a_runner_killed_while_it_builds_an_index_is_finished_by_the_next_one(po
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
-        first = start(posts)
-        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20)
-        first.send_signal(signal.SIGKILL)
-        first.communicate()
+        with start(posts) as first:
+            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), first.said
+            first.end(signal.SIGKILL)
         # The server would go on alone: its side is ended too, as if the machine had gone.
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%%'"
         posts.query(end, database="shop")
@@ -183,19 +181,16 @@ def test_a_runner_killed_while_it_builds_an_index_is_finished_by_the_next_one(po
 def test_two_runners_at_once_apply_everything_once_even_while_an_index_waits(posts):
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     posts.sql("003_log", "CREATE TABLE blog.log ()")
-    with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
-        cursor.execute("INSERT INTO blog.posts VALUES (0)")
-        first = start(posts)
-        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20)
-        second = start(posts)
-        line = second.stdout.readline()
-        assert line.startswith("blog: waiting for another run to finish (pid ")
-    holder.close()
-    assert [first.wait(20), second.wait(20)] == [0, 0]
-    assert "apply" not in second.stdout.read()
+    holder = psycopg2.connect(posts.settings.databases["blog"].url)
+    holder.cursor().execute("INSERT INTO blog.posts VALUES (0)")
+    with start(posts) as first:
+        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), first.said
+        with start(posts) as second:
+            second.until("blog: waiting for another run to finish (pid ")
+            holder.close()
+            assert [first.wait(20), second.wait(20)] == [0, 0]
+            assert "apply" not in second.said
     assert posts.query("SELECT name FROM blog.migrations ORDER BY id") == [("001_posts",), ("002_index",), ("003_log",)]
-    first.stdout.close()
-    second.stdout.close()
 
 
 def test_expand_and_contract_rename_a_column_while_both_names_are_written(posts):
@@ -319,10 +314,10 @@ def test_ctrl_c_cancels_the_statement_and_says_where_it_was_stopped(number, post
     posts.sql("001_a", "SELECT 1", database="accounts")
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
-        runner = start(posts, names=("accounts", "blog", "shop"))
-        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20)
-        runner.send_signal(number)
-        output, _ = runner.communicate(timeout=20)
+        with start(posts, names=("accounts", "blog", "shop")) as runner:
+            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), runner.said
+            runner.end(number, 20)
+            output = runner.said
         assert not activity(posts, "CREATE INDEX CONCURRENTLY%")
     holder.close()
     assert "Stopped: blog was stopped: 002_index; run it again to go on from there" in output

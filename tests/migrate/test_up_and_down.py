@@ -8,6 +8,7 @@ import pytest
 
 from blog_app.migrate import MigrationError, history
 from blog_app.migrate.connection import connected, run_lock
+from tests.threads import Beside
 
 CREATE_POSTS = """
 @migrator.create_model
@@ -164,12 +165,9 @@ def test_a_second_runner_waits_says_for_whom_and_reads_the_history_again(worksho
     workshop.sql("001_a", "CREATE TABLE blog.a ()")
     waiting = threading.Event()
     workshop.say = lambda line: waiting.set() if "waiting for another run" in line else None
-    found = {}
     with connected(workshop.settings, "blog", print) as first, run_lock(first):
-        second = threading.Thread(target=lambda: found.update(workshop.up("blog")))
-        second.start()
+        second = Beside(workshop.up, "blog")
         assert waiting.wait(10)
         history.ensure(first, "blog")
         history.add(first, "blog", "001_a")
-    second.join(10)
-    assert found == {"blog": []}
+    assert second.result() == {"blog": []}

@@ -14,6 +14,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
+from tests.threads import Beside
+
 PAUSE = 0.05
 
 
@@ -30,21 +32,19 @@ class Load:
         self.longest_refusal = 0.0
         self._readers = readers
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._people: list[Beside[None]] = []
 
     def __enter__(self) -> Load:
-        self._threads = [threading.Thread(target=self._write, args=(post,)) for post in self.answered]
-        self._threads += [threading.Thread(target=self._read) for _ in range(self._readers)]
-        for thread in self._threads:
-            thread.start()
+        self._people = [Beside(self._write, post) for post in self.answered]
+        self._people += [Beside(self._read) for _ in range(self._readers)]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        for each in self._people:
+            each.result()
 
     def _write(self, post: str) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

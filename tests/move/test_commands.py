@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from blog_app.move.mover import Mover
 from blog_app.move.opening import opened
 from tests.move.conftest import Follow, Removal
 from tests.move.test_move import LEFT_OVER
+from tests.threads import Beside
 
 
 @pytest.fixture
@@ -139,10 +139,9 @@ def test_two_that_share_a_database_move_at_once_and_a_third_stays(removal: Remov
         with opened(settings, "shop", removal.said.append, to=removal.target, rerouting=Follow()) as mover:
             Mover.forward(mover)
 
-    other = threading.Thread(target=move_shop)
-    other.start()
+    other = Beside(move_shop)
     removal.move()
-    other.join()
+    other.result()
     assert removal.query("target", "SELECT count(*), count(DISTINCT i) FROM shop.things") == [(99, 99)]
     removal.query("source", "INSERT INTO files.things VALUES (100, 'more')")
     removal.confirm()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from blog_app.local.stack import Stack, throwaway
 from blog_app.move import MoveError, checks, replication, structure, verification
 from blog_app.move.places import FreezeExpired, Place
 from tests.move.conftest import Removal, make_removal
+from tests.threads import Beside
 
 
 def test_a_way_that_fails_is_taken_back(removal: Removal) -> None:
@@ -88,12 +88,11 @@ def test_a_long_transaction_is_named_and_waited_for(removal: Removal, monkeypatc
     monkeypatch.setattr(checks, "TRY_SECONDS", 0.2)
     with psycopg2.connect(removal.source, application_name="somebody's report") as report:
         report.cursor().execute("UPDATE blog.posts SET price = 3 WHERE number = 1")
-        moving = threading.Thread(target=removal.move)
-        moving.start()
+        moving = Beside(removal.move)
         named = lambda: any("somebody's report" in line for line in removal.said)  # noqa: E731
         assert wait_until(named, 40), removal.said
     report.close()
-    moving.join()
+    moving.result()
     assert removal.standings() == ("left", "serving")
     assert removal.query("target", "SELECT price FROM blog.posts WHERE number = 1")[0][0] == 3
 

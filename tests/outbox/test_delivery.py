@@ -17,6 +17,7 @@ from blog_app.outbox import delivery
 from blog_app.outbox.tables import DELIVERIES, PROCESSED
 from blog_app.pauses import Rests, pause
 from tests.outbox.reactions import AccountsEffect, ShopEffect, noted, publish
+from tests.threads import at_once
 
 Deliver = Callable[[], int]
 OUTBOX = DELIVERIES["accounts"]
@@ -157,11 +158,7 @@ def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> 
         for database in databases.ALL:
             database.release()
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, work, work)
     for subject in subjects:
         assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
 

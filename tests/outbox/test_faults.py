@@ -14,6 +14,7 @@ import pytest
 from blog_app.config import ROOT
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
+from tests.programs import Program
 
 TABLE = "CREATE TABLE {0}.test_effects (id serial PRIMARY KEY, subject uuid, number int)"
 GRANT = "GRANT ALL ON {0}.test_effects, {0}.test_effects_id_seq TO blog_app"
@@ -37,13 +38,10 @@ def own_stack() -> Iterator[Stack]:
         for schema in ("accounts", "shop"):
             own.postgres.execute(TABLE.format(schema), database="blog_app")
             own.postgres.execute(GRANT.format(schema), database="blog_app")
-        log = own.folder / "worker.log"
-        with log.open("wb") as output:
-            worker = subprocess.Popen([*flask, "worker"], cwd=ROOT, env=environment, stdout=output, stderr=output)
-        yield own
-        assert worker.poll() is None, log.read_text()[-2000:]
-        worker.terminate()
-        assert worker.wait(30) == 0
+        with Program(*flask, "worker", environment=environment) as worker:
+            yield own
+            assert worker.poll() is None, worker.said
+            assert worker.end() == 0
 
 
 def noted(stack: Stack, schema: str, subject: object) -> list[int]:

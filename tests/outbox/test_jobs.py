@@ -15,6 +15,7 @@ from blog_app.databases import Server
 from blog_app.jobs import JOBS, SCHEDULES
 from blog_app.models import now
 from blog_app.pauses import Rests
+from tests.threads import Beside
 
 SCHEDULE = SCHEDULES["shop"]
 runs: list[str] = []
@@ -102,12 +103,11 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
         databases.shop.release()
 
     declare(hold)
-    first = threading.Thread(target=first_worker)
-    first.start()
+    first = Beside(first_worker)
     assert running.wait(10)
     assert not jobs.run_due(Rests())
     may_end.set()
-    first.join()
+    first.result()
     assert runs == ["run"]
 
 

@@ -12,6 +12,7 @@ from flask import Flask
 from blog_app.local.stack import Stack
 from blog_app.outbox import nudge
 from tests.outbox.reactions import publish
+from tests.threads import Beside
 
 
 def test_an_idle_worker_is_told_at_the_end_of_what_published(
@@ -21,12 +22,10 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
         pytest.skip("there is no Redis on this machine")
     monkeypatch.setattr(nudge, "LOOK_SECONDS", 30)
     wait, stop = nudge.listener(app), threading.Event()
-    idle = threading.Thread(target=wait, args=(stop,))
-    idle.start()
+    idle = Beside(wait, stop)
     with app.app_context():
         publish(uuid4(), 1)
-    idle.join(5)
-    assert not idle.is_alive()
+    idle.result(5)
 
 
 def test_without_redis_a_worker_looks_by_itself_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from blog_app.config import ROOT
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from blog_app.outbox.tables import DELIVERIES
 from tests.outbox.reactions import AccountsEffect, ShopEffect, noted, publish
+from tests.programs import Program
 
 OUTBOX = DELIVERIES["accounts"]
 NUMBERS, KILLS = 30, 4
-Start = Callable[..., subprocess.Popen[bytes]]
+Start = Callable[..., Program]
 
 
 @pytest.fixture
@@ -29,18 +29,14 @@ def start(stack: Stack, tmp_path: Path) -> Iterator[Start]:
     """A function that starts a worker process; those that still run at the end are killed."""
     flask = [Path(sys.executable).parent / "flask", "--app", "tests.outbox.reactions", "worker"]
     environment = os.environ | stack.environment() | {"APP_MODE": "test", "DIE_ONCE": str(tmp_path / "died")}
-    started = []
+    with ExitStack() as started:
 
-    def start(**variables: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / "worker.log").open("ab") as log:
-            process = subprocess.Popen(flask, cwd=ROOT, env=environment | variables, stdout=log, stderr=log)
-        started.append(process)
-        return process
+        def start(**variables: str) -> Program:
+            worker = started.enter_context(Program(*flask, environment=environment | variables))
+            started.callback(worker.kill)
+            return worker
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+        yield start
 
 
 def everything_is_delivered() -> bool:

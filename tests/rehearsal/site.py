@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -15,13 +14,14 @@ from typing import Any
 import psycopg2
 
 from blog_app import create_app
-from blog_app.config import ROOT, Settings
+from blog_app.config import Settings
 from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
 from blog_app.migrate import across, files
 from blog_app.migrate.plan import LintGuard
 from tests.api import sign_up
+from tests.programs import Program
 
 SECRET = "rehearsal-only-rehearsal-only-1234"
 # Indexes last: they cost more with the rows than all rows at once.
@@ -83,16 +83,9 @@ class Site:
         """Serve the app by gunicorn; yield its port."""
         port = next(private_ports())
         environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
-        with (self.folder / "gunicorn.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
-        try:
-            assert wait_until(lambda: _answers(port), 20), (self.folder / "gunicorn.log").read_text()
+        with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
+            assert wait_until(lambda: _answers(port), 20), web.said
             yield port
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def _answers(port: int) -> bool:

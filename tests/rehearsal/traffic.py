@@ -14,6 +14,8 @@ from types import TracebackType
 
 import psycopg2
 
+from tests.threads import Beside
+
 PAUSE = 0.08
 """Seconds between two requests of one person."""
 LONGEST = 30.0
@@ -49,20 +51,18 @@ class Traffic:
         self._asking = 0
         self._all_answered = threading.Condition()
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._lives: list[Beside[None]] = []
 
     def __enter__(self) -> Traffic:
-        self._threads = [threading.Thread(target=self._live, args=(number,)) for number in range(self.people)]
-        for thread in self._threads:
-            thread.start()
+        self._lives = [Beside(self._live, number) for number in range(self.people)]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        for each in self._lives:
+            each.result()
 
     @contextmanager
     def watched(self) -> Iterator[Seen]:
@@ -129,17 +129,17 @@ class LongTransactions:
         """How many transactions have begun and hold their locks."""
         self._begun = threading.Condition()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._hold)
+        self._holding: Beside[None]
 
     def __enter__(self) -> LongTransactions:
-        self._thread.start()
+        self._holding = Beside(self._hold)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        self._holding.result()
 
     def wait_for_the_next(self) -> None:
         """Return when a transaction has just begun: what starts now meets its locks."""

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -24,10 +23,10 @@ ORDERS = 25
 
 
 @pytest.fixture
-def port(app: Flask, stack: Stack, tmp_path: Path) -> Iterator[int]:
+def port(app: Flask, stack: Stack) -> Iterator[int]:
     """The port of gunicorn."""
-    with gunicorn(stack, tmp_path) as port:
-        yield port
+    with gunicorn(stack) as web:
+        yield web.port
 
 
 def test_a_thousand_orders_for_the_last_item_over_the_network_sell_exactly_one(app: Flask, port: int) -> None:
