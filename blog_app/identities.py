@@ -7,6 +7,7 @@ about; for that, each process remembers what it last knew of a token: that says 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
@@ -123,7 +124,9 @@ class Identities:
     def _renew(self, token_hash: bytes, record: Look | None) -> Identity | None:
         """Return the holder as the database knows it; keep that, if nothing is under way."""
         keeps = record is not None and not record.busy() and record.establish()
+        asked = time.monotonic()
         holder = self.look_up(token_hash)
         if record and keeps and holder:
-            record.store(holder.identity.dumps(), min(holder.seconds, cache.LIFETIME))
+            left = asked + min(holder.seconds, cache.LIFETIME) - time.monotonic()
+            record.store(holder.identity.dumps(), left)
         return holder.identity if holder else None
