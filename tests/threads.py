@@ -19,6 +19,11 @@ class Beside(Generic[Result]):
         self._future: Future[Result] = Future()
         Thread(target=self._run, args=(function, *arguments), daemon=True).start()
 
+    @property
+    def running(self) -> bool:
+        """Whether it has neither returned nor raised yet."""
+        return not self._future.done()
+
     def result(self, seconds: float = SECONDS) -> Result:
         """Wait for its end; return what it returned, or raise what it raised."""
         return self._future.result(seconds)

@@ -61,8 +61,8 @@ class Traffic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        for each in self._lives:
-            each.result()
+        for life in self._lives:
+            life.result()
 
     @contextmanager
     def watched(self) -> Iterator[Seen]:
@@ -80,7 +80,7 @@ class Traffic:
         seen.seconds = time.monotonic() - began
         if seen.asking:
             seen.failures.append(f"{seen.asking} requests without an answer")
-        seen.failures += [f"a person is gone: {thread.name}" for thread in self._threads if not thread.is_alive()]
+        seen.failures += ["a person is gone" for life in self._lives if not life.running]
 
     def _live(self, number: int) -> None:
         chance = random.Random(number)
