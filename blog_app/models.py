@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import peewee
@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from blog_app import acting
 from blog_app.compiled import peewees_sql
-from blog_app.databases.collections import row_keys
+from blog_app.databases.collections import Noted, of_new, row_keys
 
 
 def now() -> datetime:
@@ -72,11 +72,28 @@ class Record(Base):
         self.derive()
         self.save()
 
-    def save(self, force_insert: bool = False, only: Any = None) -> Any:
-        """Write the row, which is a new one with `force_insert`."""
+    def save(self, force_insert: bool = False) -> None:
+        """Write what has changed, or with `force_insert` a new row; in a transaction, with the statement after it."""
         if force_insert:
-            acting.note(self, new=True)
-        return super().save(force_insert, only)
+            self._meta.database.send_along(*self._insertion())
+        elif self._dirty:
+            changed = {name: self.__data__[name] for name in self._dirty}
+            self._meta.database.send_along(self.update(changed).where(self._pk_expr()))
+        self._dirty.clear()
+
+    def save_unless_taken(self, name: str) -> bool:
+        """Write a new row; return False, with nothing written, if another row has its value of the field `name`."""
+        sql, values, touched = self._insertion(unless_taken=name)
+        self._dirty.clear()
+        return bool(self._meta.database.execute_noted(sql, values, touched).rowcount)
+
+    def _insertion(self, unless_taken: str | None = None) -> tuple[Noted, list[Any], set[str]]:
+        """Return the SQL of the new row, its parameters, and the collections that it writes."""
+        acting.note(self, new=True)
+        model: Any = type(self)
+        sql, converters = _insert(model, tuple(self.__data__), unless_taken)
+        values = [convert(value) for convert, value in zip(converters, self.__data__.values(), strict=True)]
+        return sql, values, of_new(model, self.__data__)
 
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> Any:
         """Delete the row for good."""
@@ -156,6 +173,21 @@ def array_of(identifiers: Iterable[Any]) -> str:
 def column_of_found(name: str) -> peewee.SQL:
     """Return a column of the subquery that a query joins, or selects from, under the name `found`."""
     return peewee.SQL(f'"found"."{name}"')
+
+
+@lru_cache(maxsize=1024)
+def _insert(
+    model: Any, names: tuple[str, ...], unless_taken: str | None
+) -> tuple[Noted, tuple[Callable[[Any], Any], ...]]:
+    """Return the SQL that inserts a row with values for these fields, and what converts each value."""
+    fields = [model._meta.fields[name] for name in names]
+    columns = ", ".join(f'"{field.column_name}"' for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    table = f'"{model._meta.schema}"."{model._meta.table_name}"'
+    sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
+    if unless_taken is not None:
+        sql += f' ON CONFLICT ("{model._meta.fields[unless_taken].column_name}") DO NOTHING'
+    return Noted(sql), tuple(field.db_value for field in fields)
 
 
 def rows_by(field: peewee.Field, query: peewee.ModelSelect) -> Callable[[list[Any]], list[tuple[Any, ...]]]:

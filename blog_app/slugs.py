@@ -31,23 +31,17 @@ def is_identifier(text: str) -> bool:
 
 
 def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
-    """Insert a row whose slug comes from `text` and return its identifier.
+    """Insert a row whose slug comes from `text` and return its record.
 
     The unique index decides: whoever comes second to a slug gets it with a random ending, so no number of writers of
     the same title can make one of them fail or wait for more than the first.
     """
-    most = model.slug.max_length - SUFFIX_LENGTH - 1
-    slug = slug_of(text, most)
-    candidate = slug
-    record = model(**values)
+    slug = slug_of(text, model.slug.max_length - SUFFIX_LENGTH - 1)
+    record = model(slug=slug, **values)
     record.derive()
-    while True:
-        record.slug = candidate
-        query = model.insert(record.__data__).on_conflict(conflict_target=[model.slug], action="IGNORE")
-        if query.returning(model.id).tuples().execute():
-            record._dirty.clear()
-            return record
-        candidate = f"{slug}-{_random()}"
+    while not record.save_unless_taken("slug"):
+        record.slug = f"{slug}-{_random()}"
+    return record
 
 
 def _random() -> str:

@@ -87,17 +87,16 @@ def plain(content_html: str) -> str:
     return " ".join(html.unescape(TAG.sub("", spaced)).split())
 
 
-def summary_of(content_html: str) -> str:
-    """Return how a text begins, cut after a word."""
-    text = plain(content_html)
+def summary_of(text: str) -> str:
+    """Return how plain text begins, cut after a word."""
     if len(text) <= SUMMARY_LENGTH:
         return text
     return text[:SUMMARY_LENGTH].rpartition(" ")[0].rstrip(".,;:") + "…"
 
 
-def word_count_of(content_html: str) -> int:
-    """Return how many words a text has."""
-    return len(plain(content_html).split())
+def word_count_of(text: str) -> int:
+    """Return how many words plain text has."""
+    return len(text.split())
 
 
 def reading_time_of(word_count: int) -> int:

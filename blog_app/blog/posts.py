@@ -16,7 +16,7 @@ from blog_app.slugs import insert_with_slug
 
 def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
     """Write a new draft and return it; without a slug it gets one from its title."""
-    found = Tag.named(tags, lock="FOR KEY SHARE")
+    found = Tag.named(tags, lock=True)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     if slug is None:
         post: Post = insert_with_slug(Post, values["title"], **values)

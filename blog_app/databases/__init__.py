@@ -9,8 +9,8 @@ Guarantees:
 * Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
   stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
   from the connection's own options.
-* A write outside `atomic()` runs in a transaction of its own. One whose result nobody needs (`send_along`) goes in one
-  message with the statement after it.
+* A write outside `atomic()` runs in a transaction of its own. One whose result nobody needs (`send_along`; a record
+  that is saved) goes in one message with the statement after it, and its failure is that statement's.
 * Each transaction knows which collections it wrote (see `collections`); raw SQL that writes must say so by `touch()`.
   Who wants to hear of it (the watermarks) is the `announcer`.
 * Everything goes to the primary, but for reads outside transactions while somebody (the watermarks) has said who may

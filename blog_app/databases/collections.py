@@ -65,6 +65,14 @@ def of_query(query: Any) -> set[str]:
     return found
 
 
+def of_new(model: Any, row: Mapping[str, Any]) -> set[str]:
+    """Return the collections that a plain INSERT of a row of `model` writes; `row` has its values by their fields."""
+    if getattr(model._meta, "untouched", False):
+        return set()
+    keys = row_keys(model)
+    return of_rows(model, _all_of([set() if key.primary_key else _plain([row.get(key.name)]) for key in keys]))
+
+
 def of_rows(model: Any, rows: Iterable[Any] | None = None) -> set[str]:
     """Return the collections that a write to these rows of `model` touches; None: to rows that cannot be named."""
     table = model._meta.table_name
@@ -121,13 +129,17 @@ def _writes(query: Any) -> Iterator[Any]:
 
 def _rows(query: Any, keys: tuple[Any, ...]) -> set[Any] | None:
     """Return the names of the rows that a query writes, None if it does not say."""
+    return _all_of([_rows_by(query, key) for key in keys])
+
+
+def _all_of(names: list[set[Any] | None]) -> set[Any] | None:
+    """Return the names of rows by all their keys together, None if one is not known or there is no key."""
     found: set[Any] = set()
-    for key in keys:
-        rows = _rows_by(query, key)
-        if rows is None:
+    for each in names:
+        if each is None:
             return None
-        found |= rows
-    return found if keys else None
+        found |= each
+    return found if names else None
 
 
 def _rows_by(query: Any, key: Any) -> set[Any] | None:

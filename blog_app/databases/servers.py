@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ LOST_CODES = ("08", "57P01", "57P02", "57P03")  # SQLSTATE: connection exception
 MOVING_CODE = "57M01"
 """SQLSTATE, in PostgreSQL's class for interventions of operators: this place is fenced (see `blog_app.move`)."""
 UNDEFINED_TABLE = "42P01"
+MOST_ALONG = 100
+"""So many writes wait for the next statement; what a message holds is held in memory, here and in the pooler."""
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
 
 
@@ -120,12 +122,16 @@ class Server(peewee.PostgresqlDatabase):
 
     def execute(self, query: peewee.Node) -> Any:
         touched = collections.of_query(query)
+        sql, params = sql_of(self, query)
+        return self.execute_noted(Noted(sql), params, touched)
+
+    def execute_noted(self, sql: Noted, params: Any, touched: Set[str]) -> Any:
+        """Run a statement that writes these collections; one that writes any gets a transaction if there is none."""
         if touched and not self.in_transaction():
             with self.atomic():
-                return self.execute(query)
+                return self.execute_noted(sql, params, touched)
         self._touched.collections |= touched
-        sql, params = sql_of(self, query)
-        return self.execute_sql(Noted(sql), params)
+        return self.execute_sql(sql, params)
 
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
         if not self._touched.along:
@@ -152,17 +158,24 @@ class Server(peewee.PostgresqlDatabase):
         self._touched.collections |= collections.of_rows(model, rows)
         self._touched.declared = True
 
-    def send_along(self, write: peewee.Node | Noted, params: Any = None) -> None:
+    def send_along(self, write: peewee.Node | Noted, params: Any = None, touched: Set[str] = frozenset()) -> None:
         """Let a write be sent in one message with the statement after it, or with COMMIT.
 
-        It costs no round trip of its own; nobody learns its result, and if it fails, the other one does.
+        It costs no round trip of its own; nobody learns its result, and if it fails, the other one does. `touched` is
+        what SQL writes; a query says so itself. Without a transaction it gets one.
         """
         if not self.in_transaction():
-            raise RuntimeError("there is no transaction in which something could come after it")
+            with self.atomic():
+                return self.send_along(write, params, touched)
         if not isinstance(write, Noted):
-            self._touched.collections |= collections.of_query(write)
-            write, params = sql_of(self, write)
-        self._touched.along.append((write, params))
+            touched = collections.of_query(write)
+            sql, params = sql_of(self, write)
+            write = Noted(sql)
+        self._touched.collections |= touched
+        if len(self._touched.along) < MOST_ALONG:
+            self._touched.along.append((write, params))
+        else:
+            self.execute_sql(write, params)  # Which takes the others along.
 
     def savepoint(self) -> Savepoint:
         return Savepoint(self)

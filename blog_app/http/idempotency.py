@@ -87,15 +87,16 @@ def once(database: LogicalDatabase, key: str, body: bytes, act: Callable[[], Res
     if stored:
         return _replayed(stored, _fingerprint(body))
     response = act()
-    answers.delete().where(mine).execute()
-    answers.insert(
+    database.send_along(answers.delete().where(mine))
+    stored = answers.insert(
         user_id=caller,
         key=key,
         fingerprint=_fingerprint(body),
         status=response.status_code,
         headers="\n".join(f"{name}: {response.headers[name]}" for name in STORED_HEADERS if name in response.headers),
         body=response.get_data(),
-    ).execute()
+    )
+    database.send_along(stored)
     return response
 
 

@@ -86,7 +86,7 @@ def _write(
         }
         for item in items
     ]
-    OrderItem.insert_many(rows).execute()
+    databases.shop.send_along(OrderItem.insert_many(rows))
     OrderChange.create(order=order, field="status", new=order.status, changed_by=user_id)
     outbox.publish(databases.shop, "order.placed", subject=order.id)
     return order

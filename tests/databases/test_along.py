@@ -80,6 +80,26 @@ def test_a_write_that_fails_fails_what_it_goes_with(app: Flask) -> None:
         assert slugs() == set()
 
 
-def test_there_must_be_a_transaction(app: Flask) -> None:
-    with pytest.raises(RuntimeError, match="no transaction"):
-        databases.blog.send_along(tag("one"))
+def test_without_a_transaction_it_gets_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = messages(monkeypatch)
+    databases.blog.send_along(tag("one"))
+    assert [b"INSERT" in message and b"COMMIT" in message for message in sent] == [False, True]
+    assert slugs() == {"one"}
+
+
+def test_a_record_goes_along_and_says_what_it_writes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = messages(monkeypatch)
+    with databases.blog.atomic():
+        written = Tag.create(name="One", slug="one")
+        written.change(name="Two")
+        assert databases.blog.obj._touched.collections == {"tags", f"tags/{written.id}"}
+        assert (Tag.get_by_id(written.id).name, Tag.get_by_id(written.id).version) == ("Two", 2)
+    assert [message.count(b"INSERT") + message.count(b"UPDATE") for message in sent[:-1]] == [0, 2, 0]
+
+
+def test_not_too_many_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = messages(monkeypatch)
+    with databases.blog.atomic():
+        for number in range(databases.servers.MOST_ALONG + 2):
+            databases.blog.send_along(tag(f"tag-{number}"))
+    assert [message.count(b"INSERT") for message in sent] == [0, databases.servers.MOST_ALONG + 1, 1]

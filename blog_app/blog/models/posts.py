@@ -8,7 +8,7 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 
-from blog_app.blog.content import render, summary_of, word_count_of
+from blog_app.blog.content import plain, render, summary_of, word_count_of
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
 from blog_app.errors import Invalid, explain_constraint
@@ -113,8 +113,9 @@ class Post(BlogRecord, SoftDeletable):
         """Fill in what follows from the text: HTML that is safe to show, a summary, the number of words."""
         if self._dirty & {"content", "content_format", "excerpt"}:
             self.content, self.content_html = render(self.content, self.content_format)
-            self.summary = self.excerpt or summary_of(self.content_html)
-            self.word_count = word_count_of(self.content_html)
+            text = plain(self.content_html)
+            self.summary = self.excerpt or summary_of(text)
+            self.word_count = word_count_of(text)
 
 
 # Titles that begin with something, in upper or lower case.

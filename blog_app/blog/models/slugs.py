@@ -25,4 +25,5 @@ class FormerSlug(Base):
     def keep(cls, post: Post) -> None:
         """Remember the slug that the post is about to give up."""
         row = {cls.slug: post.slug, cls.post: post.id, cls.created_at: now()}
-        cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at]).execute()
+        insert = cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at])
+        databases.blog.send_along(insert)

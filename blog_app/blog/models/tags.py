@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import peewee
@@ -10,9 +10,24 @@ import peewee
 from blog_app import databases
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
+from blog_app.databases.collections import Noted, of_rows
 from blog_app.errors import Invalid, explain_constraint
-from blog_app.models import Base
+from blog_app.models import Base, array_of
 from blog_app.permissions import Scope
+
+NAMED = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"
+LOCKED = f"{NAMED} FOR KEY SHARE"
+ADD = Noted(
+    "INSERT INTO blog.post_tags (post_id, tag_id) SELECT %s, tag FROM unnest(%s::uuid[]) tag ON CONFLICT DO NOTHING"
+)
+
+
+class NamedTag(NamedTuple):
+    """What a post needs to know of a tag."""
+
+    id: str
+    slug: str
+    name: str
 
 
 class Tag(BlogRecord):
@@ -31,10 +46,13 @@ class Tag(BlogRecord):
         return cls.select()
 
     @classmethod
-    def named(cls, slugs: list[str], lock: str | None = None) -> list[Any]:
-        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist."""
-        query = cls.select(cls.id, cls.slug, cls.name).where(cls.slug.in_(slugs))
-        found = {tag.slug: tag for tag in (query.for_update(lock) if lock else query)} if slugs else {}
+    def named(cls, slugs: list[str], *, lock: bool = False) -> list[NamedTag]:
+        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist.
+
+        With `lock` none of them changes until this transaction ends.
+        """
+        rows = databases.blog.execute_sql(LOCKED if lock else NAMED, (slugs,)).fetchall() if slugs else ()
+        found = {tag.slug: tag for tag in map(NamedTag._make, rows)}
         missing = [
             {"pointer": f"/tags/{place}", "detail": f"There is no tag {slug!r}."}
             for place, slug in enumerate(slugs)
@@ -81,17 +99,18 @@ class PostTag(Base):
         refresh_tag_words()
 
     @classmethod
-    def replace(cls, post: Post, tags: list[Tag]) -> None:
+    def replace(cls, post: Post, tags: list[NamedTag]) -> None:
         """Give the post exactly these tags. The words of them that its search needs are the caller's to write."""
-        cls.delete().where((cls.post == post.id) & cls.tag.not_in(tags)).execute()
+        others = cls.tag.not_in([tag.id for tag in tags])
+        databases.blog.send_along(cls.delete().where((cls.post == post.id) & others))
         cls.add(post, tags)
 
     @classmethod
-    def add(cls, post: Post, tags: list[Tag]) -> None:
+    def add(cls, post: Post, tags: list[NamedTag]) -> None:
         """Give the post these tags too."""
         if tags:
-            links = cls.insert_many([{"post": post.id, "tag": tag.id} for tag in tags])
-            databases.blog.send_along(links.on_conflict_ignore())
+            links = (str(post.id), array_of(tag.id for tag in tags))
+            databases.blog.send_along(ADD, links, of_rows(cls, [post.id]))
 
 
 def lock(posts: Any) -> list[UUID]:
@@ -111,7 +130,7 @@ def words_of(post: Post) -> Any:
     return PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == post.id)
 
 
-def tag_words(tags: list[Tag]) -> str:
+def tag_words(tags: list[NamedTag]) -> str:
     """Return what a post's full-text search holds of its tags."""
     return " ".join(sorted(tag.name for tag in tags))
 
