@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import peewee
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, request
 
 from blog_app import acting, audit, auth
 from blog_app.errors import NotFound, bad_parameter
@@ -203,17 +203,18 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
 
 def _home(operation: Operation, record: Record) -> str:
     """Return the path at which a new record is shown; by default, below the one at which it was made."""
-    shown = _shown_at(operation)
-    return url_for(shown[0], **{shown[1]: record.id}) if shown else f"{request.path}/{record.id}"
+    before, after = _shown_at(operation) or (f"{request.path}/", "")
+    return f"{request.script_root}{before}{record.id}{after}"
 
 
 @cache
 def _shown_at(operation: Operation) -> tuple[str, str] | None:
-    """Return the route that shows what an operation makes, and its one variable; None if there is none."""
+    """Return the path that shows what an operation makes, before and after its one variable; None if there is none."""
     blueprint: Any = current_app.blueprints[operation.endpoint.partition(".")[0]]
     for other in blueprint.operations:
         if other.method == "GET" and not other.many and other.answers is operation.answers:
             (rule,) = current_app.url_map.iter_rules(other.rule_endpoint)
             if len(rule.arguments) == 1:
-                return other.rule_endpoint, next(iter(rule.arguments))
+                before, _, rest = rule.rule.partition("<")
+                return before, rest.partition(">")[2]
     return None

@@ -12,14 +12,11 @@ from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
 from blog_app.databases.collections import Noted, of_rows
 from blog_app.errors import Invalid, explain_constraint
-from blog_app.models import Base, array_of
+from blog_app.models import Base
 from blog_app.permissions import Scope
 
 NAMED = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"
 LOCKED = f"{NAMED} FOR KEY SHARE"
-ADD = Noted(
-    "INSERT INTO blog.post_tags (post_id, tag_id) SELECT %s, tag FROM unnest(%s::uuid[]) tag ON CONFLICT DO NOTHING"
-)
 
 
 class NamedTag(NamedTuple):
@@ -109,8 +106,10 @@ class PostTag(Base):
     def add(cls, post: Post, tags: list[NamedTag]) -> None:
         """Give the post these tags too."""
         if tags:
-            links = (str(post.id), array_of(tag.id for tag in tags))
-            databases.blog.send_along(ADD, links, of_rows(cls, [post.id]))
+            places = ", ".join(["(%s, %s)"] * len(tags))
+            sql = f"INSERT INTO blog.post_tags (post_id, tag_id) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608
+            links = [identifier for tag in tags for identifier in (str(post.id), tag.id)]
+            databases.blog.send_along(Noted(sql), links, of_rows(cls, [post.id]))
 
 
 def lock(posts: Any) -> list[UUID]:
