@@ -2,19 +2,20 @@
 
 The one object that a foreign key names is joined into the row's own statement. Anything else is fetched for all rows at
 once, by one statement an include: the many objects behind a join table, or, across databases, what another domain's
-`directory` tells.
+`directory` tells. But where one row is shown alone, the many of its own database come beside it in its own statement:
+there a round trip costs more than the subquery, which for a list would run once a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
 from blog_app import cache
-from blog_app.http.rows import literal, maker
+from blog_app.http.rows import from_json, literal, maker, places
 from blog_app.http.schema import Schema, readable
 from blog_app.models import not_deleted, rows_by
 
@@ -45,7 +46,22 @@ class Joined:
     def literal(self, first: int) -> str:
         """Return the source of the related object of a row in which `columns` begin at the place `first`."""
         place = first + list(self.columns).index("id")
-        return f"{literal(self.columns, first)} if row[{place}] is not None else None"
+        return f"{literal(places(self.columns, first))} if row[{place}] is not None else None"
+
+
+class Beside(NamedTuple):
+    """How a row that is shown alone gets related objects in its own statement."""
+
+    node: peewee.Node
+    """A subquery for them, as JSON."""
+    each: str
+    """The source of one of them; see `blog_app.http.rows`."""
+    many: bool = True
+
+    def literal(self, place: int) -> str:
+        """Return the source of them in a row which has their JSON at this place."""
+        found = f"[{self.each} for row in loads(row[{place}] or '[]')]"
+        return found if self.many else f"next(iter({found}), None)"
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,7 @@ class Fetched:
     many: bool
     reads: tuple[Any, ...]
     """What it is read from."""
+    beside: Beside | None = None
 
     def add(self, name: str, rows: list[dict[str, Any]], keys: list[Any]) -> None:
         """Put the related objects of each row under `name`; `keys` are the rows' keys, in their order."""
@@ -95,17 +112,14 @@ def many(
 ) -> Fetched:
     """Include the objects at the far side of a join table: `through` points here, `to` points there."""
     model = schema().opts.model
-    columns = readable(schema)
-    query = model.select(through, *columns.values()).join(through.model, on=(to == model.id)).order_by(model.id)
-    return Fetched(schema, key, _grouped(query, through, columns), many=True, reads=(model, through.model))
+    query = model.select().join(through.model, on=(to == model.id))
+    return _related(schema, key, query, through, reads=(model, through.model))
 
 
 def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
     """Include the objects that belong to the row: those whose foreign key `by` names it."""
     model = schema().opts.model
-    columns = readable(schema)
-    query = model.select(by, *columns.values()).order_by(model.id)
-    return Fetched(schema, key, _grouped(query, by, columns), many=True, reads=(model,))
+    return _related(schema, key, model.select(), by, reads=(model,))
 
 
 def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
@@ -115,13 +129,38 @@ def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyFiel
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         return {key: found for key, (found,) in several.fetch(keys).items()}
 
-    return Fetched(schema, key, fetch, many=False, reads=several.reads)
+    beside = several.beside and several.beside._replace(many=False)
+    return Fetched(schema, key, fetch, many=False, reads=several.reads, beside=beside)
+
+
+def _related(
+    schema: type[Schema],
+    key: peewee.Field,
+    query: peewee.ModelSelect,
+    by: peewee.ForeignKeyField,
+    reads: tuple[Any, ...],
+) -> Fetched:
+    """Return the include of the rows of `query` whose `by` is the `key` of the row that is shown."""
+    columns = readable(schema)
+    fetch = _grouped(query.select(by, *columns.values()).order_by(query.model.id), by, columns)
+    return Fetched(schema, key, fetch, many=True, reads=reads, beside=_beside(query, by, key, columns))
+
+
+def _beside(
+    query: peewee.ModelSelect, by: peewee.ForeignKeyField, key: peewee.Field, columns: Mapping[str, Any]
+) -> Beside | None:
+    values = from_json(columns)
+    if values is None or key.model in (query.model, by.model):  # In a subquery on the same table, `key` would be its.
+        return None
+    rows = peewee.fn.json_agg(peewee.fn.json_build_array(*columns.values())).order_by(query.model.id)
+    node = query.select(peewee.Cast(rows, "text")).where(by == key)
+    return Beside(node, literal(values))
 
 
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:
     """Return a look-up of the rows of `query`, which begin with `by`, by its value."""
     rows = rows_by(by, query)
-    made = maker(literal(columns, 1))
+    made = maker(literal(places(columns, 1)))
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         found: dict[Any, list[dict[str, Any]]] = {}

@@ -22,7 +22,7 @@ from blog_app.http import cursors
 from blog_app.http.arguments import ListArguments, Shape
 from blog_app.http.cursors import SortKey
 from blog_app.http.includes import Fetched, Joined
-from blog_app.http.rows import Maker, literal, maker
+from blog_app.http.rows import Maker, literal, maker, places
 from blog_app.http.schema import Schema, readable, shared
 from blog_app.models import rows_of
 
@@ -92,20 +92,24 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
 
     wanted = (options.model.version, *options.about) if item else [key.column for key in extra]
     keys = tuple(place(column) for column in wanted)
-    joined, related, fetched = [], {}, []
+    joined, fetched, related = [], [], {}
     for name in shape.includes:
         include = options.includes[name]
         if isinstance(include, Joined):
             joined.append(include)
             related[name] = include.literal(len(nodes))
             nodes.extend(include.columns.values())
+        elif item and include.beside:
+            related[name] = include.beside.literal(len(nodes))
+            nodes.append(include.beside.node)
         else:
+            related[name] = "None"
             fetched.append((name, include, place(include.key)))
     orders = [columns_of(key.ordering(reverse=backwards) for key in extra) for backwards in (False, True)]
     source = Lasting(with_joined(options.model, joined)) if joined else options.model
     return Selection(
         columns_of(nodes),
-        maker(literal(shape.fields, others=related)),
+        maker(literal(places(shape.fields) | related)),
         options.model,
         source,
         tuple(orders),
