@@ -1,4 +1,4 @@
-"""From a Peewee query to the bytes of a response: one statement for the rows, one for each include.
+"""From a Peewee query to the bytes of a response: one statement for the rows, at most one more for each include.
 
 Rows come from the driver as plain tuples and go to orjson as dictionaries; no model instance is built and marshmallow
 does not walk them, because nothing in them needs either.

@@ -4,7 +4,7 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 
 * `model`: the Peewee model whose rows it shows. A field shows the model's field of the same name (or `attribute`).
 * `columns`: SQL expressions for fields that are not columns.
-* `includes`: what `?include=` can add, each by one statement (`blog_app.http.includes`).
+* `includes`: what `?include=` can add, each by at most one statement (`blog_app.http.includes`).
 * `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.http.filters`).
 * `sortable`, `sort`: fields that `?sort=` may name; the order without it.
 * `key`: the field that no two rows share, which makes every order complete.
