@@ -5,7 +5,7 @@
 2. The statements; `databases` notes which collections they write.
 3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
 4. Unmarked: the epoch is closed, in this transaction, as the last statement that touches anything.
-5. COMMIT, in the same message the events that wait for it before it, and after it the position that covers it.
+5. COMMIT, in the same message the writes that wait for it before it, and after it the position that covers it.
 6. Marked: the token makes place for that position. Unmarked, or nothing was written and the epoch is closed (a retry
    acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import peewee
 import pytest
 
-from blog_app.databases.collections import of_query, of_rows, writes
+from blog_app.databases.collections import of_new, of_query, of_rows, writes
 
 
 class Base(peewee.Model):
@@ -101,6 +101,20 @@ def test_an_insert_touches_the_table_alone_unless_it_may_change_a_row() -> None:
     assert of_query(Book.insert(id=ONE, title="x").on_conflict_ignore()) == {"book"}
     changing = Book.insert(id=ONE, title="x").on_conflict(conflict_target=[Book.id], preserve=[Book.title])
     assert of_query(changing) == {"book", "book/*"}
+
+
+@pytest.mark.parametrize(
+    ("model", "row"),
+    [
+        (Book, {"id": ONE, "title": "x"}),
+        (Keyword, {"book": ONE, "word": "x"}),
+        (Keyword, {"word": "x"}),
+        (Loan, {"book": ONE}),
+        (ViewCount, {"book": ONE}),
+    ],
+)
+def test_a_new_row_touches_what_its_insert_does(model: Any, row: dict[str, Any]) -> None:
+    assert of_new(model, row) == of_query(model.insert(row))
 
 
 def test_a_row_may_be_named_by_another_key_than_the_primary_one() -> None:
