@@ -70,7 +70,14 @@ class Program(subprocess.Popen[bytes]):
         self.send_signal(number)
         return self.wait(seconds)
 
-    def __exit__(self, *_: object) -> None:
+    def children(self) -> dict[int, str]:
+        """Return the processes that it has started itself: what each of them runs, by process id."""
+        command = ["ps", "-o", "pid=,args=", "--ppid", str(self.pid)]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS).stdout
+        return {int(pid): arguments for pid, arguments in (line.split(None, 1) for line in listed.splitlines())}
+
+    def close(self) -> None:
+        """See to it that it has ended, and forget what it said."""
         self.terminate()
         try:
             super().wait(SECONDS)
@@ -78,3 +85,6 @@ class Program(subprocess.Popen[bytes]):
             self.kill()
             super().wait()
         self._output.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -6,7 +6,6 @@ import http.client
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -133,14 +132,9 @@ def test_a_web_process_that_is_killed_loses_a_second_and_one_that_is_stopped_not
     site.start_worker()
     answered = site.read(ROUNDS)
     assert wait_until(lambda: site.counted() == answered, SECONDS)
-    for child in children(site.web.pid):
+    for child in site.web.children():
         os.kill(child, signal.SIGKILL)
     assert wait_until(site.web.answers, SECONDS)
     answered += site.read(ROUNDS)
     assert site.web.end() == 0
     assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
-
-
-def children(process: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    return [int(pid) for pid, parent in (line.split() for line in listed.splitlines()) if int(parent) == process]

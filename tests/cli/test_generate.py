@@ -46,6 +46,7 @@ def run(checkout: Path, *command: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=250,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -81,7 +80,8 @@ def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: 
         os.kill(int((run.folder / "postgres/data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         program.until("PostgreSQL has ended")
         assert wait_until(lambda: run.get("/readyz") == 200, 20), program.said
-        os.kill(worker_of(program), signal.SIGKILL)
+        (worker,) = [child for child, command in program.children().items() if "flask worker" in command]
+        os.kill(worker, signal.SIGKILL)
         program.until("The worker has ended; starting it again")
         assert program.end(signal.SIGINT) == 0
     assert not any(port_is_taken(port) for port in range(run.first, run.first + 4))
@@ -89,15 +89,6 @@ def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: 
     with run.start() as program:
         assert "blog: holds rows already" in program.until("Ready", BOOT_SECONDS)
         assert program.end(signal.SIGTERM) == 0
-
-
-def worker_of(program: Program) -> int:
-    """Return the worker's process."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = (line.split(None, 2) for line in listed.splitlines())
-    found = [int(pid) for pid, parent, *command in rows if int(parent) == program.pid and "flask worker" in command[0]]
-    assert len(found) == 1, listed
-    return found[0]
 
 
 def test_a_taken_port_is_named_and_another_one_proposed(run: Run) -> None:

@@ -17,7 +17,7 @@ WITH_MIGRATIONS = [name for name in DATABASE_NAMES if files.read(name)]
 def test_up_down_to_zero_and_up_again_gives_the_same_schema(name, settings, stack):
     def schema() -> str:
         command = [stack.postgres.programs / "pg_dump", "--schema-only", "--schema", name, settings.databases[name].url]
-        dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        dump = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))  # A random key of psql.
 
     def run(work: across.Work) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from blog_app.config import ROOT
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
 from tests.programs import Program
@@ -34,7 +32,8 @@ def own_stack() -> Iterator[Stack]:
     with throwaway() as own:
         flask = [Path(sys.executable).parent / "flask", "--app", "tests.outbox.reactions"]
         environment = os.environ | own.environment() | {"APP_MODE": "test"}
-        subprocess.run([*flask, "migrate", "up"], cwd=ROOT, env=environment, check=True, capture_output=True)
+        with Program(*flask, "migrate", "up", environment=environment) as migration:
+            assert migration.wait() == 0, migration.said
         for schema in ("accounts", "shop"):
             own.postgres.execute(TABLE.format(schema), database="blog_app")
             own.postgres.execute(GRANT.format(schema), database="blog_app")

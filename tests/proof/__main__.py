@@ -2,9 +2,7 @@
 
 import logging
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from blog_app.local.stack import throwaway
 
@@ -13,9 +11,9 @@ from .run import prepare, prove
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
-with throwaway(replicas=2) as stack, tempfile.TemporaryDirectory() as folder:
+with throwaway(replicas=2) as stack:
     stack.replicas[1].delay("200ms")
-    report = prove(stack, prepare(stack), Path(folder), seconds, seed=seed)
+    report = prove(stack, prepare(stack), seconds, seed=seed)
 logging.info("%s", report)
 logging.info("seed %d", seed)
 sys.exit(bool(report.violations or report.silent))

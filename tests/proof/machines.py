@@ -6,17 +6,16 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
+from tests.programs import Program
 
 
 class Wire:
@@ -88,65 +87,49 @@ LATELY = 5.0
 class Machine:
     """One gunicorn with two workers, and its own wire to Redis."""
 
-    def __init__(self, environment: dict[str, str], redis_port: int, folder: Path, mutation: str) -> None:
+    def __init__(self, environment: dict[str, str], redis_port: int, mutation: str) -> None:
         self.wire = Wire(redis_port)
         self.port = next(private_ports())
-        self._log = folder / f"gunicorn-{self.port}.log"
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "tests.proof.wsgi:app"]
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=os.environ
-                | environment
-                | {
-                    "APP_MODE": "development",
-                    "PORT": str(self.port),
-                    "REDIS_URL": f"redis://127.0.0.1:{self.wire.port}/0",
-                    "WEB_CONCURRENCY": "2",
-                    "WEB_THREADS": "4",
-                    "LOG_LEVEL": "WARNING",
-                    "CONNECT_TIMEOUT": "2",
-                    "REPLICA_LAG_SECONDS": "60",
-                    "PROOF_MUTATION": mutation,
-                },
-                stdout=log,
-                stderr=log,
-            )
+        own = {
+            "APP_MODE": "development",
+            "PORT": str(self.port),
+            "REDIS_URL": f"redis://127.0.0.1:{self.wire.port}/0",
+            "WEB_CONCURRENCY": "2",
+            "WEB_THREADS": "4",
+            "LOG_LEVEL": "WARNING",
+            "CONNECT_TIMEOUT": "2",
+            "REPLICA_LAG_SECONDS": "60",
+            "PROOF_MUTATION": mutation,
+        }
+        self._web = Program(*command, environment=os.environ | environment | own)
 
     def await_answer(self) -> None:
         """Return when a worker answers."""
 
         def answers() -> bool:
-            assert self._process.poll() is None, self._log.read_text()
+            assert self._web.poll() is None, self._web.said
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return "Booting worker" in self._log.read_text()
+                return "Booting worker" in self._web.said
             return False
 
-        assert wait_until(answers, 60), self._log.read_text()
+        assert wait_until(answers, 60), self._web.said
 
     def unmarked_lately(self) -> bool:
         """Tell whether a write went unmarked here in the last seconds, or was about to."""
-        times = re.findall(r"^unmarked ([\d.]+)$", self._log.read_text(), re.MULTILINE)
+        times = re.findall(r"^unmarked ([\d.]+)$", self._web.said, re.MULTILINE)
         return bool(times) and time.time() - float(times[-1]) < LATELY
-
-    def workers(self) -> list[int]:
-        """Return the process ids of the workers."""
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, check=False
-        )
-        return [int(pid) for pid in listed.stdout.split()]
 
     def kill_a_worker(self, which: int) -> None:
         """End a worker as a crash would; gunicorn starts another."""
-        if workers := self.workers():
+        if workers := list(self._web.children()):
             with suppress(ProcessLookupError):
                 os.kill(workers[which % len(workers)], signal.SIGKILL)
 
     def stop(self) -> None:
-        workers = self.workers()
-        self._process.kill()
-        self._process.wait()
+        workers = self._web.children()
+        self._web.kill()
+        self._web.close()
         for worker in workers:
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
@@ -155,10 +138,10 @@ class Machine:
 
 @contextmanager
 def machines(
-    environment: dict[str, str], redis_port: int, folder: Path, *, mutation: str = "", count: int = 2
+    environment: dict[str, str], redis_port: int, *, mutation: str = "", count: int = 2
 ) -> Iterator[list[Machine]]:
     """Yield machines that answer; they end with the context."""
-    started = [Machine(environment, redis_port, folder, mutation) for _ in range(count)]
+    started = [Machine(environment, redis_port, mutation) for _ in range(count)]
     try:
         for machine in started:
             machine.await_answer()

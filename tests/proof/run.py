@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -15,13 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg2
 
-from blog_app.config import ROOT
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
+from tests.programs import Program
 
 from .faults import Faults
 from .history import History
@@ -55,7 +53,8 @@ def prepare(stack: Stack) -> list[str]:
     """Migrate the databases and make the rows; return their identifiers."""
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "migrate", "up"]
     environment = os.environ | stack.environment() | {"APP_MODE": "development"}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    with Program(*command, environment=environment) as migration:
+        assert migration.wait() == 0, migration.said
     rows = [str(uuid.uuid4()) for _ in range(ROWS)]
     for row in rows:
         stack.postgres.execute(
@@ -70,7 +69,6 @@ def prepare(stack: Stack) -> list[str]:
 def prove(
     stack: Stack,
     rows: list[str],
-    folder: Path,
     seconds: float,
     *,
     seed: int = 1,
@@ -87,7 +85,7 @@ def prove(
     over = threading.Event()
     assert stack.redis
     primary = str(stack.postgres.port)
-    with machines(stack.environment(), stack.redis.port, folder, mutation=mutation) as started:
+    with machines(stack.environment(), stack.redis.port, mutation=mutation) as started:
         history.unmarked_lately = lambda: any(machine.unmarked_lately() for machine in started)
         to = started[:1] if only else started
         workers: list[Callable[[], None]] = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,9 +29,9 @@ def proving() -> Iterator[tuple[Stack, list[str]]]:
 
 
 @pytest.mark.pgbouncer
-def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]], tmp_path: Path) -> None:
+def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]]) -> None:
     stack, rows = proving
-    report = prove(stack, rows, tmp_path, seconds=25)
+    report = prove(stack, rows, seconds=25)
     assert not report.violations, str(report)
     assert not report.silent, str(report)
 
@@ -40,8 +39,8 @@ def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Sta
 @pytest.mark.pgbouncer
 @pytest.mark.parametrize(("mutation", "faults"), CATCHING.items(), ids=CATCHING)
 def test_the_proof_fails_without_the_rule(
-    proving: tuple[Stack, list[str]], tmp_path: Path, mutation: str, faults: tuple[str, ...]
+    proving: tuple[Stack, list[str]], mutation: str, faults: tuple[str, ...]
 ) -> None:
     stack, rows = proving
-    report = prove(stack, rows, tmp_path, seconds=150, mutation=mutation, only=faults)
+    report = prove(stack, rows, seconds=150, mutation=mutation, only=faults)
     assert report.violations, str(report)
