@@ -138,14 +138,13 @@ def test_who_asks_for_a_file_and_never_reads_it_keeps_no_thread(port: int, ada: 
         client.close()
 
 
-def test_a_process_that_is_killed_during_an_upload_leaves_nothing(port: int, ada: Caller, folder: Path) -> None:
+def test_a_process_that_is_killed_during_an_upload_leaves_nothing(
+    web: Web, port: int, ada: Caller, folder: Path
+) -> None:
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(head(ada, "/files?name=x", "Content-Length: 3000000") + BIG[:1_500_000])
-        pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        workers = [w for pid in pids for w in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        for pid in workers:
-            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text():
-                os.kill(int(pid), signal.SIGKILL)
+        for worker in web.children():
+            os.kill(worker, signal.SIGKILL)
         with suppress(ConnectionResetError):
             assert client.recv(1) == b""
     assert wait_until(lambda: send(ada, port, "POST", "/files?name=y", BIG)[0] == 201, 30)
