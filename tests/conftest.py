@@ -15,6 +15,7 @@ from blog_app import cache, compiled, create_app, databases, models, watermarks
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.databases import servers
 from blog_app.local import programs
+from blog_app.local.ports import private_port
 from blog_app.local.stack import Stack, throwaway
 
 
@@ -78,6 +79,13 @@ def app(migrated_app: Flask) -> Flask:
         cache.init_app(migrated_app)
     empty_all_tables()
     return migrated_app
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A free port."""
+    with private_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -11,10 +11,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import pytest
-
 from blog_app.config import ROOT
-from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.programs import Program
@@ -27,11 +24,6 @@ from gunicorn.app.wsgiapp import run
 sys.argv = ["gunicorn", "wsgi:app"]
 run()
 """
-
-
-@pytest.fixture
-def port() -> int:
-    return next(private_ports())
 
 
 def start(**environment: str) -> str:

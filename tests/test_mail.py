@@ -18,7 +18,6 @@ from uuid_utils.compat import uuid7
 from blog_app import mail, outbox
 from blog_app.config import MAIL_FOLDER, ConfigurationError, Settings
 from blog_app.errors import Unavailable
-from blog_app.local.ports import private_ports
 from blog_app.models import now
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # No TLS on the loopback.
@@ -52,11 +51,11 @@ def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, d
 
 
 @pytest.fixture
-def server() -> Iterator[Controller]:
+def server(port: int) -> Iterator[Controller]:
     controller = Controller(
         Inbox(),
         hostname="127.0.0.1",
-        port=next(private_ports()),
+        port=port,
         authenticator=authenticate,
         auth_required=True,
         auth_require_tls=False,

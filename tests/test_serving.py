@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from blog_app.config import ROOT
-from blog_app.local.ports import private_ports
+from blog_app.local.ports import private_port
 from tests.programs import Program
 
 APP = """
@@ -34,11 +34,15 @@ CONNECTIONS = 32
 def serving(folder: Path) -> Iterator[int]:
     """Serve an app that answers with its worker's process id; yield the port."""
     (folder / "pid_app.py").write_text(APP)
-    port = next(private_ports())
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
     options = ["--worker-class", "blog_app.serving.FairThreadWorker", "--keep-alive", "30", "--no-control-socket"]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
-    with Program(*command, *options, "pid_app:app", folder=folder, environment=environment) as program:
+    with (
+        private_port() as port,
+        Program(
+            *command, *options, "--bind", f"127.0.0.1:{port}", "pid_app:app", folder=folder, environment=environment
+        ) as program,
+    ):
         for _ in range(2):
             program.until("Booting worker")
         yield port

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import urlopen
 
-from blog_app.local.ports import private_ports
+from blog_app.local.ports import private_port
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.programs import SECONDS, Program
 
 
 class Web(Program):
-    """gunicorn at a port of its own, with two worker processes unless `variables` say otherwise."""
+    """gunicorn, with two worker processes unless `variables` say otherwise."""
 
-    def __init__(self, stack: Stack, application: str, **variables: str) -> None:
-        self.port = next(private_ports())
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", application]
-        own = {"APP_MODE": "test", "PORT": str(self.port), "WEB_CONCURRENCY": "2"}
+    def __init__(self, stack: Stack, application: str, port: int, **variables: str) -> None:
+        self.port = port
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", application]
+        own = {"APP_MODE": "test", "PORT": str(port), "WEB_CONCURRENCY": "2"}
         super().__init__(*command, environment=os.environ | stack.environment() | own | variables)
 
     def answers(self) -> bool:
@@ -35,6 +35,6 @@ class Web(Program):
 @contextmanager
 def gunicorn(stack: Stack, application: str = "wsgi:app", **variables: str) -> Iterator[Web]:
     """Serve an application by gunicorn while the block runs, which begins when it answers."""
-    with Web(stack, application, **variables) as web:
+    with private_port() as port, Web(stack, application, port, **variables) as web:
         assert wait_until(web.answers, SECONDS), web.said
         yield web

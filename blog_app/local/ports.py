@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 # Below the ports that systems give to clients, so that no connection sits on a port while its server restarts.
 PORTS = range(20_000, 28_000, 20)
 
 
-def private_ports() -> Iterator[int]:
-    """Yield free ports that no other process takes from here: the first of their block stays bound as a lock."""
+def private_ports() -> Generator[int]:
+    """Yield free ports. Nobody else takes them from here until this iterator is closed: their block is locked."""
     with ExitStack() as held:
         for first in random.sample(PORTS, len(PORTS)):
             lock = held.enter_context(socket.socket())
@@ -21,6 +21,13 @@ def private_ports() -> Iterator[int]:
             except OSError:
                 continue
             yield from (port for port in range(first + 1, first + PORTS.step) if not port_is_taken(port))
+
+
+@contextmanager
+def private_port() -> Iterator[int]:
+    """Yield a free port that nobody else takes from here while the context lasts."""
+    with closing(private_ports()) as ports:
+        yield next(ports)
 
 
 def port_is_taken(port: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,12 +136,13 @@ def throwaway(**options: Any) -> Iterator[Stack]:
     folder = temporary_folder()
     group = Group(throwaway=folder)
     passwords = Passwords(app=secrets.token_urlsafe(16), admin=secrets.token_urlsafe(16))
-    try:
-        stack = Stack(folder, group=group, ports=private_ports(), passwords=passwords, **options)
+    with closing(private_ports()) as ports:
         try:
-            stack.start()
-            yield stack
+            stack = Stack(folder, group=group, ports=ports, passwords=passwords, **options)
+            try:
+                stack.start()
+                yield stack
+            finally:
+                stack.stop()
         finally:
-            stack.stop()
-    finally:
-        group.close()
+            group.close()

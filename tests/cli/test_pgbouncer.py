@@ -16,7 +16,7 @@ from blog_app import create_app, pgbouncer
 from blog_app.config import DATABASE_NAMES, ROOT, ConfigurationError, Settings
 from blog_app.local import development
 from blog_app.local.group import Group
-from blog_app.local.ports import port_is_taken, private_ports
+from blog_app.local.ports import port_is_taken
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 from tests.programs import Program
@@ -211,8 +211,7 @@ signal.pause()
 
 
 @pytest.mark.pgbouncer
-def test_the_start_script_puts_a_pooler_beside_the_command_and_takes_it_away_again(stack: Stack) -> None:
-    port = next(ports := private_ports())
+def test_the_start_script_puts_a_pooler_beside_the_command_and_takes_it_away_again(stack: Stack, port: int) -> None:
     theirs, ours = (f"@127.0.0.1:{number}/" for number in (stack.pgbouncer.port, port))
     urls = {name: url.replace(theirs, ours) for name, url in stack.environment().items()}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -227,4 +226,3 @@ def test_the_start_script_puts_a_pooler_beside_the_command_and_takes_it_away_aga
 
     assert wait_until(lambda: not port_is_taken(port), 5)
     assert set(stack.folder.iterdir()) == before
-    ports.close()

@@ -13,7 +13,7 @@ import redis
 from blog_app.config import Settings
 from blog_app.local import programs
 from blog_app.local.group import StartError
-from blog_app.local.ports import port_is_taken
+from blog_app.local.ports import PORTS, port_is_taken
 from blog_app.local.postgres import Postgres
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
@@ -108,6 +108,10 @@ def test_a_server_that_was_left_in_the_folder_is_ended_first() -> None:
         assert wait_until(lambda: not left.running, 5)
         assert again.execute("SELECT 1") == [(1,)]
         again.stop()
+
+
+def test_their_ports_are_nobody_elses_even_while_one_of_them_is_down(stack: Stack) -> None:
+    assert port_is_taken(stack.postgres.port // PORTS.step * PORTS.step)
 
 
 def test_a_server_says_which_port_is_taken(stack: Stack) -> None:

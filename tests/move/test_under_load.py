@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from blog_app.local import programs
-from blog_app.local.ports import private_ports
+from blog_app.local.ports import private_port
 from blog_app.local.postgres import Postgres
 from blog_app.local.process import wait_until
 from blog_app.local.stack import ROLE, Stack, throwaway
@@ -36,13 +36,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def elsewhere(site: Site) -> Iterator[str]:
     """The address of an empty database on another server, with another login."""
     stack: Stack = site.stack
-    server = Postgres(stack.group, programs.postgres(stack.folder), stack.folder / "elsewhere", next(private_ports()))
-    server.create()
-    server.start()
-    server.create_role(ROLE, "another-password")
-    server.create_database("blog", owner=ROLE)
-    yield server.url("blog", ROLE, "another-password")
-    server.stop()
+    with private_port() as port:
+        server = Postgres(stack.group, programs.postgres(stack.folder), stack.folder / "elsewhere", port)
+        server.create()
+        server.start()
+        server.create_role(ROLE, "another-password")
+        server.create_database("blog", owner=ROLE)
+        yield server.url("blog", ROLE, "another-password")
+        server.stop()
 
 
 def open_epochs(redis_url: str | None) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import redis
 
-from blog_app.local.ports import private_ports
+from blog_app.local.ports import private_port
 from blog_app.local.redis import Redis
 from blog_app.local.stack import Stack
 
@@ -23,7 +23,6 @@ class Faults:
         self.stack = stack
         self.machines = machines
         self.chance = chance
-        self.copy_port = next(private_ports())
         self.all: dict[str, Callable[[], None]] = {
             "redis cut off from the first machine": self.cut_a_wire,
             "redis restarted with old memory": self.restart_redis_with_old_memory,
@@ -59,20 +58,17 @@ class Faults:
     def swap_redis(self) -> None:
         """Let the last machine reach a copy of Redis that is some moments old, as after a failover."""
         assert self.stack.redis
-        copy = Redis(
-            self.stack.group,
-            self.stack.redis.program,
-            self.stack.folder / f"copy_{time.monotonic_ns()}",
-            self.copy_port,
-        )
-        redis.Redis.from_url(self.stack.redis.url).save()
-        shutil.move(self.stack.redis.folder / "dump.rdb", copy.folder / "dump.rdb")
-        self.stack.group.own(copy.folder / "dump.rdb")
-        copy.start()
-        self.machines[-1].wire.lead_to(copy.port)
-        time.sleep(3)
-        self.machines[-1].wire.lead_to(self.stack.redis.port)
-        copy.stop()
+        folder = self.stack.folder / f"copy_{time.monotonic_ns()}"
+        with private_port() as port:
+            copy = Redis(self.stack.group, self.stack.redis.program, folder, port)
+            redis.Redis.from_url(self.stack.redis.url).save()
+            shutil.move(self.stack.redis.folder / "dump.rdb", copy.folder / "dump.rdb")
+            self.stack.group.own(copy.folder / "dump.rdb")
+            copy.start()
+            self.machines[-1].wire.lead_to(copy.port)
+            time.sleep(3)
+            self.machines[-1].wire.lead_to(self.stack.redis.port)
+            copy.stop()
 
     def restart_redis_empty(self) -> None:
         assert self.stack.redis

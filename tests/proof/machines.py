@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from blog_app.config import ROOT
 from blog_app.local.ports import private_ports
@@ -87,9 +87,9 @@ LATELY = 5.0
 class Machine:
     """One gunicorn with two workers, and its own wire to Redis."""
 
-    def __init__(self, environment: dict[str, str], redis_port: int, mutation: str) -> None:
+    def __init__(self, environment: dict[str, str], port: int, redis_port: int, mutation: str) -> None:
         self.wire = Wire(redis_port)
-        self.port = next(private_ports())
+        self.port = port
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "tests.proof.wsgi:app"]
         own = {
             "APP_MODE": "development",
@@ -141,11 +141,12 @@ def machines(
     environment: dict[str, str], redis_port: int, *, mutation: str = "", count: int = 2
 ) -> Iterator[list[Machine]]:
     """Yield machines that answer; they end with the context."""
-    started = [Machine(environment, redis_port, mutation) for _ in range(count)]
-    try:
-        for machine in started:
-            machine.await_answer()
-        yield started
-    finally:
-        for machine in started:
-            machine.stop()
+    with closing(private_ports()) as ports:
+        started = [Machine(environment, next(ports), redis_port, mutation) for _ in range(count)]
+        try:
+            for machine in started:
+                machine.await_answer()
+            yield started
+        finally:
+            for machine in started:
+                machine.stop()

@@ -15,7 +15,7 @@ import psycopg2
 
 from blog_app import create_app
 from blog_app.config import Settings
-from blog_app.local.ports import private_ports
+from blog_app.local.ports import private_port
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
 from blog_app.migrate import across, files
@@ -81,11 +81,11 @@ class Site:
     @contextmanager
     def served(self) -> Iterator[int]:
         """Serve the app by gunicorn; yield its port."""
-        port = next(private_ports())
-        environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
-        with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
-            assert wait_until(lambda: _answers(port), 20), web.said
-            yield port
+        with private_port() as port:
+            environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
+            with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
+                assert wait_until(lambda: _answers(port), 20), web.said
+                yield port
 
 
 def _answers(port: int) -> bool:
