@@ -7,8 +7,9 @@ GET's answer is done here too. Every answer, also Flask's, gets its request's id
 Whatever is no plain answer goes on to Flask: another method, another site's page, an address that is routed nowhere,
 and errors: an exception is handed over, so that it is answered as any other, and nothing is done twice.
 
-An address at which there was a hit is remembered with all that does not depend on who asks: from then on a hit is one
-MGET (the answer, its marks, the caller's token), a look into the table of permissions, and a response.
+The address of a list, and one at which there was a hit, is remembered with all that does not depend on who asks: from
+then on a hit is one MGET (the answer, its marks, the caller's token), a look into the table of permissions, and a
+response.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Early:
             return self._go_on(environ, start_response)
         finally:
             databases.release()
-        if how == "hit":
+        if how == "hit" or not address.values:
             self._remember(address)
         seen.tell(self._app, address.operation.endpoint, answer, auth.scope(), environ)
         known = etag.matches(environ.get("HTTP_IF_NONE_MATCH"), answer.etag)
