@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from blog_app.config import ROOT
 from blog_app.local.group import Group
 from blog_app.local.process import wait_until
 
+log = logging.getLogger(__name__)
+
 SECONDS = 60
 """How long one step of a program may take."""
 
@@ -23,7 +26,8 @@ group = cache(Group)
 class Program(subprocess.Popen[bytes]):
     """A running program. What it says goes to a file, where it never fills a pipe that nobody reads.
 
-    At the end of a `with` block it is asked to end, if it still runs, and killed if it does not.
+    At the end of a `with` block it is asked to end, if it still runs, and killed if it does not. What it said is logged
+    if the block failed.
     """
 
     def __init__(self, *command: str | Path, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
@@ -86,5 +90,7 @@ class Program(subprocess.Popen[bytes]):
             super().wait()
         self._output.close()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure:
+            log.error("it said: %s", self.said)
         self.close()
