@@ -18,6 +18,7 @@ import pytest
 
 from blog_app.config import ROOT
 from blog_app.local.ports import private_port
+from blog_app.local.process import wait_until
 from tests.programs import Program
 
 APP = """
@@ -32,7 +33,7 @@ CONNECTIONS = 32
 
 @contextmanager
 def serving(folder: Path) -> Iterator[int]:
-    """Serve an app that answers with its worker's process id; yield the port."""
+    """Serve an app that answers with its worker's process id; yield the port when both workers answer."""
     (folder / "pid_app.py").write_text(APP)
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
     options = ["--worker-class", "blog_app.serving.FairThreadWorker", "--keep-alive", "30", "--no-control-socket"]
@@ -43,9 +44,14 @@ def serving(folder: Path) -> Iterator[int]:
             *command, *options, "--bind", f"127.0.0.1:{port}", "pid_app:app", folder=folder, environment=environment
         ) as program,
     ):
-        for _ in range(2):
-            program.until("Booting worker")
+        program.until("Listening at")
+        assert wait_until(lambda: both_answer(port), 20)
         yield port
+
+
+def both_answer(port: int) -> bool:
+    with ExitStack() as stack:
+        return len(workers_of(stack, port)) == 2
 
 
 def workers_of(stack: ExitStack, port: int) -> Counter[int]:
