@@ -258,7 +258,7 @@ class Server(peewee.PostgresqlDatabase):
 
     def _raise_if_elsewhere(self, error: Exception) -> None:
         """Raise `DatabaseAway` if the error says that this logical database is not, or not now, at this place."""
-        code = _sqlstate(error)
+        code = sqlstate(error)
         if code == MOVING_CODE:
             raise DatabaseAway(first_line(error)) from error
         if code == UNDEFINED_TABLE:
@@ -282,11 +282,12 @@ class Server(peewee.PostgresqlDatabase):
 
     def is_lost(self, error: Exception | None = None) -> bool:
         """Return whether this thread's connection is of no more use; psycopg2 does not always know it at once."""
-        lost = _sqlstate(error).startswith(LOST_CODES)
+        lost = sqlstate(error).startswith(LOST_CODES)
         return self._state.conn is None or bool(self._state.conn.closed) or lost
 
 
-def _sqlstate(error: Exception | None) -> str:
+def sqlstate(error: Exception | None) -> str:
+    """Return PostgreSQL's code for an error; empty if it did not come from a server."""
     return getattr(getattr(error, "orig", None), "pgcode", None) or ""
 
 

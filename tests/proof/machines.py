@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from blog_app.local.ports import private_ports
 from blog_app.local.process import wait_until
 from tests.programs import Program
 
+log = logging.getLogger(__name__)
 
 class Wire:
     """A port that leads to another port, until it is cut; what is under way then is lost."""
@@ -127,6 +129,10 @@ class Machine:
                 os.kill(workers[which % len(workers)], signal.SIGKILL)
 
     def stop(self) -> None:
+        """End it, and tell what it logged of answers that were its own fault."""
+        for line in self._web.said.splitlines():
+            if "Something went wrong on our side" in line:
+                log.error("%s", line)
         workers = self._web.children()
         self._web.kill()
         self._web.close()

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -179,6 +180,16 @@ def test_a_replica_that_is_gone_slows_no_read_by_more_than_one_connect_time_limi
     assert wait_until(lambda: served_by(replicated) == {"replica 2"}, SECONDS)
     gone.start() if fault == "killed" else signal_all(gone, signal.SIGCONT)
     assert wait_until(lambda: served_by(replicated) == {"replica 1", "replica 2"}, SECONDS)
+
+
+def test_a_replica_that_refuses_new_connections_fails_no_read(replicated: World, monkeypatch) -> None:
+    """Between its loss and the next look at it, it counts as fit; a thread without a connection to it finds out."""
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    for replica in databases.blog.rotation.replicas:
+        monkeypatch.setitem(replica.server.connect_params, "host", "127.0.0.1")
+        monkeypatch.setitem(replica.server.connect_params, "port", 1)
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(served_by, replicated).result(SECONDS) == {"primary"}
 
 
 def test_a_replica_too_far_behind_leaves_the_rotation_and_comes_back(
