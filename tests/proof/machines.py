@@ -20,6 +20,7 @@ from tests.programs import Program
 
 log = logging.getLogger(__name__)
 
+
 class Wire:
     """A port that leads to another port, until it is cut; what is under way then is lost."""
 
