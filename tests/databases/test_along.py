@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import peewee
 import pytest
 from flask import Flask
@@ -21,12 +23,14 @@ def slugs() -> set[str]:
 
 
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Return a list that gets each message that is sent from now on."""
+    """Return a list that gets each message that this thread sends from now on; others look after leases."""
     sent: list[bytes] = []
+    here = threading.get_ident()
 
     class Telling(databases.servers.psycopg2.extensions.cursor):
         def execute(self, query, params=None):
-            sent.append(self.mogrify(query, params))
+            if threading.get_ident() == here:
+                sent.append(self.mogrify(query, params))
             return super().execute(query, params)
 
     server = databases.blog.obj
