@@ -10,6 +10,7 @@ The methods below "For tables in use" are this project's own. Most need `atomic 
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import peewee
@@ -42,6 +43,17 @@ class Operations(PostgresqlMigrator):
         if field.index or field.unique:
             statements.append(self.add_index(table, (column,), field.unique, getattr(field, "index_type", None)))
         return statements
+
+    @operation  # type: ignore[untyped-decorator]
+    def change_column(self, table: str, column: str, field: peewee.Field) -> Any:
+        """Send what differs from the column as it was, when that is known (see `Migrator.change_fields`)."""
+        before = getattr(field, "before", None)
+        alter_type, *rest = self.alter_change_column(table, column, field)
+        changes: list[Any] = [] if before and type_of(before) == type_of(field) else [alter_type]
+        changes += rest
+        if not (field.null or (before and not before.null)):
+            changes.append(self.add_not_null(table, column))
+        return changes
 
     @operation  # type: ignore[untyped-decorator]
     def set_default(self, table: str, column: str, default: Any) -> Any:
@@ -98,6 +110,13 @@ class Migrator(PeeweeMigrator):
                 self.__migrator__.add_column(model._meta.table_name, field.column_name, field.clone(), value)
             )
         return model
+
+    def change_fields(self, model: Any, **fields: peewee.Field) -> Any:
+        """Change columns; what stays as it is, is not sent (a type or NOT NULL set again would need a strong lock)."""
+        model = self.__get_model__(model)
+        for name, field in fields.items():
+            field.before = copy(model._meta.fields.get(name))
+        return super().change_fields(model, **fields)
 
     def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
         """Drop columns, and with them their indexes. Without `cascade` that fails when something depends on them."""
@@ -230,6 +249,12 @@ class Migrator(PeeweeMigrator):
                 f"{step}: this cannot run in one transaction; write atomic = False at the top of the file"
             )
         self.__ops__.append(step)
+
+
+def type_of(field: peewee.Field) -> str:
+    """Return the type of a column as SQL, such as `VARCHAR(80)`, with its collation."""
+    sql, _ = peewee.PostgresqlDatabase(None).get_sql_context().sql(field.ddl_datatype(peewee.Context())).query()
+    return f'{sql} COLLATE "{field.collation}"' if field.collation else sql
 
 
 class CreateTable:

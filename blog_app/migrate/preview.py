@@ -12,7 +12,7 @@ from blog_app.databases import first_line
 from blog_app.migrate import MigrationError
 from blog_app.migrate.backfill import Backfill
 from blog_app.migrate.files import Migration
-from blog_app.migrate.migrator import Migrator
+from blog_app.migrate.migrator import Migrator, type_of
 from blog_app.migrate.recorder import Recorder, Statement
 from blog_app.migrate.runner import replay
 from blog_app.migrate.steps import PythonStep, Step, perform, sql_of
@@ -26,8 +26,8 @@ class Preview:
     statements: list[Statement] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     """Python that cannot be previewed, in sentences."""
-    models: dict[str, Any] = field(default_factory=dict)
-    """The models before this migration, by table, as far as migrations made them by models."""
+    types: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The type of each column, by table and name, before this migration; those that migrations made by models."""
     whole: list[Statement] = field(default_factory=list)
     """What it would send if nothing of it were there yet."""
     back: list[Statement] | None = None
@@ -49,7 +49,11 @@ def preview(
         result = Preview(migration)
         recorder = Recorder(database_name, live, earlier)
         migrator = replay(recorder, database_name, before)
-        result.models = {model._meta.table_name: model for model in migrator.orm}
+        result.types = {
+            (model._meta.table_name, column): type_of(found)
+            for model in migrator.orm
+            for column, found in model._meta.columns.items()
+        }
         operations = _record(migration.migrate, migration, migrator, recorder, result.unseen)
         result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
         result.statements = recorder.statements

@@ -21,7 +21,7 @@ T = TypeVar("T")
 PAST_THE_CHECKS = (
     "a cursor or a connection of one's own goes past the checks: send SQL by migrator.sql or database.execute_sql"
 )
-CATALOG_QUESTION = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*$", re.I)
+CATALOG_QUESTION = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*;?\s*$", re.I)
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ class EmptyCursor:
 
     def __iter__(self) -> Any:
         return iter(())
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError("it reads rows, and a preview reads none")
 
 
 class Recorder(peewee.PostgresqlDatabase):

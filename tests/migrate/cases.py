@@ -135,6 +135,26 @@ DANGEROUS = {
     ),
     "ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (words > 0) NOT VALID; ALTER TABLE blog.posts VALIDATE "
     "CONSTRAINT c": "constraint-missing-not-valid",
+    "DELETE FROM blog.posts WHERE now() > '2020-01-01' AND current_user = 'x'": "all-rows",
+    "DELETE FROM blog.posts WHERE EXISTS (SELECT 1 FROM blog.tags AS t WHERE t.name = 'x')": "all-rows",
+    "UPDATE blog.posts SET words = 0 WHERE (posts.id IS NOT NULL) AND words = words": "all-rows",
+    "MERGE INTO blog.posts USING blog.tags ON true WHEN MATCHED THEN DELETE": "all-rows",
+    "INSERT INTO blog.posts SELECT * FROM blog.posts ON CONFLICT (id) DO UPDATE SET words = 0": "all-rows",
+    "CREATE TABLE IF NOT EXISTS blog.posts (id uuid); UPDATE blog.posts SET words = 0": "all-rows",
+    "UPDATE pg_catalog.pg_attribute SET attnotnull = true WHERE attname = 'words'": "system-catalog",
+    "ALTER TABLE blog.posts ENABLE REPLICA TRIGGER t": "disable-trigger",
+    "ALTER TABLE ALL IN TABLESPACE fast SET TABLESPACE slow": "server-wide",
+    "REINDEX SYSTEM app": "server-wide",
+    "GRANT blog_app TO other": "server-wide",
+    "SELECT pg_catalog.pg_reload_conf()": "server-wide",
+    "SELECT pg_sleep(60)": "session-setting",
+    "LISTEN news": "session-setting",
+    "CREATE DOMAIN email AS text": "unqualified-name",
+    "ALTER TYPE mood ADD VALUE 'odd'": "unqualified-name",
+    "CREATE TABLE blog.t (id uuid PRIMARY KEY DEFAULT accounts.make_id())": "other-database",
+    "CREATE FUNCTION blog.f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DELETE FROM accounts.users; END $$": (
+        "other-database"
+    ),
 }
 HARMLESS = {
     "CREATE TABLE blog.t (id bigserial PRIMARY KEY, name varchar(20) UNIQUE, at timestamptz, post int "
@@ -149,6 +169,10 @@ HARMLESS = {
     "ALTER TABLE blog.posts ADD COLUMN x int NOT NULL DEFAULT 0": "ALTER TABLE blog.posts DROP x",
     "ALTER TABLE blog.posts ADD COLUMN x timestamptz NOT NULL DEFAULT now(), ADD COLUMN y uuid": (
         'ALTER TABLE "blog"."posts" DROP "x", DROP "y"'
+    ),
+    "ALTER TABLE blog.posts ADD COLUMN x int NOT NULL DEFAULT -1, ADD COLUMN y date DEFAULT CURRENT_DATE, ADD COLUMN z "
+    "timestamptz DEFAULT now() + interval '1 day', ADD COLUMN w int GENERATED ALWAYS AS (words * 2) VIRTUAL": (
+        "ALTER TABLE blog.posts DROP x, DROP y, DROP z, DROP w"
     ),
     "ALTER TABLE blog.posts ALTER title DROP NOT NULL": "ALTER TABLE blog.posts ALTER title SET NOT NULL",
     "ALTER TABLE blog.posts ALTER title SET DEFAULT 'x'": "ALTER TABLE blog.posts ALTER title DROP DEFAULT",
@@ -179,6 +203,8 @@ HARMLESS = {
     "WITH old AS (SELECT id FROM blog.posts) UPDATE blog.posts SET words = 1 FROM old WHERE posts.id = old.id": (
         "SELECT 1"
     ),
+    "DELETE FROM blog.tags WHERE NOT EXISTS (SELECT 1 FROM blog.posts p WHERE p.tag = tags.id)": "SELECT 1",
+    "MERGE INTO blog.tags USING (VALUES ('a')) AS v (a) ON name = a WHEN MATCHED THEN UPDATE SET name = a": "SELECT 1",
     "CREATE FUNCTION blog.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE x SET y = 1; RETURN NEW; "
     "END $$": "DROP FUNCTION blog.f()",
     "CREATE OR REPLACE FUNCTION blog.f(a int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT a + 1 $$": (

@@ -64,6 +64,8 @@ def test_a_harmless_statement_outside_of_a_transaction_passes(statement, lint):
         ),
         ('migrator.add_not_null("posts", "words")', "adding-not-nullable-field"),
         ('migrator.change_fields("posts", words=pw.BigIntegerField())', "changing-column-type"),
+        ('migrator.change_fields("posts", title=pw.CharField(max_length=40))', "changing-column-type"),
+        ('migrator.change_fields("posts", words=pw.IntegerField())', "adding-not-nullable-field"),
         ('migrator.remove_fields("posts", "words")', "ban-drop-column"),
         ('migrator.rename_field("posts", "words", "length")', "renaming-column"),
         ('migrator.rename_table("posts", "articles")', "renaming-table"),
@@ -91,6 +93,7 @@ def test_what_peewee_would_send_is_found_too(body, rule, lint):
     [
         'migrator.add_fields("posts", words_read=pw.IntegerField(default=0), note=pw.TextField(null=True))',
         'migrator.add_default("posts", "words", 0)',
+        'migrator.change_fields("posts", title=pw.CharField(max_length=200))',
         POSTS.replace("Post", "Tag")
         .replace("posts", "tags")
         .replace("title =", "id = pw.UUIDField(primary_key=True); title =")
@@ -184,9 +187,11 @@ def test_a_condition_on_a_big_table_is_found_where_the_size_is_known(workshop):
     workshop.query("INSERT INTO blog.t SELECT generate_series(1, 20000)")
     workshop.query("ANALYZE blog.t")
     workshop.sql("002_u", "UPDATE blog.t SET x = 0 WHERE x > 5")
-    planned = of_pending(workshop.settings, "blog", workshop.folder)
-    assert [danger.rule for danger in planned[0].dangers] == ["many-rows"]
-    assert "about 20,000 rows" in planned[0].dangers[0].message
+    workshop.sql("003_by_key", "UPDATE blog.t SET x = 0 WHERE (t.id = 'a'::text) AND x > 5")
+    changes, by_key = of_pending(workshop.settings, "blog", workshop.folder)
+    assert [danger.rule for danger in changes.dangers] == ["many-rows"]
+    assert "about 20,000 rows" in changes.dangers[0].message
+    assert by_key.dangers == []
 
 
 DROPS = "migrator.sql('DROP TABLE blog.t')"

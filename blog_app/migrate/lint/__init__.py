@@ -8,20 +8,21 @@ names    which objects a statement names
 locks    which locks it takes
 rules    our own rules
 shapes   those for what a column or type is made of
+writes   those for which rows a statement changes
 inverse  whether a rollback takes back what its migration does
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-import peewee
 
 from blog_app.migrate.lint import inverse, locks, names, rules, syntax
-from blog_app.migrate.lint import shapes as shapes  # Registers its rules.
+from blog_app.migrate.lint import shapes as shapes  # Both register their rules.
+from blog_app.migrate.lint import writes as writes
 from blog_app.migrate.lint.names import Name
 from blog_app.migrate.lint.syntax import Node
 from blog_app.migrate.preview import Preview
@@ -65,6 +66,7 @@ WAYS = {
     "require-concurrent-index-deletion": "migrator.drop_index_concurrently does it",
     "adding-required-field": "Add it with null=True; in later migrations migrator.backfill and migrator.set_not_null",
     "adding-not-nullable-field": "migrator.set_not_null does it",
+    "adding-field-with-default": "Add it with null=True and no default; then migrator.add_default and a backfill",
     "adding-foreign-key-constraint": "migrator.add_foreign_key does it",
     "constraint-missing-not-valid": "migrator.add_check and migrator.add_foreign_key do it",
     "disallowed-unique-constraint": "Build it by migrator.add_index_concurrently(…, unique=True, name=…) first",
@@ -82,7 +84,8 @@ OF_ONE_TABLE = ("ALTER_TABLE", "CREATE_INDEX")
 ALWAYS = ("unqualified-name", "other-database")
 # What no step of ours can know to be no danger: whether running code still uses the column.
 DROP_COLUMN = re.compile(r"\bDROP COLUMN\b")
-RENAMED_QUIETLY = re.compile(r"Renaming (an index|a constraint)")
+# No code names an index or a constraint, nor does any write a column that was not there.
+HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
 TYPE = re.compile(r"\bTYPE\s+(?P<type>[\w ]+?(?:\(\d+\))?)\s*(?:;|,|$)", re.I)
 VARCHAR = re.compile(r"(?:varchar|character varying)(?:\((\d+)\))?", re.I)
 
@@ -113,7 +116,7 @@ def unanswered(findings: Sequence[Finding]) -> list[Finding]:
 def _of_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> Iterator[Finding]:
     texts = [statement.text for statement in preview.statements]
     parsed = syntax.parse_all(texts)
-    new = frozenset(name for nodes in parsed for name in created(nodes))
+    new = frozenset(name for nodes in parsed for name in created(nodes, preview.types))
     asked = [
         text for text, s in zip(texts, preview.statements, strict=True) if not s.by_step or DROP_COLUMN.search(text)
     ]
@@ -131,13 +134,14 @@ def _of_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> 
                 locked |= {lock.table.name: None for lock in locks.taken(node) if locks.stops_all(lock, new)}
 
 
-def created(nodes: Sequence[Node]) -> Iterator[Name]:
-    """Yield the tables and materialized views that these statements create."""
+def created(nodes: Sequence[Node], there: Collection[tuple[str, str]] = ()) -> Iterator[Name]:
+    """Yield the tables and materialized views that these statements create; `there` are columns of existing ones."""
+    existing = {table for table, _ in there}
     for node in nodes:
-        if node.kind == "CREATE_MATERIALIZED_VIEW":
-            yield names.objects(node)[0]
-        if node.kind in ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE"):
-            yield names.tables(node)[0]
+        if node.kind in ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE", "CREATE_MATERIALIZED_VIEW"):
+            name = names.objects(node)[0]
+            if not (node.has("IF_NOT_EXISTS") and name.name in existing):
+                yield name
 
 
 def _in_use(nodes: Sequence[Node], new: frozenset[Name]) -> bool:
@@ -164,12 +168,19 @@ def _squawk(preview: Preview, texts: Sequence[str]) -> Iterator[Finding]:
         source += complete
     for warning in orjson.loads(syntax.run(arguments, source) or "[]") if texts else ():
         text = lines[min(warning["line"], len(lines) - 1)]
-        if warning["rule_name"] == "changing-column-type" and _only_widens(text, preview):
-            continue
-        if RENAMED_QUIETLY.match(warning["message"]):
+        if HARMLESS.match(warning["message"]) or _is_no_danger(warning["rule_name"], text, preview):
             continue
         way = WAYS.get(warning["rule_name"], warning.get("help") or "")
         yield Finding(warning["rule_name"], text, f"{warning['message']} {way}".rstrip())
+
+
+def _is_no_danger(rule: str, text: str, preview: Preview) -> bool:
+    """Return whether squawk, which knows neither the tables nor every function, is wrong about a statement."""
+    if rule == "changing-column-type":
+        return _only_widens(text, preview)
+    if rule == "adding-field-with-default":
+        return not any(shapes.rewrites(column) for node in syntax.parse(text) for column in node.all("ADD_COLUMN"))
+    return False
 
 
 def _only_widens(text: str, preview: Preview) -> bool:
@@ -179,17 +190,10 @@ def _only_widens(text: str, preview: Preview) -> bool:
         for change in statement.all("ALTER_COLUMN"):
             column = next(change.all("IDENT")).text.strip('"')
             wanted = TYPE.search(change.text)
-            if change.has("SET_TYPE") and not (wanted and widens(_type_of(preview, table, column), wanted["type"])):
+            old = preview.types.get((table, column), "")
+            if change.has("SET_TYPE") and not (wanted and widens(old, wanted["type"])):
                 return False
     return True
-
-
-def _type_of(preview: Preview, table: str, column: str) -> str:
-    model = preview.models.get(table)
-    field = model._meta.columns.get(column) if model else None
-    if not isinstance(field, peewee.CharField):
-        return ""
-    return f"varchar({field.max_length})"
 
 
 def widens(old: str, new: str) -> bool:

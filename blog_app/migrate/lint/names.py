@@ -10,7 +10,11 @@ from blog_app.migrate.lint.syntax import Node
 
 # Nodes that hold the name of an object that lives in a schema.
 TABLE_KINDS = ("TABLE_NAME_REF", "RELATION_NAME_REF", "TABLE_NAME")
-OTHER_KINDS = ("VIEW", "VIEW_REF", "SEQUENCE", "SEQUENCE_REF", "INDEX_REF", "TYPE_NAME", "FUNCTION_NAME")
+OTHER_KINDS = (
+    *("VIEW", "VIEW_REF", "SEQUENCE", "SEQUENCE_REF", "INDEX_REF", "STATISTICS", "STATISTICS_REF"),
+    *("TYPE_NAME", "TYPE_NAME_REF", "DOMAIN", "DOMAIN_REF", "COLLATION", "TEXT_SEARCH_CONFIGURATION"),
+    *("FUNCTION_NAME", "PROCEDURE_NAME", "AGGREGATE_NAME"),
+)
 # Here a name takes no schema: a new name, or the index of the table that the statement is about.
 BARE = (
     "USING_INDEX_NAME",
@@ -37,7 +41,7 @@ def tables(statement: Node) -> list[Name]:
 
 
 def objects(statement: Node) -> list[Name]:
-    """Return the tables, views, sequences, indexes, types and functions that a statement names."""
+    """Return the tables, views, sequences, indexes, types, functions and so on that a statement names."""
     return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
 
 

@@ -15,9 +15,9 @@ from blog_app.migrate.lint import locks, names
 from blog_app.migrate.lint.names import Name
 from blog_app.migrate.lint.syntax import Node
 
-BIG = 10_000
-"""Rows from which on one statement should not change a table by a condition."""
 WRITES = ("UPDATE", "DELETE", "MERGE")
+IN_BODY = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+"?({"|".join(DATABASE_NAMES)})"?\s*\.', re.I)
+"""A table of a logical database in the body of a function, which is no more than a string to the parser."""
 REWRITES = {
     "SET_UNLOGGED": "SET UNLOGGED",
     "SET_LOGGED": "SET LOGGED",
@@ -34,17 +34,22 @@ OF_A_SERVER = (
     "PUBLICATION",
     "SUBSCRIPTION",
     "SERVER",
+    "FOREIGN_DATA_WRAPPER",
     "EVENT_TRIGGER",
+    "LANGUAGE",
+    "CAST",
 )
-SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in OF_A_SERVER}
+SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in OF_A_SERVER} | {"CHECKPOINT"}
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
-COLUMNS = ("NAME_REF", "COLUMN_NAME_REF", "FIELD_EXPR")
 # What the runner or the pooler answers for; all else, like work_mem, may be set for one transaction.
 RUNNERS_SETTINGS = re.compile(
     r"search_path|role|session_authorization|session_replication_role|row_security|synchronous_commit"
     r"|(lock|statement|transaction|idle_in_transaction_session)_timeout|default_transaction_\w+|transaction_\w+"
 )
-RUNNERS_FUNCTIONS = re.compile(r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|dblink\w*")
+RUNNERS_FUNCTIONS = re.compile(
+    r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|pg_sleep\w*|dblink\w*|query_to_xml\w*"
+)
+SERVER_FUNCTIONS = re.compile(r"pg_(reload_conf|promote|switch_wal|rotate_logfile|\w*replication_\w+|\w*wal_replay\w*)")
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def unqualified_name(statement: Node, context: Context) -> Found:
 @rule("other-database")
 def other_database(statement: Node, context: Context) -> Found:
     schemas = [part.text.strip('"') for part in statement.all("SCHEMA", "SCHEMA_REF")]
+    schemas += [schema for body in statement.all("AS_DEFINITION") for schema in IN_BODY.findall(body.text)]
+    schemas += [schema for schema, _ in _calls(statement) if schema in DATABASE_NAMES]
     for schema, name in [*names.objects(statement), *((schema, "") for schema in schemas)]:
         what = f"{schema}.{name}".rstrip(".")
         if schema in (None, context.database, *SYSTEM_SCHEMAS):
@@ -100,26 +107,6 @@ def other_database(statement: Node, context: Context) -> Found:
                 f"{what} belongs to no logical database, so no backup has it and no move takes it along: "
                 f'keep it in "{context.database}"'
             )
-
-
-@rule("all-rows")
-def all_rows(statement: Node, context: Context) -> Found:
-    for write in (statement, *statement.all(*WRITES)):
-        where = write.part("WHERE_CLAUSE")
-        chooses = where is not None and where.has(*COLUMNS)
-        if write.kind in ("UPDATE", "DELETE") and not chooses and context.in_use(write):
-            without = "whose WHERE chooses nothing" if where else "without WHERE"
-            yield f"{write.kind} {without} changes every row in one transaction: use migrator.backfill"
-
-
-@rule("many-rows")
-def many_rows(statement: Node, context: Context) -> Found:
-    if statement.kind not in WRITES or (statement.kind != "MERGE" and not statement.part("WHERE_CLAUSE")):
-        return
-    for name in context.in_use(statement)[:1]:
-        rows = context.rows.get(name.name, 0)
-        if rows >= BIG:
-            yield f"{statement.kind} of {name.name} (about {rows:,} rows) in one transaction: use migrator.backfill"
 
 
 @rule("write-under-lock")
@@ -189,7 +176,7 @@ def attach_partition(statement: Node, context: Context) -> Found:
 
 @rule("disable-trigger")
 def disable_trigger(statement: Node, context: Context) -> Found:
-    if statement.has("DISABLE_TRIGGER"):
+    if statement.has("DISABLE_TRIGGER", "DISABLE_RULE", "ENABLE_REPLICA_TRIGGER", "ENABLE_REPLICA_RULE"):
         yield "without its triggers a table is not protected by its foreign keys"
 
 
@@ -215,8 +202,9 @@ def session_setting(statement: Node, context: Context) -> Found:
         names_ = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
         if not local or not names_ or any(RUNNERS_SETTINGS.fullmatch(name) for name in names_):
             yield f"{belongs}: say statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for the rest"
-    for call in statement.all("CALL_EXPR"):
-        name = call.parts[0].text.lower().rpartition(".")[2]
+    if statement.kind in ("LISTEN", "UNLISTEN") or (statement.kind == "DECLARE" and statement.has("WITH_HOLD")):
+        yield f"{belongs}, and behind the pooler a session is nobody's own"
+    for _, name in _calls(statement):
         if RUNNERS_FUNCTIONS.fullmatch(name):
             yield f"{belongs}: leave out {name}()"
 
@@ -235,8 +223,7 @@ def hidden_code(statement: Node, context: Context) -> Found:
     if statement.kind == "COPY":
         yield "COPY reads what only the server's machine has: INSERT the rows, or load them by flask seed"
     if statement.kind in ("SELECT", "SELECT_INTO", "VALUES", "WITH"):
-        for call in statement.all("CALL_EXPR"):
-            schema, _, name = call.parts[0].text.replace('"', "").lower().rpartition(".")
+        for schema, name in _calls(statement):
             if schema and schema not in SYSTEM_SCHEMAS:
                 yield f"the function {schema}.{name} {hint}"
 
@@ -252,9 +239,20 @@ def trigger(statement: Node, context: Context) -> Found:
 
 @rule("server-wide")
 def server_wide(statement: Node, context: Context) -> Found:
-    if statement.kind in SERVER_WIDE:
-        what = statement.kind.replace("_", " ")
+    of_roles = statement.kind == "GRANT" and not statement.has("ON_KW")
+    of_all = statement.has("REINDEX_TARGET_DATABASE", "REINDEX_TARGET_SYSTEM", "ALL_IN_TABLESPACE")
+    found = [statement.kind.replace("_", " ")] if statement.kind in SERVER_WIDE or of_roles or of_all else []
+    found += [f"{name}()" for _, name in _calls(statement) if SERVER_FUNCTIONS.fullmatch(name)]
+    for what in found:
         yield f"{what} is about a whole server, which others may share and a move leaves behind: do it there by hand"
+
+
+@rule("system-catalog")
+def system_catalog(statement: Node, context: Context) -> Found:
+    if statement.kind in (*WRITES, "INSERT", "TRUNCATE") or statement.kind.startswith(("ALTER_", "DROP_")):
+        for name in names.objects(statement)[:1]:
+            if name.schema in SYSTEM_SCHEMAS:
+                yield f"{name.schema}.{name.name} is PostgreSQL's own, and writing there by hand may break the database"
 
 
 @rule("extension")
@@ -264,6 +262,13 @@ def extension(statement: Node, context: Context) -> Found:
             "an extension belongs to a whole physical database and may need its owner: the next server may not have "
             "it. Say how it gets there, or do without"
         )
+
+
+def _calls(statement: Node) -> Iterator[tuple[str, str]]:
+    """Yield the schema (empty if it is not written) and the name of every function that a statement calls."""
+    for call in statement.all("CALL_EXPR"):
+        schema, _, name = call.parts[0].text.replace('"', "").lower().rpartition(".")
+        yield schema, name
 
 
 def _added_columns(statement: Node, context: Context) -> Iterator[Node]:

@@ -9,6 +9,12 @@ from blog_app.migrate.lint.syntax import Node
 
 NARROW = re.compile(r"(?:small)?int(?:eger|2|4)?|(?:small)?serial[24]?", re.I)
 JSON = re.compile(r"(?:pg_catalog\.)?json(?:\s*\[\s*\d*\s*\])*", re.I)
+SAME_FOR_ALL_ROWS = re.compile(
+    r"(pg_catalog\.)?(now|(transaction|statement)_timestamp|date_trunc|make_(date|interval)|to_timestamp|timezone|lower"
+    r"|upper|concat|coalesce|repeat|md5|length|round|abs|array_fill|jsonb_build_(object|array))",
+    re.I,
+)
+"""Functions that a new column's default calls only once (`pg_proc.provolatile` is not `v`)."""
 TYPES = ("PATH_TYPE", "ARRAY_TYPE")
 
 
@@ -23,6 +29,14 @@ def narrow_key(statement: Node, context: Context) -> Found:
         is_key = column.has("PRIMARY_KEY_CONSTRAINT") or (name and name.text in keys)
         if is_key and type_ and NARROW.fullmatch(type_.text):
             yield f"a key of type {type_.text} ends at 2,147,483,647 rows ever made: use uuid, or bigint"
+
+
+def rewrites(column: Node) -> bool:
+    """Return whether a new column has a value of its own in each row that is there, so that all are written anew."""
+    generated = column.part("GENERATED_CONSTRAINT")
+    calls = [call.parts[0].text for default in column.all("DEFAULT_CONSTRAINT") for call in default.all("CALL_EXPR")]
+    differs = not all(SAME_FOR_ALL_ROWS.fullmatch(call) for call in calls)
+    return differs or bool(generated and not generated.has("VIRTUAL"))
 
 
 @rule("json")
