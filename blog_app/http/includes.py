@@ -2,8 +2,9 @@
 
 The one object that a foreign key names is joined into the row's own statement. Anything else is fetched for all rows at
 once, by one statement an include: the many objects behind a join table, or, across databases, what another domain's
-`directory` tells. But where one row is shown alone, the many of its own database come beside it in its own statement:
-there a round trip costs more than the subquery, which for a list would run once a row.
+`directory` tells. But where one row is shown alone, whatever is of its own database comes beside it, by a subquery in
+its own statement: there a round trip costs more than the subquery, which for a list would run once a row, and to plan a
+join takes PostgreSQL longer than to run it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Joined:
     key: peewee.ForeignKeyField
     source: peewee.ModelAlias
     columns: dict[str, Any]
+    beside: Beside | None
 
     many = False
 
@@ -40,8 +42,7 @@ class Joined:
 
     def join(self, rows: Any) -> peewee.Join:
         """Return the source of `rows`, among which are those of the model, with the related ones at hand."""
-        related = (self.key == self.columns["id"]) & not_deleted(self.source)
-        return peewee.Join(rows, self.source, peewee.JOIN.LEFT_OUTER, related)
+        return peewee.Join(rows, self.source, peewee.JOIN.LEFT_OUTER, _is_named(self.source, self.key))
 
     def literal(self, first: int) -> str:
         """Return the source of the related object of a row in which `columns` begin at the place `first`."""
@@ -53,14 +54,14 @@ class Beside(NamedTuple):
     """How a row that is shown alone gets related objects in its own statement."""
 
     node: peewee.Node
-    """A subquery for them, as JSON."""
+    """A subquery for an array of them, each as JSON."""
     each: str
     """The source of one of them; see `blog_app.http.rows`."""
-    many: bool = True
+    many: bool
 
     def literal(self, place: int) -> str:
-        """Return the source of them in a row which has their JSON at this place."""
-        found = f"[{self.each} for row in loads(row[{place}] or '[]')]"
+        """Return the source of them in a row which has their array at this place."""
+        found = f"[{self.each} for row in map(loads, row[{place}])]"
         return found if self.many else f"next(iter({found}), None)"
 
 
@@ -93,7 +94,8 @@ def one(schema: type[Schema], key: peewee.ForeignKeyField) -> Joined:
     model = schema().opts.model
     alias = model.alias()
     columns = {name: getattr(alias, node.name) for name, node in readable(schema).items()}
-    return Joined(schema, key, alias, columns)
+    query = alias.select(_as_json(columns)).where(_is_named(alias, key))
+    return Joined(schema, key, alias, columns, _beside(query, schema, many=False))
 
 
 def one_from(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> Fetched:
@@ -113,13 +115,15 @@ def many(
     """Include the objects at the far side of a join table: `through` points here, `to` points there."""
     model = schema().opts.model
     query = model.select().join(through.model, on=(to == model.id))
-    return _related(schema, key, query, through, reads=(model, through.model))
+    linked = peewee.fn.ARRAY(through.model.select(to).where(through == key))
+    beside = _all_beside(schema, model.id == peewee.fn.ANY(linked), key, through)
+    return _related(schema, key, query, through, beside, reads=(model, through.model))
 
 
 def owned(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
     """Include the objects that belong to the row: those whose foreign key `by` names it."""
     model = schema().opts.model
-    return _related(schema, key, model.select(), by, reads=(model,))
+    return _related(schema, key, model.select(), by, _all_beside(schema, by == key, key, by), reads=(model,))
 
 
 def owned_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> Fetched:
@@ -138,23 +142,38 @@ def _related(
     key: peewee.Field,
     query: peewee.ModelSelect,
     by: peewee.ForeignKeyField,
+    beside: Beside | None,
     reads: tuple[Any, ...],
 ) -> Fetched:
     """Return the include of the rows of `query` whose `by` is the `key` of the row that is shown."""
     columns = readable(schema)
     fetch = _grouped(query.select(by, *columns.values()).order_by(query.model.id), by, columns)
-    return Fetched(schema, key, fetch, many=True, reads=reads, beside=_beside(query, by, key, columns))
+    return Fetched(schema, key, fetch, many=True, reads=reads, beside=beside)
 
 
-def _beside(
-    query: peewee.ModelSelect, by: peewee.ForeignKeyField, key: peewee.Field, columns: Mapping[str, Any]
+def _all_beside(
+    schema: type[Schema], condition: peewee.Expression, key: peewee.Field, by: peewee.ForeignKeyField
 ) -> Beside | None:
-    values = from_json(columns)
-    if values is None or key.model in (query.model, by.model):  # In a subquery on the same table, `key` would be its.
+    """Return how a row gets all objects for which the condition holds, which is about its `key` and their `by`."""
+    model = schema().opts.model
+    if key.model in (model, by.model):  # In a subquery on the same table, `key` would be its.
         return None
-    rows = peewee.fn.json_agg(peewee.fn.json_build_array(*columns.values())).order_by(query.model.id)
-    node = query.select(peewee.Cast(rows, "text")).where(by == key)
-    return Beside(node, literal(values))
+    query = model.select(_as_json(readable(schema))).where(condition).order_by(model.id)
+    return _beside(query, schema, many=True)
+
+
+def _beside(query: peewee.ModelSelect, schema: type[Schema], *, many: bool) -> Beside | None:
+    values = from_json(readable(schema))
+    return None if values is None else Beside(peewee.fn.ARRAY(query), literal(values), many)
+
+
+def _as_json(columns: Mapping[str, Any]) -> peewee.Node:
+    return peewee.Cast(peewee.fn.json_build_array(*columns.values()), "text")
+
+
+def _is_named(source: peewee.ModelAlias, key: peewee.ForeignKeyField) -> peewee.Expression:
+    """Return the condition that `key` names the row of `source`, and that it may be shown."""
+    return (key == source.id) & not_deleted(source)
 
 
 def _grouped(query: peewee.ModelSelect, by: peewee.ForeignKeyField, columns: Iterable[str]) -> Fetch:

@@ -95,13 +95,13 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
     joined, fetched, related = [], [], {}
     for name in shape.includes:
         include = options.includes[name]
-        if isinstance(include, Joined):
+        if item and include.beside:
+            related[name] = include.beside.literal(len(nodes))
+            nodes.append(include.beside.node)
+        elif isinstance(include, Joined):
             joined.append(include)
             related[name] = include.literal(len(nodes))
             nodes.extend(include.columns.values())
-        elif item and include.beside:
-            related[name] = include.beside.literal(len(nodes))
-            nodes.append(include.beside.node)
         else:
             related[name] = "None"
             fetched.append((name, include, place(include.key)))
