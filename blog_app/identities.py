@@ -22,18 +22,19 @@ class Identity(NamedTuple):
     """The signed-in caller."""
 
     user_id: UUID
+    name: str
     roles: tuple[str, ...]
     token_id: UUID
     apart: bool = False
     """Whether they see other people otherwise than everybody does: they block somebody, or somebody blocks them."""
 
     def dumps(self) -> bytes:
-        return f"{self.user_id} {self.token_id} {self.apart:d} {' '.join(self.roles)}".encode()
+        return f"{self.user_id} {self.token_id} {self.apart:d} {','.join(self.roles)} {self.name}".encode()
 
     @classmethod
     def loads(cls, value: bytes) -> Identity:
-        user_id, token_id, apart, *roles = value.decode().split()
-        return cls(UUID(user_id), tuple(roles), UUID(token_id), apart == "1")
+        user_id, token_id, apart, roles, name = value.decode().split(" ", 4)
+        return cls(UUID(user_id), name, tuple(filter(None, roles.split(","))), UUID(token_id), apart == "1")
 
 
 class Holder(NamedTuple):
@@ -117,7 +118,7 @@ class Identities:
     def _remember(self, token_hash: bytes, identity: Identity) -> Hint:
         if len(self._hints) >= MOST_HINTS:
             self._hints.clear()
-        wanted = Wanted(self.depends_on(identity), f"token:{token_hash.hex()}")
+        wanted = Wanted(self.depends_on(identity), f"holder:{token_hash.hex()}")
         hint = self._hints[token_hash] = Hint(identity, identity.dumps(), wanted)
         return hint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import cache, databases
+from blog_app import auth, cache, databases
 from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
 from blog_app.databases import collections
 from blog_app.identities import Holder, Identity
@@ -16,10 +16,11 @@ HOLDER = """
     SELECT t.user_id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = t.user_id),
            EXISTS (SELECT FROM accounts.pairs p
                     WHERE (p.low_id = t.user_id OR p.high_id = t.user_id) AND (p.low_blocks OR p.high_blocks)),
-           extract(epoch FROM t.expires_at - now())::float
+           extract(epoch FROM t.expires_at - now())::float,
+           (SELECT u.name FROM accounts.users u
+             WHERE u.id = t.user_id AND u.status = 'active' AND u.deleted_at IS NULL)
       FROM accounts.tokens t
      WHERE t.token_hash = %s AND t.expires_at > now()
-       AND (SELECT u.status = 'active' AND u.deleted_at IS NULL FROM accounts.users u WHERE u.id = t.user_id)
 """
 
 _ids = rows_by(User.id, User.select(User.id))
@@ -32,8 +33,10 @@ def holder(token_hash: bytes) -> Holder | None:
     row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
     if row is None:
         return None
-    user_id, token_id, roles, apart, seconds = row
-    return Holder(Identity(UUID(user_id), tuple(sorted(roles)), UUID(token_id), apart), seconds)
+    user_id, token_id, roles, apart, seconds, name = row
+    if name is None:
+        return None
+    return Holder(Identity(UUID(user_id), name, tuple(sorted(roles)), UUID(token_id), apart), seconds)
 
 
 def existing(ids: list[str]) -> set[str]:
@@ -50,11 +53,15 @@ def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
 
 @cache.reads(User)
 def people(ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what may be shown of these users beside their works, by id: `id` and `name`. One statement.
+    """Return what may be shown of these users beside their works, by id: `id` and `name`. At most one statement.
 
-    Whoever has left is shown as a former member: works outlive their authors' accounts.
+    Whoever has left is shown as a former member: works outlive their authors' accounts. The caller, who is often the
+    author, was looked up when they were authenticated.
     """
-    names = dict(_names(ids))
+    caller = auth.caller()
+    names = {str(caller.user_id): caller.name} if caller else {}
+    if others := [each for each in ids if each not in names]:
+        names.update(_names(others))
     return {each: {"id": each, "name": names.get(each, FORMER_MEMBER)} for each in ids}
 
 

@@ -50,10 +50,10 @@ class Announcer:
         self.keeper = keeper
         self.name = name
         self._close = f"{epochs.closing(name)}; ".encode()
-        self._look = f"SELECT pg_current_xact_id()::text, {epochs.COLUMNS} FROM {epochs.table(name)}"
+        self._look = f"SELECT pg_current_xact_id(), {epochs.COLUMNS} FROM {epochs.table(name)}"
         self._after = (
-            "COMMIT; SELECT pg_current_wal_insert_lsn()::text, pg_xact_status(%s::xid8), "
-            f"epoch::text, status FROM {epochs.table(name)}"
+            "COMMIT; SELECT pg_current_wal_insert_lsn(), pg_xact_status(%s), "
+            f"epoch, status FROM {epochs.table(name)}"
         )
 
     def begin(self, server: Server, isolation_level: Any) -> Begun:

@@ -59,7 +59,7 @@ class Row(NamedTuple):
         return self.status == OPEN and self.server == self.here
 
 
-COLUMNS = f"epoch::text, status, redis, server, {HERE}"
+COLUMNS = f"epoch, status, redis, server, {HERE}"
 
 
 def table(name: str) -> str:
@@ -129,7 +129,7 @@ def wait_out(database: Database) -> None:
 
 def barrier(database: Database) -> str:
     """Return a transaction id newer than that of any transaction that may have read an earlier row."""
-    return str(database.execute_sql("SELECT pg_current_xact_id()::text").fetchone()[0])
+    return str(database.execute_sql("SELECT pg_current_xact_id()").fetchone()[0])
 
 
 def passed(database: Database, xid: str) -> bool:
@@ -146,14 +146,14 @@ def finish_opening(database: Database, epoch: str) -> bool:
 
 def position(database: Database) -> str:
     """Return a position that covers everything that is committed by now."""
-    return digits(database.execute_sql("SELECT pg_current_wal_insert_lsn()::text").fetchone()[0])
+    return digits(database.execute_sql("SELECT pg_current_wal_insert_lsn()").fetchone()[0])
 
 
 def position_of_ended(database: Database, epoch: str, token: str) -> str | None:
     """Return a position that covers what a token stands for; None while that is not over, or the epoch is not ours."""
     over = "true" if token.startswith("r") else "coalesce(pg_xact_status(%s::xid8), '') <> 'in progress'"
     found = database.execute_sql(
-        f"SELECT pg_current_wal_insert_lsn()::text FROM {table(database.name)} "
+        f"SELECT pg_current_wal_insert_lsn() FROM {table(database.name)} "
         f"WHERE epoch = %s AND server = {HERE} AND {over}",
         (epoch,) if token.startswith("r") else (epoch, token),
     ).fetchone()
