@@ -33,6 +33,20 @@ LEFT JOIN pg_catalog.pg_class p ON p.oid = part.oid AND p.relkind <> 'p'
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p', 'm')
 GROUP BY c.oid, c.relname
 """
+INDEXES = """
+SELECT i.relname, t.relname FROM pg_catalog.pg_index x
+JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+WHERE t.relnamespace = to_regnamespace(%s)
+"""
+REFERENCES = """
+SELECT t.relname, c.conname, o.relname, array(
+    SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.oid AND a.attnum = ANY (c.conkey))
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+JOIN pg_catalog.pg_class o ON o.oid = c.confrelid
+WHERE c.contype = 'f' AND t.relnamespace = to_regnamespace(%s)
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class Planned:
     preview: Preview
     findings: Sequence[Finding]
     sizes: Mapping[str, Size]
+    catalog: locks.Catalog
 
     @property
     def dangers(self) -> list[Finding]:
@@ -63,13 +78,23 @@ def plan(
 ) -> list[Planned]:
     """Return the plan for the `wanted` migrations of a logical database."""
     sizes = sizes_of(live, name) if live else {}
+    catalog = catalog_of(live, name) if live else locks.Catalog()
     found = preview(name, migrations, wanted, live)
-    return [Planned(item, lint(name, item, rows_of(sizes)), sizes) for item in found]
+    return [Planned(item, lint(name, item, rows_of(sizes)), sizes, catalog) for item in found]
 
 
 def sizes_of(live: peewee.PostgresqlDatabase, name: str) -> dict[str, Size]:
     """Return how big each table of a logical database is."""
     return {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
+
+
+def catalog_of(live: peewee.PostgresqlDatabase, name: str) -> locks.Catalog:
+    """Return whose the indexes are, and where the foreign keys lead."""
+    keys = live.execute_sql(REFERENCES, (name,)).fetchall()
+    return locks.Catalog(
+        dict(live.execute_sql(INDEXES, (name,)).fetchall()),
+        [locks.Reference(table, key, columns, other) for table, key, other, columns in keys],
+    )
 
 
 def rows_of(sizes: Mapping[str, Size]) -> dict[str, int]:
@@ -164,9 +189,11 @@ def describe(item: Planned) -> Iterator[str]:
     new = {name for nodes in parsed for name in created(nodes)}
     for text, nodes in zip(texts, parsed, strict=True):
         yield f"  {' '.join(text.split())}"
-        for lock in (lock for node in nodes for lock in locks.taken(node)):
-            if lock.table not in new:
-                yield f"    {lock.mode} on {lock.table.name}{_size(item, lock.table.name)}: {locks.MEANING[lock.mode]}"
+        found = [lock for node in nodes for lock in locks.taken(node, item.catalog) if lock.table not in new]
+        for lock in found:
+            yield f"    {lock}{_size(item, lock.table.name)}: {locks.MEANING[lock.mode]}"
+        if not found:
+            yield "    no lock on a table in use"
     yield from (f"  {line}" for line in item.preview.unseen)
     for finding in item.findings:
         answer = f"safe, it says: {finding.reason}" if finding.reason else f"DANGER: {finding.message}"

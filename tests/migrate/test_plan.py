@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blog_app.migrate.lint import locks, syntax
-from blog_app.migrate.plan import describe, of_pending
+from blog_app.migrate.plan import catalog_of, describe, of_pending
 
 STATEMENTS = [
     "ALTER TABLE blog.posts ADD COLUMN x int",
@@ -26,8 +26,26 @@ STATEMENTS = [
     "CREATE TABLE blog.new PARTITION OF blog.parts FOR VALUES IN (2)",
     "COMMENT ON TABLE blog.posts IS 'x'",
     "DROP TABLE blog.posts",
+    "DROP INDEX blog.posts_tag",
+    "REINDEX INDEX blog.posts_tag",
+    "REINDEX TABLE blog.posts",
+    "ALTER INDEX blog.posts_tag RENAME TO i",
+    "ALTER TABLE blog.posts DROP CONSTRAINT posts_tag_fkey",
+    "ALTER TABLE blog.posts DROP COLUMN tag",
+    "ALTER TABLE blog.posts VALIDATE CONSTRAINT posts_tag_fkey",
+    "ALTER TABLE blog.posts ALTER tag SET (n_distinct = 5), RESET (fillfactor), CLUSTER ON posts_tag",
+    "ALTER TABLE blog.part INHERIT blog.heir",
+    "CREATE TABLE blog.new (LIKE blog.posts) INHERITS (blog.heir)",
+    "CREATE POLICY p ON blog.posts",
+    "COMMENT ON COLUMN blog.posts.tag IS 'x'",
+    "DROP MATERIALIZED VIEW blog.view",
+    "CREATE OR REPLACE VIEW blog.short AS SELECT id FROM blog.heir",
+    "GRANT SELECT ON blog.posts TO PUBLIC",
     "TRUNCATE blog.posts",
     "LOCK TABLE blog.posts",
+    "LOCK TABLE blog.posts IN SHARE ROW EXCLUSIVE MODE",
+    "SELECT 1 FROM blog.posts FOR UPDATE",
+    "WITH gone AS (DELETE FROM blog.posts RETURNING id) INSERT INTO blog.tags SELECT id FROM gone",
     "INSERT INTO blog.posts (id) SELECT id FROM blog.tags",
     "UPDATE blog.posts SET tag = 1 FROM blog.tags",
     "DELETE FROM blog.posts",
@@ -39,7 +57,10 @@ STATEMENTS = [
 ]
 SETUP = """
 CREATE TABLE blog.tags (id int PRIMARY KEY);
-CREATE TABLE blog.posts (id int PRIMARY KEY, tag int, CONSTRAINT known CHECK (id > 0) NOT VALID);
+CREATE TABLE blog.posts (id int PRIMARY KEY, tag int REFERENCES blog.tags, CONSTRAINT known CHECK (id > 0) NOT VALID);
+CREATE INDEX posts_tag ON blog.posts (tag);
+CREATE TABLE blog.heir (id int);
+CREATE VIEW blog.short AS SELECT id FROM blog.heir;
 CREATE FUNCTION blog.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER known BEFORE DELETE ON blog.posts EXECUTE FUNCTION blog.f();
 CREATE TABLE blog.parts (id int) PARTITION BY LIST (id);
@@ -66,7 +87,9 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
                 really[tables[oid]] = max(really.get(tables[oid], taken), taken, key=locks.STRENGTH.index)
         transaction.rollback()
 
-    planned = {lock.table.name: lock.mode for node in syntax.parse(statement) for lock in locks.taken(node)}
+    catalog = catalog_of(connection, "blog")
+    found = [lock for node in syntax.parse(statement) for lock in locks.taken(node, catalog) if not lock.kind]
+    planned = {lock.table.name: lock.mode for lock in found}
     really = {table: mode for table, mode in really.items() if table in planned or mode not in locks.QUIET}
     assert planned == really
 
@@ -80,15 +103,17 @@ def test_the_plan_shows_statements_locks_sizes_and_answered_dangers(workshop):
     back = "ALTER TABLE blog.posts ADD COLUMN title text"
     workshop.sql("002_drop", "ALTER TABLE blog.posts DROP COLUMN title", back, head=safe)
     more = 'migrator.run(print)\nmigrator.set_not_null("posts", "id")'
+    workshop.sql("004_new", "CREATE TABLE blog.tags (id int)")
     workshop.write("003_more", more, "migrator.run(print)", head="atomic = False")
 
-    first, second = of_pending(workshop.settings, "blog", workshop.folder)
+    first, second, third = of_pending(workshop.settings, "blog", workshop.folder)
 
     lines = list(describe(first))
     assert lines[:2] == ["002_drop (one transaction)", "  ALTER TABLE blog.posts DROP COLUMN title"]
     assert lines[2].startswith("    ACCESS EXCLUSIVE on posts (about 3,000 rows, ")
     assert lines[2].endswith("): stops reads and writes")
     assert lines[3:] == ["  ban-drop-column: safe, it says: nobody knows it"]
+    assert "    no lock on a table in use" in describe(third)
     assert list(describe(second)) == [
         "003_more (step by step)",
         '  ALTER TABLE "blog"."posts" DROP CONSTRAINT IF EXISTS "posts_id_not_null"',

@@ -45,6 +45,12 @@ def objects(statement: Node) -> list[Name]:
     return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
 
 
+def target(write: Node) -> Name | None:
+    """Return the table that an INSERT, UPDATE, DELETE or MERGE writes to."""
+    own = [part for part in write.parts if part.kind != "WITH_CLAUSE"]
+    return next(iter(tables(Node(write.kind, write.text, own))), None)
+
+
 def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
     local = {words(node)[-1] for node in statement.all("CTE_NAME")}
     for node in _with_schema(statement, kinds):

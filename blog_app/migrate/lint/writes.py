@@ -44,7 +44,8 @@ def many_rows(statement: Node, context: Context) -> Found:
 
 def _target(write: Node, context: Context) -> Name | None:
     """Return the table that a statement writes to, if it is in use."""
-    return next((name for name in names.tables(write)[:1] if name in context.in_use(write)), None)
+    found = names.target(write)
+    return found if found in context.in_use(write) else None
 
 
 def _changes_rows(write: Node) -> bool:
