@@ -35,10 +35,10 @@ class Limiter:
         now = clock()
         window, seconds_left = int(now // WINDOW), WINDOW - int(now % WINDOW)
         used = self._count_together(caller, window) or self._count_here(caller, window)
-        g.rate_limit = {
-            "RateLimit-Policy": f'"writes";q={self.most};w={WINDOW}',
-            "RateLimit": f'"writes";r={max(0, self.most - used)};t={seconds_left}',
-        }
+        g.rate_limit = (
+            ("RateLimit-Policy", f'"writes";q={self.most};w={WINDOW}'),
+            ("RateLimit", f'"writes";r={max(0, self.most - used)};t={seconds_left}'),
+        )
         if used > self.most:
             raise TooManyRequests(
                 f"At most {self.most} changes a minute are allowed.", headers={"Retry-After": str(seconds_left)}
@@ -65,8 +65,8 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def tell(response: Response) -> Response:
-        if "rate_limit" in g:
-            response.headers.update(g.rate_limit)
+        for name, value in g.get("rate_limit", ()):
+            response.headers.add(name, value)
         return response
 
 

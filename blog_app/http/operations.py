@@ -186,19 +186,16 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
         acting.note_result(result)
     if operation.answers is None:
         return Response(status=operation.status)
+    headers = [("Cache-Control", "no-store")] if operation.secret else []
     if not isinstance(result, Record):
-        response = Response(render(result), content_type=JSON)
-    else:
-        assert shape
-        model = shared(operation.answers).opts.model
-        found = answers.represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
-        response = Response(found.body, content_type=JSON, headers={"ETag": f'"{found.etag}"'})
-        if operation.status == 201:
-            response.headers["Location"] = _home(operation, result)
-    if operation.secret:
-        response.headers["Cache-Control"] = "no-store"
-    response.status_code = operation.status
-    return response
+        return Response(render(result), operation.status, headers, content_type=JSON)
+    assert shape
+    model = shared(operation.answers).opts.model
+    found = answers.represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
+    headers.append(("ETag", f'"{found.etag}"'))
+    if operation.status == 201:
+        headers.append(("Location", _home(operation, result)))
+    return Response(found.body, operation.status, headers, content_type=JSON)
 
 
 def _home(operation: Operation, record: Record) -> str:

@@ -52,8 +52,7 @@ class Announcer:
         self._close = f"{epochs.closing(name)}; ".encode()
         self._look = f"SELECT pg_current_xact_id(), {epochs.COLUMNS} FROM {epochs.table(name)}"
         self._after = (
-            "COMMIT; SELECT pg_current_wal_insert_lsn(), pg_xact_status(%s), "
-            f"epoch, status FROM {epochs.table(name)}"
+            f"COMMIT; SELECT pg_current_wal_insert_lsn(), pg_xact_status(%s), epoch, status FROM {epochs.table(name)}"
         )
 
     def begin(self, server: Server, isolation_level: Any) -> Begun:

@@ -16,6 +16,7 @@ import threading
 from hashlib import sha1
 from typing import Any
 
+import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -103,7 +104,7 @@ class Link:
                 connection.connect()
             if identity is not None and connection.identity != identity:
                 raise RedisAway("this is another Redis than the epoch's")
-            connection.send_packed_command(connection.pack_commands(commands))
+            connection.send_packed_command([b"".join(map(hiredis.pack_command, commands))])
             answers = [connection.read_response() for _ in commands]
         except (redis.RedisError, OSError) as error:
             connection.disconnect()
