@@ -61,6 +61,8 @@ class Settings:
     max_body_bytes: int
     max_file_bytes: int
     """The largest file that may be uploaded."""
+    files_quota_bytes: int
+    """How much the files of one owner may have together; 0 is no limit."""
     files_grace_days: int
     """How long the files of a user who left are kept."""
     write_limit: int
@@ -108,6 +110,7 @@ class Settings:
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),
             max_file_bytes=read.integer("MAX_FILE_BYTES", 25_000_000, 1_000, 1_000_000_000),
+            files_quota_bytes=read.integer("FILES_QUOTA_BYTES", 1_000_000_000, 0, 10**15),
             files_grace_days=read.integer("FILES_GRACE_DAYS", 30, 0, 3_660),
             write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
             cors_origins=read.origins("CORS_ORIGINS"),

@@ -189,4 +189,5 @@ PERMISSIONS: Mapping[str, Rule] = {
     "files.empty_trash":          Rule(NO,      OWN,    OWN,    OWN,    OWN),
     "files.restore_file":         Rule(NO,      OWN,    OWN,    OWN,    ALL),
     "files.purge_file":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
+    "files.show_my_storage":      Rule(NO,      OWN,    OWN,    OWN,    OWN),
 }  # fmt: skip

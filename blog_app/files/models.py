@@ -37,15 +37,21 @@ class Drive(FilesRecord):
     owner_id = peewee.UUIDField(unique=True)
     closes_at = TimestampField(null=True, index=True)
     """When everything in it goes, because its owner has left."""
+    used = peewee.BigIntegerField(null=True)
+    """How many bytes its files have, those in the trash too; None: they are counted when it is locked next."""
 
     class Meta:
         table_name = "drives"
 
     @classmethod
     def locked(cls, owner_id: UUID) -> Self:
-        """Return the drive of a user, made if missing, and locked."""
+        """Return the drive of a user, made if missing, and locked; its files are counted."""
         cls.insert(owner_id=owner_id).on_conflict_ignore().execute()
-        return cls.select().where(cls.owner_id == owner_id).for_update().get()
+        drive = cls.select().where(cls.owner_id == owner_id).for_update().get()
+        if drive.used is None:
+            drive.used = Node.bytes_of(Node.owner_id == owner_id)
+            drive.save()
+        return drive
 
 
 class Content(Base):
@@ -142,6 +148,15 @@ class Node(FilesRecord, SoftDeletable):
         """Return the same, and what was thrown away, but not what only went along with it."""
         whole = cls.with_deleted().where(cls.deleted_at.is_null() | (cls.trashed_with == cls.id))
         return whole if scope is Scope.ALL else whole.where(cls.owner_id == user_id)
+
+    @classmethod
+    def bytes_of(cls, nodes: peewee.Expression) -> int:
+        """Return how many bytes the files among the nodes have, those in the trash too."""
+        return int(cls.with_deleted().select(peewee.fn.COALESCE(peewee.fn.SUM(cls.size), 0)).where(nodes).scalar())
+
+    @classmethod
+    def loaded(cls) -> None:
+        Drive.update(used=None).execute()
 
     @property
     def content_tag(self) -> str | None:

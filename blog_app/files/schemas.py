@@ -64,6 +64,14 @@ class RestorationSchema(Schema):
     parent_id = ma.UUID(allow_none=True, metadata=IN_FOLDER)
 
 
+class StorageSchema(Schema):
+    """How many bytes somebody's files have, copies and what is in the trash included; null: there is no limit."""
+
+    limit = Integer(required=True, allow_none=True)
+    used = Integer(required=True)
+    left = Integer(required=True, allow_none=True)
+
+
 class UploadParameters(Schema):
     """What a new file is called, and where it goes."""
 

@@ -14,6 +14,7 @@ import peewee
 
 from blog_app import acting
 from blog_app.errors import Conflict, invalid
+from blog_app.files import quota
 from blog_app.files.contents import Kept
 from blog_app.files.models import Drive, Node
 from blog_app.files.names import folded
@@ -37,9 +38,16 @@ def make_folder(owner_id: UUID, name: str, parent_id: UUID | None) -> Node:
 
 
 def add_file(owner_id: UUID, kept: Kept, name: str, parent_id: UUID | None) -> Node:
-    """Make a file of what was uploaded and return it; raise `Invalid` as `make_folder` does."""
-    Drive.locked(owner_id)
-    return _put(owner_id, _folder(owner_id, parent_id), name, kind="file", **kept.values)
+    """Make a file of what was uploaded and return it; raise as `make_folder` and `replace` do."""
+    drive, folder = Drive.locked(owner_id), _folder(owner_id, parent_id)
+    quota.take(drive, kept.size)
+    return _put(owner_id, folder, name, kind="file", **kept.values)
+
+
+def replace(file: Node, kept: Kept) -> None:
+    """Give a file the content that was uploaded; raise `Conflict` beyond the quota."""
+    quota.take(Drive.locked(file.owner_id), kept.size - file.size)
+    file.change(**kept.values)
 
 
 def move(node: Node, name: str, parent_id: UUID | None) -> Node:
@@ -57,6 +65,7 @@ def copy(node: Node, name: str, parent_id: UUID | None) -> Node:
     originals = list(Node.select().where(node.subtree()).order_by(Node.key).limit(MAX_COPIED + 1))
     if len(originals) > MAX_COPIED:
         raise Conflict(f"A folder with more than {MAX_COPIED} files and folders cannot be copied at once.")
+    quota.take(Drive.locked(node.owner_id), sum(original.size or 0 for original in originals))
     copies: dict[UUID, Node] = {}
     for original in originals:  # Folders come before what is in them.
         is_top = original.id == node.id
@@ -97,21 +106,27 @@ def purge(node: Node) -> None:
     if node.deleted_at is None:
         raise Conflict("Put it into the trash first; then it can be restored, or deleted for good.")
     acting.note_gone(node)
-    Node.delete().where(Node.trashed_with == node.id).execute()
+    _delete(node.owner_id, Node.trashed_with == node.id)
 
 
 def empty_trash(owner_id: UUID) -> None:
     """Delete for good all that a user has thrown away."""
-    Drive.locked(owner_id)
-    Node.delete().where((Node.owner_id == owner_id) & Node.deleted_at.is_null(False)).execute()
+    _delete(owner_id, (Node.owner_id == owner_id) & Node.deleted_at.is_null(False))
 
 
 def delete_some(owner_id: UUID, most: int) -> bool:
     """Delete for good some of what a user has, from the leaves up; return whether there may be more."""
     mine = Node.with_deleted().select(Node.id).where(Node.owner_id == owner_id)
     some = [id for (id,) in mine.order_by(Node.key.desc()).limit(most).tuples()]
-    Node.delete().where(Node.id.in_(some)).execute()
+    _delete(owner_id, Node.id.in_(some))
     return len(some) == most
+
+
+def _delete(owner_id: UUID, nodes: peewee.Expression) -> None:
+    drive = Drive.locked(owner_id)
+    freed = Node.bytes_of(nodes)
+    Node.delete().where(nodes).execute()
+    quota.take(drive, -freed)
 
 
 def _folder(owner_id: UUID, folder_id: UUID | None) -> Node | None:

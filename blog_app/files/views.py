@@ -10,13 +10,21 @@ import marshmallow
 from blog_app import databases
 from blog_app.auth import allowed, identity, scope, user_id
 from blog_app.errors import invalid
-from blog_app.files import contents, tree
+from blog_app.files import contents, quota, tree
 from blog_app.files.contents import Kept
 from blog_app.files.models import Node, below
 from blog_app.files.names import Name
-from blog_app.files.schemas import CopySchema, NodeSchema, PlaceParameters, RestorationSchema, UploadParameters
+from blog_app.files.schemas import (
+    CopySchema,
+    NodeSchema,
+    PlaceParameters,
+    RestorationSchema,
+    StorageSchema,
+    UploadParameters,
+)
 from blog_app.http import Blueprint
 from blog_app.http.downloads import Download
+from blog_app.http.uploads import Upload
 
 files = Blueprint("files", database=databases.files, prefix="")
 blueprints = (files,)
@@ -47,6 +55,12 @@ def held_trash_at(node_id: UUID) -> Any:
     return found
 
 
+def keep_mine(upload: Upload) -> Kept:
+    """Store what was uploaded, unless its sender has no room for it: then nothing needs to be written first."""
+    quota.look(identity().user_id, upload.size)
+    return contents.keep(upload)
+
+
 @files.lists("/files", NodeSchema, parameters=PlaceParameters)
 def list_files(path: str | None, under: str | None) -> Any:
     """List your folders and files, the newest first; admins see everybody's.
@@ -72,7 +86,7 @@ def create_folder(name: str, parent_id: UUID | None) -> Node:
     return tree.make_folder(identity().user_id, name, parent_id)
 
 
-@files.receives("POST", "/files", NodeSchema, keep=contents.keep, parameters=UploadParameters)
+@files.receives("POST", "/files", NodeSchema, keep=keep_mine, parameters=UploadParameters)
 def upload_file(kept: Kept, name: str | None, parent_id: UUID | None) -> Node:
     """Upload a file: as the one file of a form, or as the raw body with `?name=`."""
     return tree.add_file(identity().user_id, kept, name or named_by_form(kept), parent_id)
@@ -99,7 +113,7 @@ def download_file(file: Node) -> Download:
 @files.receives("PUT", "/files/<uuid:node_id>/content", NodeSchema, keep=contents.keep, load=held_file_at)
 def replace_content(file: Node, kept: Kept) -> Node:
     """Replace what is in a file, by a form or a raw body; `If-Match` takes the `ETag` of the file or of its content."""
-    file.change(**kept.values)
+    tree.replace(file, kept)
     return file
 
 
@@ -134,6 +148,12 @@ def restore_file(node: Node, **place: Any) -> Node:
 def purge_file(node: Node) -> None:
     """Delete for good what is in the trash."""
     tree.purge(node)
+
+
+@files.does("GET", "/me/storage", answers=StorageSchema)
+def show_my_storage() -> dict[str, int | None]:
+    """Show how much you have stored, and how much you may."""
+    return quota.storage_of(identity().user_id)
 
 
 def named_by_form(kept: Kept) -> str:

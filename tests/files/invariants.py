@@ -23,6 +23,9 @@ BROKEN = {
          GROUP BY c.sha256
         HAVING coalesce(sum(octet_length(k.data)), 0) <> c.size
             OR EXISTS (SELECT FROM files.nodes n WHERE n.sha256 = c.sha256 AND n.size <> c.size)""",
+    "what a drive is said to have is not what its files have": """
+        SELECT d.owner_id, d.used, sum(n.size) FROM files.drives d LEFT JOIN files.nodes n USING (owner_id)
+         GROUP BY d.id HAVING d.used <> coalesce(sum(n.size), 0)""",
     "a chunk is no part of anything": """
         SELECT sha256 FROM files.chunks k WHERE NOT EXISTS (SELECT FROM files.parts p WHERE p.chunk = k.sha256)""",
 }

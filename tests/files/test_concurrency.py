@@ -14,7 +14,7 @@ from flask import Flask
 
 from blog_app import databases
 from blog_app.files.contents import forget_unused
-from blog_app.files.models import Chunk, Content, Node, Part
+from blog_app.files.models import Chunk, Content, Drive, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
 from blog_app.local.process import wait_until
 from blog_app.models import now
@@ -38,6 +38,14 @@ def forget() -> int:
     with databases.files.atomic():
         forget_unused()
     return 0
+
+
+def lose_files() -> None:
+    """Delete all files by hand, and let their contents be forgotten at once."""
+    with databases.files.atomic():
+        Node.delete().execute()
+        Drive.update(used=None).execute()
+        Content.update(unused_since=now().replace(year=2020)).execute()
 
 
 def test_two_folders_moved_into_each_other_at_once_do_not_become_a_circle(app: Flask) -> None:
@@ -101,9 +109,7 @@ def test_what_is_forgotten_and_sent_again_at_once_is_there(app: Flask) -> None:
     for turn in range(6):
         for number, body in enumerate(bodies):
             uploading(ada, f"{turn}-{number}", body)()
-        with databases.files.atomic():
-            Node.delete().execute()
-            Content.update(unused_since=now().replace(year=2020)).execute()
+        lose_files()
         calls = [uploading(ada, f"again-{turn}-{number}", body) for number, body in enumerate(bodies[turn % 3 :])]
         calls += [forget] * 4
         chance.shuffle(calls)
@@ -117,9 +123,7 @@ def test_a_chunk_that_is_about_to_be_used_again_is_not_forgotten(app: Flask, mon
     ada = sign_up(app)
     chunk = chance.randbytes(CHUNK_BYTES)
     uploading(ada, "old", chunk)()
-    with databases.files.atomic():
-        Node.delete().execute()
-        Content.update(unused_since=now().replace(year=2020)).execute()
+    lose_files()
     found, go_on, insert = threading.Event(), threading.Event(), Part.insert_many
 
     def pausing(rows: Any) -> Any:

@@ -17,6 +17,8 @@ from tests.conftest import empty_all_tables
 from tests.files.invariants import require_invariants
 
 NAMES = st.sampled_from(["a", "A", "b", "%", "_", "\u00e9", "E\u0301"])
+QUOTA = 1_300_000
+"""Two large files and no third: some uploads and copies are too much."""
 CONTENTS = st.sampled_from([b"", b"tea", b"coffee", b"t" * 600_000, b"t" * 600_001])
 
 
@@ -63,12 +65,17 @@ class Files(RuleBasedStateMachine):
         thing = self.things[key]
         return f"{self.path(thing.parent) if thing.parent else ''}/{thing.name}"
 
-    def verdict(self, name: str, parent: str | None, moved: str | None = None, *, ok: int) -> int:
-        """Return the status with which something is put into a folder under a name."""
+    def used(self) -> int:
+        return sum(len(each.data or b"") for each in self.things.values())
+
+    def verdict(self, name: str, parent: str | None, moved: str | None = None, *, more: int = 0, ok: int) -> int:
+        """Return the status with which something is put into a folder under a name, which takes `more` bytes."""
         if parent is not None and not (self.live(parent) and self.things[parent].data is None):
             return 422
         if moved and parent and self.inside(parent, moved):
             return 422
+        if more and self.used() + more > QUOTA:
+            return 409
         rivals = [each for key, each in self.things.items() if self.live(key) and key != moved]
         return 409 if (folded(name), parent) in {(folded(each.name), each.parent) for each in rivals} else ok
 
@@ -83,11 +90,23 @@ class Files(RuleBasedStateMachine):
     @rule(target=known, name=NAMES, parent=known, data=CONTENTS)
     def upload(self, name: str, parent: str | None, data: bytes) -> str | None:
         place = f"&parent_id={parent}" if parent else ""
-        status = self.verdict(name, parent, ok=201)
+        status = self.verdict(name, parent, more=len(data), ok=201)
+        if self.used() + len(data) > QUOTA and data:
+            status = 409  # Said before anything else is looked at.
         found = self.send(status, "POST", f"/files?name={name.replace('%', '%25')}{place}", data=data)
         if found:
             self.things[found["id"]] = Thing(found["name"], parent, data)
         return found and found["id"]
+
+    @rule(key=known, data=CONTENTS)
+    def replace(self, key: str | None, data: bytes) -> None:
+        if key:
+            old = self.things[key].data if self.live(key) else None
+            more = len(data) - len(old or b"")
+            status = 404 if old is None else 409 if more > 0 and self.used() + more > QUOTA else 200
+            self.send(status, "PUT", f"/files/{key}/content", data=data)
+            if status == 200:
+                self.things[key] = replace(self.things[key], data=data)
 
     @rule(key=known, name=NAMES, parent=known)
     def move(self, key: str | None, name: str, parent: str | None) -> None:
@@ -101,7 +120,9 @@ class Files(RuleBasedStateMachine):
     def copy(self, key: str | None, name: str, parent: str | None) -> str | None:
         if key is None or len(self.things) > 30:
             return None
-        status = self.verdict(name, parent, ok=201) if self.live(key) else 404
+        inner = [each for k, each in self.things.items() if self.live(k) and self.inside(k, key)]
+        size = sum(len(each.data or b"") for each in inner)
+        status = self.verdict(name, parent, more=size, ok=201) if self.live(key) else 404
         if status != 404 and parent and self.inside(parent, key):
             status = 422
         found = self.send(status, "POST", f"/files/{key}/copies", {"name": name, "parent_id": parent})
@@ -177,12 +198,19 @@ class Files(RuleBasedStateMachine):
         sizes = {each["id"]: each["size"] for each in shown if each["kind"] == "file"}
         files = {key: each.data for key, each in self.things.items() if self.live(key) and each.data is not None}
         assert sizes == {key: len(data) for key, data in files.items()}
+        storage = self.send(200, "GET", "/me/storage")
+        assert storage == {"limit": QUOTA, "used": self.used(), "left": QUOTA - self.used()}
         trash = {each["id"] for each in self.send(200, "GET", "/trash?limit=100")["data"]}
         assert trash == {key for key, each in self.things.items() if each.trashed_with == key}
 
 
 @pytest.mark.usefixtures("app")
-def test_the_tree_is_as_a_simple_model_says_whatever_happens(migrated_app: Flask) -> None:
+def test_the_tree_is_as_a_simple_model_says_whatever_happens(
+    migrated_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        migrated_app.config, "SETTINGS", replace(migrated_app.config["SETTINGS"], files_quota_bytes=QUOTA)
+    )
     Files.app = migrated_app
     machine = Files.TestCase
     machine.settings = settings(
