@@ -45,8 +45,10 @@ def _used_by(owner_id: UUID) -> int:
 
 
 def _require_room(used: int, size: int) -> None:
+    if size <= 0:
+        return
     most = settings().files_quota_bytes
-    if most and size > 0 and used + size > most:
+    if most and used + size > most:
         raise Conflict(
             f"There is no room for {size} bytes more: of the {most} bytes that one owner may store, {used} are used, "
             "which includes what is in the trash."

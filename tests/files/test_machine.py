@@ -68,16 +68,28 @@ class Files(RuleBasedStateMachine):
     def used(self) -> int:
         return sum(len(each.data or b"") for each in self.things.values())
 
-    def verdict(self, name: str, parent: str | None, moved: str | None = None, *, more: int = 0, ok: int) -> int:
-        """Return the status with which something is put into a folder under a name, which takes `more` bytes."""
+    def too_much(self, more: int) -> bool:
+        return more > 0 and self.used() + more > QUOTA
+
+    def verdict(
+        self,
+        name: str,
+        parent: str | None,
+        *,
+        moved: str | None = None,
+        copied: str | None = None,
+        more: int = 0,
+        ok: int,
+    ) -> int:
+        """Return the status with which something is put into a folder under a name, and takes `more` bytes."""
         if parent is not None and not (self.live(parent) and self.things[parent].data is None):
             return 422
-        if moved and parent and self.inside(parent, moved):
+        top = moved or copied
+        if top and parent and self.inside(parent, top):
             return 422
-        if more and self.used() + more > QUOTA:
-            return 409
         rivals = [each for key, each in self.things.items() if self.live(key) and key != moved]
-        return 409 if (folded(name), parent) in {(folded(each.name), each.parent) for each in rivals} else ok
+        taken = {(folded(each.name), each.parent) for each in rivals}
+        return 409 if self.too_much(more) or (folded(name), parent) in taken else ok
 
     @rule(target=known, name=NAMES, parent=known)
     def make(self, name: str, parent: str | None) -> str | None:
@@ -90,20 +102,18 @@ class Files(RuleBasedStateMachine):
     @rule(target=known, name=NAMES, parent=known, data=CONTENTS)
     def upload(self, name: str, parent: str | None, data: bytes) -> str | None:
         place = f"&parent_id={parent}" if parent else ""
-        status = self.verdict(name, parent, more=len(data), ok=201)
-        if self.used() + len(data) > QUOTA and data:
-            status = 409  # Said before anything else is looked at.
+        # Whether there is room is said before anything else is looked at.
+        status = 409 if self.too_much(len(data)) else self.verdict(name, parent, ok=201)
         found = self.send(status, "POST", f"/files?name={name.replace('%', '%25')}{place}", data=data)
         if found:
             self.things[found["id"]] = Thing(found["name"], parent, data)
         return found and found["id"]
 
     @rule(key=known, data=CONTENTS)
-    def replace(self, key: str | None, data: bytes) -> None:
+    def replace_content(self, key: str | None, data: bytes) -> None:
         if key:
             old = self.things[key].data if self.live(key) else None
-            more = len(data) - len(old or b"")
-            status = 404 if old is None else 409 if more > 0 and self.used() + more > QUOTA else 200
+            status = 404 if old is None else 409 if self.too_much(len(data) - len(old)) else 200
             self.send(status, "PUT", f"/files/{key}/content", data=data)
             if status == 200:
                 self.things[key] = replace(self.things[key], data=data)
@@ -111,7 +121,7 @@ class Files(RuleBasedStateMachine):
     @rule(key=known, name=NAMES, parent=known)
     def move(self, key: str | None, name: str, parent: str | None) -> None:
         if key:
-            status = self.verdict(name, parent, key, ok=200) if self.live(key) else 404
+            status = self.verdict(name, parent, moved=key, ok=200) if self.live(key) else 404
             found = self.send(status, "PUT", f"/files/{key}", {"name": name, "parent_id": parent})
             if found:
                 self.things[key] = replace(self.things[key], name=found["name"], parent=parent)
@@ -122,9 +132,7 @@ class Files(RuleBasedStateMachine):
             return None
         inner = [each for k, each in self.things.items() if self.live(k) and self.inside(k, key)]
         size = sum(len(each.data or b"") for each in inner)
-        status = self.verdict(name, parent, more=size, ok=201) if self.live(key) else 404
-        if status != 404 and parent and self.inside(parent, key):
-            status = 422
+        status = self.verdict(name, parent, copied=key, more=size, ok=201) if self.live(key) else 404
         found = self.send(status, "POST", f"/files/{key}/copies", {"name": name, "parent_id": parent})
         if found:
             old = self.path(key)
