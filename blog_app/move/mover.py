@@ -203,7 +203,13 @@ class Mover:
         record = place.record
         address = self.addresses.of(place.side)
         if record and record.rerouting:
-            self._require_rerouting().lead(self.settings, self.name, address)
+            try:
+                self._require_rerouting().lead(self.settings, self.name, address)
+            except MoveError as error:
+                raise MoveError(
+                    f"{error}. So nobody knows where the processes of {self.name} are led by now: reads go on, and "
+                    "writes stay refused at both places. When that works again, run the same command again, or --abort"
+                ) from error
         place.thaw()
         self.say(f"{self.name}: writes go on at {shown(address)}")
 

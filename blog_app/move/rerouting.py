@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import subprocess
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any, Protocol
 import click
 import psycopg2
 import psycopg2.extras
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, parse_dsn
 
 from blog_app import pgbouncer as pooler
 from blog_app.config import ConfigurationError, Settings
@@ -30,7 +32,8 @@ from blog_app.move import MoveError
 POOL_SIZE = re.compile(r"^default_pool_size = (\d+)$", re.M)
 CONSOLE = "pgbouncer"
 """The database under whose name PgBouncer takes commands."""
-CONSOLE_SECONDS = 3
+CONSOLE_SECONDS = 5.0
+"""How long PgBouncer may take over one answer: writes are refused while it does."""
 
 
 class Rerouting(Protocol):
@@ -116,14 +119,28 @@ class ByPgBouncer:
     def _ask(self, settings: Settings, name: str, command: str) -> list[dict[str, Any]]:
         parts = parse_dsn(settings.databases[name].url)
         parts |= {"dbname": CONSOLE, "user": "pgbouncer_admin", "password": self.password}
+        deadline = time.monotonic() + CONSOLE_SECONDS
         try:
-            with closing(psycopg2.connect(**parts, connect_timeout=CONSOLE_SECONDS)) as connection:
-                connection.autocommit = True
+            with closing(psycopg2.connect(**parts, async_=True)) as connection:
+                _await(connection, deadline)
                 with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
                     cursor.execute(command)
+                    _await(connection, deadline)
                     return [dict(row) for row in cursor.fetchall()] if cursor.description else []
         except psycopg2.Error as error:
             raise MoveError(f"PgBouncer does not do {command}: {first_line(error)}") from error
+        except TimeoutError as error:
+            raise MoveError(
+                f"PgBouncer at {parts['host']}:{parts['port']} does not answer {command} within {CONSOLE_SECONDS:g} s"
+            ) from error
+
+
+def _await(connection: Any, deadline: float) -> None:
+    """Return when the connection has done what it was told; raise `TimeoutError` at the deadline."""
+    while (waits_for := connection.poll()) != POLL_OK:
+        sockets = [connection] if waits_for == POLL_READ else [], [connection] if waits_for == POLL_WRITE else []
+        if not any(select.select(*sockets, [], max(0.0, deadline - time.monotonic()))):
+            raise TimeoutError
 
 
 class ByCommand:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
+from blog_app.config import Settings
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
-from blog_app.move import MoveError, checks, replication, structure, verification
+from blog_app.move import MoveError, checks, replication, rerouting, structure, verification
 from blog_app.move.places import FreezeExpired, Place
 from tests.move.conftest import Removal, make_removal
 from tests.threads import Beside
@@ -25,6 +28,33 @@ def test_a_way_that_fails_is_taken_back(removal: Removal) -> None:
     assert removal.standings() == ("serving", "receiving")
     assert removal.writes("source")
     assert not removal.writes("target")
+    removal.resume()
+    assert removal.writes("target")
+
+
+def test_a_pgbouncer_that_hangs_in_the_switch_is_given_up(
+    removal: Removal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rerouting, "CONSOLE_SECONDS", 0.3)
+    follow = rerouting.ByPgBouncer(tmp_path, "password")
+    (tmp_path / "pgbouncer.ini").touch()
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        pooled = f"postgresql://blog_app:word@127.0.0.1:{hanging.getsockname()[1]}/blog"
+        urls = {"DATABASE_URL": removal.source, "BLOG_DATABASE_URL": pooled, "BLOG_DIRECT_URL": removal.source}
+        settings = Settings.from_environment({"APP_MODE": "test", **urls})
+        pooled_removal = Removal(settings, removal.source, removal.target)
+        with pytest.raises(
+            MoveError, match=r"PgBouncer at 127\.0\.0\.1:\d+ does not answer SHOW DATABASES within 0\.3 s"
+        ):
+            pooled_removal.move(rerouting=follow)
+        assert removal.standings() == (None, None)
+        monkeypatch.setattr(follow, "check", lambda *_: None)  # It hangs from the switch on.
+        with pytest.raises(MoveError, match=r"does not answer RELOAD within 0\.3 s\. So nobody knows .* --abort"):
+            pooled_removal.move(rerouting=follow)
+    assert removal.standings() == ("serving", "receiving")
+    assert not removal.writes("source")
+    assert not removal.writes("target")
+    assert removal.contents("source") == removal.contents("target")
     removal.resume()
     assert removal.writes("target")
 
