@@ -142,7 +142,7 @@ class Mover:
         channel.require_kept()
         self.source.receive(show=True)
         channel.subscribe(copy=False)
-        self.say(f"{self.name}: the old place catches up")
+        self.say(f"{self.name}: the old place catches up (who was never led away from it reads old rows there by now)")
         return self._follow(channel)
 
     def _follow(self, channel: Channel) -> list[Checked]:

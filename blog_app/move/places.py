@@ -48,10 +48,10 @@ ORDER BY xact_start LIMIT 3
 """
 
 
-# A pooler that was connecting when it was told gives the new session, which has no name yet, to one more client.
-SESSIONS = """
+# All logical databases go by one name, so what others begin here meanwhile is left out.
+BUSY = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND application_name IN (%s, '')
+WHERE datname = current_database() AND application_name = 'blog_app' AND state <> 'idle' AND query_start < %s
 """
 DEPARTURE_SECONDS = 1.0
 POLL = 0.02
@@ -163,9 +163,10 @@ class Place:
         self.connection.patiently(attempt, "hold the freeze")
 
     def await_departure(self) -> None:
-        """Give the sessions of processes that were led away the time to end what they have begun here."""
+        """Give processes that were led away the time to end what they have begun here."""
+        led = self.connection.value("SELECT clock_timestamp()")
         deadline = time.monotonic() + DEPARTURE_SECONDS
-        while self.connection.value(SESSIONS, (f"blog_app {self.name}",)) and time.monotonic() < deadline:
+        while self.connection.value(BUSY, (led,)) and time.monotonic() < deadline:
             time.sleep(POLL)
 
     def thaw(self) -> None:

@@ -28,6 +28,7 @@ from blog_app.config import ConfigurationError, Settings
 from blog_app.databases import first_line
 from blog_app.migrate.connection import Say
 from blog_app.move import MoveError
+from blog_app.move.places import DEPARTURE_SECONDS, POLL
 
 POOL_SIZE = re.compile(r"^default_pool_size = (\d+)$", re.M)
 CONSOLE = "pgbouncer"
@@ -90,6 +91,9 @@ class ByPgBouncer:
         self._ask(settings, name, "RELOAD")
         if not self._leads_to(self._shown(settings, name), url):
             raise MoveError(f"PgBouncer does not take its files from {self.folder}: it still leads {name} elsewhere")
+        deadline = time.monotonic() + DEPARTURE_SECONDS
+        while self._leaving(settings, name) and time.monotonic() < deadline:
+            time.sleep(POLL)
 
     def _files(self, settings: Settings) -> dict[str, str]:
         """Return PgBouncer's files, with the pool size that they have."""
@@ -104,8 +108,15 @@ class ByPgBouncer:
             raise MoveError(f"PgBouncer cannot lead there: {error}") from error
         return {file: files[file] for file in pooler.PAIR}
 
+    def _leaving(self, settings: Settings, name: str) -> bool:
+        """Tell whether a transaction goes on at the place to which PgBouncer led before."""
+        servers = [
+            row for row in self._ask(settings, name, "SHOW SERVERS") if row["database"] == _entry(settings, name)
+        ]
+        return any(row["close_needed"] and row["state"] == "active" for row in servers)
+
     def _shown(self, settings: Settings, name: str) -> dict[str, Any]:
-        entry = parse_dsn(settings.databases[name].url)["dbname"]
+        entry = _entry(settings, name)
         for row in self._ask(settings, name, "SHOW DATABASES"):
             if row["name"] == entry:
                 return row
@@ -133,6 +144,11 @@ class ByPgBouncer:
             raise MoveError(
                 f"PgBouncer at {parts['host']}:{parts['port']} does not answer {command} within {CONSOLE_SECONDS:g} s"
             ) from error
+
+
+def _entry(settings: Settings, name: str) -> str:
+    """Return the name of a logical database's line in PgBouncer's file."""
+    return str(parse_dsn(settings.databases[name].url)["dbname"])
 
 
 def _await(connection: Any, deadline: float) -> None:
