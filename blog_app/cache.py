@@ -240,7 +240,7 @@ def _fill(found: Look, produce: Callable[[], Answer], declared: Reads) -> tuple[
         return produce()
 
     def keep(result: Answer) -> bool:
-        return found.store(result.dumps(), deadline - time.monotonic())
+        return found.store(result.dumps(), deadline)
 
     try:
         if not found.establish():

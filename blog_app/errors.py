@@ -19,7 +19,7 @@ import orjson
 import peewee
 from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from blog_app.logs import request_id
 
@@ -208,6 +208,8 @@ def as_problem(error: Exception) -> Problem:
             return error
         case marshmallow.ValidationError():
             return Invalid("The body is not valid.", errors=list(_pointers(error.normalized_messages())))
+        case ClientDisconnected():
+            return BadRequest("The body breaks off before its end.")
         case HTTPException():
             return _from_werkzeug(error)
         case ParseException():  # The end of a request's body is read only when somebody asks for it.

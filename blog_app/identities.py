@@ -128,6 +128,5 @@ class Identities:
         asked = time.monotonic()
         holder = self.look_up(token_hash)
         if record and keeps and holder:
-            left = asked + min(holder.seconds, cache.LIFETIME) - time.monotonic()
-            record.store(holder.identity.dumps(), left)
+            record.store(holder.identity.dumps(), asked + min(holder.seconds, cache.LIFETIME))
         return holder.identity if holder else None

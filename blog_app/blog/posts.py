@@ -44,7 +44,9 @@ def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | No
 
 def publish(post: Post, published_at: datetime | None) -> Post:
     """Let the post out, now or at a time to come; one that is out already keeps its time unless another is given."""
-    post.change(status="published", published_at=published_at or post.published_at or now())
+    instant = now()
+    already = post.published_at if post.published_at and post.published_at <= instant else None
+    post.change(status="published", published_at=published_at or already or instant)
     return post
 
 

@@ -38,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
     seen.init_app(app)
     app.session_interface = NoSessions()
+    app.url_map.merge_slashes = False  # `//` is another address, not a redirect to whatever host was named.
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
     headers.init_app(app)
     limits.init_app(app)

@@ -26,22 +26,23 @@ def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     if request.mimetype not in types or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType(f"Send JSON in UTF-8, with the header Content-Type: {types[0]}.")
+    most = request.max_content_length or 0
     try:
-        document = orjson.loads(_whole_body())
+        document = orjson.loads(_body_within(most))
     except RequestEntityTooLarge as error:
-        raise TooLarge(f"The body has more than {request.max_content_length} bytes.") from error
+        raise TooLarge(f"The body has more than {most} bytes.") from error
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
     _limit_depth(document, MAX_DEPTH)
     return document
 
 
-def _whole_body() -> bytes:
-    data = request.get_data()
-    if request.content_length is None:
-        # Of a body without a length, werkzeug keeps what is within the limit and says nothing; reading on makes it.
-        request.stream.read(1)
-    return data
+def _body_within(most: int) -> bytes:
+    # Of a body without a length, werkzeug keeps what is within the limit and says nothing: a byte more tells.
+    request.max_content_length = most + 1
+    if (request.content_length or 0) > most or len(request.get_data()) > most:
+        raise RequestEntityTooLarge
+    return request.get_data()
 
 
 def _limit_depth(value: Any, left: int) -> None:

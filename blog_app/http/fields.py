@@ -16,6 +16,8 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 UNSAFE_IN_URLS = re.compile(r'["<>\\^`{|}]')
 MAX_JSON_DEPTH = 10
 CENT = Decimal("0.01")
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+"""What people write; `Decimal` also takes 1e3 and 1_000."""
 
 
 class String(fields.String):
@@ -82,12 +84,12 @@ class Money(fields.Decimal):
     """An amount of money from 0 to `most`: at most two digits after the point, never a float; text on the way out."""
 
     def __init__(self, *, most: int = 9_999_999, **kwargs: Any) -> None:
-        limits = {"minimum": 0, "maximum": most, "pattern": r"^\d{1,7}(\.\d{1,2})?$", "example": "12.50"}
-        super().__init__(metadata=limits | kwargs.pop("metadata", {}), **kwargs)
+        limits = {"minimum": 0, "maximum": most, "pattern": rf"^\d{{1,{len(str(most))}}}(\.\d{{1,2}})?$"}
+        super().__init__(metadata=limits | {"example": "12.50"} | kwargs.pop("metadata", {}), **kwargs)
         self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value)):
             raise self.make_error("invalid", input=value)
         amount: Decimal = super()._deserialize(value, attr, data, **kwargs)
         if not 0 <= amount <= self.most:

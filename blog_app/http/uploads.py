@@ -68,7 +68,8 @@ def received() -> Iterator[Upload]:
         raise UnsupportedMediaType("Send the file as it is, without a Content-Encoding.")
     most = settings().max_file_bytes
     is_form = request.mimetype == FORM
-    request.max_content_length = most + FORM_OVERHEAD if is_form else most
+    # One byte more than may come: who stops at the limit cannot tell what ends there from what goes on.
+    request.max_content_length = most + (FORM_OVERHEAD if is_form else 1)
     expect_life()
     opened: list[Upload] = []
 
@@ -83,7 +84,7 @@ def received() -> Iterator[Upload]:
             _read_form(opening) if is_form else _read_raw(opening())
         except (RequestEntityTooLarge, TooLarge) as error:
             _discard(most)
-            raise too_large(most) from error
+            raise (error if isinstance(error, TooLarge) else too_large(most)) from error
         if not opened:
             raise invalid("file", "The form has no file.")
         # A server hands on what there is of a client that has gone, and says no more.
@@ -115,12 +116,17 @@ def _read_form(opening: Any) -> None:
     parser = MultiPartParser(
         cast(Any, stream_factory), max_form_memory_size=4 * PIECE, max_form_parts=10, buffer_size=PIECE
     )
+    stream = request.stream
     try:
-        fields, _ = parser.parse(request.stream, boundary, request.content_length)
+        fields, _ = parser.parse(stream, boundary, request.content_length)
     except ValueError as error:
         raise BadRequest("The form is malformed, or breaks off before its end.") from error
+    except RequestEntityTooLarge as error:
+        if stream.tell() < (request.max_content_length or 0):
+            raise TooLarge("The form has too much besides its file.") from error
+        raise
     for name in fields:
-        raise invalid(name, "Unknown field: a form has its file, and the rest goes into the query.")
+        raise invalid(name or "", "Unknown field: a form has its file, and the rest goes into the query.")
 
 
 def _discard(most: int) -> None:

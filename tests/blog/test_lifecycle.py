@@ -27,6 +27,15 @@ def test_a_scheduled_post_comes_out_when_its_time_has_come_and_nothing_runs(app:
     assert titles(stranger(app)) == [post["title"]]
 
 
+def test_a_scheduled_post_may_be_published_now_and_one_that_is_out_keeps_its_time(app: Flask) -> None:
+    author = sign_up(app, "author")
+    path = f"/posts/{write_post(author, published=False)['id']}/publication"
+    author.put(path, {"published_at": "2999-01-01T00:00:00Z"})
+    out = author.put(path, {}).json["published_at"]
+    assert out < "2999"
+    assert author.put(path, {}).json["published_at"] == out
+
+
 def test_an_archived_post_is_out_of_sight_and_can_come_back(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author)

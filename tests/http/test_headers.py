@@ -32,6 +32,10 @@ def test_a_method_that_is_not_there_is_a_405_with_those_that_are(app: Flask) -> 
     assert refused.json["type"] == "/problems/method-not-allowed"
 
 
+def test_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(client: FlaskClient) -> None:
+    assert client.get("/api/v1//tags", headers={"Host": "elsewhere.example"}).status_code == 404
+
+
 def test_no_cache_answers_without_asking_and_none_keeps_what_is_somebodys(app: Flask) -> None:
     assert stranger(app).get("/tags").headers["Cache-Control"] == "no-cache"
     mine = sign_up(app).get("/me")

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -230,6 +231,17 @@ def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
     assert wait_until(lambda: stranger(api).get("/posts").json["data"] != [], SECONDS)
     assert now() - out < timedelta(seconds=1)
     stranger(api).get(f"/posts/{post['id']}")
+
+
+def test_an_answer_whose_time_is_over_is_no_hit_though_redis_still_has_it(
+    api: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_post(sign_up(api, "author"))
+    taking_part(stranger(api), "/posts")
+    assert wait_until(lambda: how(stranger(api), "/posts") == "hit", SECONDS)
+    later = SimpleNamespace(time=lambda: time.time() + cache.LIFETIME, monotonic=time.monotonic)
+    monkeypatch.setattr(watermarks.reading, "time", later)
+    assert how(stranger(api), "/posts") != "hit"
 
 
 def test_signed_in_callers_share_what_does_not_depend_on_who_asks(api: Flask) -> None:

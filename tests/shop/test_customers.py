@@ -25,12 +25,13 @@ BASE = {"name": "Ada", "street_address": "1 Main Street", "city": "Somewhere"}
         ({"country_code": "DE", "postal_code": "10115"}, ("", "10115")),
         ({"country_code": "CA", "country_area": "Ontario", "postal_code": "k1a 0b1"}, ("ON", "K1A 0B1")),
         ({"country_code": "NL", "postal_code": "1012 JS"}, ("", "1012 JS")),
-        ({"country_code": "IE"}, ("", "")),
+        ({"country_code": "ie"}, ("", "")),
     ],
 )
 def test_an_address_is_kept_in_the_form_of_its_country(app: Flask, given: dict, stored: tuple) -> None:
     found = sign_up(app).post("/addresses", {**BASE, **given}).json
     assert (found["country_area"], found["postal_code"]) == stored
+    assert found["country_code"] == given["country_code"].upper()
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Flask
 
 from blog_app import databases
+from blog_app.local.process import wait_until
 from blog_app.shop import checkout
-from blog_app.shop.models import Address
+from blog_app.shop.models import Address, Customer
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import buyer, move, offer, order
+from tests.threads import Beside
 from tests.working import work
 
 
@@ -53,3 +55,26 @@ def test_what_a_vendor_who_left_was_selling_is_off_sale(app: Flask) -> None:
     kept = offer(other)
     leave(app, vendor)
     assert [each["id"] for each in stranger(app).get("/products").json["data"]] == [kept["id"]]
+
+
+def test_a_customer_whose_row_goes_while_they_wait_for_it_gets_another(app: Flask) -> None:
+    customer = uuid4()
+
+    def lock() -> UUID:
+        try:
+            with databases.shop.atomic():
+                return Customer.locked(customer).id
+        finally:
+            databases.shop.release()
+
+    def somebody_waits() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR UPDATE%%'"
+        return databases.accounts.execute_sql(waiting).fetchone()[0] > 0
+
+    first = lock()
+    with databases.shop.atomic():
+        gone = Customer.locked(customer)
+        late = Beside(lock)
+        assert wait_until(somebody_waits, 10)
+        gone.delete_instance()
+    assert late.result(10) != first

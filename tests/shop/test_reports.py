@@ -93,6 +93,16 @@ def test_stock_is_reported_by_category(app: Flask, admin: Caller) -> None:
     assert rows(admin, "stock", *names) == [("Tea", 2, 1, 4, 2, "50.00"), (None, 1, 0, 3, 0, "15.00")]
 
 
+def test_a_report_goes_on_beyond_what_one_price_may_be(app: Flask, admin: Caller) -> None:
+    vendor = sign_up(app, "vendor")
+    for name in ("Tea", "Books"):
+        category = admin.post("/product-categories", {"name": name}).json["id"]
+        offer(vendor, "9000000.00", category_id=category, stock=1_000_000)
+    first = admin.get("/reports/stock?sort=-worth&limit=1").json["page"]["next"]
+    assert rows(admin, f"stock?sort=-worth&limit=1&cursor={first}", "worth") == [("9000000000000.00",)]
+    assert rows(admin, "customers?total[lt]=10000000.00", "user_id") == []
+
+
 @pytest.mark.parametrize("report", ["days", "products", "dear-products", "customers", "stock"])
 def test_reports_are_for_admins(app: Flask, report: str) -> None:
     for role in ("vendor", "editor", "author"):

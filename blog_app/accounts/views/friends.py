@@ -103,7 +103,10 @@ def list_blocks() -> Any:
 
 @friends.does("PUT", "/me/blocks/<uuid:user_id>")
 def block_user(user_id: UUID) -> Pair:
-    """Block a user: you are hidden from each other, and friendship and requests between you end."""
+    """Block a user: you are hidden from each other, and friendship and requests between you end.
+
+    What either of you has published stays public, with its author's name.
+    """
     return actions.block(identity().user_id, user_id)
 
 

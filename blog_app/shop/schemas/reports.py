@@ -15,6 +15,9 @@ from blog_app.models import column_of_found
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
 
+SUM = 10**18 - 1
+"""What amounts may add up to; no limit that anybody meets, in a filter or on the edge of a page."""
+
 
 class DayReportSchema(Schema):
     """What was ordered on a day (UTC) and not cancelled, and what of it is paid."""
@@ -28,8 +31,8 @@ class DayReportSchema(Schema):
 
     day = ma.Date(dump_only=True)
     orders = Integer(dump_only=True)
-    revenue = Money(dump_only=True)
-    paid = Money(dump_only=True)
+    revenue = Money(dump_only=True, most=SUM)
+    paid = Money(dump_only=True, most=SUM)
 
 
 class ProductReportSchema(Schema):
@@ -48,7 +51,7 @@ class ProductReportSchema(Schema):
     vendor_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(dump_only=True, allow_none=True)
     units = Integer(dump_only=True)
-    revenue = Money(dump_only=True)
+    revenue = Money(dump_only=True, most=SUM)
 
 
 class DearProductSchema(Schema):
@@ -83,7 +86,7 @@ class CustomerReportSchema(Schema):
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
-    total = Money(dump_only=True)
+    total = Money(dump_only=True, most=SUM)
 
 
 class OverParameter(Schema):
@@ -111,4 +114,4 @@ class StockReportSchema(Schema):
     sold_out = Integer(dump_only=True, metadata={"description": "How many products have nothing left to order."})
     stock = Integer(dump_only=True)
     reserved = Integer(dump_only=True)
-    worth = Money(dump_only=True)
+    worth = Money(dump_only=True, most=SUM)
