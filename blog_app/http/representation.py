@@ -47,8 +47,10 @@ class Selection:
     fetched: tuple[tuple[str, Fetched, int], ...]
     """Each include that is fetched, with the place of the column it starts from."""
 
-    def rows(self, query: peewee.ModelSelect, limit: int, *, backwards: bool = False) -> list[tuple[Any, ...]]:
-        """Return the raw rows of `query` with the selected columns, at most `limit`."""
+    def rows(
+        self, query: peewee.ModelSelect, limit: int | None = None, *, backwards: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Return the raw rows of `query` with the selected columns, at most `limit` if there is one."""
         query = query.clone()
         # What select(), join(), order_by() and limit() do, without a clone and a look at each part.
         query._returning = self.nodes
@@ -135,9 +137,9 @@ def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str
 
 
 def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Item | None:
-    """Return the first row of `query`, None if there is none."""
+    """Return the one row that `query` names by a key, None if there is none."""
     selection = select(schema, shape, item=True)
-    raw = selection.rows(query, 1)
+    raw = selection.rows(query)  # Without a limit, which takes longer to plan than what there is to limit.
     if not raw:
         return None
     version, *about = (raw[0][place] for place in selection.keys)
