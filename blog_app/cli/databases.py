@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import peewee
 from flask.cli import AppGroup
 
-from blog_app.cli.refusals import INTERRUPTED
+from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
-from blog_app.databases import first_line
-from blog_app.migrate import MigrationError, interrupts
 from blog_app.move import overview
 from blog_app.move.mover import Mover
 from blog_app.move.opening import alone, opened
 from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
 from blog_app.pgbouncer import ADMIN_PASSWORD
+
+AGAIN = "Run the same command again, and it goes on where it was; flask databases says how it stands."
 
 
 class DatabasesGroup(AppGroup):
@@ -130,11 +127,11 @@ def move(
         raise click.UsageError("--other-is-gone goes with --abort or --confirm")
     rerouting = _rerouting(pgbouncer, command)
     if other_is_gone:
-        with _explained(), alone(settings(), name, click.echo, rerouting) as survivor:
+        with plainly(AGAIN), alone(settings(), name, click.echo, rerouting) as survivor:
             survivor.stay()
         return
     with (
-        _explained(),
+        plainly(AGAIN),
         opened(
             settings(),
             name,
@@ -173,22 +170,3 @@ def _rerouting(pgbouncer: Path | None, command: str | None) -> Rerouting | None:
     if command:
         return ByCommand(command)
     return ByPerson(click.echo) if sys.stdin.isatty() else None
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what is refused, and what went wrong with a server, into one message; nothing is lost by either."""
-    try:
-        with interrupts.heeded():
-            yield
-    except MigrationError as error:
-        raise click.ClickException(str(error)) from error
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        raise click.ClickException(
-            f"{first_line(error)}\nRun the same command again; it goes on where it was."
-        ) from error
-    except (KeyboardInterrupt, click.Abort) as error:
-        click.echo(
-            "\nstopped: run the same command again to go on, or --abort. flask databases says how it stands", err=True
-        )
-        raise SystemExit(INTERRUPTED) from error
