@@ -153,8 +153,7 @@ def status(names: Sequence[str]) -> None:
             when = f"{line.migrated_at:%Y-%m-%d %H:%M:%S} UTC" if line.migrated_at else "pending"
             click.echo(f"  {line.name:<50} {when}{'' if line.file_exists else '  (its file is gone)'}")
             for step in line.steps:
-                progress = "done" if step.done else f"{step.rows:,} rows done, stopped"
-                click.echo(f"    {step.what[:70]}: {progress} {step.changed_at:%Y-%m-%d %H:%M:%S} UTC")
+                click.echo(f"    {step}")
             found_pending |= line.migrated_at is None
     if found_pending:
         raise SystemExit(1)

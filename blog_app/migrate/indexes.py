@@ -66,6 +66,7 @@ class AddIndex(Step):
         def attempt() -> None:
             # Of an earlier run, or of a try that ended in a deadlock.
             if _state(database, self.table, self.index) == "invalid":
+                database.say(f"{database.name}: {self.index} is half built, by a run that did not end: build it anew")
                 drop(database, self.index)
             database.send(self.sql)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Planned:
     findings: Sequence[Finding]
     sizes: Mapping[str, Size]
     catalog: locks.Catalog
+    begun: Sequence[history.Step] = ()
+    """What an earlier run has done of it."""
 
     @property
     def dangers(self) -> list[Finding]:
@@ -107,7 +109,9 @@ def of_pending(settings: Settings, name: str, folder: Path | None = None) -> lis
     with connected(settings, name, lambda _: None) as connection:
         applied = history.applied(connection, name)
         files.refuse_shared_numbers(migrations, applied)
-        return plan(name, migrations, [item for item in migrations if item.name not in applied], connection)
+        found = plan(name, migrations, [item for item in migrations if item.name not in applied], connection)
+        begun = [tuple(history.steps(connection, name, item.preview.migration.name).values()) for item in found]
+        return [replace(item, begun=steps) for item, steps in zip(found, begun, strict=True)]
 
 
 def next_pending(runner: Runner, *, backfills: bool) -> list[str]:
@@ -184,6 +188,7 @@ def describe(item: Planned) -> Iterator[str]:
     """Yield the lines of the plan for one migration."""
     migration = item.preview.migration
     yield f"{migration.name} ({'one transaction' if migration.atomic else 'step by step'})"
+    yield from (f"  an earlier run has begun: {step}" for step in item.begun)
     texts = [statement.text for statement in item.preview.statements]
     parsed = syntax.parse_all(texts)
     new = {name for nodes in parsed for name in created(nodes)}

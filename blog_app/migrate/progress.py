@@ -22,7 +22,7 @@ class Bar:
 
     def __enter__(self) -> Bar:
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
             times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
             self.bar = Progress(*columns, *times, console=self.console)
             self.bar.start()
@@ -38,7 +38,8 @@ class Bar:
             self.spoken = time.monotonic()
             rate = (done - self.began_at) / (self.spoken - self.began)
             left = f"about {(self.total - done) / rate:.0f} s" if rate > 0 else "who knows how long"
-            self.console.print(f"{self.title}: {done:,} of about {self.total:,} {self.unit}, {left} left")
+            line = f"{self.title}: {done:,} of about {self.total:,} {self.unit}, {left} left"
+            self.console.print(line, soft_wrap=True, markup=False)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

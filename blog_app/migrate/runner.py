@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Protocol
 
 import peewee
@@ -146,7 +147,8 @@ class Runner:
             if progress and progress.done:
                 continue
             self.begun = migration.name
-            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {what}")
+            so_far = f" (goes on after {progress.rows:,} rows)" if progress and progress.rows else ""
+            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {shorten(what, 160)}{so_far}")
             self._step(migration, label, number, operation, progress)
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)

@@ -108,7 +108,10 @@ def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, worksho
     body = 'migrator.sql("ALTER TABLE blog.a ADD b integer")\nmigrator.sql("SELECT 1/0")'
     workshop.write("002_b", body, 'migrator.sql("ALTER TABLE blog.a DROP b")', head="atomic = False")
     run("--database", "blog")
-    assert "    ALTER TABLE blog.a ADD b integer: done 20" in run("status", "--database", "blog")[1]
+    assert "    ALTER TABLE blog.a ADD b integer: done, 20" in run("status", "--database", "blog")[1]
+    assert (
+        "an earlier run has begun: ALTER TABLE blog.a ADD b integer: done, 20" in run("plan", "--database", "blog")[1]
+    )
 
 
 def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
