@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import peewee
 import pytest
 from flask import Flask
@@ -18,6 +19,15 @@ from blog_app.local import programs
 from blog_app.local.ports import private_port
 from blog_app.local.stack import Stack, throwaway
 
+# The same examples in each run, as fast as the machine is; `--hypothesis-profile default` looks for others.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("repeatable")
+
+PATIENT = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
+"""Limits into which no test runs because the machine is busy; those about limits have servers of their own."""
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs PgBouncer where there is none; a machine that calls itself CI must have it."""
@@ -29,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """PostgreSQL, PgBouncer and Redis; five logical databases in one physical one."""
-    with throwaway() as started:
+    with throwaway(variables=PATIENT) as started:
         yield started
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -138,7 +138,5 @@ def machine_on(app: Flask) -> None:
 
 
 def test_nothing_between_two_users_is_ever_stored_twice_or_half() -> None:
-    limits = settings(
-        max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    limits = settings(max_examples=20, stateful_step_count=25)
     run_state_machine_as_test(Friends, settings=limits)

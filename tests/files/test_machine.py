@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -221,7 +221,5 @@ def test_the_tree_is_as_a_simple_model_says_whatever_happens(
     )
     Files.app = migrated_app
     machine = Files.TestCase
-    machine.settings = settings(
-        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    machine.settings = settings(max_examples=15, stateful_step_count=25)
     machine().runTest()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, TestResponse
 
@@ -20,7 +20,7 @@ from tests.api import API, Caller, sign_up
 from tests.http.test_permissions import OPERATIONS
 
 LISTS = [name.partition(" ")[2] for name, operation in OPERATIONS.items() if operation.many]
-bounded = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+bounded = settings(max_examples=200)
 
 HOSTILE_TEXTS = [
     *(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import schemathesis
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -43,7 +43,7 @@ def schema(migrated_app: Flask) -> Any:
 
 
 @every_operation
-@settings(max_examples=max(3, EXAMPLES // len(OPERATIONS)), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(3, EXAMPLES // len(OPERATIONS)))
 @given(data=st.data())
 def test_an_operation_does_what_the_document_says(app: Flask, schema: Any, name: str, data: st.DataObject) -> None:
     method, _, path = name.partition(" ")

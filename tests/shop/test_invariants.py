@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
@@ -106,7 +106,5 @@ class Shop(RuleBasedStateMachine):
 def test_the_invariants_of_the_shop_hold_whatever_happens(migrated_app: Flask) -> None:
     Shop.app = migrated_app
     machine = Shop.TestCase
-    machine.settings = settings(
-        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    machine.settings = settings(max_examples=15, stateful_step_count=25)
     machine().runTest()
