@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -41,6 +42,11 @@ class Caller:
         if status >= 400:
             assert response.mimetype == "application/problem+json"
         return response
+
+    def sending(self, method: str, path: str, body: Any = None) -> Callable[[], int]:
+        """Return a call that sends a request, and returns the status of the answer, whatever it is."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return lambda: self.app.test_client().open(API + path, method=method, json=body, headers=headers).status_code
 
     def get(self, path: str, *, status: int = 200, **headers: str) -> TestResponse:
         return self.send("GET", path, status=status, headers=headers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Barrier, Thread
-from typing import Generic, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier, Event, Thread
+from typing import Generic, Self, TypeVar
+
+from blog_app import databases
 
 Result = TypeVar("Result")
 SECONDS = 60
@@ -35,12 +37,35 @@ class Beside(Generic[Result]):
             self._future.set_exception(error)
 
 
-def at_once(*functions: Callable[[], Result]) -> list[Result]:
-    """Let all functions begin at the same moment; return what each of them returned."""
-    ready = Barrier(len(functions), timeout=SECONDS)
+def at_once(*functions: Callable[[], Result], most: int = 16) -> list[Result]:
+    """Let functions run at once, `most` of them at a time, which begin together; return what each of them returned."""
+    number = min(most, len(functions))
+    ready = Barrier(number, timeout=SECONDS)
 
     def call(function: Callable[[], Result]) -> Result:
-        ready.wait()
-        return function()
+        try:
+            return function()
+        finally:
+            for database in databases.ALL:
+                database.release()
 
-    return [each.result() for each in [Beside(call, function) for function in functions]]
+    with ThreadPoolExecutor(number, initializer=ready.wait) as pool:
+        return list(pool.map(call, functions))
+
+
+class Company:
+    """People who do the same again and again while a block runs, each in a thread, until it is `over`."""
+
+    def __init__(self, *lives: Callable[[], None]) -> None:
+        self.over = Event()
+        self._lives = lives
+        self.people: list[Beside[None]] = []
+
+    def __enter__(self) -> Self:
+        self.people = [Beside(life) for life in self._lives]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        for each in self.people:
+            each.result()

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import Pair
-from tests.accounts.races import race
 from tests.api import Caller, sign_up
 from tests.statements import counted
+from tests.threads import at_once
 
 
 def ask(sender: Caller, receiver: Caller, *, status: int = 201) -> Any:
@@ -154,9 +154,10 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
     for _ in range(10):
         ada, bea = sign_up(app), sign_up(app)
         calls = [
-            (one, "POST", "/friend-requests", {"user_id": other.user_id}) for one, other in ((ada, bea), (bea, ada))
+            one.sending("POST", "/friend-requests", {"user_id": other.user_id})
+            for one, other in ((ada, bea), (bea, ada))
         ]
-        assert race(app, *calls) == [201, 201]
+        assert at_once(*calls) == [201, 201]
         assert (ids(ada, "/me/friends"), ids(bea, "/me/friends")) == ([bea.user_id], [ada.user_id])
     with app.app_context():
         assert Pair.select().count() == 10
@@ -164,7 +165,7 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
 
 def test_one_who_asks_many_times_at_once_has_asked_once(app: Flask) -> None:
     ada, bea = sign_up(app), sign_up(app)
-    statuses = race(app, *[(ada, "POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
+    statuses = at_once(*[ada.sending("POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
     assert sorted(statuses) == [201] + [409] * 5
 
 
@@ -173,14 +174,13 @@ def test_whatever_happens_at_once_leaves_one_thing_between_two(app: Flask) -> No
     for _ in range(8):
         ada, bea = sign_up(app), sign_up(app)
         request = ask(ada, bea)["id"]
-        statuses = race(
-            app,
-            (bea, "PUT", f"/friend-requests/{request}/acceptance", None),
-            (ada, "DELETE", f"/friend-requests/{request}", None),
-            (ada, "PUT", f"/me/blocks/{bea.user_id}", None),
-            (bea, "PUT", f"/me/blocks/{ada.user_id}", None),
-            (bea, "POST", "/friend-requests", {"user_id": ada.user_id}),
-            (admin, "DELETE", f"/users/{ada.user_id}", None),
+        statuses = at_once(
+            bea.sending("PUT", f"/friend-requests/{request}/acceptance"),
+            ada.sending("DELETE", f"/friend-requests/{request}"),
+            ada.sending("PUT", f"/me/blocks/{bea.user_id}"),
+            bea.sending("PUT", f"/me/blocks/{ada.user_id}"),
+            bea.sending("POST", "/friend-requests", {"user_id": ada.user_id}),
+            admin.sending("DELETE", f"/users/{ada.user_id}"),
         )
         assert all(status < 500 for status in statuses), statuses
         assert ids(bea, "/me/friends") == ids(bea, "/friend-requests") == []

@@ -47,5 +47,5 @@ def test_the_grants_of_an_admin_outlive_them(app: Flask) -> None:
     gone.delete("/me")
     path = f"/users/{member.user_id}/roles?include=granted_by"
     assert admin.get(path).json["data"][0]["granted_by"] is None
-    admin.put(f"/users/{gone.user_id}/purge", status=204)
+    admin.delete(f"/users/{gone.user_id}/remains")
     assert admin.get(path).json["data"][0]["granted_by_id"] is None

@@ -7,8 +7,8 @@ from flask import Flask
 
 from blog_app.accounts import directory
 from blog_app.accounts.models import Profile, RoleGrant, Token, User
-from tests.accounts.races import race
 from tests.api import sign_up, stranger
+from tests.threads import at_once
 
 
 def ids(response: Any) -> set[str]:
@@ -94,9 +94,9 @@ def test_the_address_of_a_deleted_user_is_free_and_restoring_onto_it_is_a_confli
 def test_a_purge_leaves_nothing_and_needs_a_deletion_first(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     admin.put(f"/users/{member.user_id}/roles/author")
-    admin.put(f"/users/{member.user_id}/purge", status=409)
+    admin.delete(f"/users/{member.user_id}/remains", status=409)
     admin.delete(f"/users/{member.user_id}")
-    admin.put(f"/users/{member.user_id}/purge", status=204)
+    admin.delete(f"/users/{member.user_id}/remains")
     admin.put(f"/users/{member.user_id}/restoration", status=404)
     with app.app_context():
         for model, column in ((Profile, Profile.user), (RoleGrant, RoleGrant.user), (Token, Token.user)):
@@ -147,13 +147,13 @@ def test_two_admins_cannot_remove_each_other_at_once(app: Flask, first: str, sec
             RoleGrant.delete().execute()
         ada, eve = sign_up(app, "admin"), sign_up(app, "admin")
         calls = [
-            (caller, method, path.format(other.user_id), body)
+            caller.sending(method, path.format(other.user_id), body)
             for caller, other, (method, path, body) in (
                 (ada, eve, WAYS_OUT[first]),
                 (eve, ada, WAYS_OUT[second]),
             )
         ]
-        statuses = race(app, *calls)
+        statuses = at_once(*calls)
         assert sum(status in (200, 204) for status in statuses) == 1, statuses
         assert all(status in (200, 204, 401, 403, 409) for status in statuses), statuses
         with app.app_context():

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 from collections import Counter
-from types import TracebackType
+from functools import partial
 from typing import Any
 
-from tests.threads import Beside
+from tests.threads import Company
 
 PAUSE = 0.05
 
 
-class Load:
+class Load(Company):
     """As many writers as posts, and `readers`; `wrong` says what went wrong."""
 
     def __init__(self, port: int, token: str, posts: list[str], readers: int = 2) -> None:
@@ -30,26 +29,12 @@ class Load:
         self.seen: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.longest_refusal = 0.0
-        self._readers = readers
-        self._stop = threading.Event()
-        self._people: list[Beside[None]] = []
-
-    def __enter__(self) -> Load:
-        self._people = [Beside(self._write, post) for post in self.answered]
-        self._people += [Beside(self._read) for _ in range(self._readers)]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for each in self._people:
-            each.result()
+        super().__init__(*(partial(self._write, post) for post in posts), *[self._read] * readers)
 
     def _write(self, post: str) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         refused_since = None
-        while not self._stop.wait(PAUSE):
+        while not self.over.wait(PAUSE):
             self.tried[post] += 1
             number = self.tried[post]
             body = json.dumps({"content": f"number {number} "})
@@ -68,7 +53,7 @@ class Load:
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self._stop.wait(PAUSE / 4):
+        while not self.over.wait(PAUSE / 4):
             for post in self.answered:
                 least = self.answered[post]
                 status, headers, answer = self._send(connection, "GET", f"/api/v1/posts/{post}?fields=content")

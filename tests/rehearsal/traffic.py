@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
+from functools import partial
 
 import psycopg2
 
-from tests.threads import Beside
+from tests.threads import Company
 
 PAUSE = 0.08
 """Seconds between two requests of one person."""
@@ -41,28 +41,15 @@ class Seen:
         return len(self.times) / max(self.seconds, 0.001)
 
 
-class Traffic:
+class Traffic(Company):
     """`people` at once, each on a connection of its own: lists, single posts, edits, new posts."""
 
     def __init__(self, port: int, token: str, posts: Sequence[str], people: int = 4) -> None:
-        self.port, self.posts, self.people = port, posts, people
+        super().__init__(*(partial(self._live, number) for number in range(people)))
+        self.port, self.posts = port, posts
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self.seen = Seen()
-        self._asking = 0
         self._all_answered = threading.Condition()
-        self._stop = threading.Event()
-        self._lives: list[Beside[None]] = []
-
-    def __enter__(self) -> Traffic:
-        self._lives = [Beside(self._live, number) for number in range(self.people)]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for life in self._lives:
-            life.result()
 
     @contextmanager
     def watched(self) -> Iterator[Seen]:
@@ -80,12 +67,12 @@ class Traffic:
         seen.seconds = time.monotonic() - began
         if seen.asking:
             seen.failures.append(f"{seen.asking} requests without an answer")
-        seen.failures += ["a person is gone" for life in self._lives if not life.running]
+        seen.failures += ["a person is gone" for each in self.people if not each.running]
 
     def _live(self, number: int) -> None:
         chance = random.Random(number)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
-        while not self._stop.wait(PAUSE * chance.uniform(0.5, 1.5)):
+        while not self.over.wait(PAUSE * chance.uniform(0.5, 1.5)):
             self._request(connection, chance)
         connection.close()
 
@@ -120,26 +107,15 @@ class Traffic:
         return "POST", "/posts", {"title": title, "content": "Some *words*."}, 201
 
 
-class LongTransactions:
+class LongTransactions(Company):
     """Somebody who holds a transaction open that has read the table and written another, again and again."""
 
     def __init__(self, url: str, *, held: float, free: float) -> None:
+        super().__init__(self._hold)
         self.url, self.held, self.free = url, held, free
         self.began = 0
         """How many transactions have begun and hold their locks."""
         self._begun = threading.Condition()
-        self._stop = threading.Event()
-        self._holding: Beside[None]
-
-    def __enter__(self) -> LongTransactions:
-        self._holding = Beside(self._hold)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._holding.result()
 
     def wait_for_the_next(self) -> None:
         """Return when a transaction has just begun: what starts now meets its locks."""
@@ -149,13 +125,13 @@ class LongTransactions:
 
     def _hold(self) -> None:
         with closing(psycopg2.connect(self.url, application_name="somebody's report")) as connection:
-            while not self._stop.is_set():
+            while not self.over.is_set():
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT id FROM blog.posts LIMIT 1")
                     cursor.execute("UPDATE blog.categories SET description = description")
                 with self._begun:
                     self.began += 1
                     self._begun.notify_all()
-                self._stop.wait(self.held)
+                self.over.wait(self.held)
                 connection.rollback()
-                self._stop.wait(self.free)
+                self.over.wait(self.free)

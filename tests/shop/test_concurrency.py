@@ -5,58 +5,31 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from blog_app import databases, worker
+from blog_app import worker
 from blog_app.outbox.tables import DELIVERIES
 from blog_app.pauses import Rests
-from tests.api import API, Caller, sign_up, stranger
+from tests.api import Caller, sign_up, stranger
 from tests.shop.invariants import require_invariants
 from tests.shop.shopping import buyer, move, offer, order
+from tests.threads import at_once
 from tests.working import work
-
-THREADS = 16
-
-
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Make all calls, so many at a time as there are threads that all begin together; return their results."""
-    ready = threading.Barrier(min(THREADS, len(calls)))
-
-    def begin() -> None:
-        ready.wait(10)
-
-    def call(function: Callable[[], Any]) -> Any:
-        result = function()
-        for database in databases.ALL:
-            database.release()
-        return result
-
-    with ThreadPoolExecutor(min(THREADS, len(calls)), initializer=begin) as pool:
-        return list(pool.map(call, calls))
-
-
-def sending(caller: Caller, method: str, path: str, body: Any) -> Callable[[], int]:
-    """Return a call that sends a request and returns the status of the answer, whatever it is."""
-    headers = {"Authorization": f"Bearer {caller.token}"}
-    return lambda: caller.app.test_client().open(API + path, method=method, json=body, headers=headers).status_code
 
 
 def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> None:
     product = offer(sign_up(app, "vendor"), stock=1)
     buyers = [buyer(app) for _ in range(20)]
     calls = [
-        sending(
-            customer, "POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to}
-        )
+        customer.sending("POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to})
         for customer, to in buyers * 50
     ]
-    assert Counter(at_once(calls)) == {201: 1, 409: 999}
+    assert Counter(at_once(*calls)) == {201: 1, 409: 999}
     assert stranger(app).get(f"/products/{product['id']}").json["available"] == 0
     require_invariants()
 
@@ -70,9 +43,9 @@ def test_carts_of_the_same_products_in_any_order_never_deadlock(app: Flask) -> N
     def cart(customer: Caller, to: str) -> Callable[[], int]:
         chosen = chance.sample(products, chance.randint(2, 6))
         items = [{"product_id": each["id"], "quantity": chance.randint(1, 3)} for each in chosen]
-        return sending(customer, "POST", "/orders", {"items": items, "address_id": to})
+        return customer.sending("POST", "/orders", {"items": items, "address_id": to})
 
-    statuses = Counter(at_once([cart(*each) for each in buyers * 25]))
+    statuses = Counter(at_once(*(cart(*each) for each in buyers * 25)))
     assert set(statuses) == {201, 409}
     require_invariants()
 
@@ -92,17 +65,17 @@ def test_orders_cancellations_shipments_and_edits_at_once_keep_the_sums(app: Fla
     calls = []
     for customer, each in placed:
         path = f"/orders/{each['id']}"
-        calls.append(sending(customer, "PUT", f"{path}/cancellation", None))
-        calls.append(sending(admin, "PUT", f"{path}/status", {"status": "shipped"}))
+        calls.append(customer.sending("PUT", f"{path}/cancellation", None))
+        calls.append(admin.sending("PUT", f"{path}/status", {"status": "shipped"}))
     for customer, to in buyers * 4:
         items = [{"product_id": each["id"], "quantity": 2} for each in chance.sample(products, 3)]
-        calls.append(sending(customer, "POST", "/orders", {"items": items, "address_id": to}))
+        calls.append(customer.sending("POST", "/orders", {"items": items, "address_id": to}))
     calls += [
-        sending(vendor, "PATCH", f"/products/{product['id']}", {"stock": chance.randint(20, 60)})
+        vendor.sending("PATCH", f"/products/{product['id']}", {"stock": chance.randint(20, 60)})
         for product in products * 5
     ]
     chance.shuffle(calls)
-    assert set(at_once(calls)) <= {200, 201, 409}
+    assert set(at_once(*calls)) <= {200, 201, 409}
     require_invariants()
 
 
@@ -112,13 +85,13 @@ def test_a_status_changed_twice_at_once_changes_once(app: Flask) -> None:
     for _ in range(10):
         placed = order(customer, address, (product, 1))
         path = f"/orders/{placed['id']}"
-        calls = [sending(admin, "PUT", f"{path}/status", {"status": "processing"})] * 4
-        assert Counter(at_once(calls)) == {200: 1, 409: 3}
+        calls = [admin.sending("PUT", f"{path}/status", {"status": "processing"})] * 4
+        assert Counter(at_once(*calls)) == {200: 1, 409: 3}
         calls = [
-            sending(admin, "PUT", f"{path}/status", {"status": "shipped"}),
-            sending(customer, "PUT", f"{path}/cancellation", None),
+            admin.sending("PUT", f"{path}/status", {"status": "shipped"}),
+            customer.sending("PUT", f"{path}/cancellation", None),
         ]
-        assert Counter(at_once(calls)) == {200: 1, 409: 1}
+        assert Counter(at_once(*calls)) == {200: 1, 409: 1}
     require_invariants()
 
 
@@ -128,10 +101,10 @@ def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Fla
     admin.put(f"/customers/{customer.user_id}/purchase-limit", {"monthly_limit": "100.00"})
     products = [offer(vendor, "30.00", type="digital") for _ in range(1 if same_product else 8)]
     calls = [
-        sending(customer, "POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
+        customer.sending("POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
         for each in products * (8 // len(products))
     ]
-    assert Counter(at_once(calls)) == {201: 3, 409: 5}
+    assert Counter(at_once(*calls)) == {201: 3, 409: 5}
     assert Decimal(customer.get("/me/purchase-limit").json["spent"]) == Decimal("90.00")
 
 
@@ -143,12 +116,12 @@ def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: 
     calls: list[Callable[[], Any]] = []
     for customer, to in buyers * 10:
         items = [{"product_id": each["id"], "quantity": 1} for each in chance.sample(products, 4)]
-        calls.append(sending(customer, "POST", "/orders", {"items": items, "address_id": to}))
-    leaving = [sending(caller, "DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
+        calls.append(customer.sending("POST", "/orders", {"items": items, "address_id": to}))
+    leaving = [caller.sending("DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
     works = [lambda: worker.deliver_due(app, Rests(), threading.Event())] * 12
     for place, call in enumerate([*leaving, *works]):
         calls.insert(20 + 4 * place, call)
-    statuses = {each for each in at_once(calls) if each >= 200}
+    statuses = {each for each in at_once(*calls) if each >= 200}
     assert statuses <= {201, 204, 401, 409, 422}
     work(app)
     assert DELIVERIES["accounts"].select().count() == 0
