@@ -34,7 +34,7 @@ def start(**environment: str) -> str:
         env=os.environ | {"PORT": "0", "APP_MODE": "development"} | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1
@@ -58,7 +58,7 @@ def test_it_names_every_variable_that_is_wrong() -> None:
 
 
 def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -> None:
-    left_out = shutil.ignore_patterns(".git", ".venv", "var", "tests", "__pycache__", ".*_cache")
+    left_out = shutil.ignore_patterns(".git", ".venv", "var", "tests", "__pycache__", ".hypothesis", ".*_cache")
     copy = Path(shutil.copytree(ROOT, tmp_path / "copy", ignore=left_out))
     environment = os.environ | stack.environment() | {"PORT": str(port), "APP_MODE": "development"}
     command = [Path(sys.executable).parent / "gunicorn", "wsgi:app"]

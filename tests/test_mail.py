@@ -56,6 +56,7 @@ def server(port: int) -> Iterator[Controller]:
         Inbox(),
         hostname="127.0.0.1",
         port=port,
+        ready_timeout=60,
         authenticator=authenticate,
         auth_required=True,
         auth_require_tls=False,

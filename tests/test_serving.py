@@ -45,7 +45,7 @@ def serving(folder: Path) -> Iterator[int]:
         ) as program,
     ):
         program.until("Listening at")
-        assert wait_until(lambda: both_answer(port), 20)
+        assert wait_until(lambda: both_answer(port), 60)
         yield port
 
 
@@ -58,7 +58,7 @@ def workers_of(stack: ExitStack, port: int) -> Counter[int]:
     """Open connections at once, and return which worker serves how many; they stay open until the stack ends."""
 
     def worker_of(_: int) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         stack.callback(connection.close)
         connection.request("GET", "/")
         return int(connection.getresponse().read())
@@ -78,7 +78,9 @@ def test_connections_opened_at_once_are_spread_evenly(tmp_path: Path, burst: int
 def test_new_connections_are_served_after_a_worker_was_killed(tmp_path: Path) -> None:
     with ExitStack() as stack:
         port = stack.enter_context(serving(tmp_path))
-        os.kill(next(iter(workers_of(stack, port))), signal.SIGKILL)
+        killed = next(iter(workers_of(stack, port)))
+        os.kill(killed, signal.SIGKILL)
+        assert wait_until(lambda: not Path(f"/proc/{killed}").exists(), 60)
         assert sum(workers_of(stack, port).values()) == CONNECTIONS
 
 

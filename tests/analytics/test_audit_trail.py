@@ -22,7 +22,7 @@ from tests import entries
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import LONDON
 from tests.statements import counted
-from tests.threads import Beside
+from tests.threads import SECONDS, Beside
 from tests.working import work
 
 
@@ -196,13 +196,13 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
     def slowly(ids: list[str]) -> set[str]:
         found = existing(ids)
         asked.set()
-        go_on.wait(10)
+        go_on.wait(SECONDS)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit_trail.directory, "existing", slowly)
         storing = Beside(in_thread, app)
-        assert asked.wait(10)
+        assert asked.wait(SECONDS)
         ada.delete("/me")
         forgetting = Beside(in_thread, app)
         go_on.set()

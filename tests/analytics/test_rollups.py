@@ -9,8 +9,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
+import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blog_app import databases
@@ -22,7 +23,7 @@ from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES
 from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
-from tests.threads import Beside
+from tests.threads import SECONDS, Beside
 
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]
@@ -37,6 +38,15 @@ views = st.fixed_dictionaries(
     }
 )
 batches = st.lists(st.tuples(st.lists(views, min_size=1, max_size=8), st.booleans(), st.booleans()), max_size=6)
+
+
+@pytest.fixture(autouse=True)
+def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Let neither midnight nor the end of a month come in the middle of a test."""
+    found = now()
+    for module in (partitions, storing, visitors):
+        monkeypatch.setattr(module, "now", lambda: found)
+    return found
 
 
 def batch_of(found: list[dict]) -> bytes:
@@ -63,7 +73,7 @@ def view(at: datetime, post: UUID = POSTS[0]) -> bytes:
     return batch_of([{"at": at, "post": post}])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(batches=batches)
 def test_roll_ups_are_what_one_would_count_by_hand(counting: Counting, batches: list) -> None:
     empty_all_tables()
@@ -98,24 +108,26 @@ def test_roll_ups_are_what_one_would_count_by_hand(counting: Counting, batches: 
     assert told == Counter(str(each["post"]) for each in everything)
 
 
-def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_next(counting: Counting) -> None:
-    store(counting.app, view(now()))
+def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_next(
+    counting: Counting, instant: datetime
+) -> None:
+    store(counting.app, view(instant))
     counted, may_end = threading.Event(), threading.Event()
 
     def roll_up() -> None:
         with databases.analytics.atomic():
             rollups.roll_up_days()
             counted.set()
-            may_end.wait(10)
+            may_end.wait(SECONDS)
         databases.analytics.release()
 
     def store_late() -> None:
-        store(counting.app, view(now()))
+        store(counting.app, view(instant))
 
     rolling_up = Beside(roll_up)
-    assert counted.wait(10)
+    assert counted.wait(SECONDS)
     storing = Beside(store_late)
-    assert wait_until(somebody_waits_for_a_lock, 10)
+    assert wait_until(somebody_waits_for_a_lock, SECONDS)
     may_end.set()
     rolling_up.result()
     storing.result()
@@ -124,39 +136,43 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
     assert (DailyTotal.get().views, DailyView.get().views) == (2, 2)
 
 
-def test_partitions_are_made_ahead_and_by_whoever_needs_one(counting: Counting) -> None:
+def test_partitions_are_made_ahead_and_by_whoever_needs_one(counting: Counting, instant: datetime) -> None:
     for month in months():
         drop(month)
-    store(counting.app, view(now()))
-    this = partitions.month_of(now().date())
+    store(counting.app, view(instant))
+    this = partitions.month_of(instant.date())
     assert months() == {this}
     counting.run("make_partitions")
     assert months() == {this, partitions.month_of(this, 1), partitions.month_of(this, 2)}
 
 
-def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(counting: Counting, monkeypatch) -> None:
-    kept, old = (month_ago(number) for number in (3, 4))
+def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(
+    counting: Counting, instant: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, old = (months_before(instant, number) for number in (3, 4))
     store(counting.app, view(kept))
-    monkeypatch.setattr(partitions, "oldest_kept", lambda: old)
-    store(counting.app, view(old), view(old))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(partitions, "oldest_kept", lambda: old)
+        store(counting.app, view(old), view(old))
     counting.run("drop_old_partitions")
     assert partitions.month_of(old.date()) not in months()
     assert partitions.month_of(kept.date()) in months()
     assert (PageView.select().count(), DailyView.get(DailyView.day == old.date()).views) == (1, 2)
 
 
-def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, caplog) -> None:
-    strays = [view(month_ago(4)), view(now() + timedelta(days=2)), b"not JSON", b'[{"id": 1}]', b"{}", b"[[]]"]
-    nonsense = view(now()).replace(b'"post_id":"', b'"post_id":"no ')
-    store(counting.app, *strays, nonsense, view(now()))
+def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, instant: datetime, caplog) -> None:
+    early, late = view(months_before(instant, 4)), view(instant + timedelta(days=2))
+    nonsense = view(instant).replace(b'"post_id":"', b'"post_id":"no ')
+    store(counting.app, early, late, b"not JSON", b'[{"id": 1}]', b"{}", b"[[]]", nonsense, view(instant))
     assert PageView.select().count() == 1
     assert "too old to be kept, or from the future" in caplog.text
     assert "makes no sense and is dropped" in caplog.text
 
 
-def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(counting: Counting, monkeypatch) -> None:
-    today = now().date()
+def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(
+    counting: Counting, instant: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = instant.date()
     one, other = visitors.Salts(), visitors.Salts()
     assert one.of(today) == other.of(today) != b""
     assert one.of(today - timedelta(days=1)) is None  # Nobody came then; what comes now is too late for a salt.
@@ -173,8 +189,8 @@ def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(counting: Cou
     assert one.of(tomorrow.date()) not in (None, yesterdays)
 
 
-def test_a_salt_is_in_no_backup(counting: Counting, tmp_path: Path) -> None:
-    assert visitors.Salts().of(now().date())
+def test_a_salt_is_in_no_backup(counting: Counting, instant: datetime, tmp_path: Path) -> None:
+    assert visitors.Salts().of(instant.date())
     file = backups.dump(counting.app.config["SETTINGS"], "analytics", tmp_path)
     listed = programs.run(programs.newest("pg_restore"), None, ["--list", str(file)])
     assert "TABLE DATA analytics daily_views" in listed
@@ -197,6 +213,6 @@ def drop(month: date) -> None:
         databases.analytics.execute_sql(f"DROP TABLE analytics.page_views_{month:%Y_%m}")
 
 
-def month_ago(number: int) -> datetime:
-    first = partitions.month_of(now().date(), -number)
+def months_before(instant: datetime, number: int) -> datetime:
+    first = partitions.month_of(instant.date(), -number)
     return datetime(first.year, first.month, 15, tzinfo=UTC)

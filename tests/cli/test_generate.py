@@ -15,8 +15,9 @@ from blog_app.config import ROOT
 from blog_app.generate import GenerateError, edits
 from blog_app.generate.names import names_of
 
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".ruff_cache", ".pytest_cache")
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".hypothesis", ".ruff_cache", ".pytest_cache")
 PROGRAMS = Path(sys.executable).parent
+SUFFIXES = (".py", ".json")
 RECIPE = (
     "title:string:unique",
     "steps:text",
@@ -53,8 +54,9 @@ def run(checkout: Path, *command: str) -> str:
 
 
 def contents(checkout: Path) -> dict[Path, str]:
-    files = (path for suffix in ("py", "json") for path in checkout.rglob(f"*.{suffix}"))
-    return {path: path.read_text() for path in files}
+    """Return the files in which something could be generated."""
+    folders = [checkout / name for name in ("blog_app", "migrations", "seed_data", "tests")]
+    return {path: path.read_text() for folder in folders for path in folder.rglob("*.*") if path.suffix in SUFFIXES}
 
 
 def fields(*texts: str) -> list[str]:

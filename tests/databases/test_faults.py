@@ -17,6 +17,8 @@ from blog_app.databases.servers import RETRY_WITHIN_SECONDS
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack
 
+SECONDS = 60
+
 
 class Note(peewee.Model):
     text = peewee.TextField()
@@ -150,13 +152,13 @@ def test_a_long_read_that_loses_its_server_is_not_started_again(server: Server, 
 
 def test_requests_fail_while_postgresql_is_away_and_recover_by_themselves(server: Server, fragile: Stack) -> None:
     fragile.postgres.kill()
-    assert wait_until(lambda: not answers(server), 5)  # A backend may outlive its postmaster for a moment.
+    assert wait_until(lambda: not answers(server), SECONDS)  # A backend may outlive its postmaster for a moment.
     with pytest.raises(DatabaseAway), server.atomic():
         write(server, "lost")
 
     fragile.postgres.start()
 
-    assert wait_until(lambda: answers(server), 3)
+    assert wait_until(lambda: answers(server), SECONDS)
 
 
 @pytest.mark.pgbouncer
@@ -217,7 +219,7 @@ def test_threads_wait_for_a_hanging_server_side_by_side(pooled: Server, fragile:
 
 
 def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "START_PAUSES", (0.5, 0.5, 0.5, 0.5))
+    monkeypatch.setattr(databases, "START_PAUSES", (0.5,) * 100)
     settings = Settings.from_environment({"APP_MODE": "test"} | fragile.environment())
     fragile.postgres.stop()
     start = threading.Timer(0.3, fragile.postgres.start)
@@ -240,7 +242,8 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match=r"^cannot connect to accounts"):
         databases.wait(settings)
 
-    assert [record.getMessage().rpartition("; ")[2] for record in caplog.records] == [
+    said = [record.getMessage() for record in caplog.records]  # Others may say something meanwhile.
+    assert [message.rpartition("; ")[2] for message in said if "; next try" in message] == [
         "next try in 0.01 s",
         "next try in 0.02 s",
         "next try in 0.03 s",

@@ -1,8 +1,8 @@
-"""The app, which takes a client for gone after half a second in which nothing moved."""
+"""The app, which takes a client for gone after two seconds in which nothing moved."""
 
 from blog_app.http import connections
 
-connections.PATIENCE = 0.5
+connections.PATIENCE = 2.0
 
 from wsgi import app  # noqa: E402 - after the patience has gone
 

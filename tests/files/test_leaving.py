@@ -7,6 +7,7 @@ import signal
 import sys
 from datetime import timedelta
 
+import psycopg2
 import pytest
 from flask import Flask
 
@@ -94,10 +95,17 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_one_that_ends_it(a
     ada.delete("/me")
     environment = os.environ | stack.environment() | {"APP_MODE": "test", "FILES_GRACE_DAYS": "0"}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
-    with Program(*command, environment=environment) as worker:
+    with (
+        psycopg2.connect(stack.environment()["FILES_DIRECT_URL"]) as holder,
+        holder.cursor() as cursor,
+        Program(*command, environment=environment) as worker,
+    ):
+        last = "SELECT FROM files.nodes WHERE owner_id = %s AND key = '/0' FOR UPDATE"
+        cursor.execute(last, (ada.user_id,))  # So that it does not come to the end before it is killed.
         assert wait_until(lambda: has(ada) < 12_000, 60), worker.said
         worker.end(signal.SIGKILL)
-    assert has(ada) > 0
+        assert has(ada) > 0
+    holder.close()
     with Program(*command, environment=environment) as worker:
         assert wait_until(lambda: not Drive.select().where(Drive.owner_id == ada.user_id).exists(), 60), worker.said
     assert (has(ada), has(other)) == (0, 6)

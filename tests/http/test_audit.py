@@ -78,7 +78,7 @@ BODIES: Mapping[str, Callable[[Caller], Any]] = {
 DELETED: Mapping[str, Callable[[str], None]] = {
     "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /posts/{key}/remains": lambda key: Post.get_by_id(key).soft_delete(),
-    "PUT /users/{user_id}/purge": lambda key: User.get_by_id(key).soft_delete(),
+    "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
     "DELETE /files/{node_id}/remains": lambda key: tree.throw_away(Node.get_by_id(key)),
 }
 """How to delete what an operation wants deleted."""

@@ -162,7 +162,7 @@ def test_a_process_that_is_killed_leaves_the_effect_and_the_answer_or_neither(
         process.kill()
     with author.app.app_context():
         # The server frees the key when it notices that its client is gone.
-        assert wait_until(lambda: not databases.blog.execute_sql(HELD_LOCKS).fetchone(), 10)
+        assert wait_until(lambda: not databases.blog.execute_sql(HELD_LOCKS).fetchone(), 60)
     retried = author.post("/tags", {"name": "Tea"}, **KEY)
     with author.app.app_context():
         assert [str(tag.id) for tag in Tag.select()] == [retried.json["id"]]

@@ -77,7 +77,7 @@ def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: 
     with run.start() as program:
         said = program.until("Ready", BOOT_SECONDS)
         assert said.startswith(f"In a moment the blog is at http://127.0.0.1:{run.web} ")
-        assert run.is_ready()
+        assert wait_until(run.is_ready, 60), program.said
         assert "running already: process " in run.refused()
         os.kill(int((run.folder / "postgres/data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         program.until("PostgreSQL has ended")

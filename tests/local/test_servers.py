@@ -36,7 +36,7 @@ def test_replicas_stream_and_are_reached_through_entries_of_their_own() -> None:
         stack.postgres.execute("GRANT SELECT ON public.marks TO blog_app", database="blog_app")
         replica = stack.replicas[0]
         arrived = "SELECT to_regclass('public.marks') IS NOT NULL"
-        assert wait_until(lambda: replica.execute(arrived, database="blog_app")[0][0], 5)
+        assert wait_until(lambda: replica.execute(arrived, database="blog_app")[0][0], 60)
 
         with psycopg2.connect(stack.environment()["BLOG_REPLICA_URLS"]) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_is_in_recovery(), value FROM public.marks")
@@ -70,7 +70,7 @@ import time
 from blog_app.local.stack import throwaway
 with throwaway() as stack:
     print("holding", stack.folder, stack.postgres.port, stack.redis.port, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -90,7 +90,7 @@ def test_a_crashed_server_starts_again_though_its_process_id_belongs_to_another_
         stack.postgres.kill()
         lock = stack.postgres.data / "postmaster.pid"
         _, _, rest = lock.read_text().partition("\n")
-        lock.write_text(f"{stack.redis.process_id}\n{rest}")
+        lock.write_text(f"{stack.redis.pid}\n{rest}")
 
         stack.postgres.start()
 
@@ -105,7 +105,7 @@ def test_a_server_that_was_left_in_the_folder_is_ended_first() -> None:
 
         again.start()
 
-        assert wait_until(lambda: not left.running, 5)
+        assert wait_until(lambda: not left.running, 60)
         assert again.execute("SELECT 1") == [(1,)]
         again.stop()
 

@@ -11,6 +11,7 @@ from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError, backfill
 from blog_app.migrate.backfill import next_size
 from tests.migrate.test_steps import start
+from tests.programs import SECONDS
 from tests.threads import Beside
 
 STEPS = "atomic = False"
@@ -51,7 +52,7 @@ def test_every_row_is_updated_once(posts):
 def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     with start(posts) as runner:
-        assert wait_until(lambda: done(posts) > 1000, 30), runner.said
+        assert wait_until(lambda: done(posts) > 1000, SECONDS), runner.said
         runner.end(signal.SIGKILL)
     before = done(posts)
     assert 0 < before < ROWS
@@ -66,8 +67,8 @@ def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch
 def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     with start(posts) as runner:
-        assert wait_until(lambda: done(posts) > 0, 30), runner.said
-        runner.end(number, 20)
+        assert wait_until(lambda: done(posts) > 0, SECONDS), runner.said
+        runner.end(number)
         assert "run it again to go on from there" in runner.said
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words = 7", database="shop") == [(done(posts),)]
 
@@ -77,7 +78,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
         runner = Beside(posts.up, "blog")
-        assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), 30)
+        assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), SECONDS)
         rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
         assert 0 < rows[0][0] < ROWS
     holder.close()
@@ -88,7 +89,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
 def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     runner = Beside(posts.up, "blog")
-    assert wait_until(lambda: done(posts) > 0, 30)
+    assert wait_until(lambda: done(posts) > 0, SECONDS)
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'blog_app migrate blog'"
     posts.query(end, database="shop")
     with pytest.raises(MigrationError, match="the connection to blog was lost"):
@@ -129,7 +130,7 @@ def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
     monkeypatch.setattr("blog_app.migrate.progress.LINE_EVERY", 0)
     code = "import blog_app.migrate.progress as p; p.LINE_EVERY = 0\n"
     with start(posts, prelude=code) as runner:
-        runner.wait(30)
+        runner.wait()
         assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")
 
 

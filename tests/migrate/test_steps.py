@@ -14,7 +14,7 @@ from blog_app.local.process import wait_until
 from blog_app.migrate import MigrationError
 from blog_app.migrate.connection import connected
 from blog_app.migrate.plan import LintGuard
-from tests.programs import Program
+from tests.programs import SECONDS, Program
 
 STEPS = "atomic = False"
 CONSTRAINTS = """
@@ -166,12 +166,12 @@ def test_a_runner_killed_while_it_builds_an_index_is_finished_by_the_next_one(po
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
         with start(posts) as first:
-            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), first.said
+            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), SECONDS), first.said
             first.end(signal.SIGKILL)
         # The server would go on alone: its side is ended too, as if the machine had gone.
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%%'"
         posts.query(end, database="shop")
-        assert wait_until(lambda: posts.query(INDEX_IS_VALID, ("blog.posts_title",)) == [(False,)], 5)
+        assert wait_until(lambda: posts.query(INDEX_IS_VALID, ("blog.posts_title",)) == [(False,)], SECONDS)
     holder.close()
 
     assert posts.up("blog") == {"blog": ["002_index"]}
@@ -184,11 +184,11 @@ def test_two_runners_at_once_apply_everything_once_even_while_an_index_waits(pos
     holder = psycopg2.connect(posts.settings.databases["blog"].url)
     holder.cursor().execute("INSERT INTO blog.posts VALUES (0)")
     with start(posts) as first:
-        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), first.said
+        assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), SECONDS), first.said
         with start(posts) as second:
             second.until("blog: waiting for another run to finish (pid ")
             holder.close()
-            assert [first.wait(20), second.wait(20)] == [0, 0]
+            assert [first.wait(), second.wait()] == [0, 0]
             assert "apply" not in second.said
     assert posts.query("SELECT name FROM blog.migrations ORDER BY id") == [("001_posts",), ("002_index",), ("003_log",)]
 
@@ -315,8 +315,8 @@ def test_ctrl_c_cancels_the_statement_and_says_where_it_was_stopped(number, post
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
         with start(posts, names=("accounts", "blog", "shop")) as runner:
-            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), 20), runner.said
-            runner.end(number, 20)
+            assert wait_until(lambda: activity(posts, "CREATE INDEX CONCURRENTLY%"), SECONDS), runner.said
+            runner.end(number)
             output = runner.said
         assert not activity(posts, "CREATE INDEX CONCURRENTLY%")
     holder.close()

@@ -8,7 +8,7 @@ import pytest
 
 from blog_app.migrate import MigrationError, history
 from blog_app.migrate.connection import connected, run_lock
-from tests.threads import Beside
+from tests.threads import SECONDS, Beside
 
 CREATE_POSTS = """
 @migrator.create_model
@@ -167,7 +167,7 @@ def test_a_second_runner_waits_says_for_whom_and_reads_the_history_again(worksho
     workshop.say = lambda line: waiting.set() if "waiting for another run" in line else None
     with connected(workshop.settings, "blog", print) as first, run_lock(first):
         second = Beside(workshop.up, "blog")
-        assert waiting.wait(10)
+        assert waiting.wait(SECONDS)
         history.ensure(first, "blog")
         history.add(first, "blog", "001_a")
     assert second.result() == {"blog": []}

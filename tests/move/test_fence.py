@@ -39,7 +39,7 @@ def frozen(removal: Removal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr("blog_app.move.places.Place.thaw", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
-            removal.move(rerouting=Look())
+            removal.move(rerouting=Look(), freeze_limit=250)
     yield
     removal.abort()
 

@@ -74,9 +74,9 @@ def test_a_freeze_ends_by_itself_when_nobody_ends_it(removal: Removal, monkeypat
         patch.setattr(Place, "thaw", lambda _: None)
         patch.setattr(structure, "bring_sequences", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            removal.move(freeze_limit=2)
+            removal.move(freeze_limit=5)
     assert not removal.writes("source")
-    assert wait_until(lambda: removal.writes("source"), 5)
+    assert wait_until(lambda: removal.writes("source"), 60)
     removal.resume()
     assert removal.query("target", "SELECT count(*) FROM blog.posts WHERE title = 'one more'") == [(1,)]
 
@@ -120,7 +120,7 @@ def test_a_long_transaction_is_named_and_waited_for(removal: Removal, monkeypatc
         report.cursor().execute("UPDATE blog.posts SET price = 3 WHERE number = 1")
         moving = Beside(removal.move)
         named = lambda: any("somebody's report" in line for line in removal.said)  # noqa: E731
-        assert wait_until(named, 40), removal.said
+        assert wait_until(named, 60), removal.said
     report.close()
     moving.result()
     assert removal.standings() == ("left", "serving")

@@ -22,13 +22,15 @@ from tests.rehearsal.site import SECRET, Site
 
 log = logging.getLogger(__name__)
 ROWS = 5_000
-LONGEST_REFUSAL = 6.0
-"""Seconds, as a writer sees it; here two cores serve everybody."""
+LONGEST_REFUSAL = 15.0
+"""Seconds, as a writer sees it, on a machine that has other things to do; two or three where it has none."""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with throwaway(variables={"APP_MODE": "production", "SECRET_KEY": SECRET, "WRITE_LIMIT": "0"}) as stack:
+    with throwaway(
+        variables={"APP_MODE": "production", "SECRET_KEY": SECRET, "WRITE_LIMIT": "0", "REDIS_TIMEOUT": "5"}
+    ) as stack:
         yield Site(stack, tmp_path_factory.mktemp("site"), ROWS)
 
 
@@ -63,7 +65,7 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
 
     def goes_on(kind: str) -> bool:
         before = load.seen[kind]
-        return wait_until(lambda: load.seen[kind] > before + 10, 45)
+        return wait_until(lambda: load.seen[kind] > before + 10, 60)
 
     def go(way: object) -> None:
         with opened(site.settings, "blog", said.append, to=elsewhere, rerouting=follow) as mover:

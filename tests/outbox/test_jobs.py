@@ -15,7 +15,7 @@ from blog_app.databases import Server
 from blog_app.jobs import JOBS, SCHEDULES
 from blog_app.models import now
 from blog_app.pauses import Rests
-from tests.threads import Beside
+from tests.threads import SECONDS, Beside
 
 SCHEDULE = SCHEDULES["shop"]
 runs: list[str] = []
@@ -96,7 +96,7 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
     def hold() -> None:
         runs.append("run")
         running.set()
-        may_end.wait(10)
+        may_end.wait(SECONDS)
 
     def first_worker() -> None:
         jobs.run_due(Rests())
@@ -104,7 +104,7 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
 
     declare(hold)
     first = Beside(first_worker)
-    assert running.wait(10)
+    assert running.wait(SECONDS)
     assert not jobs.run_due(Rests())
     may_end.set()
     first.result()

@@ -25,7 +25,7 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
     idle = Beside(wait, stop)
     with app.app_context():
         publish(uuid4(), 1)
-    idle.result(5)
+    idle.result(nudge.LOOK_SECONDS - 5)
 
 
 def test_without_redis_a_worker_looks_by_itself_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

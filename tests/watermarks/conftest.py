@@ -30,7 +30,7 @@ from blog_app.watermarks.link import Link
 from blog_app.watermarks.reading import Look, Wanted
 
 NAME = "blog"
-SECONDS = 20
+SECONDS = 60
 
 
 class Killed(BaseException):
@@ -210,7 +210,7 @@ class World:
 @pytest.fixture(scope="package")
 def servers() -> Iterator[tuple[Stack, Flask]]:
     with throwaway(replicas=2) as stack:
-        settings = Settings.from_environment({**stack.environment(), "APP_MODE": "test", "REDIS_TIMEOUT": "0.3"})
+        settings = Settings.from_environment({**stack.environment(), "APP_MODE": "test", "REDIS_TIMEOUT": "1.5"})
         app = create_app(settings)
         result = app.test_cli_runner().invoke(args=["migrate", "up"])
         assert result.exit_code == 0, result.output

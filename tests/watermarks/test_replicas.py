@@ -89,7 +89,7 @@ def test_a_replica_that_lags_is_not_asked_for_what_it_lacks_but_for_what_it_has(
     replicated.stack.replicas[0].execute("SELECT pg_wal_replay_pause()")
     replicated.stack.replicas[1].execute("SELECT pg_wal_replay_pause()")
     Tag.update(name="changed").where(Tag.id == other.id).execute()
-    assert "primary" not in served_by(replicated), "another row changed, not this one"
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS), "another row changed, not this one"
 
 
 def test_a_fill_from_a_lagging_replica_is_never_kept(replicated: World) -> None:
@@ -176,7 +176,7 @@ def test_a_replica_that_is_gone_slows_no_read_by_more_than_one_connect_time_limi
         started = time.monotonic()
         assert read(replicated)[0] == 0
         longest = max(longest, time.monotonic() - started)
-    assert longest < replicated.settings.connect_timeout + 0.5
+    assert longest < 2 * replicated.settings.connect_timeout
     assert wait_until(lambda: served_by(replicated) == {"replica 2"}, SECONDS)
     gone.start() if fault == "killed" else signal_all(gone, signal.SIGCONT)
     assert wait_until(lambda: served_by(replicated) == {"replica 1", "replica 2"}, SECONDS)
@@ -199,12 +199,12 @@ def test_a_replica_too_far_behind_leaves_the_rotation_and_comes_back(
     late = rotation.replicas[0]
     behind = replicated.stack.replicas[0]
     behind.execute("SELECT pg_wal_replay_pause()")
+    Tag.create(name="news", slug=f"news-{time.monotonic_ns()}")
+    assert late.want()
     object.__setattr__(replicated.settings, "replica_lag_seconds", 1.0)
     try:
-        Tag.create(name="news", slug=f"news-{time.monotonic_ns()}")
-        assert late.want()
         assert wait_until(lambda: not late.want(), SECONDS)
-        assert rotation.next() is rotation.replicas[1]
+        assert wait_until(lambda: rotation.next() is rotation.replicas[1], SECONDS)
     finally:
         object.__setattr__(replicated.settings, "replica_lag_seconds", 10.0)
     behind.execute("SELECT pg_wal_replay_resume()")

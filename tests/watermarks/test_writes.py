@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import replace
 
@@ -189,11 +190,12 @@ def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> No
     assert link.call(None, "PING") == b"PONG"
     world.stack.redis.freeze()
     try:
-        for limit, command in ((0.2, ("PING",)), (0.0, ("PING",))):
-            started = time.monotonic()
-            with pytest.raises(RedisAway):
-                link.call(None, *command)
-            assert limit <= time.monotonic() - started < limit + 0.15
+        started = time.monotonic()
+        with pytest.raises(RedisAway):
+            link.call(None, "PING")
+        assert time.monotonic() - started >= 0.2
+        with pytest.raises(RedisAway, match="a moment ago"):
+            link.call(None, "PING")
     finally:
         world.stack.redis.thaw()
     assert wait_until(lambda: link.identify() != "", SECONDS)
@@ -204,19 +206,26 @@ def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> No
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-def test_a_redis_that_is_away_holds_nobody_up_again_and_again(world: World, fault: str) -> None:
+def test_a_redis_that_is_away_holds_nobody_up_again_and_again(
+    world: World, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.warm()
+    failed, trip, here = [], Link._trip, threading.get_ident()
+
+    def counted_trip(link: Link) -> None:
+        if threading.get_ident() == here:  # Keepers try all the time, and keep nobody waiting.
+            failed.append(link)
+        trip(link)
+
+    monkeypatch.setattr(Link, "_trip", counted_trip)
     assert world.stack.redis
     world.stack.redis.kill() if fault == "stopped" else world.stack.redis.freeze()
     writer = world.process()
     writer.write(world.row, 1)
     assert world.value() == 1
-    slow = 0
     for value in range(2, 102):
-        started = time.monotonic()
         writer.write(world.row, value)
         assert world.value() == value
-        slow += time.monotonic() - started > world.settings.redis_timeout
-    assert slow <= 1
+    assert len(failed) < 20, "of two hundred that could have waited for it"
     world.stack.redis.start() if fault == "stopped" else world.stack.redis.thaw()
     world.await_open()
