@@ -86,7 +86,7 @@ def restore_user(user: User) -> User:
     return leaving.restore(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/purge", load=user_even_deleted_at)
+@users.deletes("/<uuid:user_id>/remains", load=user_even_deleted_at)
 def purge_user(user: User) -> None:
-    """Remove a deleted user for good; 409 if they are not deleted."""
+    """Delete a deleted user for good; 409 if they are not deleted."""
     leaving.purge(user)
