@@ -8,10 +8,13 @@ from uuid import UUID
 from blog_app.auth import allowed
 
 
-def named(model: Any, key: str) -> Any:
-    """Return the query for the row of `model` that a path names by its identifier or its slug, if it may be seen."""
+def named(model: Any, key: str, *, deleted: str | None = None) -> Any:
+    """Return the query for the row of `model` that a path names by its identifier or its slug, if it may be seen.
+
+    `deleted`: as for `allowed`.
+    """
     try:
         condition = model.id == UUID(key)
     except ValueError:
         condition = model.slug == key
-    return allowed(model).where(condition)
+    return allowed(model, deleted=deleted).where(condition)

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from blog_app import acting
 from blog_app.auth import allowed
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
 from blog_app.errors import NotFound
-
-
-def named(query: Any, key: str) -> Any:
-    """Return the rows of `query` that a path names by an identifier or a slug."""
-    model = query.model
-    try:
-        return query.where(model.id == UUID(key))
-    except ValueError:
-        return query.where(model.slug == key)
+from blog_app.http.keys import named
 
 
 def category_at(key: str) -> Any:
-    return named(allowed(Category), key)
+    return named(Category, key)
 
 
 def tag_at(key: str) -> Any:
-    return named(allowed(Tag), key)
+    return named(Tag, key)
 
 
 def post_at(key: str) -> Any:
-    return named(allowed(Post), key)
+    return named(Post, key)
 
 
 def the_post_at(key: str) -> Post:

@@ -12,9 +12,10 @@ from blog_app.blog import search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.counters import COUNTERS_SECONDS
 from blog_app.blog.schemas import PostSchema, PublicationSchema, RelatedPostSchema
-from blog_app.blog.views.paths import named, post_at, present_slug
+from blog_app.blog.views.paths import post_at, present_slug
 from blog_app.cache import hot
 from blog_app.http import Blueprint
+from blog_app.http.keys import named
 from blog_app.http.schema import DeletedParameter
 
 posts = Blueprint("posts", database=databases.blog)
@@ -22,7 +23,7 @@ posts = Blueprint("posts", database=databases.blog)
 
 def any_post_at(key: str) -> Any:
     """Return the query for a post that may be deleted."""
-    return named(allowed(Post, deleted="with"), key)
+    return named(Post, key, deleted="with")
 
 
 @posts.lists("", PostSchema, parameters=DeletedParameter)
