@@ -7,7 +7,7 @@ RUN := .venv/bin/python -m
 
 .PHONY: help
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 .PHONY: run
 run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000 with servers of its own; PORT=9000 for another port
