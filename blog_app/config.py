@@ -87,9 +87,9 @@ class Settings:
     count_views: bool
     """Whether page views are counted,"""
     view_months: int
+    """and for how many whole months each of them is kept; what they come to a day is kept for ever."""
     audit_days: int
     """For how long entries of the audit trail are kept; 0: for ever."""
-    """and for how many whole months each of them is kept; what they come to a day is kept for ever."""
 
     @property
     def production(self) -> bool:

@@ -68,11 +68,6 @@ class Identities:
         self.depends_on = depends_on
         self._hints: dict[bytes, Hint] = {}
 
-    def guess(self, token_hash: bytes) -> Identity | None:
-        """Return who held the token when this process last knew; that says where to look, and nothing else."""
-        hint = self._hints.get(token_hash)
-        return hint.identity if hint else None
-
     def recall(
         self, token_hash: bytes, answer: Callable[[Identity], Wanted | None]
     ) -> tuple[Identity | None, Look | None]:

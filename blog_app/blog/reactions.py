@@ -17,7 +17,7 @@ from blog_app.models import now
 
 
 def like(post: Post, user_id: UUID) -> dict[str, Any]:
-    """Let the user like the post, and return the like; liking twice is liking once, however many try at a time."""
+    """Let the user like the post, and return how things stand; liking twice is liking once, also at the same moment."""
     insert = Like.insert(post=post.id, user_id=user_id, created_at=now()).on_conflict_ignore()
     if insert.returning(Like.user_id).tuples().execute():
         return {"liked": True, "likes": _count(post, PostCounters.likes, 1)}

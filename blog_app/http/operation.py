@@ -37,7 +37,7 @@ class Operation:
     load: View | None = None
     """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
     under: View | None = None
-    """Returns the query for what a list belongs to; without it an empty list is a 404."""
+    """Returns the query for what a list belongs to: if that is not there, the list is a 404."""
     moved: View | None = None
     """Returns the key under which an item that is not here is found now, or None."""
     keep: Callable[[Upload], Any] | None = None

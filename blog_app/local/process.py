@@ -44,10 +44,6 @@ class Process:
         assert self._child
         return self._child.pid
 
-    @property
-    def process_id(self) -> int | None:
-        return self._child.pid if self._child else None
-
     def start(self) -> None:
         """Start the server and return when it answers; raise `StartError` if it ends instead, or takes too long."""
         assert not self.running

@@ -18,7 +18,7 @@ from blog_app.permissions import PERMISSIONS, Rule, Scope
 
 VERSION = "1.0.0"
 DESCRIPTION = """
-A blog's backend: users, posts and everything around them.
+A blog platform's backend: posts and their readers, a small shop, friends, files, and the numbers about all of it.
 
 * **Sign in** with `POST /api/v1/tokens`, then send `Authorization: Bearer TOKEN` (here: the *Authorize* button).
 * **Lists** come in pages: follow `page.next` with `cursor=`, or the `Link` header; `page=2` counts pages instead, and
