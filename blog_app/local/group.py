@@ -71,8 +71,8 @@ class Group:
 
     def close(self) -> None:
         """End what still runs, and remove the throwaway folder."""
-        with suppress(OSError):
-            self._guard.communicate(timeout=20)
+        with suppress(OSError, subprocess.TimeoutExpired):  # It goes on by itself.
+            self._guard.communicate(timeout=60)
 
     def _run(self, start, command, folder, output, environment=None, **options):  # type: ignore[no-untyped-def]
         if self._user:

@@ -18,7 +18,7 @@ class Process:
     name: str
     port: int
     stop_signal = signal.SIGTERM
-    patience = 30.0
+    patience = 60.0
 
     def __init__(self, group: Group, folder: Path, port: int) -> None:
         self.group = group
