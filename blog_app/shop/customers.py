@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ import peewee
 
 from blog_app.accounts import directory
 from blog_app.errors import Conflict, NotFound
+from blog_app.models import now
 from blog_app.shop.models import Address, Customer, Order
 from blog_app.shop.models.customers import DEFAULT_MONTHLY_LIMIT
 
@@ -57,7 +57,7 @@ def _standing(customer: Customer | None, user_id: UUID) -> dict[str, Decimal]:
 
 def _spent_this_month(user_id: UUID) -> Decimal:
     """Return what the user's orders of this month (UTC) add up to; cancelled ones do not count."""
-    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     counts = (Order.user_id == user_id) & (Order.created_at >= first) & (Order.status != "cancelled")
     spent: Decimal | None = Order.select(peewee.fn.SUM(Order.total)).where(counts).scalar()
     return spent if spent is not None else Decimal("0.00")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -11,10 +12,12 @@ import redis
 from flask import Flask
 
 from blog_app import databases
-from blog_app.analytics import intake, queue
+from blog_app.analytics import counting as rules
+from blog_app.analytics import intake, partitions, queue, storing, visitors
 from blog_app.analytics.models import PageView
 from blog_app.blog.models import PostCounters
 from blog_app.jobs import JOBS
+from blog_app.models import now
 from blog_app.pauses import Rests
 from blog_app.worker import deliver_due
 from tests.api import Caller, stranger
@@ -69,7 +72,17 @@ class Counting:
 
 
 @pytest.fixture
-def counting(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Counting:
+def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Let neither midnight nor the end of a month come in the middle of a test."""
+    found = now()
+    for module in (partitions, storing, visitors):
+        monkeypatch.setattr(module, "now", lambda: found)
+    monkeypatch.setattr(rules, "time", found.timestamp)
+    return found
+
+
+@pytest.fixture
+def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> Counting:
     """The app, which counts; its thread does not run."""
     monkeypatch.setattr(intake.Intake, "_start", lambda self: None)
     mine = intake.Intake(app)

@@ -40,15 +40,6 @@ views = st.fixed_dictionaries(
 batches = st.lists(st.tuples(st.lists(views, min_size=1, max_size=8), st.booleans(), st.booleans()), max_size=6)
 
 
-@pytest.fixture(autouse=True)
-def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """Let neither midnight nor the end of a month come in the middle of a test."""
-    found = now()
-    for module in (partitions, storing, visitors):
-        monkeypatch.setattr(module, "now", lambda: found)
-    return found
-
-
 def batch_of(found: list[dict]) -> bytes:
     rows = [
         {
