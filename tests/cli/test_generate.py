@@ -63,26 +63,34 @@ def fields(*texts: str) -> list[str]:
     return [argument for text in texts for argument in ("--field", text)]
 
 
-def test_what_is_generated_passes_all_checks_and_its_tests_at_once(checkout: Path) -> None:
+@pytest.fixture(scope="module")
+def generated(checkout: Path) -> Path:
+    """The copy, with three resources more."""
     command = ("flask", "--app", "wsgi", "generate", "resource")
     before = contents(checkout)
     shown = run(checkout, *command, "recipe", "--database", "blog", *fields(*RECIPE), "--dry-run")
     assert contents(checkout) == before
     assert "class Recipe(BlogRecord):" in shown
-
     run(checkout, *command, "recipe", "--database", "blog", *fields(*RECIPE))
     run(checkout, *command, "ReadingLists", "--database", "blog", "--field", "recipe:recipes:unique")
     run(checkout, *command, "badge", "--database", "accounts", *fields("user:users", "title:string:unique"))
+    return checkout
+
+
+OWN = ("tests/blog/test_recipes.py", "tests/blog/test_reading_lists.py", "tests/accounts/test_badges.py")
+
+
+def test_what_is_generated_passes_all_checks_at_once(generated: Path) -> None:
     touched = ("blog_app/accounts", "blog_app/blog", "blog_app/permissions.py", "migrations", "tests/objects.py")
-    run(checkout, "ruff", "check", *touched)
-    run(checkout, "ruff", "format", "--check", *touched)
-    run(checkout, "lint-imports")
-    run(checkout, "mypy")
-    own = ("tests/blog/test_recipes.py", "tests/blog/test_reading_lists.py", "tests/accounts/test_badges.py")
-    run(checkout, "ruff", "check", *own)
-    run(checkout, "ruff", "format", "--check", *own)
+    run(generated, "ruff", "check", *touched, *OWN)
+    run(generated, "ruff", "format", "--check", *touched, *OWN)
+    run(generated, "lint-imports")
+    run(generated, "mypy")
+
+
+def test_what_is_generated_passes_its_tests_at_once(generated: Path) -> None:
     others = ("tests/http/test_permissions.py", "tests/http/test_statements.py", "tests/migrate/test_repository.py")
-    run(checkout, "pytest", *own, *others, "-k", "recipe or test_reading_lists or test_badges or down_to_zero")
+    run(generated, "pytest", *OWN, *others, "-k", "recipe or test_reading_lists or test_badges or down_to_zero")
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,12 @@ def proving() -> Iterator[tuple[Stack, list[str]]]:
 @pytest.mark.pgbouncer
 def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]]) -> None:
     stack, rows = proving
-    report = prove(stack, rows, seconds=25)
-    assert not report.violations, str(report)
-    assert not report.silent, str(report)
+    for _ in range(4):  # On a busy machine too little may happen in so short a time.
+        report = prove(stack, rows, seconds=25)
+        assert not report.violations, str(report)
+        if not report.silent:
+            return
+    pytest.fail(str(report))
 
 
 @pytest.mark.pgbouncer
@@ -42,5 +45,5 @@ def test_the_proof_fails_without_the_rule(
     proving: tuple[Stack, list[str]], mutation: str, faults: tuple[str, ...]
 ) -> None:
     stack, rows = proving
-    report = prove(stack, rows, seconds=150, mutation=mutation, only=faults)
+    report = prove(stack, rows, seconds=200, mutation=mutation, only=faults)
     assert report.violations, str(report)

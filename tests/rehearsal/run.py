@@ -30,10 +30,12 @@ class Outcome:
     seen: Seen
     fewest: float = 0.0
     """Requests a second, at least."""
+    longest: float = SLOWEST
+    """Seconds that a request may take."""
 
     @property
     def hurt(self) -> bool:
-        return bool(self.seen.failures) or self.seen.slowest >= SLOWEST or self.seen.rate < self.fewest
+        return bool(self.seen.failures) or self.seen.slowest >= self.longest or self.seen.rate < self.fewest
 
     def __str__(self) -> str:
         return (
@@ -43,10 +45,13 @@ class Outcome:
         )
 
 
-def rehearse(folder: Path, rows: int, *, held: float, changes: Sequence[Change] = CHANGES) -> Iterator[Outcome]:
+def rehearse(
+    folder: Path, rows: int, *, held: float, longest: float = SLOWEST, changes: Sequence[Change] = CHANGES
+) -> Iterator[Outcome]:
     """Make the changes on a table of `rows` posts, one after the other; yield how each went.
 
-    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one.
+    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one. No
+    request may take `longest` seconds.
     """
     with ExitStack() as context:
         place = context.enter_context(site(folder, rows))
@@ -68,4 +73,4 @@ def rehearse(folder: Path, rows: int, *, held: float, changes: Sequence[Change] 
                 seconds = time.monotonic() - began
                 time.sleep(AFTER)
             tries = sum("found no lock" in line for line in said)
-            yield Outcome(change.title, seconds, tries, seen, fewest=quiet.seen.rate * FEWEST)
+            yield Outcome(change.title, seconds, tries, seen, quiet.seen.rate * FEWEST, longest)
