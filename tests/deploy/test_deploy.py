@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import peewee
 import pytest
 
 from blog_app import create_app, models
@@ -295,7 +294,3 @@ def test_a_password_is_in_no_command_line(shop, tmp_path, monkeypatch, stack):
     backups.dump(shop.settings, "blog", tmp_path)
     assert any("pg_dump" in words[0] for words in commands)
     assert stack.passwords.app not in str(commands)
-
-
-def test_the_models_are_read_by_the_smoke_test(shop):
-    assert all(issubclass(model, peewee.Model) for name in DATABASE_NAMES for model in models.of(name))
