@@ -30,11 +30,6 @@ UNSAFE = {name: operation for name, operation in OPERATIONS.items() if operation
 PASSWORD_HASH = hash_password(PASSWORD)
 
 
-@pytest.fixture(scope="module")
-def document(migrated_app: Flask) -> dict[str, Any]:
-    return migrated_app.test_client().get("/openapi.json").json
-
-
 def token(purpose: signing.Purpose, caller: Caller, **content: Any) -> dict[str, str]:
     return {"token": signing.sign(purpose, id=caller.user_id, version=1, **content)}
 

@@ -65,11 +65,6 @@ JSON_VALUES = st.recursive(
 )
 
 
-@pytest.fixture(scope="module")
-def document(migrated_app: Flask) -> dict[str, Any]:
-    return migrated_app.test_client().get("/openapi.json").json
-
-
 @pytest.fixture
 def admin(app: Flask) -> Caller:
     return sign_up(app, "admin")

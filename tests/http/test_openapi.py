@@ -14,11 +14,6 @@ from blog_app import permissions
 from blog_app.errors import KINDS
 
 
-@pytest.fixture
-def document(client: FlaskClient) -> dict[str, Any]:
-    return client.get("/openapi.json").json
-
-
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for operation in pages(document) if "site" not in operation["tags"]]
 

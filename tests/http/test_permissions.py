@@ -26,11 +26,6 @@ OPERATIONS = {
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
-@pytest.fixture(scope="module")
-def document(migrated_app: Flask) -> dict[str, Any]:
-    return migrated_app.test_client().get("/openapi.json").json
-
-
 def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, public: bool = True) -> TestResponse:
     """Send the operation with a small valid body, at an object that is made for it."""
     method, _, path = name.partition(" ")

@@ -1,0 +1,14 @@
+"""What the tests of the API's manners share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+
+@pytest.fixture(scope="session")
+def document(migrated_app: Flask) -> dict[str, Any]:
+    """The OpenAPI document, to read only."""
+    return migrated_app.test_client().get("/openapi.json").json
