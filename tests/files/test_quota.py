@@ -15,7 +15,7 @@ from tests.api import Caller, sign_up
 from tests.files.filing import TEXT, content, folder, send_bytes, upload, upload_form
 from tests.files.invariants import require_invariants
 from tests.files.test_concurrency import uploading
-from tests.shop.test_concurrency import at_once, sending
+from tests.threads import at_once
 
 QUOTA = 100
 
@@ -153,15 +153,13 @@ def test_a_drive_that_was_never_counted_is_counted(ada: Caller) -> None:
 
 def test_of_uploads_and_copies_at_once_only_those_succeed_that_fit(ada: Caller) -> None:
     for size in (60, 51):
-        assert Counter(at_once([uploading(ada, f"{n} of {size}", random.randbytes(size)) for n in range(2)])) == {
-            201: 1,
-            409: 1,
-        }
+        uploads = [uploading(ada, f"{n} of {size}", random.randbytes(size)) for n in range(2)]
+        assert Counter(at_once(*uploads)) == {201: 1, 409: 1}
         (file,) = ada.get("/files").json["data"]
         ada.delete(f"/files/{file['id']}")
         ada.delete("/trash")
     file = upload(ada, "source", bytes(10))
-    copies = [sending(ada, "POST", f"/files/{file['id']}/copies", {"name": str(n)}) for n in range(8)]
+    copies = [ada.sending("POST", f"/files/{file['id']}/copies", {"name": str(n)}) for n in range(8)]
     uploads = [uploading(ada, f"upload {n}", random.randbytes(10)) for n in range(8)]
-    assert Counter(at_once([call for pair in zip(copies, uploads, strict=True) for call in pair])) == {201: 9, 409: 7}
+    assert Counter(at_once(*(call for pair in zip(copies, uploads, strict=True) for call in pair))) == {201: 9, 409: 7}
     assert used(ada) == QUOTA
