@@ -15,14 +15,14 @@ from blog_app import databases, jobs
 from blog_app.databases import LogicalDatabase, first_line
 from blog_app.jobs import DATABASE_ERRORS
 from blog_app.outbox import nudge
-from blog_app.outbox.delivery import anything_due, deliver_next
+from blog_app.outbox.delivery import deliver_next, handlers_waited_for
 from blog_app.pauses import Rests
 
 log = logging.getLogger(__name__)
 
 JOB_POLL_SECONDS = 5
-TURN = 100
-"""Deliveries from one outbox before it is the next one's turn."""
+TURN = 10
+"""Deliveries (or batches) from one outbox to one handler, before it is the next one's turn: mails go out slowly."""
 
 
 def run(app: Flask, stop: threading.Event) -> None:
@@ -41,7 +41,7 @@ def run(app: Flask, stop: threading.Event) -> None:
 
 
 def deliver_due(app: Flask, rests: Rests, stop: threading.Event) -> int:
-    """Deliver what is due in all outboxes, each in its turn; return how many deliveries were tried."""
+    """Deliver what is due in all outboxes to all handlers, each in its turn; return how many deliveries were tried."""
     return sum(_turn(app, database, rests, stop) for database in databases.ALL if database not in rests)
 
 
@@ -49,13 +49,14 @@ def _turn(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.E
     done = 0
     try:
         with app.app_context():
-            waiting = anything_due(database, rests)
-        while waiting and done < TURN and not stop.is_set():
-            with app.app_context():  # As for a request: what it pins and holds ends with it.
-                delivered = deliver_next(database, rests)
-            if not delivered:
-                break
-            done += delivered
+            handlers = handlers_waited_for(database, rests)
+        for handler in handlers:
+            for _ in range(TURN):
+                with app.app_context():  # As for a request: what it pins and holds ends with it.
+                    delivered = 0 if stop.is_set() else deliver_next(database, handler, rests)
+                if not delivered:
+                    break
+                done += delivered
         rests.end(database)
     except DATABASE_ERRORS as error:
         log.warning("the outbox of %s rests: %s", database.name, first_line(error))

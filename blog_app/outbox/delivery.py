@@ -28,37 +28,41 @@ IN_ORDER = "SET LOCAL enable_sort = off"
 """Without statistics, as in a new table, PostgreSQL thinks that little waits, and sorts all of it for each claim."""
 
 
-def anything_due(database: LogicalDatabase, rests: Rests) -> bool:
-    """Return whether `deliver_next` may find something, without a transaction: an idle worker would begin thousands."""
-    return bool(_due(database, _awake(rests)).exists())
+def handlers_waited_for(database: LogicalDatabase, rests: Rests) -> list[str]:
+    """Return the handlers for which `deliver_next` may find something; those in `rests` are left out.
 
-
-def deliver_next(database: LogicalDatabase, rests: Rests) -> int:
-    """Deliver what is due next in the outbox of `database`: one event, or a batch where its handler takes batches.
-
-    Returns how many deliveries were tried; 0 if nothing is due, or others have it all. Handlers in `rests` are passed
-    over; a handler whose databases cannot be reached begins to rest.
-    Raises `DatabaseAway` if the outbox itself cannot be reached.
+    Without a transaction: an idle worker would begin thousands.
     """
+    table = DELIVERIES[database.name]
+    awake = [name for name in HANDLERS if name not in rests]
+    query = table.select(table.handler).where(_is_due(table), table.handler.in_(awake)).distinct()
+    return sorted(name for (name,) in query.tuples())
+
+
+def deliver_next(database: LogicalDatabase, handler: str, rests: Rests) -> int:
+    """Deliver what is due next to a handler in the outbox of `database`: one event, or a batch if it takes batches.
+
+    Returns how many deliveries were tried; 0 if nothing is due, or others have it all, or the handler is in `rests`,
+    where it comes if its databases cannot be reached. Raises `DatabaseAway` if the outbox itself cannot be reached.
+    """
+    if handler in rests:
+        return 0
     with database.atomic():
         database.execute_sql(IN_ORDER)
-        first = _claim(_due(database, _awake(rests)), 1)
-        if not first:
-            return 0
-        batch = HANDLERS[first[0].handler].batch
-        deliveries = _claim(_due(database, [first[0].handler]), batch) if batch else first
-        _try(deliveries, rests)
+        deliveries = _claim(_due(database, handler), HANDLERS[handler].batch or 1)
+        if deliveries:
+            _try(deliveries, rests)
         return len(deliveries)
 
 
-def _awake(rests: Rests) -> list[str]:
-    return [name for name in HANDLERS if name not in rests]
+def _is_due(table: type[Delivery]) -> peewee.Expression:
+    return (table.due_at <= peewee.fn.now()) & table.dead_at.is_null()
 
 
-def _due(database: LogicalDatabase, handlers: list[str]) -> peewee.ModelSelect:
-    """Return the query for the due deliveries to these handlers, the oldest first.
+def _due(database: LogicalDatabase, handler: str) -> peewee.ModelSelect:
+    """Return the query for the due deliveries to a handler, the oldest first.
 
-    One that waits holds up the later ones to the same handler about the same subject, and no others.
+    One that waits holds up the later ones about the same subject, and no others.
     """
     table = DELIVERIES[database.name]
     queue = table.alias()
@@ -67,12 +71,7 @@ def _due(database: LogicalDatabase, handlers: list[str]) -> peewee.ModelSelect:
     )
     return (
         table.select()
-        .where(
-            (table.due_at <= peewee.fn.now())
-            & table.dead_at.is_null()
-            & table.handler.in_(handlers)
-            & (table.position == first)
-        )
+        .where(_is_due(table) & (table.handler == handler) & (table.position == first))
         .order_by(table.due_at, table.position)
     )
 

@@ -78,6 +78,16 @@ def test_a_delivery_repeated_after_the_handler_had_committed_does_nothing(delive
     assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
 
 
+def test_much_that_waits_for_one_handler_does_not_hold_up_another(app: Flask) -> None:
+    for number in range(3 * worker.TURN):
+        publish(uuid4(), number)
+    OUTBOX.delete().where(OUTBOX.handler == "accounts.note_in_accounts").execute()
+    publish(last := uuid4(), 1)
+    worker.deliver_due(app, Rests(), threading.Event())
+    assert noted(AccountsEffect, last) == [1]
+    assert noted(ShopEffect, last) == []
+
+
 @pytest.mark.usefixtures("long_rests")
 def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deliver: Deliver) -> None:
     failing, other = uuid4(), uuid4()
