@@ -13,6 +13,7 @@ import peewee
 from flask import Response, current_app, request
 
 from blog_app import acting, audit, auth
+from blog_app.compiled import lasting
 from blog_app.errors import NotFound, bad_parameter
 from blog_app.http import answers, downloads, early, etag, idempotency, limits, reading, seen, uploads
 from blog_app.http.answers import NOT_HERE
@@ -191,11 +192,17 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
         return Response(render(result), operation.status, headers, content_type=JSON)
     assert shape
     model = shared(operation.answers).opts.model
-    found = answers.represented(operation.answers, model.select(model.id).where(model.id == result.id), shape)
+    found = answers.represented(operation.answers, _all_of(model).where(model.id == result.id), shape)
     headers.append(("ETag", f'"{found.etag}"'))
     if operation.status == 201:
         headers.append(("Location", _home(operation, result)))
     return Response(found.body, operation.status, headers, content_type=JSON)
+
+
+@cache
+def _all_of(model: Any) -> peewee.ModelSelect:
+    """Return the query for what can be shown of a model: the same each time."""
+    return lasting(model.select(model.id))
 
 
 def _home(operation: Operation, record: Record) -> str:
