@@ -36,7 +36,10 @@ databases = DatabasesGroup("databases", help="Where the logical databases are. W
 @databases.command()
 @click.option("--sizes/--no-sizes", default=True, help="Also count bytes and (about) rows.")
 def status(sizes: bool) -> None:
-    """Say where each logical database is, how big, and how its move stands. Exit code 1 when one is away."""
+    """Say where each one is, how big, and how its move stands.
+
+    Exit code 1 when one is away.
+    """
     away = False
     for name in DATABASE_NAMES:
         found = overview.of(settings(), name, sizes=sizes)
@@ -94,12 +97,13 @@ def move(
     source_inside: str | None,
     target_inside: str | None,
 ) -> None:
-    """Move a logical database to another PostgreSQL server while people use it.
+    """Move a logical database to another server while people use it.
 
     \b
-        flask databases move blog --to postgresql://app:…@db2/blog --dry-run
-        flask databases move blog --to postgresql://app:…@db2/blog --pgbouncer /etc/pgbouncer
-        flask databases move blog --confirm            (or --back)
+      flask databases move blog --to postgresql://app:…@db2/blog --dry-run
+      flask databases move blog --to postgresql://app:…@db2/blog \\
+          --pgbouncer /etc/pgbouncer
+      flask databases move blog --confirm            (or --back)
 
     Schema and rows are copied while writes go on, and what is written meanwhile follows. All rows are compared. Then
     writes are refused for a few seconds (503, Retry-After), reads are not; the last changes arrive, the processes are
@@ -113,13 +117,17 @@ def move(
     How the processes learn the new address:
 
     \b
-      --pgbouncer FOLDER  one PgBouncer stands in front of all of them, and reads the files that flask pgbouncer wrote
-                          into FOLDER: they are written anew and it reloads (needs PGBOUNCER_ADMIN_PASSWORD). Nothing
-                          restarts.
-      --then COMMAND      changes their configuration, such as: heroku config:set BLOG_DATABASE_URL="$BLOG_DATABASE_URL"
-      neither             at a terminal: it prints what to set and waits until you say that all run with it.
+      --pgbouncer FOLDER  One PgBouncer stands in front of all of them. It reads
+                          the files that flask pgbouncer wrote into FOLDER: they
+                          are written anew and it reloads, by the login of
+                          PGBOUNCER_ADMIN_PASSWORD. Nothing restarts.
+      --then COMMAND      It changes their configuration, such as
+                          heroku config:set BLOG_DATABASE_URL="$BLOG_DATABASE_URL"
+      neither             At a terminal it prints what to set, and waits until you
+                          say that all run with it.
 
-    Both servers need wal_level = logical, and roles that may replicate and subscribe; --dry-run finds out.
+    Both servers need PostgreSQL 16, wal_level = logical, and roles that may replicate and subscribe; --dry-run finds
+    out.
     """
     if sum((abort, back, confirm, dry_run)) > 1:
         raise click.UsageError("one of --dry-run, --abort, --back and --confirm")

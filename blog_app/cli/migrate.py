@@ -90,12 +90,21 @@ def backfill(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@database_option
+@click.option(
+    "--database",
+    "names",
+    multiple=True,
+    type=click.Choice(DATABASE_NAMES),
+    help="The logical database. Only --all may go over several, or over all.",
+)
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
 @click.option("--to", metavar="NAME", help="Take back all after this one, which stays ('zero': all).")
 @click.option("--all", "everything", is_flag=True, help="Take back all migrations; the data goes too.")
 def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> None:
-    """Take back migrations by their rollback; this loses what they added, data included."""
+    """Take migrations back by their rollback.
+
+    What they added is lost, data included.
+    """
     if not everything and len(names) != 1:
         raise click.UsageError("name one --database (only --all may go over several)")
     # Backwards, so that what came last goes first.
@@ -112,9 +121,10 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
 @migrate.command()
 @database_option
 def plan(names: Sequence[str]) -> None:
-    """Print what `up` would send, the locks it takes on how big tables, and what is dangerous. Changes nothing.
+    """Print the pending SQL with its locks and its dangers.
 
-    Exit code 1 when there is a danger that its migration does not call safe.
+    It says how big the tables are on which locks are taken, and changes nothing. Exit code 1 when there is a danger
+    that its migration does not call safe.
     """
     dangerous = False
     for name in names or DATABASE_NAMES:
@@ -193,7 +203,10 @@ def check(names: Sequence[str]) -> None:
 @migrate.command()
 @one_database
 def redo(name: str) -> None:
-    """Take the last migration back and apply it again, while you write it."""
+    """Take the last migration back and apply it again.
+
+    For a migration that you are writing.
+    """
     _summary(across.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from blog_app.config import Settings
-from blog_app.databases import first_line
+from blog_app.databases import DatabaseAway, first_line
 from blog_app.migrate import MigrationError, files
 from blog_app.migrate.connection import Say, connected, run_lock
 from blog_app.migrate.interrupts import Stopped
@@ -40,7 +40,8 @@ def run(
             where = "; ".join(text for text in (_reason(error), "run it again to go on from there") if text)
             raise Stopped(_account(names, name, done, f"was stopped: {where}")) from error
         except Exception as error:
-            raise MigrationError(_account(names, name, done, f"failed: {_reason(error)}")) from error
+            again = ". Run it again when it is back: it goes on from there" if isinstance(error, DatabaseAway) else ""
+            raise MigrationError(_account(names, name, done, f"failed: {_reason(error)}{again}")) from error
     return done
 
 
