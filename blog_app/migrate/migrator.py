@@ -70,6 +70,13 @@ class Migrator(PeeweeMigrator):
         self.atomic = True
         self.__migrator__ = Operations(database, schema=schema)
 
+    def work_on(self, database: peewee.PostgresqlDatabase) -> None:
+        """Let operations and models send their statements to `database` from here on."""
+        self.__database__ = database
+        self.__migrator__ = Operations(database, schema=self.schema)
+        for model in self.orm:
+            model._meta.database = database
+
     def take_operations(self) -> list[Operation | Step | PythonStep | Any]:
         """Return what the migration asked for, and forget it."""
         operations, self.__ops__ = self.__ops__, []

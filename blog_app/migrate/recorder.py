@@ -69,6 +69,13 @@ class EmptyCursor:
         raise AttributeError("it reads rows, and a preview reads none")
 
 
+class NoRows(EmptyCursor):
+    """What a question returns whose answer no longer matters."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Recorder(peewee.PostgresqlDatabase):
     """Collects `statements`; has the methods of a `Connection` that steps use."""
 
@@ -84,12 +91,14 @@ class Recorder(peewee.PostgresqlDatabase):
         self.in_step = False
         self.answers = True
         """Whether questions about the catalog are answered, and not noted."""
+        self.answer: type[EmptyCursor] = EmptyCursor
+        """What all other statements return."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if self.answers and CATALOG_QUESTION.match(sql):
             return self._ask(sql, params)
         self.statements.append(Statement(sql, params, self.in_step))
-        return EmptyCursor()
+        return self.answer()
 
     def _ask(self, sql: str, params: Any) -> Any:
         if not self.live or (self.in_step and self._changed(params)):

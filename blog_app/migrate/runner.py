@@ -20,7 +20,7 @@ from blog_app.migrate import MigrationError, files, history, locks, moving
 from blog_app.migrate.connection import Connection
 from blog_app.migrate.files import Migration
 from blog_app.migrate.migrator import Migrator
-from blog_app.migrate.recorder import Recorder
+from blog_app.migrate.recorder import NoRows, Recorder
 from blog_app.migrate.steps import Step, describe, perform, runs_alone, waits_quietly
 from blog_app.watermarks import epochs
 
@@ -237,8 +237,13 @@ class Runner:
 
 
 def replay(database: peewee.PostgresqlDatabase, name: str, migrations: Sequence[Migration]) -> Migrator:
-    """Return a migrator whose models are as these migrations make them; nothing is sent to the database."""
-    migrator, recorder = Migrator(database, name), Recorder(name)
+    """Return a migrator whose models are as these migrations make them; nothing is sent to the database.
+
+    Not even by those models: what a migration does by them was done when it was applied.
+    """
+    recorder = Recorder(name)
+    recorder.answer = NoRows
+    migrator = Migrator(recorder, name)
     for migration in migrations:
         migrator.atomic = migration.atomic
         try:
@@ -252,4 +257,5 @@ def replay(database: peewee.PostgresqlDatabase, name: str, migrations: Sequence[
             ) from error
         migrator.take_operations()
     migrator.atomic = True
+    migrator.work_on(database)
     return migrator

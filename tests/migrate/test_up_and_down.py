@@ -8,6 +8,7 @@ import pytest
 
 from blog_app.migrate import MigrationError, history
 from blog_app.migrate.connection import connected, run_lock
+from blog_app.migrate.plan import of_pending
 from tests.threads import SECONDS, Beside
 
 CREATE_POSTS = """
@@ -131,6 +132,18 @@ def test_applied_files_are_replayed_without_sending_anything(workshop):
     workshop.up("blog")
     workshop.write("002_more", 'migrator.add_fields("posts", words=pw.IntegerField(null=True))')
     assert workshop.up("blog") == {"blog": ["002_more"]}
+
+
+def test_what_a_migration_did_by_its_models_is_not_done_again_by_the_next(workshop):
+    workshop.write("001_posts", CREATE_POSTS)
+    workshop.write("002_first", 'migrator.orm["posts"].create(title="first")\nlist(migrator.orm["posts"].select())')
+    workshop.up("blog")
+    workshop.write("003_more", 'migrator.add_fields("posts", words=pw.IntegerField(null=True))', "migrator.run(print)")
+    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    assert len(planned.preview.statements) == 1
+    workshop.up("blog")
+    workshop.down("blog")
+    assert workshop.query("SELECT title FROM blog.posts") == [("first",)]
 
 
 def test_two_files_with_one_number_are_explained(workshop):
