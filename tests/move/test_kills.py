@@ -7,8 +7,8 @@ import pytest
 from tests.move import killing
 from tests.move.conftest import Removal
 
-# Of about 210 steps; `python -m tests.move` kills at each.
-SAMPLE = (40, 80, 110, 165, 175, 185, 195)
+# Of about 280 steps, those after 240 being the switch; `python -m tests.move` kills at each.
+SAMPLE = (60, 112, 195, 230, 247, 253, 262)
 
 
 def write_somewhere(removal: Removal) -> int:
