@@ -23,9 +23,7 @@ Flask-Caching's Redis backend does the fetching. Without Redis there is nothing 
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -35,6 +33,7 @@ from flask import Flask
 from flask_caching.backends.rediscache import RedisCache
 
 from blog_app import models, watermarks
+from blog_app.cache_counters import counters
 from blog_app.config import DATABASE_NAMES
 from blog_app.databases.collections import tables_in
 from blog_app.watermarks import epochs
@@ -135,19 +134,6 @@ class Answer(NamedTuple):
         )
 
 
-@dataclass
-class Counters:
-    """What happened to the requests of one view in this process."""
-
-    hit: int = 0
-    miss: int = 0
-    bypass: int = 0
-    """Answered without the cache: Redis or the lease was away, or a write was under way."""
-    fill_seconds: float = 0.0
-
-
-counters: defaultdict[str, Counters] = defaultdict(Counters)
-_counting = threading.Lock()
 _cache = flask_caching.Cache()
 
 
@@ -201,16 +187,13 @@ def answer(
     """Return the answer and how it came about: hit, miss or bypass. What `produce` raises is passed on."""
     started = time.monotonic()
     result, how = _answer(found, wanted, produce, declared)
-    count(view, how, time.monotonic() - started if how == "miss" else 0.0)
+    if how == "hit":
+        counters.hit(view)
+    elif how == "miss":
+        counters.miss(view, time.monotonic() - started)
+    else:
+        counters.bypass(view)
     return result, how
-
-
-def count(view: str, how: str, fill_seconds: float = 0.0) -> None:
-    """Count an answer of `view` as a hit, miss or bypass."""
-    with _counting:
-        counts = counters[view]
-        setattr(counts, how, getattr(counts, how) + 1)
-        counts.fill_seconds += fill_seconds
 
 
 def _answer(found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:

@@ -174,6 +174,7 @@ PERMISSIONS: Mapping[str, Rule] = {
     "page_views.report_days_of_post": Rule(NO,   NO,     OWN,    ALL,    ALL),
     "page_views.report_referrers":    Rule(NO,   NO,     OWN,    ALL,    ALL),
     "audit_entries.list_audit_entries": Rule(NO, OWN,    OWN,    OWN,    ALL),
+    "caching.report_cache":           Rule(NO,   NO,     NO,     NO,     ALL),
 
     # endpoint                        anonymous member  author  editor  admin
     "files.list_files":           Rule(NO,      OWN,    OWN,    OWN,    ALL),

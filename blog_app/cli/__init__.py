@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from blog_app.cli.cache import cache
 from blog_app.cli.databases import databases
 from blog_app.cli.deploy import deploy, restore
 from blog_app.cli.generate import generate
@@ -15,7 +16,7 @@ from blog_app.cli.told import tell
 from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 
-COMMANDS = (databases, deploy, generate, migrate, outbox, pgbouncer, restore, seed, users, worker)
+COMMANDS = (cache, databases, deploy, generate, migrate, outbox, pgbouncer, restore, seed, users, worker)
 
 for _command in COMMANDS:
     tell(_command)

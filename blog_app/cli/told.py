@@ -15,6 +15,7 @@ from blog_app import audit
 
 READERS = frozenset(
     {
+        "flask cache status",
         "flask databases status",
         "flask generate resource",
         "flask migrate check",

@@ -26,6 +26,7 @@ from flask import Flask, Response, current_app, request
 
 from blog_app import auth, cache, watermarks
 from blog_app.cache import Answer, Reads
+from blog_app.cache_counters import counters
 from blog_app.config import ROOT, Settings
 from blog_app.databases import routing
 from blog_app.databases.collections import named_like, read_by
@@ -67,7 +68,6 @@ def answer(app: Flask, address: Address, authorization: str | None) -> tuple[Ans
         return operation.produce(address), ""
     if watermarks.keeper is None:  # Nothing is kept, and nothing could say how far a replica must be.
         auth.authorize(app, operation.endpoint, authorization)
-        cache.count(operation.endpoint, "bypass")
         with auth.nobody() if _is_shared(declared, auth.scope(), auth.caller()) else nullcontext():
             return operation.produce(address), "bypass"
 
@@ -86,6 +86,7 @@ def answer(app: Flask, address: Address, authorization: str | None) -> tuple[Ans
     entry = wanted(auth.scope(), auth.caller())
     produce = partial(operation.produce, address)
     if entry is None:
+        counters.bypass(operation.endpoint)
         depends = address.collections + tuple(pair for model in declared.by_caller for pair in read_by(model))
         return reading.read(watermarks.keeper, depends, _watched(app, produce, depends)), "bypass"
     if not planned:
