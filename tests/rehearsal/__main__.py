@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.rehearsal.run import rehearse
+from tests.rehearsal.site import site
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 logging.getLogger("blog_app").setLevel(logging.ERROR)
@@ -23,8 +24,8 @@ def too_long(*_: object) -> None:
 signal.signal(signal.SIGALRM, too_long)
 signal.alarm(LONGEST)
 hurt = tries = 0
-with tempfile.TemporaryDirectory() as folder:
-    for outcome in rehearse(Path(folder), rows, held=3):
+with tempfile.TemporaryDirectory() as folder, site(Path(folder), rows) as place:
+    for outcome in rehearse(place, held=3):
         logging.info("%s", outcome)
         hurt += outcome.hurt
         tries += outcome.tries

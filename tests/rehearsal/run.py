@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.rehearsal.changes import CHANGES, Change
-from tests.rehearsal.site import site
-from tests.rehearsal.traffic import LongTransactions, Seen, Traffic
+from tests.rehearsal.site import Site
+from tests.rehearsal.traffic import LongTransactions, Seen
 
 WARM_UP, COMPARED = 3, 5
 SLOWEST = 1.0
@@ -19,6 +17,9 @@ AFTER = 1.0
 """Seconds that people are watched for after a change, for it may hurt whoever comes next."""
 FEWEST = 0.25
 """The share of the requests without a change that must be made during one: else nobody was there to be hurt."""
+
+FOUND_NONE = "found no lock"
+"""What a change says that has to try again."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,10 @@ class Outcome:
     seen: Seen
     fewest: float = 0.0
     """Requests a second, at least."""
-    longest: float = SLOWEST
-    """Seconds that a request may take."""
 
     @property
     def hurt(self) -> bool:
-        return bool(self.seen.failures) or self.seen.slowest >= self.longest or self.seen.rate < self.fewest
+        return bool(self.seen.failures) or self.seen.slowest >= SLOWEST or self.seen.rate < self.fewest
 
     def __str__(self) -> str:
         return (
@@ -45,32 +44,24 @@ class Outcome:
         )
 
 
-def rehearse(
-    folder: Path, rows: int, *, held: float, longest: float = SLOWEST, changes: Sequence[Change] = CHANGES
-) -> Iterator[Outcome]:
-    """Make the changes on a table of `rows` posts, one after the other; yield how each went.
+def rehearse(place: Site, *, held: float, changes: Sequence[Change] = CHANGES) -> Iterator[Outcome]:
+    """Make the changes on a table of posts, one after the other; yield how each went.
 
-    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one. No
-    request may take `longest` seconds.
+    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one.
     """
-    with ExitStack() as context:
-        place = context.enter_context(site(folder, rows))
-        port = context.enter_context(place.served())
-        traffic = context.enter_context(Traffic(port, place.token, place.posts))
+    with place.visited() as traffic:
         time.sleep(WARM_UP)
         with traffic.watched() as seen:
             time.sleep(COMPARED)
         quiet = Outcome("(nothing, for comparison)", COMPARED, 0, seen, fewest=1.0)
         yield quiet
-        holder = context.enter_context(LongTransactions(place.url, held=held, free=held))
-        for number, change in enumerate(changes, 900):
-            words = "".join(letter if letter.isalnum() else "_" for letter in change.title.lower())
-            (folder / "blog" / f"{number}_{words}.py").write_text(change.file())
-            holder.wait_for_the_next()
-            began = time.monotonic()
-            with traffic.watched() as seen:
-                said = place.up()
-                seconds = time.monotonic() - began
-                time.sleep(AFTER)
-            tries = sum("found no lock" in line for line in said)
-            yield Outcome(change.title, seconds, tries, seen, quiet.seen.rate * FEWEST, longest)
+        with LongTransactions(place.url, held=held, free=held) as holder:
+            for change in changes:
+                holder.wait_for_the_next()
+                began = time.monotonic()
+                with traffic.watched() as seen:
+                    said = place.make(change)
+                    seconds = time.monotonic() - began
+                    time.sleep(AFTER)
+                tries = sum(FOUND_NONE in line for line in said)
+                yield Outcome(change.title, seconds, tries, seen, quiet.seen.rate * FEWEST)

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from blog_app.migrate import across, files
 from blog_app.migrate.plan import LintGuard
 from tests.api import sign_up
 from tests.programs import Program
+from tests.rehearsal.changes import Change
+from tests.rehearsal.traffic import Traffic
 
 SECRET = "rehearsal-only-rehearsal-only-1234"
 # Indexes last: they cost more with the rows than all rows at once.
@@ -51,6 +54,7 @@ class Site:
         author = sign_up(create_app(self.settings), "author")
         self.token = author.token
         self._fill(author.user_id)
+        self._numbers = count(900)
         self.posts = [str(row) for (row,) in self.query("SELECT id FROM blog.posts LIMIT 200")]
 
     def query(self, sql: str, parameters: Any = None) -> list[Any]:
@@ -60,8 +64,10 @@ class Site:
         connection.close()
         return rows
 
-    def up(self) -> list[str]:
-        """Apply what is pending in the folder, as `flask migrate up` does; return what it said."""
+    def make(self, change: Change) -> list[str]:
+        """Make a change by a migration of its own, as `flask migrate up` does; return what it said."""
+        words = "".join(letter if letter.isalnum() else "_" for letter in change.title.lower())
+        (self.folder / "blog" / f"{next(self._numbers)}_{words}.py").write_text(change.file())
         said: list[str] = []
         across.run(self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), said.append, self.folder)
         return said
@@ -79,13 +85,14 @@ class Site:
         connection.close()
 
     @contextmanager
-    def served(self) -> Iterator[int]:
-        """Serve the app by gunicorn; yield its port."""
+    def visited(self) -> Iterator[Traffic]:
+        """Serve the app by gunicorn, and let people read and write."""
         with private_port() as port:
             environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
             with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
                 assert wait_until(lambda: _answers(port), 20), web.said
-                yield port
+                with Traffic(port, self.token, self.posts) as traffic:
+                    yield traffic
 
 
 def _answers(port: int) -> bool:

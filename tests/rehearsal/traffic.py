@@ -124,14 +124,20 @@ class LongTransactions(Company):
             assert self._begun.wait_for(lambda: self.began > before, timeout=LONGEST), "nobody holds a lock any more"
 
     def _hold(self) -> None:
-        with closing(psycopg2.connect(self.url, application_name="somebody's report")) as connection:
-            while not self.over.is_set():
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT id FROM blog.posts LIMIT 1")
-                    cursor.execute("UPDATE blog.categories SET description = description")
+        while not self.over.is_set():
+            with report(self.url):
                 with self._begun:
                     self.began += 1
                     self._begun.notify_all()
                 self.over.wait(self.held)
-                connection.rollback()
-                self.over.wait(self.free)
+            self.over.wait(self.free)
+
+
+@contextmanager
+def report(url: str) -> Iterator[None]:
+    """Have a transaction open while the context runs, which has read the posts and written another table."""
+    with closing(psycopg2.connect(url, application_name="somebody's report")) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM blog.posts LIMIT 1")
+            cursor.execute("UPDATE blog.categories SET description = description")
+        yield
