@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -16,12 +16,13 @@ from blog_app.config import Settings
 from blog_app.migrate import MigrationError, files, history
 from blog_app.migrate.connection import Connection, connected
 from blog_app.migrate.files import Migration
-from blog_app.migrate.lint import Finding, created, inverse, lint, locks, syntax, unanswered
+from blog_app.migrate.lint import Finding, created, inverse, lint, locks, syntax, unanswered, writes
 from blog_app.migrate.preview import Preview, preview
 from blog_app.migrate.recorder import Statement
 from blog_app.migrate.runner import Runner
 
 SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
+CHANGE = re.compile(r"\s*(UPDATE|DELETE)\b", re.I)
 # A table that nobody has analyzed yet is guessed at 100 bytes a row; a partitioned one is the sum of its partitions.
 SIZES = """
 SELECT c.relname,
@@ -126,6 +127,7 @@ class LintGuard:
     def __init__(self) -> None:
         self._checked: dict[Path, list[Statement]] = defaultdict(list)
         self._rows: dict[str, int] = {}
+        self._changes: Counter[tuple[Path, str]] = Counter()
 
     def before(self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]) -> None:
         planned = plan(connection.name, migrations, wanted, connection)
@@ -140,6 +142,7 @@ class LintGuard:
 
     def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
         checked = self._checked[migration.path]
+        self._count(migration, sql)
         if SAVEPOINTS.match(sql) or any(sql == other.sql for other in checked):
             return
         statement = Statement(sql, parameters)
@@ -152,6 +155,16 @@ class LintGuard:
                 + "; ".join(f"{danger.rule}: {danger.message}" for danger in dangers)
             )
         checked.append(statement)
+
+    def _count(self, migration: Migration, sql: str) -> None:
+        """Raise `MigrationError` when Python changes, one by one, more rows than a statement should."""
+        if CHANGE.match(sql) and "many-rows" not in migration.safe:
+            self._changes[migration.path, sql] += 1
+            if self._changes[migration.path, sql] > writes.BIG:
+                raise MigrationError(
+                    f"many-rows: it sends {sql[:200]!r} for the {writes.BIG + 1:,}th time in one transaction, and "
+                    "everybody waits for the rows that it has changed: use migrator.backfill"
+                )
 
 
 def refuse_dangers(planned: Sequence[Planned]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.migrate import MigrationError, files
+from blog_app.migrate.lint import writes
 from blog_app.migrate.plan import LintGuard, of_pending, plan, refuse_dangers
 from tests.migrate.cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
 from tests.migrate.conftest import Workshop
@@ -179,6 +180,17 @@ def test_python_code_that_cannot_be_previewed_is_said_and_checked_as_it_runs(wor
         "blog: 003_clear: run clear() cannot be previewed; its statements are checked as it sends them" in workshop.said
     )
     assert workshop.query("SELECT x FROM blog.t") == [(1,)]
+
+
+def test_python_that_changes_a_big_table_row_by_row_is_stopped(workshop, monkeypatch):
+    monkeypatch.setattr(writes, "BIG", 3)
+    workshop.sql("001_t", "CREATE TABLE blog.t (id int); INSERT INTO blog.t VALUES (1)", "DROP TABLE blog.t")
+    body = "for i in range(LAST): database.execute_sql('UPDATE blog.t SET id = -id WHERE id = %s', (i,))"
+    workshop.write("002_some", f"def go():\n    {body.replace('LAST', '4')}\nmigrator.run(go)", "migrator.run(print)")
+    with pytest.raises(MigrationError, match=r"002_some: .*many-rows: it sends 'UPDATE .* for the 4th time"):
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    workshop.write("002_some", f"def go():\n    {body.replace('LAST', '3')}\nmigrator.run(go)", "migrator.run(print)")
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
 
 
 def test_a_condition_on_a_big_table_is_found_where_the_size_is_known(workshop):
