@@ -105,6 +105,16 @@ def test_what_peewee_would_send_harmlessly_passes(body, lint):
     assert lint(body) == set()
 
 
+def test_what_peewee_looks_up_in_the_catalog_needs_no_database_to_be_checked(lint):
+    fields = 'tag=pw.ForeignKeyField(migrator.orm["tags"], null=True'
+    body = f"""
+        {POSTS.replace("Post", "Tag").replace('"posts"', '"tags"').replace(chr(10), chr(10) + " " * 8)}
+        migrator.add_fields("posts", {fields}))
+        migrator.change_fields("posts", {fields}, on_delete="CASCADE"))
+    """
+    assert "adding-foreign-key-constraint" in lint(body)
+
+
 @pytest.mark.parametrize("way", ["cursor()", "connection().cursor()"])
 def test_a_cursor_of_ones_own_goes_past_the_checks_and_is_refused(way, lint):
     with pytest.raises(MigrationError, match=r"goes past the checks: send SQL by migrator\.sql"):
