@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,9 +17,8 @@ from blog_app.analytics.models import PageView
 from blog_app.blog.models import PostCounters
 from blog_app.jobs import JOBS
 from blog_app.models import now
-from blog_app.pauses import Rests
-from blog_app.worker import deliver_due
 from tests.api import Caller, stranger
+from tests.working import work
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 
@@ -46,7 +44,7 @@ class Counting:
         """What the worker does: store what waits in Redis, and tell the blog."""
         while self.waiting():
             self.run("store_queued_views")
-        deliver_due(self.app, Rests(), threading.Event())
+        work(self.app)
 
     def all(self) -> None:
         self.send()
