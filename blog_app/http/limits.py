@@ -71,7 +71,7 @@ def init_app(app: Flask) -> None:
 
 
 def count_request() -> None:
-    """Count the current request; raise `TooManyRequests` if its caller has sent too many."""
+    """Count the current request, unless it is safe; raise `TooManyRequests` if its caller has sent too many."""
     limiter: Limiter | None = current_app.extensions["limiter"]
-    if limiter:
+    if limiter and request.method not in ("GET", "HEAD"):
         limiter.count(str(auth.user_id() or request.remote_addr))

@@ -36,6 +36,7 @@ def test_one_caller_is_stopped_and_others_are_not(limited: Settings, url: str | 
     refused = somebody.post("/tags", {"name": "Four"}, status=429)
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert somebody.get("/tags?count=true").json["page"]["total"] == 3
+    assert "RateLimit" not in somebody.get("/me/storage").headers
     sign_up(app, "editor").post("/tags", {"name": "Five"})
 
 
