@@ -32,12 +32,11 @@ LONGEST_PAUSE = 60.0
 HOUR = 3600
 MOST_HOURS = 24
 LIFETIME = (MOST_HOURS + 1) * HOUR
-BATCH_LIFETIME = 600
-"""For how many seconds Redis knows a batch that it has taken: it comes again if the confirmation was lost."""
 
 ADD = """
-local hash, batch = KEYS[1], KEYS[2]
-if not redis.call('SET', batch, '', 'NX', 'EX', ARGV[2]) then return end
+local hash, last_batch = KEYS[1], KEYS[2]
+if redis.call('GET', last_batch) == ARGV[2] then return end
+redis.call('SET', last_batch, ARGV[2], 'EX', ARGV[1])
 for i = 3, #ARGV, 6 do
   local view = ARGV[i]
   for j, name in ipairs({'hits', 'misses', 'bypasses', 'fill_microseconds'}) do
@@ -93,8 +92,10 @@ class Counters:
     def begin(self) -> None:
         """Begin with nothing, as the child of a fork must: what its parent has counted, its parent hands over."""
         self._counts: dict[str, Counts] = {}
-        self._batch: tuple[str, list[Any]] | None = None
-        """What is to be handed over next, and a name by which it is known when it comes again."""
+        self._name = uuid4().hex
+        self._batch: list[Any] = []
+        """What is to be handed over next; Redis knows it by its number, if it comes again because nobody confirmed."""
+        self._batches = 0
         self._counting = threading.Lock()
         self._handing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -130,18 +131,19 @@ class Counters:
         """Hand all that was counted to Redis; return False, and keep what is left, if Redis does not confirm."""
         with self._handing:
             while self._batch or self._counts:
-                self._batch = self._batch or (uuid4().hex, self._take())
-                name, values = self._batch
-                keys = _key(_this_hour()), f"cache:counted:{name}"
-                if watermarks.ask_redis(("EVAL", ADD, 2, *keys, LIFETIME, BATCH_LIFETIME, *values)) is None:
+                if not self._batch:
+                    self._batch = self._next_batch()
+                keys = _key(_this_hour()), f"cache:counted:{self._name}"
+                if watermarks.ask_redis(("EVAL", ADD, 2, *keys, LIFETIME, self._batches, *self._batch)) is None:
                     return False
-                self._batch = None
+                self._batch = []
         return True
 
-    def _take(self) -> list[Any]:
+    def _next_batch(self) -> list[Any]:
         """Begin to count anew; return what was counted before, as the script takes it."""
         with self._counting:
             taken, self._counts = self._counts, {}
+        self._batches += 1
         return [value for view, counts in taken.items() for value in (view, *asdict(counts).values())]
 
     def _run(self) -> None:
