@@ -160,6 +160,7 @@ class Mover:
     def _hand_over(self, leaving: Place, entering: Place, checked: Sequence[Checked]) -> None:
         """Let `entering` be the true place from one moment to the next; if that fails, nothing is changed."""
         self.say(f"{self.name}: freeze")
+        before = leaving.record
         marker = leaving.freeze(self.freeze_limit)
         try:
             self._complete(leaving, entering, marker, checked)
@@ -181,7 +182,9 @@ class Mover:
                 self._accept_again(leaving)
             raise
         seconds = time.monotonic() - leaving.frozen_at
-        self.say(f"{self.name}: switched; writes were refused for {seconds:.1f} s")
+        broken_off = before is not None and before.rerouting
+        refused = "since an earlier run was broken off in the switch" if broken_off else f"for {seconds:.1f} s"
+        self.say(f"{self.name}: switched; writes were refused {refused}")
 
     def _complete(self, leaving: Place, entering: Place, marker: str, checked: Sequence[Checked]) -> None:
         """Bring what was still missing, and compare; nobody writes now."""

@@ -35,6 +35,10 @@ STANDINGS = {
     (RECEIVING, LEFT): "decided for the way back to {source}, which does not take writes yet: --back again",
     (SERVING, LEFT): "back at {source}: --back again clears away what is left",
 }
+SWITCHING = (
+    "in the switch between {source} and {target}, or it was broken off there: writes are refused at both places until "
+    "the same command is run again, or --abort"
+)
 
 
 @dataclass
@@ -106,12 +110,13 @@ def _size(connection: Connection, name: str) -> str:
 def _move(settings: Settings, name: str, record: Record) -> list[str]:
     """Say how the move stands, asking both places."""
     standings: list[str | None] = []
-    lines = []
+    lines, switching = [], False
     for side in SIDES:
         try:
             with connected(settings, name, lambda _: None, record.addresses.of(side)) as connection:
                 other = state.read(connection)
                 standings.append(other.standing if other else None)
+                switching |= bool(other and other.rerouting)
                 for giver in (SOURCE, TARGET):
                     kept = connection.execute_sql(KEPT, (f"move_{name}_{record.move}_{giver}",)).fetchone()
                     if kept and side == giver:
@@ -119,5 +124,6 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
             return [f"is moving, and {shown(record.addresses.of(side))} is away: {first_line(error)}"]
     source, target = shown(record.addresses.source), shown(record.addresses.target)
-    what = STANDINGS.get((standings[0], standings[1]), "in a state that no move makes: ({}, {})".format(*standings))
+    unknown = "in a state that no move makes: ({}, {})".format(*standings)
+    what = SWITCHING if switching else STANDINGS.get((standings[0], standings[1]), unknown)
     return [f"{what.format(source=source, target=target)} (since {record.begun_at:%Y-%m-%d %H:%M} UTC)", *lines]

@@ -14,7 +14,7 @@ import pytest
 from blog_app.config import Settings
 from blog_app.local.process import wait_until
 from blog_app.local.stack import Stack, throwaway
-from blog_app.move import MoveError, checks, replication, rerouting, structure, verification
+from blog_app.move import MoveError, checks, overview, replication, rerouting, structure, verification
 from blog_app.move.places import FreezeExpired, Place
 from tests.move.conftest import Removal, make_removal
 from tests.threads import Beside
@@ -55,7 +55,10 @@ def test_a_pgbouncer_that_hangs_in_the_switch_is_given_up(
     assert not removal.writes("source")
     assert not removal.writes("target")
     assert removal.contents("source") == removal.contents("target")
+    assert "writes are refused at both places" in overview.of(removal.settings, "blog", sizes=False).lines[0]
     removal.resume()
+    assert removal.said[-1].startswith("Until you confirm")
+    assert "blog: switched; writes were refused since an earlier run was broken off in the switch" in removal.said
     assert removal.writes("target")
 
 
