@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 RETRY_AFTER_SECONDS = 2
+PROGRAM_LIMIT = "54"
+"""The class of SQLSTATE for what is too large or too complex for PostgreSQL: to try again would not help."""
 
 
 class Problem(Exception):
@@ -218,6 +220,8 @@ def as_problem(error: Exception) -> Problem:
             return _from_constraint(error)
         case peewee.DataError():
             return _from_data(error)
+        case peewee.OperationalError() if _sqlstate(error).startswith(PROGRAM_LIMIT):
+            return _from_data(error)
         case peewee.OperationalError() | peewee.InterfaceError():
             return Unavailable("The database cannot answer right now. Try again soon.")
         case _:
@@ -249,11 +253,15 @@ def _with_status(status: HTTPStatus, detail: str) -> Problem:
     return type("OtherProblem", (Problem,), {"status": status})(detail)
 
 
-def _from_data(error: peewee.DataError) -> Problem:
+def _from_data(error: peewee.DatabaseError) -> Problem:
     """Explain a value that the schemas let through and the database does not take, such as a number out of range."""
     log.warning("the database refused a value: %s", error)
     kind = BadRequest if request.method in ("GET", "HEAD") else Invalid
-    return kind("A value is out of range, or a pattern is malformed.")
+    return kind("A value is out of range or too complex, or a pattern is malformed.")
+
+
+def _sqlstate(error: peewee.DatabaseError) -> str:
+    return str(getattr(getattr(error, "orig", None), "pgcode", None) or "")
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:

@@ -16,6 +16,9 @@ from markdown_it import MarkdownIt
 
 MAX_LENGTH = 100_000
 """Characters of a post. The slowest text of this length that is known takes some two seconds to render."""
+LONGEST_WORD = 1_000
+"""ASCII characters of a word or an address. PostgreSQL's search takes time by the square of it, and then its stack."""
+ENDLESS_WORD = re.compile(rf"[\w@./~+-]{{{LONGEST_WORD + 1}}}", re.ASCII)
 WORDS_A_MINUTE = 200
 SUMMARY_LENGTH = 240
 

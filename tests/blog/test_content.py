@@ -165,3 +165,12 @@ def test_a_long_and_nasty_text_ends(app: Flask, bomb: str) -> None:
     body: dict[str, Any] = {"title": "A bomb", "content": (bomb * 100_000)[:20_000]}
     for content_format in ("markdown", "html"):
         audit(sign_up(app, "author").post("/posts", body | {"content_format": content_format}).json["content_html"])
+
+
+def test_a_word_that_postgresql_cannot_take_apart_is_refused_by_its_field(app: Flask) -> None:
+    author = sign_up(app, "author")
+    for content_format, word in (("markdown", "@e1" * 30_000), ("html", "<i>_a</i>" + "_a" * 1_000)):
+        body = {"title": "Endless", "content": word, "content_format": content_format}
+        assert author.post("/posts", body, status=422).json["errors"][0]["pointer"] == "/content"
+    long = f"[here](https://a.example/{'p' * 900}) {'茶' * 5_000} {'x' * 1_000}"
+    author.post("/posts", {"title": "Long", "content": long})

@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import peewee
 import pytest
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, TestResponse
 
+from blog_app import databases
+from blog_app.errors import as_problem
 from tests import objects
 from tests.api import API, Caller, sign_up
 from tests.http.test_permissions import OPERATIONS
@@ -243,3 +246,10 @@ def test_values_may_be_listed_or_repeated(admin: Caller) -> None:
 def test_a_pattern_that_the_database_does_not_take_is_the_callers_mistake(admin: Caller) -> None:
     admin.post("/tags", {"name": "Tea"})
     assert send(admin, "GET", "/tags?name[like]=" + quote("T\\")).status_code == 400
+
+
+def test_what_is_too_much_for_the_database_is_the_callers_mistake_too(app: Flask) -> None:
+    with pytest.raises(peewee.OperationalError, match="more than 100 arguments") as caught:
+        databases.blog.execute_sql(f"SELECT concat({', '.join('0' * 101)})")
+    with app.test_request_context(method="POST"):
+        assert as_problem(caught.value).status == 422

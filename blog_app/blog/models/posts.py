@@ -8,10 +8,10 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 
-from blog_app.blog.content import plain, render, summary_of, word_count_of
+from blog_app.blog.content import ENDLESS_WORD, LONGEST_WORD, plain, render, summary_of, word_count_of
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
-from blog_app.errors import Invalid, explain_constraint
+from blog_app.errors import Invalid, explain_constraint, invalid
 from blog_app.models import SoftDeletable, TimestampField
 from blog_app.permissions import Scope
 
@@ -113,6 +113,8 @@ class Post(BlogRecord, SoftDeletable):
         """Fill in what follows from the text: HTML that is safe to show, a summary, the number of words."""
         if self._dirty & {"content", "content_format", "excerpt"}:
             self.content, self.content_html = render(self.content, self.content_format)
+            if ENDLESS_WORD.search(self.content_html):
+                raise invalid("content", f"No word in it may have more than {LONGEST_WORD} characters.")
             text = plain(self.content_html)
             self.summary = self.excerpt or summary_of(text)
             self.word_count = word_count_of(text)
