@@ -71,9 +71,8 @@ def unarchive(post: Post) -> Post:
 
 def restore(post: Post) -> Post:
     """Take a post back that was deleted."""
-    if post.deleted_at is None:
-        raise Conflict("This post is not deleted.")
-    post.restore()
+    if post.deleted_at:
+        post.restore()
     return post
 
 

@@ -60,8 +60,8 @@ def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask)
     assert titles(editor, "?deleted=only") == titles(editor, "?deleted=with") == ["Gone"]
     author.get("/posts?deleted=with", status=403)
     author.put(f"{path}/restoration", status=403)
-    assert editor.put(f"{path}/restoration").json["title"] == "Gone"
-    editor.put(f"{path}/restoration", status=409)
+    for _ in range(2):
+        assert editor.put(f"{path}/restoration").json["title"] == "Gone"
     assert titles(stranger(app)) == ["Gone"]
 
 
