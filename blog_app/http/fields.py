@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from marshmallow import ValidationError, fields, validate
 
 from blog_app import emails
@@ -100,14 +101,17 @@ class Money(fields.Decimal):
 
 
 class JsonObject(fields.Dict):
-    """A JSON object of limited depth and storable text, kept as JSONB."""
+    """A JSON object of limited depth and size, and of storable text, kept as JSONB."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, most: int = 20_000, **kwargs: Any) -> None:
         super().__init__(keys=fields.String(), **kwargs)
+        self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         result = super()._deserialize(value, attr, data, **kwargs)
         _check_json(result, 1)
+        if len(orjson.dumps(result)) > self.most:  # Lists show it a hundred times.
+            raise ValidationError(f"Must have at most {self.most} bytes.")
         return result
 
 

@@ -57,6 +57,7 @@ def test_nobody_changes_the_product_of_another_vendor(app: Flask) -> None:
         ({"type": "subscription"}, "/stock"),
         ({"category_id": "01890000-0000-7000-8000-000000000000"}, "/category_id"),
         ({"metadata": {"a": "\x00"}}, "/metadata"),
+        ({"metadata": {"a": "x" * 20_000}}, "/metadata"),
         ({"reserved": 3}, "/reserved"),
     ],
 )
