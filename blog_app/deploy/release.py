@@ -86,7 +86,7 @@ class Release:
 
     def _back_up(self) -> None:
         if self.backup_dir is None:
-            self.say("  no backup: BACKUP_DIR is not set")
+            self.say(f"  no backup: {'--no-backup' if self.settings.backup_dir else 'BACKUP_DIR is not set'}")
             return
         for name in DATABASE_NAMES:
             file = backups.dump(self.settings, name, self.backup_dir)
