@@ -6,7 +6,7 @@ import pytest
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.migrate import MigrationError, files
-from blog_app.migrate.lint import writes
+from blog_app.migrate.lint import widens, writes
 from blog_app.migrate.plan import LintGuard, of_pending, plan, refuse_dangers
 from tests.migrate.cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
 from tests.migrate.conftest import Workshop
@@ -298,6 +298,24 @@ def test_a_big_table_that_nobody_has_analyzed_counts_as_big(workshop):
     assert [danger.rule for danger in of_pending(workshop.settings, "blog", workshop.folder)[0].dangers] == [
         "many-rows"
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("varchar(8)", "varchar(9)"),
+        ("varchar(8)", "text"),
+        ("numeric(9,2)", "numeric(12, 2)"),
+        ("numeric(9,2)", "numeric"),
+    ],
+)
+def test_a_type_that_widens_rewrites_no_row(old, new, workshop):
+    workshop.query(f"CREATE TABLE t AS SELECT '1'::{old} AS x")
+    where = "SELECT pg_relation_filenode('t')"
+    before = workshop.query(where)
+    workshop.query(f"ALTER TABLE t ALTER x TYPE {new}")
+    assert (widens(old, new), widens(new, old)) == (True, False)
+    assert workshop.query(where) == before
 
 
 @pytest.mark.parametrize("name", DATABASE_NAMES)

@@ -86,8 +86,9 @@ ALWAYS = ("unqualified-name", "other-database")
 DROP_COLUMN = re.compile(r"\bDROP COLUMN\b")
 # No code names an index or a constraint, nor does any write a column that was not there.
 HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
-TYPE = re.compile(r"\bTYPE\s+(?P<type>[\w ]+?(?:\(\d+\))?)\s*(?:;|,|$)", re.I)
+TYPE = re.compile(r"\bTYPE\s+(?P<type>[\w ]+?(?:\(\d+(?:\s*,\s*\d+)?\))?)\s*(?:;|,|$)", re.I)
 VARCHAR = re.compile(r"(?:varchar|character varying)(?:\((\d+)\))?", re.I)
+NUMERIC = re.compile(r"(?:numeric|decimal)(?:\((\d+)\s*,\s*(\d+)\))?", re.I)
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _is_no_danger(rule: str, text: str, preview: Preview) -> bool:
 
 
 def _only_widens(text: str, preview: Preview) -> bool:
-    """Return whether every change of type in the statement only makes a varchar longer."""
+    """Return whether every change of type in the statement only makes room for more."""
     for statement in syntax.parse(text):
         table = names.tables(statement)[0].name
         for change in statement.all("ALTER_COLUMN"):
@@ -201,7 +202,11 @@ def widens(old: str, new: str) -> bool:
     before, after = VARCHAR.fullmatch(old.strip()), VARCHAR.fullmatch(new.strip())
     if before and new.strip().lower() == "text":
         return True
-    return bool(before and after and before[1] and (after[1] is None or int(after[1]) >= int(before[1])))
+    if not (before and after):  # More digits before the point, and as many behind it.
+        before, after = NUMERIC.fullmatch(old.strip()), NUMERIC.fullmatch(new.strip())
+        if not (before and after) or (after[1] and after[2] != before[2]):
+            return False
+    return bool(before[1] and (after[1] is None or int(after[1]) >= int(before[1])))
 
 
 def _scaffold(statement: Statement) -> bool:
