@@ -18,6 +18,7 @@ DANGEROUS = {
     "ALTER TABLE blog.posts ADD EXCLUDE USING gist (title WITH =)": "constraint-missing-not-valid",
     "ALTER TABLE blog.posts ALTER words TYPE bigint": "changing-column-type",
     "ALTER TABLE blog.posts ALTER title TYPE varchar(40)": "changing-column-type",
+    "SELECT 1; ALTER TABLE blog.posts ALTER name TYPE text": "changing-column-type",
     "ALTER TABLE blog.posts DROP COLUMN title": "ban-drop-column",
     "ALTER TABLE blog.posts RENAME COLUMN title TO headline": "renaming-column",
     "ALTER TABLE blog.posts RENAME TO articles": "renaming-table",

@@ -187,12 +187,13 @@ def _is_no_danger(rule: str, text: str, preview: Preview) -> bool:
 def _only_widens(text: str, preview: Preview) -> bool:
     """Return whether every change of type in the statement only makes room for more."""
     for statement in syntax.parse(text):
-        table = names.tables(statement)[0].name
+        tables = names.tables(statement)
         for change in statement.all("ALTER_COLUMN"):
-            column = next(change.all("IDENT")).text.strip('"')
+            if not change.has("SET_TYPE"):
+                continue
+            column = names.words(next(change.all("COLUMN_NAME_REF")))[-1]
             wanted = TYPE.search(change.text)
-            old = preview.types.get((table, column), "")
-            if change.has("SET_TYPE") and not (wanted and widens(old, wanted["type"])):
+            if not (tables and wanted and widens(preview.types.get((tables[0].name, column), ""), wanted["type"])):
                 return False
     return True
 

@@ -52,7 +52,7 @@ def target(write: Node) -> Name | None:
 
 
 def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
-    local = {words(node)[-1] for node in statement.all("CTE_NAME")}
+    local = {name for node in statement.all("CTE_NAME") for name in words(node)}
     for node in _with_schema(statement, kinds):
         found = words(node)
         if not found or (len(found) == 1 and found[0] in local):
