@@ -8,6 +8,7 @@ from threading import Barrier, Event, Thread
 from typing import Generic, Self, TypeVar
 
 from blog_app import databases
+from blog_app.databases import LogicalDatabase
 
 Result = TypeVar("Result")
 SECONDS = 60
@@ -51,6 +52,12 @@ def at_once(*functions: Callable[[], Result], most: int = 16) -> list[Result]:
 
     with ThreadPoolExecutor(number, initializer=ready.wait) as pool:
         return list(pool.map(call, functions))
+
+
+def somebody_waits(database: LogicalDatabase) -> bool:
+    """Tell whether anybody waits for a lock on the server of `database`, which must not be in a transaction."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(database.execute_sql(waiting).fetchall())
 
 
 class Company:

@@ -23,7 +23,7 @@ from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES
 from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
-from tests.threads import SECONDS, Beside
+from tests.threads import SECONDS, Beside, somebody_waits
 
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]
@@ -118,7 +118,7 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
     rolling_up = Beside(roll_up)
     assert counted.wait(SECONDS)
     storing = Beside(store_late)
-    assert wait_until(somebody_waits_for_a_lock, SECONDS)
+    assert wait_until(lambda: somebody_waits(databases.analytics), SECONDS)
     may_end.set()
     rolling_up.result()
     storing.result()
@@ -187,11 +187,6 @@ def test_a_salt_is_in_no_backup(counting: Counting, instant: datetime, tmp_path:
     assert "TABLE DATA analytics daily_views" in listed
     assert "TABLE analytics visitor_salts" in listed
     assert "TABLE DATA analytics visitor_salts" not in listed
-
-
-def somebody_waits_for_a_lock() -> bool:
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    return bool(databases.analytics.execute_sql(waiting).fetchall())
 
 
 def months() -> set[date]:

@@ -20,7 +20,7 @@ from blog_app.models import now
 from tests.api import API, Caller, sign_up
 from tests.files.filing import content, folder, paths
 from tests.files.invariants import require_invariants
-from tests.threads import SECONDS, Beside, at_once
+from tests.threads import SECONDS, Beside, at_once, somebody_waits
 
 chance = random.Random(5)
 
@@ -130,15 +130,11 @@ def test_a_chunk_that_is_about_to_be_used_again_is_not_forgotten(app: Flask, mon
         go_on.wait(SECONDS)
         return insert(rows)
 
-    def somebody_waits() -> bool:
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        return databases.files.execute_sql(waiting).fetchone()[0] > 0
-
     monkeypatch.setattr(Part, "insert_many", pausing)
     sent = Beside(uploading(ada, "new", chunk + b"more"))
     assert found.wait(SECONDS)
     forgotten = Beside(forget)
-    assert wait_until(lambda: not forgotten.running or somebody_waits(), SECONDS)
+    assert wait_until(lambda: not forgotten.running or somebody_waits(databases.files), SECONDS)
     go_on.set()
     assert (sent.result(), forgotten.result()) == (201, 0)
     assert content(ada, ada.get("/files").json["data"][0]).data == chunk + b"more"

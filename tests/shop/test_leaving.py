@@ -12,7 +12,7 @@ from blog_app.shop import checkout
 from blog_app.shop.models import Address, Customer
 from tests.api import Caller, sign_up, stranger
 from tests.shop.shopping import buyer, move, offer, order
-from tests.threads import Beside
+from tests.threads import SECONDS, Beside, somebody_waits
 from tests.working import work
 
 
@@ -67,14 +67,10 @@ def test_a_customer_whose_row_goes_while_they_wait_for_it_gets_another(app: Flas
         finally:
             databases.shop.release()
 
-    def somebody_waits() -> bool:
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%FOR UPDATE%%'"
-        return databases.accounts.execute_sql(waiting).fetchone()[0] > 0
-
     first = lock()
     with databases.shop.atomic():
         gone = Customer.locked(customer)
         late = Beside(lock)
-        assert wait_until(somebody_waits, 10)
+        assert wait_until(lambda: somebody_waits(databases.accounts), SECONDS)
         gone.delete_instance()
-    assert late.result(10) != first
+    assert late.result() != first
