@@ -85,14 +85,19 @@ class Site:
         connection.close()
 
     @contextmanager
-    def visited(self) -> Iterator[Traffic]:
-        """Serve the app by gunicorn, and let people read and write."""
+    def served(self) -> Iterator[int]:
+        """Serve the app by gunicorn; yield its port."""
         with private_port() as port:
             environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
             with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
                 assert wait_until(lambda: _answers(port), 20), web.said
-                with Traffic(port, self.token, self.posts) as traffic:
-                    yield traffic
+                yield port
+
+    @contextmanager
+    def visited(self) -> Iterator[Traffic]:
+        """Serve the app, and let people read and write."""
+        with self.served() as port, Traffic(port, self.token, self.posts) as traffic:
+            yield traffic
 
 
 def _answers(port: int) -> bool:
