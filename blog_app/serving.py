@@ -7,11 +7,15 @@ more than the others leaves new ones to them.
 
 Guarantee: somebody always accepts. The worker with the fewest connections never pauses; one that paused looks again
 within `PAUSE` seconds; one that gives no sign of life for `STALE` seconds, or has left, is not waited for.
+
+A client that stops in the middle of a request, or of taking an answer, is taken for gone after `PATIENCE` seconds:
+otherwise each that is lost on the way, or half a request each from as many as there are threads, would be the end.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from http import HTTPStatus
 from multiprocessing.sharedctypes import RawArray
@@ -19,6 +23,8 @@ from typing import Any
 
 import orjson
 from gunicorn import util
+from gunicorn.http import parser
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 PLACES = 64
@@ -26,6 +32,7 @@ AHEAD = 1
 """By how many connections a worker may be ahead of the one with the fewest."""
 PAUSE = 0.02
 STALE = 3.0
+PATIENCE = 30.0
 
 # Made when gunicorn loads this module, before it forks: every worker has the same memory. Each place has one writer.
 _connections = RawArray("i", PLACES)
@@ -42,6 +49,19 @@ def write_problem(client: socket.socket, status: int, reason: str, message: str)
 
 
 util.write_error = write_problem
+
+
+class PatientUnreader(SocketUnreader):
+    """What comes on a connection; if nothing comes in time, it has ended."""
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        try:
+            return bytes(super().chunk(size_hint))
+        except BlockingIOError:
+            return b""
+
+
+parser.SocketUnreader = PatientUnreader
 
 
 class FairThreadWorker(ThreadWorker):
@@ -70,6 +90,13 @@ class FairThreadWorker(ThreadWorker):
         super().notify()
         _connections[self.place] = self.nr_conns
         _seen[self.place] = time.monotonic() if self.alive else 0.0
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a request, with a limit on how long the client may keep a thread waiting for it."""
+        limit = struct.pack("@ll", int(PATIENCE), int(PATIENCE % 1 * 1_000_000))
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, direction, limit)
+        return super().handle(conn)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for something to do; briefly while paused, because the others may have caught up meanwhile."""

@@ -32,11 +32,11 @@ CONNECTIONS = 32
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[int]:
+def serving(folder: Path, worker: str = "blog_app.serving.FairThreadWorker") -> Iterator[int]:
     """Serve an app that answers with its worker's process id; yield the port when both workers answer."""
     (folder / "pid_app.py").write_text(APP)
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
-    options = ["--worker-class", "blog_app.serving.FairThreadWorker", "--keep-alive", "30", "--no-control-socket"]
+    options = ["--worker-class", worker, "--keep-alive", "30", "--no-control-socket"]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
     with (
         private_port() as port,
@@ -93,3 +93,24 @@ def test_what_is_too_long_or_no_http_is_answered_as_a_problem(tmp_path: Path) ->
                 answer.begin()
                 assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
                 assert orjson.loads(answer.read())["status"] == status
+
+
+IMPATIENT = """
+from blog_app import serving
+serving.PATIENCE = 0.5
+class Worker(serving.FairThreadWorker):
+    pass
+"""
+
+
+@pytest.mark.parametrize("half", [b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: ", b"GET / HT"])
+def test_half_requests_from_more_clients_than_there_are_threads_hold_up_nobody_for_long(
+    tmp_path: Path, half: bytes
+) -> None:
+    (tmp_path / "impatient_worker.py").write_text(IMPATIENT)
+    with ExitStack() as stack:
+        port = stack.enter_context(serving(tmp_path, "impatient_worker.Worker"))
+        for _ in range(CONNECTIONS):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            client.sendall(half)
+        assert sum(workers_of(stack, port).values()) == CONNECTIONS
