@@ -21,6 +21,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
+from blog_app.databases import sqlstate
 from blog_app.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ def as_problem(error: Exception) -> Problem:
             return _from_constraint(error)
         case peewee.DataError():
             return _from_data(error)
-        case peewee.OperationalError() if _sqlstate(error).startswith(PROGRAM_LIMIT):
+        case peewee.OperationalError() if sqlstate(error).startswith(PROGRAM_LIMIT):
             return _from_data(error)
         case peewee.OperationalError() | peewee.InterfaceError():
             return Unavailable("The database cannot answer right now. Try again soon.")
@@ -258,10 +259,6 @@ def _from_data(error: peewee.DatabaseError) -> Problem:
     log.warning("the database refused a value: %s", error)
     kind = BadRequest if request.method in ("GET", "HEAD") else Invalid
     return kind("A value is out of range or too complex, or a pattern is malformed.")
-
-
-def _sqlstate(error: peewee.DatabaseError) -> str:
-    return str(getattr(getattr(error, "orig", None), "pgcode", None) or "")
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:

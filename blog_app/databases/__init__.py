@@ -43,7 +43,7 @@ from blog_app.databases import collections, routing
 from blog_app.databases.collections import UntouchedWrite
 from blog_app.databases.replicas import Rotation
 from blog_app.databases.routing import primary
-from blog_app.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line
+from blog_app.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line, sqlstate
 
 __all__ = [
     "CONNECTION_ERRORS",
@@ -55,6 +55,7 @@ __all__ = [
     "direct",
     "first_line",
     "primary",
+    "sqlstate",
 ]
 
 log = logging.getLogger(__name__)
