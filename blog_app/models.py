@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Self
 
 import peewee
 from playhouse.postgres_ext import DateTimeTZField
@@ -61,6 +61,14 @@ class Record(Base):
     created_at = TimestampField(default=now)
     updated_at = TimestampField(default=now)
     version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
+
+    @classmethod
+    def locked_or_made(cls, key: peewee.Field, value: Any) -> Self:
+        """Return the row with this value of a unique field, locked for this transaction, and made if it is missing."""
+        while True:  # Between the two statements others may make it, or delete it.
+            if row := cls.select().where(key == value).for_update().first():
+                return row
+            cls.insert({key: value}).on_conflict_ignore().execute()
 
     def change(self, **values: Any) -> None:
         """Write `values` and a new version; the row must have been loaded in this transaction (FOR UPDATE)."""

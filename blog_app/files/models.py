@@ -46,10 +46,7 @@ class Drive(FilesRecord):
     @classmethod
     def locked(cls, owner_id: UUID) -> Self:
         """Return the drive of a user, made if missing, and locked; its files are counted."""
-        drive = None
-        while drive is None:  # It may go between the two statements: its owner left long ago.
-            cls.insert(owner_id=owner_id).on_conflict_ignore().execute()
-            drive = cls.select().where(cls.owner_id == owner_id).for_update().first()
+        drive = cls.locked_or_made(cls.owner_id, owner_id)
         if drive.used is None:
             drive.used = Node.bytes_of(Node.owner_id == owner_id)
             drive.save()

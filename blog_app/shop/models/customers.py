@@ -32,10 +32,7 @@ class Customer(ShopRecord):
     @classmethod
     def locked(cls, user_id: UUID) -> Self:
         """Return the customer, made if missing and locked: one user's orders are placed one after the other."""
-        while True:  # It may go between the two statements: its user leaves.
-            cls.insert(user_id=user_id).on_conflict_ignore().execute()
-            if customer := cls.select().where(cls.user_id == user_id).for_update().first():
-                return customer
+        return cls.locked_or_made(cls.user_id, user_id)
 
 
 class Address(ShopRecord):
