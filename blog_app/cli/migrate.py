@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from flask.cli import AppGroup
 
 from blog_app import models
+from blog_app.cli.options import database_option, databases_option
 from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.databases import server
@@ -38,23 +39,9 @@ migrate = MigrateGroup(
     help="Change the schemas of the logical databases. Without a subcommand: up.",
 )
 
-database_option = click.option(
-    "--database",
-    "names",
-    multiple=True,
-    type=click.Choice(DATABASE_NAMES),
-    help="A logical database; may be repeated. Default: all.",
-)
-
-
-def one_database(function: Callable[..., None]) -> Callable[..., None]:
-    return click.option(
-        "--database", "name", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database."
-    )(function)
-
 
 @migrate.command()
-@database_option
+@databases_option()
 @click.option("--to", metavar="NAME", help="Stop after this migration (its name or number); needs one --database.")
 @click.option("--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table.")
 def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
@@ -78,7 +65,7 @@ def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
 
 
 @migrate.command()
-@database_option
+@databases_option()
 def backfill(names: Sequence[str]) -> None:
     """Run the backfills that come next, and nothing behind them. Ctrl-C stops; the next start goes on."""
     guard = plans.LintGuard()
@@ -90,13 +77,7 @@ def backfill(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@click.option(
-    "--database",
-    "names",
-    multiple=True,
-    type=click.Choice(DATABASE_NAMES),
-    help="The logical database. Only --all may go over several, or over all.",
-)
+@databases_option("The logical database. Only --all may go over several, or over all.")
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
 @click.option("--to", metavar="NAME", help="Take back all after this one, which stays ('zero': all).")
 @click.option("--all", "everything", is_flag=True, help="Take back all migrations; the data goes too.")
@@ -119,7 +100,7 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
 
 
 @migrate.command()
-@database_option
+@databases_option()
 def plan(names: Sequence[str]) -> None:
     """Print the pending SQL with its locks and its dangers.
 
@@ -139,7 +120,7 @@ def plan(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@database_option
+@databases_option()
 def lint(names: Sequence[str]) -> None:
     """Check every migration file for dangers, without a database. Exit code 1 when there is one."""
     for name in names or DATABASE_NAMES:
@@ -150,7 +131,7 @@ def lint(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@database_option
+@databases_option()
 def status(names: Sequence[str]) -> None:
     """List the migrations and when each was applied. Exit code 1 when some are pending."""
     found_pending = False
@@ -171,7 +152,7 @@ def status(names: Sequence[str]) -> None:
 
 @migrate.command("create")
 @click.argument("title", metavar="NAME")
-@one_database
+@database_option()
 @click.option("--auto", is_flag=True, help="Write what the models have and the migrations have not.")
 def create_file(title: str, name: str, auto: bool) -> None:
     """Write a new migration file, its number the next free one."""
@@ -186,7 +167,7 @@ def create_file(title: str, name: str, auto: bool) -> None:
 
 
 @migrate.command()
-@database_option
+@databases_option()
 def check(names: Sequence[str]) -> None:
     """Compare models, migrations and the live databases. Exit code 1 when they differ."""
     different = False
@@ -201,7 +182,7 @@ def check(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@one_database
+@database_option()
 def redo(name: str) -> None:
     """Take the last migration back and apply it again.
 

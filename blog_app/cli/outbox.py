@@ -10,23 +10,17 @@ import click
 import peewee
 from flask.cli import AppGroup
 
+from blog_app.cli.options import databases_option
 from blog_app.config import DATABASE_NAMES
 from blog_app.models import now
 from blog_app.outbox.tables import DELIVERIES
 
 outbox = AppGroup("outbox", help="Events on their way to other databases.")
-
-database_option = click.option(
-    "--database",
-    "names",
-    multiple=True,
-    type=click.Choice(DATABASE_NAMES),
-    help="The logical database that published; may be repeated. Default: all.",
-)
+publishers_option = databases_option("The logical database that published; may be repeated. Default: all.")
 
 
 @outbox.command()
-@database_option
+@publishers_option
 def status(names: Sequence[str]) -> None:
     """Count what waits, what failed and is tried again, and what is dead. Exit code 1 when something is dead."""
     any_dead = False
@@ -51,7 +45,7 @@ def status(names: Sequence[str]) -> None:
 
 
 @outbox.command("list")
-@database_option
+@publishers_option
 @click.option("--dead", is_flag=True, help="Only what is not tried any more.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
@@ -68,7 +62,7 @@ def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
 @outbox.command()
 @click.argument("event_id", type=click.UUID, required=False)
 @click.option("--all", "everything", is_flag=True, help="Every dead delivery.")
-@database_option
+@publishers_option
 def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None:
     """Let the dead deliveries of EVENT_ID, or all, be tried again from the beginning."""
     if (event_id is None) is not everything:
@@ -85,7 +79,7 @@ def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None
 
 @outbox.command()
 @click.option("--days", type=click.IntRange(min=0), default=30, show_default=True, help="Dead for so long.")
-@database_option
+@publishers_option
 def purge(days: int, names: Sequence[str]) -> None:
     """Delete deliveries that have been dead for a while: what they were to do will never happen."""
     count = 0

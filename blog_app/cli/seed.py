@@ -15,6 +15,7 @@ import peewee
 from flask.cli import AppGroup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
+from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, ROOT, settings
 from blog_app.databases import DatabaseAway, first_line
 from blog_app.seed import SeedError, files, sample
@@ -43,13 +44,7 @@ seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a s
 
 
 @seed.command()
-@click.option(
-    "--database",
-    "names",
-    multiple=True,
-    type=click.Choice(DATABASE_NAMES),
-    help="A logical database; may be repeated. Default: all.",
-)
+@databases_option()
 @click.option("--if-empty", is_flag=True, help="Leave a logical database alone that holds rows of these tables.")
 @click.option("--force", is_flag=True, help="Do not ask, not even in production.")
 def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
@@ -71,7 +66,7 @@ def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
 
 @seed.command()
 @click.argument("table", metavar="NAME")
-@click.option("--database", "name", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database.")
+@database_option()
 def create(table: str, name: str) -> None:
     """Write a sample seed file for the table NAME, as its model asks for."""
     click.echo(f"written: {sample.write(name, table).relative_to(ROOT)}")

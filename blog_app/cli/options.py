@@ -1,0 +1,22 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from blog_app.config import DATABASE_NAMES
+
+
+def databases_option(text: str = "A logical database; may be repeated. Default: all.") -> Callable[[Any], Any]:
+    """Return the option `--database`, which may be repeated: the command gets `names`. `text` is its help."""
+    return click.option("--database", "names", multiple=True, type=click.Choice(DATABASE_NAMES), help=text)
+
+
+def database_option() -> Callable[[Any], Any]:
+    """Return the option `--database`, which must be given: the command gets `name`."""
+    return click.option(
+        "--database", "name", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database."
+    )
