@@ -204,7 +204,7 @@ def describe(item: Planned) -> Iterator[str]:
     yield from (f"  an earlier run has begun: {step}" for step in item.begun)
     texts = [statement.text for statement in item.preview.statements]
     parsed = syntax.parse_all(texts)
-    new = {name for nodes in parsed for name in created(nodes)}
+    new = {name for nodes in parsed for name in created(nodes, item.preview.types)}
     for text, nodes in zip(texts, parsed, strict=True):
         yield f"  {' '.join(text.split())}"
         found = [lock for node in nodes for lock in locks.taken(node, item.catalog) if lock.table not in new]

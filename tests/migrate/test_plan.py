@@ -94,6 +94,17 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
     assert planned == really
 
 
+def test_a_table_that_may_be_there_already_is_not_taken_for_new(workshop):
+    meta = 'type("Meta", (), {"table_name": "posts", "schema": "blog"})'
+    fields = f'{{"id": pw.IntegerField(primary_key=True), "Meta": {meta}}}'
+    workshop.write("001_posts", f'migrator.create_model(type("Post", (pw.Model,), {fields}))', "migrator.run(print)")
+    workshop.up("blog")
+    again = "CREATE TABLE IF NOT EXISTS blog.posts (id int); ALTER TABLE blog.posts ADD COLUMN mood text"
+    workshop.sql("002_again", again, "ALTER TABLE blog.posts DROP COLUMN mood")
+    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    assert any(line.startswith("    ACCESS EXCLUSIVE on posts") for line in describe(planned))
+
+
 def test_the_plan_shows_statements_locks_sizes_and_answered_dangers(workshop):
     workshop.sql("001_posts", "CREATE TABLE blog.posts (id int PRIMARY KEY, title text)")
     workshop.up("blog")
