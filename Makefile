@@ -11,25 +11,25 @@ help: ## list the commands
 
 .PHONY: run
 run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000 with servers of its own; PORT=9000 for another port
-	@$(RUN) blog_app.local run
+	@$(RUN) blog_app.development.local run
 
 .PHONY: dev
 dev: $(INSTALLED) ## the same, and load code again when it changes
-	@$(RUN) blog_app.local dev
+	@$(RUN) blog_app.development.local dev
 
 .PHONY: test
 test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them
-	@$(RUN) blog_app.local install
+	@$(RUN) blog_app.development.local install
 	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 .PHONY: proof
 proof: $(INSTALLED) ## read and write for minutes while servers are killed; nobody may see the past; ARGS="SECONDS SEED"
-	@$(RUN) blog_app.local install
+	@$(RUN) blog_app.development.local install
 	@$(RUN) tests.proof $(ARGS)
 
 .PHONY: rehearsal
 rehearsal: $(INSTALLED) ## risky migrations of a million posts under load, nobody may wait a second; ARGS=ROWS
-	@$(RUN) blog_app.local install
+	@$(RUN) blog_app.development.local install
 	@$(RUN) tests.rehearsal $(ARGS)
 
 .PHONY: check

@@ -6,8 +6,9 @@ import sys
 
 from flask.cli import load_dotenv
 
-from blog_app import databases, logs, watermarks
+from blog_app import logs
 from blog_app.config import ConfigurationError, Settings
+from blog_app.data import databases, watermarks
 
 load_dotenv()
 

@@ -15,11 +15,11 @@ import click
 
 from benchmarks.load import Measurement, Request, run, wrk
 from benchmarks.servers import Subject, fetch, warm
+from blog_app.api.requests import cursors
+from blog_app.api.requests.arguments import list_arguments
 from blog_app.blog.schemas import PostSchema
 from blog_app.config import ROOT
-from blog_app.http import cursors
-from blog_app.http.arguments import list_arguments
-from blog_app.local.stack import throwaway
+from blog_app.development.local.stack import throwaway
 
 PAGE = "/api/v1/posts?limit=20&include=author,category,tags&fields=id,title,slug,content,published_at"
 USERS = "/api/v1/users?limit=20&sort=-id&fields=id,name,status,created_at"

@@ -15,9 +15,9 @@ from blog_app import create_app
 from blog_app.accounts import tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.config import ROOT, Settings
-from blog_app.local.ports import private_ports
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack
+from blog_app.development.local.ports import private_ports
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
 
 
 class Subject:

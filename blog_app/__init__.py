@@ -7,25 +7,13 @@ from typing import Any
 
 from flask import Flask
 
-from blog_app import (
-    accounts,
-    analytics,
-    auth,
-    blog,
-    cache,
-    cli,
-    databases,
-    errors,
-    files,
-    health,
-    http,
-    outbox,
-    shop,
-    watermarks,
-)
+from blog_app import accounts, analytics, api, blog, cli, errors, files, health, shop
 from blog_app.accounts import directory
+from blog_app.api import auth
+from blog_app.api.identities import Identities
+from blog_app.background import outbox
 from blog_app.config import Settings
-from blog_app.identities import Identities
+from blog_app.data import cache, databases, watermarks
 
 API = "/api/v1"
 DOMAINS = (accounts, blog, shop, files, analytics)
@@ -53,11 +41,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     cache.init_app(app)
     outbox.init_app(app)
     auth.init_app(app, Identities(directory.holder, directory.holder_depends_on))
-    http.init_app(app)
+    api.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:
             app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
-    http.require_permissions(app)
+    api.require_permissions(app)
     analytics.init_app(app)
     for page in blog.pages:
         app.register_blueprint(page)

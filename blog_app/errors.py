@@ -21,7 +21,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
-from blog_app.databases import sqlstate
+from blog_app.data.databases import sqlstate
 from blog_app.logs import request_id
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from typing import Any
 import redis
 from flask import Flask, Response
 
-from blog_app import databases
+from blog_app.api.responses.representation import render
 from blog_app.config import settings
-from blog_app.http.representation import render
-from blog_app.migrate import files, history
+from blog_app.data import databases
+from blog_app.operations.migrate import files, history
 
 REDIS_TIMEOUT_SECONDS = 1
 

@@ -1,4 +1,4 @@
-"""Real servers for all tests, started once a session and removed at its end (see blog_app/local)."""
+"""Real servers for all tests, started once a session and removed at its end (see blog_app/development/local)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from blog_app import cache, compiled, create_app, databases, models, watermarks
+from blog_app import create_app
 from blog_app.config import DATABASE_NAMES, Settings
-from blog_app.databases import servers
-from blog_app.local import programs
-from blog_app.local.ports import private_port
-from blog_app.local.stack import Stack, throwaway
+from blog_app.data import cache, compiled, databases, models, watermarks
+from blog_app.data.databases import servers
+from blog_app.development.local import programs
+from blog_app.development.local.ports import private_port
+from blog_app.development.local.stack import Stack, throwaway
 
 # The same examples in each run, as fast as the machine is; `--hypothesis-profile default` looks for others.
 hypothesis.settings.register_profile(

@@ -9,7 +9,7 @@ import pytest
 from dotenv import dotenv_values
 
 from blog_app.config import ROOT, ConfigurationError, Settings
-from blog_app.pgbouncer import ADMIN_PASSWORD
+from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
 EXAMPLE = ROOT / ".env.example"
 ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(?!HTTP_|REQUEST_|PATH_INFO|QUERY_)(\w+)"')

@@ -12,9 +12,9 @@ import urllib.request
 from pathlib import Path
 
 from blog_app.config import ROOT
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack
-from tests.programs import Program
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
+from tests.helpers.programs import Program
 
 IMPATIENT = """
 import sys

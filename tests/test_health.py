@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.migrate import history
+from blog_app.operations.migrate import history
 
 
 def test_the_root_leads_to_the_docs_and_to_health(client: FlaskClient) -> None:

@@ -17,9 +17,9 @@ import orjson
 import pytest
 
 from blog_app.config import ROOT
-from blog_app.local.ports import private_port
-from blog_app.local.process import wait_until
-from tests.programs import Program
+from blog_app.development.local.ports import private_port
+from blog_app.development.local.process import wait_until
+from tests.helpers.programs import Program
 
 APP = """
 import os

@@ -19,8 +19,8 @@ from flask import request
 
 from blog_app.accounts.models import Attempt
 from blog_app.config import settings
+from blog_app.data.models import now
 from blog_app.errors import TooManyRequests
-from blog_app.models import now
 
 FORGIVEN_AFTER = timedelta(hours=1)
 SWEPT_AT_ONCE = 10

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases, mail, outbox
 from blog_app.accounts import attempts, signing, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
+from blog_app.api.identities import Identity
+from blog_app.background import mail, outbox
+from blog_app.data import databases
 from blog_app.errors import Conflict, invalid
-from blog_app.identities import Identity
 
 
 def change_password(identity: Identity, current_password: str, password: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import auth, cache, databases
 from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
-from blog_app.databases import collections
-from blog_app.identities import Holder, Identity
-from blog_app.models import rows_by
+from blog_app.api import auth
+from blog_app.api.identities import Holder, Identity
+from blog_app.data import cache, databases
+from blog_app.data.databases import collections
+from blog_app.data.models import rows_by
 
 # Subqueries instead of joins: PostgreSQL plans this anew for every request, and those it need not put in an order.
 HOLDER = """

@@ -12,8 +12,8 @@ from uuid import UUID
 import peewee
 
 from blog_app.accounts.models import Pair, User
+from blog_app.data.models import now
 from blog_app.errors import Conflict, NotFound, invalid
-from blog_app.models import now
 
 NOBODY = "There is no such user."
 

@@ -6,9 +6,10 @@ it is also decided who has an account: whoever asks cannot tell, by the answer o
 
 from __future__ import annotations
 
-from blog_app import databases, mail, outbox
 from blog_app.accounts import letters, signing
 from blog_app.accounts.models import Registration, User
+from blog_app.background import mail, outbox
+from blog_app.data import databases
 
 
 @outbox.on("registration.asked", databases.accounts)

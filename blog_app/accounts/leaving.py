@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from blog_app import databases, outbox
 from blog_app.accounts import tokens
 from blog_app.accounts.models import Pair, User
 from blog_app.accounts.roles import require_another_admin
+from blog_app.background import outbox
+from blog_app.data import databases
 from blog_app.errors import Conflict
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
-from blog_app import databases, emails
+from blog_app.data import databases, emails
+from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import explain_constraint
-from blog_app.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.permissions import Scope
 
 STATUSES = ("active", "inactive", "suspended")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from blog_app import databases, mail, outbox
 from blog_app.accounts import attempts, signing
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
-from blog_app.models import now
+from blog_app.background import mail, outbox
+from blog_app.data import databases
+from blog_app.data.models import now
 
 
 def register(email: str, name: str, password: str) -> None:

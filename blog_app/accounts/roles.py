@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.accounts.models import RoleGrant, User
+from blog_app.data import databases
 from blog_app.errors import Conflict, NotFound
 from blog_app.permissions import ROLES
 

@@ -11,11 +11,11 @@ from marshmallow import fields as ma
 
 from blog_app.accounts import directory, passwords
 from blog_app.accounts.models import STATUSES, Pair, Profile, RoleGrant, Token, User
-from blog_app.auth import identity
-from blog_app.http import Schema
-from blog_app.http.fields import Email, Integer, String, Timestamp, WebAddress
-from blog_app.http.includes import one, one_from, owned_one
-from blog_app.http.schema import PerRequest
+from blog_app.api import Schema
+from blog_app.api.auth import identity
+from blog_app.api.resources.fields import Email, Integer, String, Timestamp, WebAddress
+from blog_app.api.resources.schema import PerRequest
+from blog_app.api.responses.includes import one, one_from, owned_one
 from blog_app.permissions import ROLES
 
 MAX_SOCIAL_LINKS = 20

@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.accounts import attempts
 from blog_app.accounts.models import Token, User
 from blog_app.accounts.passwords import verify_password
-from blog_app.auth import hash_token
+from blog_app.api.auth import hash_token
 from blog_app.config import settings
+from blog_app.data import databases
+from blog_app.data.models import now
 from blog_app.errors import Unauthorized
-from blog_app.models import now
 
 TOKEN_BYTES = 32
 

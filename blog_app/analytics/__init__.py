@@ -4,7 +4,7 @@ from flask import Flask
 
 from blog_app.analytics import audit_trail, intake, partitions, storing
 from blog_app.analytics.views import blueprints
-from blog_app.http import seen
+from blog_app.api.execution import seen
 
 __all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storing"]
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from blog_app import databases, jobs, outbox
 from blog_app.accounts import directory
 from blog_app.analytics.models import AuditEntry
+from blog_app.background import jobs, outbox
+from blog_app.background.outbox.tables import to_json
 from blog_app.config import settings
-from blog_app.databases.collections import Noted
-from blog_app.models import now
-from blog_app.outbox.tables import to_json
+from blog_app.data import databases
+from blog_app.data.databases.collections import Noted
+from blog_app.data.models import now
 
 BATCH = 500
 MOST_AT_ONCE = 10_000

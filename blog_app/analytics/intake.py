@@ -35,14 +35,14 @@ from typing import Any
 import orjson
 from flask import Flask
 
-from blog_app import databases
 from blog_app.analytics import queue
 from blog_app.analytics.counting import Counter, Read, read_of
 from blog_app.analytics.storing import store
 from blog_app.analytics.visitors import Salts
-from blog_app.cache import Answer
-from blog_app.jobs import DATABASE_ERRORS
-from blog_app.pauses import pause
+from blog_app.background.jobs import DATABASE_ERRORS
+from blog_app.data import databases
+from blog_app.data.cache import Answer
+from blog_app.data.pauses import pause
 from blog_app.permissions import Scope
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
-from blog_app import databases, jobs
 from blog_app.analytics.models import PageView
 from blog_app.analytics.rollups import roll_up_all
+from blog_app.background import jobs
 from blog_app.config import settings
-from blog_app.databases import DatabaseAway, moves
-from blog_app.models import now
+from blog_app.data import databases
+from blog_app.data.databases import DatabaseAway, moves
+from blog_app.data.models import now
 
 AHEAD = 2
 """Months to come that have a partition."""

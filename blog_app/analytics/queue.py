@@ -6,7 +6,7 @@ removes them. Looked at twice, they are stored once, because the rows have keys.
 
 from __future__ import annotations
 
-from blog_app.watermarks import ask_redis
+from blog_app.data.watermarks import ask_redis
 
 KEY = "analytics:page_views"
 MOST = 200

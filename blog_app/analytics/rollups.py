@@ -13,8 +13,9 @@ from typing import Any
 import peewee
 from peewee import fn
 
-from blog_app import databases, jobs
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView
+from blog_app.background import jobs
+from blog_app.data import databases
 
 AT_ONCE = 10
 AUTHOR = peewee.Cast(fn.MIN(peewee.Cast(PageView.author_id, "text")), "uuid")  # There is one, and no MIN of UUIDs.

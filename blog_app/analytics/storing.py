@@ -16,10 +16,11 @@ from uuid import UUID
 import orjson
 import peewee
 
-from blog_app import databases, jobs, outbox
 from blog_app.analytics import partitions, queue
 from blog_app.analytics.models import DailyTotal, PageView
-from blog_app.models import now
+from blog_app.background import jobs, outbox
+from blog_app.data import databases
+from blog_app.data.models import now
 
 log = logging.getLogger(__name__)
 

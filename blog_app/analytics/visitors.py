@@ -21,9 +21,10 @@ import secrets
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
-from blog_app import databases, jobs
 from blog_app.analytics.models import VisitorSalt
-from blog_app.models import now
+from blog_app.background import jobs
+from blog_app.data import databases
+from blog_app.data.models import now
 
 SALT_BYTES = 32
 HASH_BYTES = 16

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import cache
 from blog_app.blog.models import Post
-from blog_app.models import rows_by
+from blog_app.data import cache
+from blog_app.data.models import rows_by
 
 _titles = rows_by(Post.id, Post.select(Post.id, Post.title, Post.slug))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from blog_app import databases, outbox
+from blog_app.background import outbox
 from blog_app.blog import reactions
+from blog_app.data import databases
 
 
 @outbox.on("posts.viewed", databases.blog)

@@ -9,9 +9,9 @@ from uuid import UUID
 from blog_app.blog import revisions
 from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostTag, Tag
 from blog_app.blog.models.tags import tag_words, words_of
+from blog_app.data.models import now
+from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import Conflict, invalid
-from blog_app.models import now
-from blog_app.slugs import insert_with_slug
 
 
 def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:

@@ -13,7 +13,7 @@ import orjson
 import peewee
 
 from blog_app.blog.models import Like, Post, PostCounters
-from blog_app.models import now
+from blog_app.data.models import now
 
 
 def like(post: Post, user_id: UUID) -> dict[str, Any]:

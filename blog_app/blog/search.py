@@ -14,10 +14,10 @@ from typing import Any
 
 import peewee
 
+from blog_app.api.resources.search import Search
 from blog_app.blog.models import Post, PostTag
+from blog_app.data.models import column_of_found
 from blog_app.errors import bad_parameter
-from blog_app.http.search import Search
-from blog_app.models import column_of_found
 
 CANDIDATES = 5_000
 PREFIX_CANDIDATES = 500

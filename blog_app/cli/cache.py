@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from blog_app import cache_counters
-from blog_app.cache_counters import Counts
+from blog_app.data import cache_counters
+from blog_app.data.cache_counters import Counts
 
 cache = AppGroup("cache", help="Kept answers.")
 

@@ -12,11 +12,11 @@ from flask.cli import AppGroup
 
 from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
-from blog_app.move import overview
-from blog_app.move.mover import Mover
-from blog_app.move.opening import alone, opened
-from blog_app.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
-from blog_app.pgbouncer import ADMIN_PASSWORD
+from blog_app.operations.move import overview
+from blog_app.operations.move.mover import Mover
+from blog_app.operations.move.opening import alone, opened
+from blog_app.operations.move.rerouting import ByCommand, ByPerson, ByPgBouncer, Rerouting
+from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
 AGAIN = "Run the same command again, and it goes on where it was; flask databases says how it stands."
 

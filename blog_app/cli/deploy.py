@@ -9,9 +9,9 @@ from flask.cli import with_appcontext
 
 from blog_app.cli.refusals import plainly
 from blog_app.config import settings
-from blog_app.deploy import backups
-from blog_app.deploy.release import Release, ReleaseError
-from blog_app.migrate import MigrationError
+from blog_app.operations.deploy import backups
+from blog_app.operations.deploy.release import Release, ReleaseError
+from blog_app.operations.migrate import MigrationError
 
 LOSES_DATA = "data written to what it added is lost"
 

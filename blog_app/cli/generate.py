@@ -9,8 +9,8 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from blog_app.config import DATABASE_NAMES, ROOT
-from blog_app.generate import GenerateError, names
-from blog_app.generate import resource as resources
+from blog_app.development.generate import GenerateError, names
+from blog_app.development.generate import resource as resources
 
 
 class GenerateGroup(AppGroup):

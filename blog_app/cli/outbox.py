@@ -10,10 +10,10 @@ import click
 import peewee
 from flask.cli import AppGroup
 
+from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.cli.options import databases_option
 from blog_app.config import DATABASE_NAMES
-from blog_app.models import now
-from blog_app.outbox.tables import DELIVERIES
+from blog_app.data.models import now
 
 outbox = AppGroup("outbox", help="Events on their way to other databases.")
 publishers_option = databases_option("The logical database that published; may be repeated. Default: all.")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from blog_app import pgbouncer as pooler
 from blog_app.config import ConfigurationError, settings
+from blog_app.operations import pgbouncer as pooler
 
 
 @click.command()

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import click
 import peewee
 
-from blog_app.databases import first_line
-from blog_app.migrate import MigrationError, interrupts
+from blog_app.data.databases import first_line
+from blog_app.operations.migrate import MigrationError, interrupts
 
 INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from blog_app import audit
+from blog_app.background import audit
 
 READERS = frozenset(
     {

@@ -6,10 +6,10 @@ import click
 import peewee
 from flask.cli import AppGroup
 
-from blog_app import databases, emails
 from blog_app.accounts import leaving, roles
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password, weakness
+from blog_app.data import databases, emails
 from blog_app.errors import Problem, as_problem
 
 users = AppGroup("users", help="Create, list and suspend users.")

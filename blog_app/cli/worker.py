@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from blog_app import logs
-from blog_app import worker as loop
+from blog_app.background import worker as loop
 from blog_app.config import settings
 
 

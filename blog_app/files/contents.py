@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, cast
 
 import peewee
 
+from blog_app.api.requests.uploads import Upload
+from blog_app.api.responses.downloads import Download
+from blog_app.data.models import now
 from blog_app.files.media_types import HEAD_BYTES, media_type_of
 from blog_app.files.models import Content, Node
 from blog_app.files.storage import storage
-from blog_app.http.downloads import Download
-from blog_app.http.uploads import Upload
-from blog_app.models import now
 
 KEPT = timedelta(hours=1)
 """How long contents outlive their last file: whoever is downloading it shall come to the end."""

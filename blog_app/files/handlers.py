@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from blog_app import databases, jobs, outbox
 from blog_app.accounts import directory
+from blog_app.background import jobs, outbox
 from blog_app.config import settings
+from blog_app.data import databases
+from blog_app.data.models import now
 from blog_app.files import contents, tree
 from blog_app.files.models import Drive
-from blog_app.models import now
 
 DELETED_AT_ONCE = 2_000
 

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import peewee
 
-from blog_app import databases
+from blog_app.api.requests.filters import escape_like
+from blog_app.data import databases
+from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import Conflict, Invalid, explain_constraint
 from blog_app.files.names import MAX_DEPTH, MAX_PATH_BYTES, folded
-from blog_app.http.filters import escape_like
-from blog_app.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.permissions import Scope
 
 KINDS = ("folder", "file")

@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from marshmallow import ValidationError, fields
 
-from blog_app.http.fields import String
+from blog_app.api.resources.fields import String
 
 MAX_LENGTH = 255
 MAX_PATH_BYTES = 2_000

@@ -7,11 +7,11 @@ from marshmallow import validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Integer, Timestamp
+from blog_app.api.responses.includes import one_from
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
-from blog_app.http import Schema
-from blog_app.http.fields import Integer, Timestamp
-from blog_app.http.includes import one_from
 
 IN_FOLDER = {"description": "The folder it is in; null: at the top."}
 

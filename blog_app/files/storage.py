@@ -15,8 +15,8 @@ from typing import BinaryIO, Protocol
 
 import peewee
 
+from blog_app.data.models import rows_of
 from blog_app.files.models import Chunk, Part
-from blog_app.models import rows_of
 
 CHUNK_BYTES = 262_144
 

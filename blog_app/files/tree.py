@@ -12,13 +12,13 @@ from uuid import UUID
 
 import peewee
 
-from blog_app import acting
+from blog_app.data import acting
+from blog_app.data.models import now
 from blog_app.errors import Conflict, invalid
 from blog_app.files import quota
 from blog_app.files.contents import Kept
 from blog_app.files.models import Drive, Node
 from blog_app.files.names import folded
-from blog_app.models import now
 
 MAX_COPIED = 10_000
 INSERTED_AT_ONCE = 1_000

@@ -7,8 +7,11 @@ from uuid import UUID
 
 import marshmallow
 
-from blog_app import databases
-from blog_app.auth import allowed, identity, scope, user_id
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity, scope, user_id
+from blog_app.api.requests.uploads import Upload
+from blog_app.api.responses.downloads import Download
+from blog_app.data import databases
 from blog_app.errors import invalid
 from blog_app.files import contents, quota, tree
 from blog_app.files.contents import Kept
@@ -22,9 +25,6 @@ from blog_app.files.schemas import (
     StorageSchema,
     UploadParameters,
 )
-from blog_app.http import Blueprint
-from blog_app.http.downloads import Download
-from blog_app.http.uploads import Upload
 
 files = Blueprint("files", database=databases.files, prefix="")
 blueprints = (files,)

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases, outbox
+from blog_app.background import outbox
+from blog_app.data import databases
 from blog_app.errors import Conflict, Invalid, invalid
 from blog_app.shop import customers, stock
 from blog_app.shop.models import Address, Customer, Order, OrderChange, OrderItem, Product

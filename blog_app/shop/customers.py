@@ -9,8 +9,8 @@ from uuid import UUID
 import peewee
 
 from blog_app.accounts import directory
+from blog_app.data.models import now
 from blog_app.errors import Conflict, NotFound
-from blog_app.models import now
 from blog_app.shop.models import Address, Customer, Order
 from blog_app.shop.models.customers import DEFAULT_MONTHLY_LIMIT
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from blog_app import databases, mail, outbox
 from blog_app.accounts import directory
+from blog_app.background import mail, outbox
+from blog_app.data import databases
 from blog_app.shop import letters, orders, products
 from blog_app.shop.models import Address, Customer, Order
 

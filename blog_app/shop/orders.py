@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from blog_app import databases, outbox
+from blog_app.background import outbox
+from blog_app.data import databases
 from blog_app.shop import stock
 from blog_app.shop.models import Order, OrderChange
 from blog_app.shop.models.orders import OPEN

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from blog_app.data.models import any_of, now
+from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import invalid
-from blog_app.models import any_of, now
 from blog_app.shop import pricing, stock
 from blog_app.shop.models import Product
-from blog_app.slugs import insert_with_slug
 
 
 def offer(vendor_id: UUID, **values: Any) -> Product:

@@ -11,8 +11,9 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from blog_app import databases, jobs
-from blog_app.models import column_of_found
+from blog_app.background import jobs
+from blog_app.data import databases
+from blog_app.data.models import column_of_found
 from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
 from blog_app.shop.models.revenue import DailyRevenue
 

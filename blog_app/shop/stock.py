@@ -12,8 +12,8 @@ from uuid import UUID
 
 import peewee
 
+from blog_app.data.models import any_of, now
 from blog_app.errors import Conflict, invalid
-from blog_app.models import any_of, now
 from blog_app.shop.models import TYPES, Order, OrderItem, Product
 
 WITH_STOCK = tuple(name for name, rules in TYPES.items() if rules.has_stock)

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from blog_app.accounts import attempts
-from blog_app.models import now
+from blog_app.data.models import now
 
 
 @pytest.fixture

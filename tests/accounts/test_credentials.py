@@ -8,9 +8,9 @@ from flask import Flask
 
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password
-from tests.accounts.mails import mails, token_for
-from tests.api import PASSWORD, Caller, stranger
-from tests.statements import counted
+from tests.helpers.caller import PASSWORD, Caller, stranger
+from tests.helpers.mails import mails, token_for
+from tests.helpers.statements import counted
 
 EMAIL = "ada@example.com"
 NEW = "Battery-Staple-2"
@@ -141,8 +141,8 @@ def test_an_address_that_was_taken_before_its_confirmation_is_a_conflict(app: Fl
 
 
 def test_hashing_holds_no_transaction(app: Flask, ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    from blog_app import databases
     from blog_app.accounts import passwords
+    from blog_app.data import databases
 
     held = []
 

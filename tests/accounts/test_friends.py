@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import Pair
-from tests.api import Caller, sign_up
-from tests.statements import counted
-from tests.threads import at_once
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.statements import counted
+from tests.helpers.threads import at_once
 
 
 def ask(sender: Caller, receiver: Caller, *, status: int = 201) -> Any:

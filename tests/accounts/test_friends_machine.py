@@ -12,9 +12,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from blog_app import databases
 from blog_app.accounts import friends, leaving
 from blog_app.accounts.models import Pair, User
+from blog_app.data import databases
 from blog_app.errors import Conflict, Invalid
 from tests.conftest import empty_all_tables
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import Profile
-from tests.api import sign_up
+from tests.helpers.caller import sign_up
 
 FULL = {
     "display_name": "Ada 🫖",

@@ -9,10 +9,10 @@ from flask import Flask
 
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.signing import REGISTRATION
-from blog_app.models import now
-from tests.accounts.mails import ask_for_account, mails, token_for
-from tests.api import PASSWORD, sign_up, stranger
-from tests.statements import counted
+from blog_app.data.models import now
+from tests.helpers.caller import PASSWORD, sign_up, stranger
+from tests.helpers.mails import ask_for_account, mails, token_for
+from tests.helpers.statements import counted
 
 BODY = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 

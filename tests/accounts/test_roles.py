@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tests.api import sign_up
+from tests.helpers.caller import sign_up
 
 
 def test_a_grant_tells_who_gave_it_and_when_and_the_first_one_counts(app: Flask) -> None:

@@ -8,9 +8,9 @@ from flask import Flask
 
 from blog_app.accounts.models import Attempt, User
 from blog_app.accounts.passwords import hash_password
-from blog_app.models import now
-from tests.api import PASSWORD, Caller, sign_up, stranger
-from tests.statements import counted
+from blog_app.data.models import now
+from tests.helpers.caller import PASSWORD, Caller, sign_up, stranger
+from tests.helpers.statements import counted
 
 EMAIL = "ada@example.com"
 

@@ -7,8 +7,8 @@ from flask import Flask
 
 from blog_app.accounts import directory
 from blog_app.accounts.models import Profile, RoleGrant, Token, User
-from tests.api import sign_up, stranger
-from tests.threads import at_once
+from tests.helpers.caller import sign_up, stranger
+from tests.helpers.threads import at_once
 
 
 def ids(response: Any) -> set[str]:

@@ -10,15 +10,15 @@ import pytest
 import redis
 from flask import Flask
 
-from blog_app import databases
 from blog_app.analytics import counting as rules
 from blog_app.analytics import intake, partitions, queue, storing, visitors
 from blog_app.analytics.models import PageView
+from blog_app.background.jobs import JOBS
 from blog_app.blog.models import PostCounters
-from blog_app.jobs import JOBS
-from blog_app.models import now
-from tests.api import Caller, stranger
-from tests.working import work
+from blog_app.data import databases
+from blog_app.data.models import now
+from tests.helpers.caller import Caller, stranger
+from tests.helpers.worker import work
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 

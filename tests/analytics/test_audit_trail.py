@@ -12,18 +12,19 @@ import peewee
 import pytest
 from flask import Flask
 
-from blog_app import databases, outbox
 from blog_app.analytics import audit_trail
 from blog_app.analytics.models import AuditEntry
+from blog_app.background import outbox
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
 from blog_app.config import DATABASE_NAMES
-from blog_app.models import now
-from blog_app.outbox.tables import DELIVERIES, PROCESSED
-from tests import entries
-from tests.api import Caller, sign_up, stranger
-from tests.shop.shopping import LONDON
-from tests.statements import counted
-from tests.threads import SECONDS, Beside
-from tests.working import work
+from blog_app.data import databases
+from blog_app.data.models import now
+from tests.helpers import audit_entries
+from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.shop import LONDON
+from tests.helpers.statements import counted
+from tests.helpers.threads import SECONDS, Beside
+from tests.helpers.worker import work
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_whoever_leaves_is_taken_out_with_what_was_theirs(app: Flask, admin: Cal
     work(app)
     ada.delete("/me")
     work(app)
-    assert [(each.action, each.actor_id, each.owner_id, each.changes) for each in entries.arrived()] == [
+    assert [(each.action, each.actor_id, each.owner_id, each.changes) for each in audit_entries.arrived()] == [
         ("posts.create_post", None, None, {}),
         ("users.set_status", UUID(admin.user_id), None, {}),
         ("posts.publish_post", UUID(admin.user_id), None, {}),
@@ -180,10 +181,10 @@ def test_what_arrives_after_somebody_left_does_not_name_them_either(app: Flask, 
     late.update(due_at=peewee.SQL("now() + interval '1 hour'")).execute()
     ada.delete("/me")
     work(app)
-    assert [each.action for each in entries.arrived()] == ["me.delete_me"]
+    assert [each.action for each in audit_entries.arrived()] == ["me.delete_me"]
     late.update(due_at=peewee.fn.now()).execute()
     work(app)
-    assert {each.action for each in entries.arrived()} == {"posts.create_post", "me.delete_me"}
+    assert {each.action for each in audit_entries.arrived()} == {"posts.create_post", "me.delete_me"}
     assert ada.user_id not in everything_told_of_entries()
 
 
@@ -225,7 +226,7 @@ def test_a_delivery_that_is_repeated_adds_nothing(app: Flask, admin: Caller) -> 
     PROCESSED["analytics"].delete().execute()
     DELIVERIES["blog"].insert_many(again).execute()
     work(app)
-    assert [each.action for each in entries.arrived()] == ["tags.create_tag"]
+    assert [each.action for each in audit_entries.arrived()] == ["tags.create_tag"]
 
 
 def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask, admin: Caller) -> None:
@@ -261,4 +262,4 @@ def test_entries_are_kept_as_long_as_the_settings_say(
     monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], audit_days=30))
     with app.app_context():
         audit_trail.delete_old_audit_entries()
-    assert [now() - each.happened_at < timedelta(days=21) for each in entries.arrived()] == [True]
+    assert [now() - each.happened_at < timedelta(days=21) for each in audit_entries.arrived()] == [True]

@@ -10,15 +10,15 @@ import pytest
 import redis
 from flask import Flask
 
-from blog_app import databases, models, watermarks
 from blog_app.analytics import counting as rules
 from blog_app.analytics import intake, queue
 from blog_app.analytics.models import PageView
-from blog_app.local.process import wait_until
+from blog_app.data import databases, models, watermarks
+from blog_app.development.local.process import wait_until
 from tests.analytics.conftest import BROWSER, Counting
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
-from tests.statements import counted
+from tests.helpers.caller import sign_up, stranger
+from tests.helpers.statements import counted
 
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 

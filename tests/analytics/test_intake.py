@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from blog_app import databases, watermarks
 from blog_app.analytics import intake, queue
-from blog_app.databases import Server
+from blog_app.data import databases, watermarks
+from blog_app.data.databases import Server
 from tests.analytics.conftest import Counting
-from tests.api import sign_up
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up
 
 
 @pytest.fixture

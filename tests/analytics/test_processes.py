@@ -20,19 +20,20 @@ import pytest
 from flask import Flask
 from peewee import fn
 
-from blog_app import create_app, databases
+from blog_app import create_app
 from blog_app.analytics.models import DailyTotal, PageView
 from blog_app.analytics.rollups import roll_up_days
 from blog_app.blog.models import PostCounters
 from blog_app.config import Settings
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack, throwaway
+from blog_app.data import databases
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack, throwaway
 from tests.analytics.conftest import BROWSER
-from tests.api import API, sign_up
 from tests.blog.test_posts import write_post
 from tests.conftest import empty_all_tables
-from tests.programs import Program
-from tests.web import Web, gunicorn
+from tests.helpers.caller import API, sign_up
+from tests.helpers.programs import Program
+from tests.helpers.web_server import Web, gunicorn
 
 READERS, ROUNDS = 4, 60
 SECONDS = 60

@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
-from tests.api import Caller, sign_up
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up
 
 DAYS = [date(2026, 10, day) for day in (1, 2, 3)]
 

@@ -14,16 +14,16 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blog_app import databases
 from blog_app.analytics import partitions, rollups, storing, visitors
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView, VisitorSalt
-from blog_app.deploy import backups, programs
-from blog_app.local.process import wait_until
-from blog_app.models import now
-from blog_app.outbox.tables import DELIVERIES
+from blog_app.background.outbox.tables import DELIVERIES
+from blog_app.data import databases
+from blog_app.data.models import now
+from blog_app.development.local.process import wait_until
+from blog_app.operations.deploy import backups, programs
 from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
-from tests.threads import SECONDS, Beside, somebody_waits
+from tests.helpers.threads import SECONDS, Beside, somebody_waits
 
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]

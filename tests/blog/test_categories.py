@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from tests.api import Caller, sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up, stranger
 
 
 def create(editor: Caller, name: str, parent: dict | None = None) -> dict:

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from blog_app.blog.models import Comment
-from tests.api import Caller, sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up, stranger
 
 IMAGE = {"url": "https://images.example.com/kettle.jpg", "alt_text": "A kettle"}
 

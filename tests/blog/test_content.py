@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from blog_app.blog.content import plain, render, render_comment, summary_of
-from tests.api import sign_up
+from tests.helpers.caller import sign_up
 
 ATTACKS = [
     "<script>alert(1)</script>",

@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 
 from blog_app.blog.feeds import sitemap
 from blog_app.blog.models import Post
-from tests.api import Caller, sign_up
 from tests.blog.test_posts import write_post
-from tests.statements import counted
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.statements import counted
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"

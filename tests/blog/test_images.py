@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up, stranger
 
 IMAGE = {"url": "https://images.example.com/kettle.jpg", "caption": "Before", "alt_text": "A kettle"}
 

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 
 from blog_app.blog.models import Article, Post, Video
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up, stranger
 
 VIDEO = {"kind": "video", "title": "How it whistles", "content": "Listen.", "url": "https://v.example/1.mp4"}
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 
-from blog_app import databases
 from blog_app.blog.models import Post
-from tests.api import Caller, sign_up, stranger
+from blog_app.data import databases
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up, stranger
 
 
 def titles(caller: Caller, query: str = "") -> list[str]:

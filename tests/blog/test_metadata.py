@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests.api import sign_up
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up
 
 
 def test_a_patch_merges_metadata_and_a_put_replaces_it(app: Flask) -> None:

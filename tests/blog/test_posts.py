@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tests.api import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, sign_up, stranger
 
 
 def write_post(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up, stranger
 
 
 def test_every_change_keeps_what_was_before(app: Flask) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests.api import Caller, sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up, stranger
 
 
 def found(caller: Caller, query: str) -> list[str]:

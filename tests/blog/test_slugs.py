@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from tests.api import Caller, sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import Caller, sign_up, stranger
 
 TRIES = 200
 THREADS = 16

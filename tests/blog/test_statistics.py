@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
-from tests.statements import counted
+from tests.helpers.caller import sign_up, stranger
+from tests.helpers.statements import counted
 
 
 def test_what_is_out_is_counted(app: Flask) -> None:

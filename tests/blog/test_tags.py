@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from tests.api import sign_up, stranger
 from tests.blog.test_posts import write_post
+from tests.helpers.caller import sign_up, stranger
 
 
 def found(app: Flask, words: str) -> set[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from blog_app import databases
-from blog_app.migrate import files
-from tests.api import sign_up
+from blog_app.data import databases
+from blog_app.operations.migrate import files
+from tests.helpers.caller import sign_up
 
 TEXTS = (
     "One two three.",

@@ -11,13 +11,14 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from blog_app import audit, databases
 from blog_app.accounts.models import User
+from blog_app.background import audit
+from blog_app.background.outbox import tables
 from blog_app.cli import COMMANDS
 from blog_app.cli.told import READERS
-from blog_app.outbox import tables
-from tests import entries
-from tests.api import PASSWORD
+from blog_app.data import databases
+from tests.helpers import audit_entries
+from tests.helpers.caller import PASSWORD
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -44,7 +45,7 @@ def test_the_commands_that_only_look_are_these() -> None:
 
 def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada --admin", answers=f"{PASSWORD}\n{PASSWORD}\n")
-    (entry,) = entries.waiting()
+    (entry,) = audit_entries.waiting()
     user = User.get()
     assert (entry["action"], entry["actor_type"], entry["actor_name"]) == ("flask users create", "command", ME)
     assert (entry["actor_id"], entry["subject_type"], entry["subject_id"]) == (None, "accounts.users", str(user.id))
@@ -55,7 +56,7 @@ def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
 def test_a_command_that_is_refused_is_not_told(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada", answers="short\nshort\n", status=1)
     run(app, "users suspend nobody@example.com", status=1)
-    assert entries.waiting() == []
+    assert audit_entries.waiting() == []
 
 
 def test_the_user_is_the_operating_systems_whatever_the_environment_says(
@@ -64,7 +65,7 @@ def test_the_user_is_the_operating_systems_whatever_the_environment_says(
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody-else")
     run(app, "outbox purge")
-    assert [entry["actor_name"] for entry in entries.waiting()] == [ME]
+    assert [entry["actor_name"] for entry in audit_entries.waiting()] == [ME]
 
 
 @pytest.mark.parametrize(
@@ -79,14 +80,14 @@ def test_the_user_is_the_operating_systems_whatever_the_environment_says(
 )
 def test_a_command_is_told_once_however_much_it_writes(app: Flask, command: str) -> None:
     run(app, command)
-    told = [entry["action"] for entry in entries.waiting()]
+    told = [entry["action"] for entry in audit_entries.waiting()]
     assert told == ["flask " + " ".join(command.split()[:2])]
 
 
 def test_looking_is_not_told(app: Flask) -> None:
     for command in ("users list", "outbox status", "outbox list", "migrate status", "migrate plan"):
         run(app, command)
-    assert entries.waiting() == []
+    assert audit_entries.waiting() == []
 
 
 def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
@@ -98,11 +99,13 @@ def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it
         with server.atomic():
             pass
         raise RuntimeError("in the middle")
-    assert [entry["action"] for entry in entries.waiting()] == ["flask migrate up"]
+    assert [entry["action"] for entry in audit_entries.waiting()] == ["flask migrate up"]
 
 
 def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setitem(tables.INSERT, "analytics", tables.INSERT["analytics"].replace("analytics", "elsewhere"))
         run(app, "outbox purge --database shop")
-    assert [(entry["action"], entry["database"]) for entry in entries.waiting()] == [("flask outbox purge", "accounts")]
+    assert [(entry["action"], entry["database"]) for entry in audit_entries.waiting()] == [
+        ("flask outbox purge", "accounts")
+    ]

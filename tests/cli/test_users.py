@@ -7,7 +7,7 @@ from click.testing import Result
 from flask import Flask
 
 from blog_app.accounts.models import User
-from tests.api import PASSWORD, Caller, sign_up, stranger
+from tests.helpers.caller import PASSWORD, Caller, sign_up, stranger
 
 
 def users(app: Flask, *arguments: str, answers: str = "") -> Result:

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app.data import databases
+from blog_app.data.models import now
+from blog_app.development.local.process import wait_until
 from blog_app.files.contents import forget_unused
 from blog_app.files.models import Chunk, Content, Drive, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
-from blog_app.local.process import wait_until
-from blog_app.models import now
-from tests.api import API, Caller, sign_up
-from tests.files.filing import content, folder, paths
-from tests.files.invariants import require_invariants
-from tests.threads import SECONDS, Beside, at_once, somebody_waits
+from tests.helpers.caller import API, Caller, sign_up
+from tests.helpers.files import content, folder, paths
+from tests.helpers.files_invariants import require_invariants
+from tests.helpers.threads import SECONDS, Beside, at_once, somebody_waits
 
 chance = random.Random(5)
 

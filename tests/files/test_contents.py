@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import create_app, databases
+from blog_app import create_app
 from blog_app.config import Settings
+from blog_app.data import databases
+from blog_app.data.models import now
 from blog_app.files.contents import KEPT, forget_unused
 from blog_app.files.models import Chunk, Content, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
-from blog_app.models import now
-from tests.api import Caller, sign_up
-from tests.files.filing import FORM, TEXT, content, folder, form, send_bytes, upload, upload_form
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.files import FORM, TEXT, content, folder, form, send_bytes, upload, upload_form
 
 BIG = random.Random(1).randbytes(3 * CHUNK_BYTES + 1_000)
 

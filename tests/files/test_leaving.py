@@ -11,16 +11,16 @@ import psycopg2
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app.background.outbox.tables import DELIVERIES
+from blog_app.data import databases
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
 from blog_app.files import handlers
 from blog_app.files.handlers import empty_closed_drives
 from blog_app.files.models import Drive, Node
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack
-from blog_app.outbox.tables import DELIVERIES
-from tests.api import Caller, sign_up
-from tests.files.filing import folder, paths, upload
-from tests.programs import Program
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.files import folder, paths, upload
+from tests.helpers.programs import Program
 from tests.shop.test_leaving import leave
 
 

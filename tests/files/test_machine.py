@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from blog_app.files.names import folded
-from tests.api import API, sign_up
 from tests.conftest import empty_all_tables
-from tests.files.invariants import require_invariants
+from tests.helpers.caller import API, sign_up
+from tests.helpers.files_invariants import require_invariants
 
 NAMES = st.sampled_from(["a", "A", "b", "%", "_", "\u00e9", "E\u0301"])
 QUOTA = 1_300_000

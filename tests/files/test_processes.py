@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app.data import databases
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
 from blog_app.files.models import Chunk, Content, Node
 from blog_app.files.storage import CHUNK_BYTES
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack
-from tests.api import API, Caller, sign_up
-from tests.files.filing import FORM, form
-from tests.web import Web, gunicorn
+from tests.helpers.caller import API, Caller, sign_up
+from tests.helpers.files import FORM, form
+from tests.helpers.web_server import Web, gunicorn
 
 THREADS = 2
 BIG = random.Random(2).randbytes(14 * CHUNK_BYTES)
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def web(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[Web]:
     """One process with few threads: one that does not come back would be missed."""
     variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder)}
-    with gunicorn(stack, "tests.files.impatient:app", MAX_FILE_BYTES="8000000", **variables) as web:
+    with gunicorn(stack, "tests.helpers.impatient_app:app", MAX_FILE_BYTES="8000000", **variables) as web:
         yield web
 
 

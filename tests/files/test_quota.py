@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 
 from blog_app.files.models import Chunk, Content, Drive, Node
-from tests.api import Caller, sign_up
-from tests.files.filing import TEXT, content, folder, send_bytes, upload, upload_form
-from tests.files.invariants import require_invariants
 from tests.files.test_concurrency import uploading
-from tests.threads import at_once
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.files import TEXT, content, folder, send_bytes, upload, upload_form
+from tests.helpers.files_invariants import require_invariants
+from tests.helpers.threads import at_once
 
 QUOTA = 100
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from blog_app import databases
 from blog_app.accounts.models import User
+from blog_app.data import databases
+from blog_app.development.seed import load
 from blog_app.files import tree
 from blog_app.files.models import Node
-from blog_app.seed import load
-from tests.files.invariants import require_invariants
+from tests.helpers.files_invariants import require_invariants
 
 
 def test_they_are_loaded_again_when_they_were_thrown_away(app: Flask) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from blog_app import databases
+from blog_app.data import databases
 from blog_app.files.models import Node, below
 from blog_app.files.names import MAX_DEPTH
-from tests import entries
-from tests.api import Caller, sign_up
-from tests.files.filing import content, folder, paths, upload
+from tests.helpers import audit_entries
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.files import content, folder, paths, upload
 
 
 @pytest.fixture
@@ -212,13 +212,13 @@ def test_nobody_puts_anything_into_another_ones_folder(ada: Caller) -> None:
 def test_the_audit_trail_tells_what_happened_and_no_names(ada: Caller) -> None:
     tea, pots = folder(ada, "Tea"), folder(ada, "Pots")
     address = f"/files/{tea['id']}"
-    entries.discard()
+    audit_entries.discard()
     ada.patch(address, {"name": "Secret", "parent_id": pots["id"]})
     ada.delete(address)
     ada.put(f"{address}/restoration")
     ada.delete(address)
     ada.delete(f"{address}/remains")
-    told = entries.waiting()
+    told = audit_entries.waiting()
     assert {(entry["subject_id"], entry["owner_id"]) for entry in told} == {(tea["id"], ada.user_id)}
     moved, trashed, restored, _, purged = (entry["changes"] for entry in told)
     assert moved == {"name": {"redacted": True}, "parent_id": {"before": None, "after": pots["id"]}}

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 
-from blog_app.local.stack import throwaway
+from blog_app.development.local.stack import throwaway
 
 from .run import prepare, prove
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import redis
 
-from blog_app.local.ports import private_port
-from blog_app.local.redis import Redis
-from blog_app.local.stack import Stack
+from blog_app.development.local.ports import private_port
+from blog_app.development.local.redis import Redis
+from blog_app.development.local.stack import Stack
 
 from .machines import Machine
 

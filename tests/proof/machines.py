@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from blog_app.config import ROOT
-from blog_app.local.ports import private_ports
-from blog_app.local.process import wait_until
-from tests.programs import Program
+from blog_app.development.local.ports import private_ports
+from blog_app.development.local.process import wait_until
+from tests.helpers.programs import Program
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack
-from tests.programs import Program
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
+from tests.helpers.programs import Program
 
 from .faults import Faults
 from .history import History

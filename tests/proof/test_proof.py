@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from blog_app.local.stack import Stack, throwaway
+from blog_app.development.local.stack import Stack, throwaway
 
 from .run import prepare, prove
 

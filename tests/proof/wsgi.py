@@ -11,13 +11,14 @@ from uuid import UUID
 import peewee
 from flask import Flask, Response
 
-from blog_app import create_app, databases, watermarks
+from blog_app import create_app
 from blog_app.blog.models import Category
-from blog_app.databases.collections import read_by
-from blog_app.watermarks import epochs, leases, reading
-from blog_app.watermarks.announcer import Announcer
-from blog_app.watermarks.link import Link
-from blog_app.watermarks.reading import Look, Route
+from blog_app.data import databases, watermarks
+from blog_app.data.databases.collections import read_by
+from blog_app.data.watermarks import epochs, leases, reading
+from blog_app.data.watermarks.announcer import Announcer
+from blog_app.data.watermarks.link import Link
+from blog_app.data.watermarks.reading import Look, Route
 
 VALUE = Category.description.cast("integer")
 

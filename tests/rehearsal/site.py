@@ -16,13 +16,13 @@ import psycopg2
 
 from blog_app import create_app
 from blog_app.config import Settings
-from blog_app.local.ports import private_port
-from blog_app.local.process import wait_until
-from blog_app.local.stack import Stack, throwaway
-from blog_app.migrate import across, files
-from blog_app.migrate.plan import LintGuard
-from tests.api import sign_up
-from tests.programs import Program
+from blog_app.development.local.ports import private_port
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack, throwaway
+from blog_app.operations.migrate import across, files
+from blog_app.operations.migrate.plan import LintGuard
+from tests.helpers.caller import sign_up
+from tests.helpers.programs import Program
 from tests.rehearsal.changes import Change
 from tests.rehearsal.traffic import Traffic
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from blog_app.local.process import wait_until
+from blog_app.development.local.process import wait_until
+from tests.helpers.threads import Beside
 from tests.rehearsal.changes import Change
 from tests.rehearsal.run import FOUND_NONE, Outcome, rehearse
 from tests.rehearsal.site import Site, site
 from tests.rehearsal.traffic import Seen, report
-from tests.threads import Beside
 
 pytestmark = pytest.mark.pgbouncer
 WAITS = """

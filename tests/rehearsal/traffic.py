@@ -14,7 +14,7 @@ from functools import partial
 
 import psycopg2
 
-from tests.threads import Company
+from tests.helpers.threads import Company
 
 PAUSE = 0.08
 """Seconds between two requests of one person."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blog_app.models import now
+from blog_app.data.models import now
 from blog_app.shop import customers
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app import worker
-from blog_app.outbox.tables import DELIVERIES
-from blog_app.pauses import Rests
-from tests.api import Caller, sign_up, stranger
-from tests.shop.invariants import require_invariants
-from tests.shop.shopping import buyer, move, offer, order
-from tests.threads import at_once
-from tests.working import work
+from blog_app.background import worker
+from blog_app.background.outbox.tables import DELIVERIES
+from blog_app.data.pauses import Rests
+from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.shop_invariants import require_invariants
+from tests.helpers.threads import at_once
+from tests.helpers.worker import work
 
 
 def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from blog_app.models import now
+from blog_app.data.models import now
 from blog_app.shop.customers import MAX_ADDRESSES
 from blog_app.shop.models import Order
-from tests.api import sign_up
-from tests.shop.shopping import LONDON, offer, order
+from tests.helpers.caller import sign_up
+from tests.helpers.shop import LONDON, offer, order
 
 BASE = {"name": "Ada", "street_address": "1 Main Street", "city": "Somewhere"}
 

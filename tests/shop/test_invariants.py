@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from blog_app.shop.states import MACHINES
-from tests.api import API, Caller, sign_up
 from tests.conftest import empty_all_tables
-from tests.shop.invariants import require_invariants
-from tests.shop.shopping import LONDON
+from tests.helpers.caller import API, Caller, sign_up
+from tests.helpers.shop import LONDON
+from tests.helpers.shop_invariants import require_invariants
 
 TYPES = ("physical", "digital", "subscription")
 PRICES = st.decimals("0.00", "500.00", places=2).map(str)

@@ -6,14 +6,14 @@ from uuid import UUID, uuid4
 
 from flask import Flask
 
-from blog_app import databases
-from blog_app.local.process import wait_until
+from blog_app.data import databases
+from blog_app.development.local.process import wait_until
 from blog_app.shop import checkout
 from blog_app.shop.models import Address, Customer
-from tests.api import Caller, sign_up, stranger
-from tests.shop.shopping import buyer, move, offer, order
-from tests.threads import SECONDS, Beside, somebody_waits
-from tests.working import work
+from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.threads import SECONDS, Beside, somebody_waits
+from tests.helpers.worker import work
 
 
 def leave(app: Flask, user: Caller) -> None:

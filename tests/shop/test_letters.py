@@ -8,12 +8,12 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 
-from blog_app import pauses
-from blog_app.outbox.tables import DELIVERIES
-from tests.accounts.mails import mails
-from tests.api import Caller, sign_up
-from tests.shop.shopping import buyer, move, offer, order
-from tests.working import work
+from blog_app.background.outbox.tables import DELIVERIES
+from blog_app.data import pauses
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.mails import mails
+from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.worker import work
 
 OUTBOX = DELIVERIES["shop"]
 

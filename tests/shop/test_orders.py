@@ -9,8 +9,8 @@ from flask import Flask
 
 from blog_app.shop.schemas.orders import MAX_ITEMS
 from blog_app.shop.states import MACHINES
-from tests.api import sign_up, stranger
-from tests.shop.shopping import LONDON, buyer, move, offer, order, settle
+from tests.helpers.caller import sign_up, stranger
+from tests.helpers.shop import LONDON, buyer, move, offer, order, settle
 
 
 def test_an_order_keeps_price_name_and_address_of_its_time(app: Flask) -> None:

@@ -12,11 +12,11 @@ from contextlib import closing
 import pytest
 from flask import Flask
 
-from blog_app.local.stack import Stack
-from tests.api import API, Caller, sign_up, stranger
-from tests.shop.invariants import require_invariants
-from tests.shop.shopping import buyer, offer
-from tests.web import gunicorn
+from blog_app.development.local.stack import Stack
+from tests.helpers.caller import API, Caller, sign_up, stranger
+from tests.helpers.shop import buyer, offer
+from tests.helpers.shop_invariants import require_invariants
+from tests.helpers.web_server import gunicorn
 
 CONNECTIONS = 40
 ORDERS = 25

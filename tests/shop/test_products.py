@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.api import sign_up, stranger
-from tests.shop.shopping import buyer, move, offer, order
+from tests.helpers.caller import sign_up, stranger
+from tests.helpers.shop import buyer, move, offer, order
 
 
 def test_vendors_offer_products_and_everybody_finds_them_by_id_and_slug(app: Flask) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from blog_app import databases
-from blog_app.models import now
+from blog_app.data import databases
+from blog_app.data.models import now
 from blog_app.shop.models import Order
 from blog_app.shop.reports import refresh_daily_revenue
-from tests.api import Caller, sign_up
-from tests.shop.shopping import buyer, move, offer, order
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.shop import buyer, move, offer, order
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import peewee
 
-from blog_app import databases
 from blog_app.accounts import friends as actions
 from blog_app.accounts.models import Pair, User
 from blog_app.accounts.schemas import DirectionParameter, FriendRequestSchema, SuggestionSchema, UserSchema
 from blog_app.accounts.views.users import user_at
-from blog_app.auth import allowed, identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.data import databases
 
 requests = Blueprint("requests", database=databases.accounts, prefix="/friend-requests")
 friends = Blueprint("friends", database=databases.accounts, prefix="")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import databases
 from blog_app.accounts import credentials, leaving, profiles
 from blog_app.accounts.models import Profile, User
 from blog_app.accounts.schemas import (
@@ -16,8 +15,9 @@ from blog_app.accounts.schemas import (
     ProfileSchema,
 )
 from blog_app.accounts.views.users import ON_ITS_WAY
-from blog_app.auth import identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import identity
+from blog_app.data import databases
 
 me = Blueprint("me", database=databases.accounts)
 

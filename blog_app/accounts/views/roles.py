@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.accounts import roles as actions
 from blog_app.accounts.models import RoleGrant
 from blog_app.accounts.schemas import RoleGrantSchema
 from blog_app.accounts.views.users import user_at
-from blog_app.auth import allowed, identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.data import databases
 
 roles = Blueprint("roles", database=databases.accounts, prefix="/users")
 

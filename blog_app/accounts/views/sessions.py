@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.accounts import credentials
 from blog_app.accounts import tokens as actions
 from blog_app.accounts.models import Token
@@ -18,8 +17,9 @@ from blog_app.accounts.schemas import (
     TokenSchema,
 )
 from blog_app.accounts.views.users import ON_ITS_WAY
-from blog_app.auth import allowed, identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.data import databases
 
 tokens = Blueprint("tokens", database=databases.accounts)
 resets = Blueprint("resets", database=databases.accounts, prefix="/password-resets")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.accounts import leaving, registration
 from blog_app.accounts.models import Pair, Profile, User
 from blog_app.accounts.schemas import (
@@ -17,10 +16,11 @@ from blog_app.accounts.schemas import (
     StatusSchema,
     UserSchema,
 )
-from blog_app.auth import allowed
-from blog_app.cache import hot
-from blog_app.http import Blueprint
-from blog_app.http.schema import DeletedParameter
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed
+from blog_app.api.resources.schema import DeletedParameter
+from blog_app.data import databases
+from blog_app.data.cache import hot
 
 users = Blueprint("users", database=databases.accounts)
 ON_ITS_WAY = {"detail": "A message is on its way to this address. It says how to go on."}

@@ -9,7 +9,7 @@ import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
 from blog_app.analytics.models.base import AnalyticsBase
-from blog_app.models import TimestampField
+from blog_app.data.models import TimestampField
 from blog_app.permissions import Scope
 
 

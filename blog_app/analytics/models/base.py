@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blog_app import databases
-from blog_app.models import Base
+from blog_app.data import databases
+from blog_app.data.models import Base
 
 
 class AnalyticsBase(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import peewee
 
 from blog_app.analytics.models.base import AnalyticsBase
-from blog_app.models import TimestampField
+from blog_app.data.models import TimestampField
 
 
 class PageView(AnalyticsBase):

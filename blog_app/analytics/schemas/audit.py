@@ -6,15 +6,15 @@ import peewee
 from marshmallow import fields as ma
 from marshmallow import validate
 
-from blog_app import audit
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.analytics.models import AuditEntry
-from blog_app.auth import scope, user_id
-from blog_app.http import Schema
-from blog_app.http.fields import Timestamp
-from blog_app.http.includes import one_from
-from blog_app.http.schema import PerRequest
+from blog_app.api import Schema
+from blog_app.api.auth import scope, user_id
+from blog_app.api.resources.fields import Timestamp
+from blog_app.api.resources.schema import PerRequest
+from blog_app.api.responses.includes import one_from
+from blog_app.background import audit
 from blog_app.permissions import Scope
 
 

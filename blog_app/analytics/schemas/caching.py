@@ -5,8 +5,8 @@ from __future__ import annotations
 from marshmallow import fields as ma
 from marshmallow import validate
 
-from blog_app.http import Schema
-from blog_app.http.fields import Integer, Timestamp
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Integer, Timestamp
 
 
 class CacheCountsSchema(Schema):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from marshmallow import fields as ma
 
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Integer, String
+from blog_app.api.responses.includes import one_from
 from blog_app.blog import directory
-from blog_app.http import Schema
-from blog_app.http.fields import Integer, String
-from blog_app.http.includes import one_from
-from blog_app.models import column_of_found
+from blog_app.data.models import column_of_found
 
 
 class DayViewsSchema(Schema):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import databases
 from blog_app.analytics.models import AuditEntry
 from blog_app.analytics.schemas.audit import AuditEntrySchema
-from blog_app.auth import allowed
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed
+from blog_app.data import databases
 
 audit_entries = Blueprint("audit_entries", database=databases.analytics, prefix="/audit-entries")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import cache_counters, databases
 from blog_app.analytics.schemas.caching import CacheReportSchema
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.data import cache_counters, databases
 
 caching = Blueprint("caching", database=databases.analytics, prefix="/analytics")
 

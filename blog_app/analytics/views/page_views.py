@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
 from blog_app.analytics import reports
 from blog_app.analytics.models import DailyReferrer, DailyView
 from blog_app.analytics.schemas.reports import (
@@ -17,8 +16,9 @@ from blog_app.analytics.schemas.reports import (
     ReferrerParameters,
     ReferrerSchema,
 )
-from blog_app.auth import allowed
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed
+from blog_app.data import databases
 
 page_views = Blueprint("page_views", database=databases.analytics, prefix="/analytics")
 

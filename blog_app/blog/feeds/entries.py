@@ -12,7 +12,7 @@ import peewee
 from blog_app.accounts import directory
 from blog_app.blog.feeds.site import Site
 from blog_app.blog.models import Category, Post, PostTag, Tag
-from blog_app.models import rows_of
+from blog_app.data.models import rows_of
 
 NEWEST = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

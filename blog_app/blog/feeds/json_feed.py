@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from blog_app.api.responses.representation import render
 from blog_app.blog.feeds.entries import Entry, Feed
 from blog_app.blog.feeds.xml import iso
-from blog_app.http.representation import render
 
 MEDIA_TYPE = "application/feed+json"
 

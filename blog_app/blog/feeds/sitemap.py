@@ -9,7 +9,7 @@ import peewee
 from blog_app.blog.feeds.site import Site
 from blog_app.blog.feeds.xml import SITEMAP, Element, add, document, iso
 from blog_app.blog.models import Post
-from blog_app.models import rows_of
+from blog_app.data.models import rows_of
 
 MOST = 50_000
 """URLs that a file may hold, by the protocol."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blog_app import databases
-from blog_app.models import Record
+from blog_app.data import databases
+from blog_app.data.models import Record
 
 
 class BlogRecord(Record):

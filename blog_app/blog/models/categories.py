@@ -7,8 +7,8 @@ from uuid import UUID
 
 import peewee
 
-from blog_app import databases
 from blog_app.blog.models.base import BlogRecord
+from blog_app.data import databases
 from blog_app.errors import Invalid, explain_constraint, invalid
 from blog_app.permissions import Scope
 

@@ -17,8 +17,8 @@ from blog_app.blog.content import render_comment
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.images import Image
 from blog_app.blog.models.posts import Post
+from blog_app.data.models import SoftDeletable
 from blog_app.errors import Invalid, explain_constraint
-from blog_app.models import SoftDeletable
 from blog_app.permissions import Scope
 
 STATUSES = ("pending", "approved", "spam")

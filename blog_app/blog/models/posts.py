@@ -11,8 +11,8 @@ from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 from blog_app.blog.content import ENDLESS_WORD, LONGEST_WORD, plain, render, summary_of, word_count_of
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
+from blog_app.data.models import SoftDeletable, TimestampField
 from blog_app.errors import Invalid, explain_constraint, invalid
-from blog_app.models import SoftDeletable, TimestampField
 from blog_app.permissions import Scope
 
 NOW = peewee.fn.now()

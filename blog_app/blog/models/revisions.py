@@ -9,7 +9,7 @@ import peewee
 
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
-from blog_app.models import TimestampField
+from blog_app.data.models import TimestampField
 from blog_app.permissions import Scope
 
 

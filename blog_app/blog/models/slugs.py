@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import peewee
 
-from blog_app import databases
 from blog_app.blog.models.posts import Post
-from blog_app.models import Base, TimestampField, now
+from blog_app.data import databases
+from blog_app.data.models import Base, TimestampField, now
 
 
 class FormerSlug(Base):

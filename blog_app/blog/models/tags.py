@@ -7,12 +7,12 @@ from uuid import UUID
 
 import peewee
 
-from blog_app import databases
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
-from blog_app.databases.collections import Noted, of_rows
+from blog_app.data import databases
+from blog_app.data.databases.collections import Noted, of_rows
+from blog_app.data.models import Base
 from blog_app.errors import Invalid, explain_constraint
-from blog_app.models import Base
 from blog_app.permissions import Scope
 
 NAMED = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"

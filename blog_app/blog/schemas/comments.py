@@ -10,11 +10,11 @@ from marshmallow import validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
+from blog_app.api import Schema
+from blog_app.api.resources.fields import String, Timestamp
+from blog_app.api.responses.includes import one_from
 from blog_app.blog.models import Comment
 from blog_app.blog.models.comments import STATUSES, SUBJECTS
-from blog_app.http import Schema
-from blog_app.http.fields import String, Timestamp
-from blog_app.http.includes import one_from
 
 
 def _unless_deleted(column: peewee.Field) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
+from blog_app.api import Schema
+from blog_app.api.resources.fields import String, Timestamp, WebAddress
 from blog_app.blog.models import Image
-from blog_app.http import Schema
-from blog_app.http.fields import String, Timestamp, WebAddress
 
 
 class ImageSchema(Schema):

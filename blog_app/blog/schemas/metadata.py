@@ -8,8 +8,8 @@ import orjson
 import peewee
 from marshmallow import ValidationError
 
+from blog_app.api.resources.fields import JsonObject
 from blog_app.blog.models import Post, PostCounters
-from blog_app.http.fields import JsonObject
 
 COMPUTED = ("views", "likes", "reading_time")
 MAX_BYTES = 10_000

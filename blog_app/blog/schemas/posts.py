@@ -10,17 +10,17 @@ from marshmallow import fields as ma
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
+from blog_app.api import Schema
+from blog_app.api.requests.filters import Filter
+from blog_app.api.resources.fields import Integer, String, Timestamp, WebAddress
+from blog_app.api.responses.includes import many, one, one_from, owned
 from blog_app.blog import content, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.posts import FORMATS, STATUSES
 from blog_app.blog.schemas.images import ImageSchema
 from blog_app.blog.schemas.metadata import METADATA, Metadata
 from blog_app.blog.schemas.taxonomy import CategorySchema, TagSchema
-from blog_app.http import Schema
-from blog_app.http.fields import Integer, String, Timestamp, WebAddress
-from blog_app.http.filters import Filter
-from blog_app.http.includes import many, one, one_from, owned
-from blog_app.slugs import PATTERN, is_identifier
+from blog_app.data.slugs import PATTERN, is_identifier
 
 MAX_TAGS = 20
 MAX_SLUG = 170

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
-from blog_app.http import Schema
-from blog_app.http.fields import Integer
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Integer
 
 
 class LikeSchema(Schema):

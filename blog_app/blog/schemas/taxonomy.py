@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
+from blog_app.api import Schema
+from blog_app.api.resources.fields import String, Timestamp
+from blog_app.api.responses.includes import one
 from blog_app.blog.models import Category, Tag
-from blog_app.http import Schema
-from blog_app.http.fields import String, Timestamp
-from blog_app.http.includes import one
 
 
 class ParentSchema(Schema):

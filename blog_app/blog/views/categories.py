@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed
 from blog_app.blog.models import Category
 from blog_app.blog.schemas import CategorySchema
 from blog_app.blog.views.paths import category_at
-from blog_app.cache import hot
-from blog_app.http import Blueprint
-from blog_app.slugs import slug_of
+from blog_app.data import databases
+from blog_app.data.cache import hot
+from blog_app.data.slugs import slug_of
 
 categories = Blueprint("categories", database=databases.blog)
 

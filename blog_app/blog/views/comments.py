@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed, identity, scope, user_id
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity, scope, user_id
 from blog_app.blog import discussion
 from blog_app.blog.models import Comment, Image, Post
 from blog_app.blog.schemas import CommentSchema, ModerationSchema
 from blog_app.blog.views.images import image_at
 from blog_app.blog.views.paths import post_at
-from blog_app.cache import reads
-from blog_app.http import Blueprint
+from blog_app.data import databases
+from blog_app.data.cache import reads
 
 comments = Blueprint("comments", database=databases.blog, prefix="")
 

@@ -12,14 +12,14 @@ import flask
 from flask import request
 
 from blog_app.accounts import directory
+from blog_app.api.execution.reading import kept
+from blog_app.api.responses.representation import digest
 from blog_app.blog.feeds import atom, json_feed, rss, sitemap
 from blog_app.blog.feeds.entries import Feed, newest
 from blog_app.blog.feeds.site import current_site
 from blog_app.blog.models import Category, Post, PostTag, Tag
-from blog_app.cache import Answer, hot
+from blog_app.data.cache import Answer, hot
 from blog_app.errors import NotFound
-from blog_app.http.reading import kept
-from blog_app.http.representation import digest
 
 FORMATS: dict[str, ModuleType] = {"rss.xml": rss, "atom.xml": atom, "feed.json": json_feed}
 FILE = '<any("rss.xml", "atom.xml", "feed.json"):file>'

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed
 from blog_app.blog.models import Comment, Image, Post
 from blog_app.blog.schemas import ImageSchema
 from blog_app.blog.views.paths import post_at
-from blog_app.cache import reads
-from blog_app.http import Blueprint
+from blog_app.data import databases
+from blog_app.data.cache import reads
 
 images = Blueprint("images", database=databases.blog, prefix="")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import acting
-from blog_app.auth import allowed
+from blog_app.api.auth import allowed
+from blog_app.api.requests.keys import named
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
+from blog_app.data import acting
 from blog_app.errors import NotFound
-from blog_app.http.keys import named
 
 
 def category_at(key: str) -> Any:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from blog_app import databases
-from blog_app.auth import allowed, identity
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.api.requests.keys import named
+from blog_app.api.resources.schema import DeletedParameter
 from blog_app.blog import posts as actions
 from blog_app.blog import search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.counters import COUNTERS_SECONDS
 from blog_app.blog.schemas import PostSchema, PublicationSchema, RelatedPostSchema
 from blog_app.blog.views.paths import post_at, present_slug
-from blog_app.cache import hot
-from blog_app.http import Blueprint
-from blog_app.http.keys import named
-from blog_app.http.schema import DeletedParameter
+from blog_app.data import databases
+from blog_app.data.cache import hot
 
 posts = Blueprint("posts", database=databases.blog)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import databases
-from blog_app.auth import identity
+from blog_app.api import Blueprint
+from blog_app.api.auth import identity
 from blog_app.blog import reactions as actions
 from blog_app.blog.schemas import LikeSchema
 from blog_app.blog.views.paths import the_post_at
-from blog_app.http import Blueprint
+from blog_app.data import databases
 
 reactions = Blueprint("reactions", database=databases.blog, prefix="/posts")
 

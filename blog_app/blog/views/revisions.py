@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed, identity, scope
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity, scope
 from blog_app.blog import revisions as actions
 from blog_app.blog.models import Post, Revision
 from blog_app.blog.schemas import PostSchema, RevisionSchema
 from blog_app.blog.views.paths import post_at
-from blog_app.http import Blueprint
+from blog_app.data import databases
 from blog_app.permissions import Scope
 
 revisions = Blueprint("revisions", database=databases.blog, prefix="/posts")

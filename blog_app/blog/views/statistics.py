@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import databases
+from blog_app.api import Blueprint
 from blog_app.blog import statistics as counts
 from blog_app.blog.models import Post, PostTag
 from blog_app.blog.schemas import AuthorCountSchema, CategoryCountSchema, MonthCountSchema, TagCountSchema
-from blog_app.cache import hot
-from blog_app.http import Blueprint
+from blog_app.data import databases
+from blog_app.data.cache import hot
 
 statistics = Blueprint("statistics", database=databases.blog)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import peewee
 
-from blog_app import databases
-from blog_app.models import Record
+from blog_app.data import databases
+from blog_app.data.models import Record
 
 
 class ShopRecord(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import peewee
 
-from blog_app import databases
+from blog_app.data import databases
 from blog_app.shop.models.base import money_field
 
 

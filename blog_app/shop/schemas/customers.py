@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import fields as ma
 from marshmallow import post_load
 
-from blog_app.http import Schema
-from blog_app.http.fields import Money, String, Timestamp
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Money, String, Timestamp
 from blog_app.shop import postal
 from blog_app.shop.models import Address
 

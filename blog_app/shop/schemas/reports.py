@@ -8,10 +8,10 @@ from marshmallow import fields as ma
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
-from blog_app.http import Schema
-from blog_app.http.fields import Integer, Money, String
-from blog_app.http.includes import one_from
-from blog_app.models import column_of_found
+from blog_app.api import Schema
+from blog_app.api.resources.fields import Integer, Money, String
+from blog_app.api.responses.includes import one_from
+from blog_app.data.models import column_of_found
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app import auth, databases
-from blog_app.auth import allowed, identity
-from blog_app.cache import hot
-from blog_app.http import Blueprint
-from blog_app.http.keys import named
+from blog_app.api import Blueprint, auth
+from blog_app.api.auth import allowed, identity
+from blog_app.api.requests.keys import named
+from blog_app.data import databases
+from blog_app.data.cache import hot
+from blog_app.data.slugs import slug_of
 from blog_app.shop import products as actions
 from blog_app.shop.models import Product, ProductCategory
 from blog_app.shop.schemas.catalogue import ProductCategorySchema, ProductSchema
-from blog_app.slugs import slug_of
 
 product_categories = Blueprint("product_categories", database=databases.shop, prefix="/product-categories")
 products = Blueprint("products", database=databases.shop)

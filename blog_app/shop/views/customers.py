@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed, identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.data import databases
 from blog_app.shop import customers as actions
 from blog_app.shop.models import Address
 from blog_app.shop.schemas.customers import NewPurchaseLimitSchema, PurchaseLimitSchema, ShippingAddressSchema

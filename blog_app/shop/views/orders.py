@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app import databases
-from blog_app.auth import allowed, identity
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.api.auth import allowed, identity
+from blog_app.data import databases
 from blog_app.shop import checkout
 from blog_app.shop import orders as actions
 from blog_app.shop.models import Order

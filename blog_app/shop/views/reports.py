@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from blog_app import databases
-from blog_app.http import Blueprint
+from blog_app.api import Blueprint
+from blog_app.data import databases
 from blog_app.shop import reports as queries
 from blog_app.shop.schemas.reports import (
     CustomerReportSchema,

@@ -1,0 +1,1 @@
+"""What a request says: query parameters, body, files, limits, Idempotency-Key."""

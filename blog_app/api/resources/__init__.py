@@ -1,0 +1,1 @@
+"""What a resource declares: schema, fields, filters, includes, search, operations."""

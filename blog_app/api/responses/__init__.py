@@ -1,0 +1,1 @@
+"""What an answer is made of: representations, headers, entity tags, downloads."""

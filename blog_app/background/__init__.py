@@ -1,0 +1,1 @@
+"""What happens after the answer: the outbox, periodic jobs, mail and the audit trail, run by the worker."""

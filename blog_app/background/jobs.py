@@ -1,0 +1,136 @@
+"""What the worker does again and again: `every` declares it beside the domain that needs it.
+
+    @jobs.every(timedelta(minutes=5), databases.shop)
+    def refresh_revenue() -> None:
+        "Bring the revenue report up to date."
+
+Guarantees: however many workers run, a job has one runner at a time and runs once a period: its row in the table `jobs`
+of its database is locked while it runs, and says when it is due next. A job is one transaction of its database, with a
+time limit of its own. One that returns True has more to do and is due again at once. One that returns a function has it
+called when the transaction is committed; what that returns says the same. One that fails is tried again after growing
+pauses. A job that was due while no worker ran, runs once when one does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import peewee
+
+from blog_app.data import databases
+from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
+from blog_app.data.models import Base, TimestampField, now
+from blog_app.data.pauses import Rests, pause
+
+log = logging.getLogger(__name__)
+
+TIME_LIMIT = timedelta(minutes=10)
+MAX_ERROR_LENGTH = 500
+
+DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
+Function = Callable[[], bool | Callable[[], bool] | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function that is run once a period, in a transaction of one database."""
+
+    name: str
+    period: timedelta
+    database: LogicalDatabase
+    function: Function
+
+
+JOBS: dict[str, Job] = {}
+"""All jobs, by name."""
+
+
+def every(period: timedelta, database: LogicalDatabase) -> Callable[[Function], Function]:
+    """Let the worker run the decorated function once a period, in a transaction of `database`."""
+
+    def decorate(function: Function) -> Function:
+        job = Job(f"{database.name}.{function.__name__}", period, database, function)
+        if JOBS.setdefault(job.name, job).function is not function:
+            raise TypeError(f"two jobs are called {job.name}")
+        return function
+
+    return decorate
+
+
+class Schedule(Base):
+    """When a job is due."""
+
+    name = peewee.CharField(max_length=100, primary_key=True)
+    due_at = TimestampField(default=now)
+    ended_at = TimestampField(null=True)
+    failures = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    error = peewee.TextField(null=True)
+
+    class Meta:
+        untouched = True  # Nothing that is cached or read from a replica depends on it.
+
+
+def _schedule_in(name: str) -> type[Schedule]:
+    class Meta:
+        database = databases.BY_NAME[name]
+        schema = name
+        table_name = "jobs"
+
+    return type(f"{name.capitalize()}Schedule", (Schedule,), {"Meta": Meta})
+
+
+SCHEDULES: Mapping[str, type[Schedule]] = {name: _schedule_in(name) for name in databases.BY_NAME}
+
+
+def run_due(rests: Rests) -> bool:
+    """Run each job that is due and that nobody else is running; return whether one ran.
+
+    A job whose database cannot be used begins to rest.
+    """
+    ran = False
+    for job in JOBS.values():
+        if job.name in rests:
+            continue
+        try:
+            ran |= _run_if_due(job)
+            rests.end(job.name)
+        except DATABASE_ERRORS as error:
+            log.warning("%s rests: %s", job.name, first_line(error))
+            rests.begin(job.name)
+    return ran
+
+
+def _run_if_due(job: Job) -> bool:
+    table = SCHEDULES[job.database.name]
+    due_at = table.select(table.due_at).where(table.name == job.name).scalar()
+    if due_at is None:
+        table.insert(name=job.name).on_conflict_ignore().execute()  # A job that is new is due at once.
+    elif due_at > now():
+        return False
+    with job.database.atomic():
+        is_due = (table.name == job.name) & (table.due_at <= now())
+        schedule = table.select().where(is_due).for_update("FOR UPDATE SKIP LOCKED").first()
+        if schedule is None:
+            return False
+        job.database.execute_sql(f"SET LOCAL statement_timeout = {TIME_LIMIT // timedelta(milliseconds=1)}")
+        outcome: bool | Callable[[], bool] | None = None
+        try:
+            with job.database.atomic():
+                outcome = job.function()
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            log.warning("%s failed", job.name, exc_info=error)
+            schedule.failures += 1
+            schedule.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
+            schedule.due_at = now() + pause(schedule.failures, longest=job.period.total_seconds())
+        else:
+            schedule.failures, schedule.error, schedule.ended_at = 0, None, now()
+            schedule.due_at = now() if outcome is True else now() + job.period
+        schedule.save()
+    if callable(outcome) and outcome():
+        table.update(due_at=now()).where(table.name == job.name).execute()
+    return True

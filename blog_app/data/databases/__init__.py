@@ -1,0 +1,194 @@
+"""The five logical databases: where each one is, how a thread reaches it, what happens when it is gone.
+
+Guarantees:
+
+* A model says `database = databases.blog`, `schema = "blog"`; which server that is, is configuration.
+* A thread keeps one connection per logical database and never pings it. A connection found broken is replaced;
+  a read outside a transaction, and a BEGIN, are then tried once more. Everything else fails with
+  `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
+* Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
+  stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
+  from the connection's own options.
+* A write outside `atomic()` runs in a transaction of its own. One whose result nobody needs (`send_along`; a record
+  that is saved) goes in one message with the statement after it, and its failure is that statement's.
+* Each transaction knows which collections it wrote (see `collections`); raw SQL that writes must say so by `touch()`.
+  Who wants to hear of it (the watermarks) is the `announcer`.
+* Everything goes to the primary, but for reads outside transactions while somebody (the watermarks) has said who may
+  answer them instead; a request that has written reads the primary from then on.
+
+servers       one address: connections, transactions
+collections   what a statement writes
+routing       who answers the reads of this request
+replicas      which replicas there are, and which of them are fit to be asked
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import peewee
+import psycopg2.extensions
+import psycopg2.extras
+from flask import Flask
+
+from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
+from blog_app.data.compiled import sql_of
+from blog_app.data.databases import collections, routing
+from blog_app.data.databases.collections import UntouchedWrite
+from blog_app.data.databases.replicas import Rotation
+from blog_app.data.databases.routing import primary
+from blog_app.data.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line, sqlstate
+
+__all__ = [
+    "CONNECTION_ERRORS",
+    "Announcer",
+    "DatabaseAway",
+    "LogicalDatabase",
+    "Server",
+    "UntouchedWrite",
+    "direct",
+    "first_line",
+    "primary",
+    "sqlstate",
+]
+
+log = logging.getLogger(__name__)
+
+# libpq sends it as a start-up parameter that PgBouncer tracks for each client: times are UTC behind any pooler.
+os.environ["PGTZ"] = "UTC"
+psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
+# Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
+UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
+_uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
+psycopg2.extensions.register_type(_uuid_text)
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
+
+START_PAUSES = (0.5, 1.0, 2.0, 4.0)
+
+
+class LogicalDatabase(peewee.DatabaseProxy):
+    """A logical database, which models name before anybody knows its server."""
+
+    __setattr__ = object.__setattr__  # Proxy refuses attributes of its own.
+    name: str
+    settings: DatabaseSettings
+    rotation: Rotation
+    """Its replicas."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def execute(self, query: peewee.Node) -> Any:
+        """Run a Peewee query; a read may go to who answers this request's reads."""
+        reader = routing.reader(self.name)
+        if reader is None or self.obj.in_transaction() or collections.of_query(query):
+            return self.obj.execute(query)
+        return reader.read(*sql_of(self.obj, query))
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Run a statement; a read may go to who answers this request's reads."""
+        reader = routing.reader(self.name)
+        if reader is None or self.obj.in_transaction() or collections.writes(sql):
+            return self.obj.execute_sql(sql, params)
+        return reader.read(sql, params)
+
+    def savepoint(self) -> Any:
+        """Return the context of a part of a transaction, as the server makes it; the proxy's own would be another."""
+        return self.obj.savepoint()
+
+    def release(self) -> None:
+        """Give back what this thread holds of it."""
+        self.obj.release()
+        self.rotation.release()
+
+
+accounts = LogicalDatabase("accounts")
+blog = LogicalDatabase("blog")
+shop = LogicalDatabase("shop")
+files = LogicalDatabase("files")
+analytics = LogicalDatabase("analytics")
+
+ALL = (accounts, blog, shop, files, analytics)
+BY_NAME = {database.name: database for database in ALL}
+assert tuple(BY_NAME) == DATABASE_NAMES
+
+
+def init_app(app: Flask) -> None:
+    """Bind the logical databases to the servers of the app's settings."""
+    bind(app.config["SETTINGS"])
+
+    @app.teardown_appcontext
+    def give_back(_: BaseException | None) -> None:
+        release()
+
+
+def release() -> None:
+    """Give back what this thread holds, at the end of a request or command."""
+    for database in ALL:
+        database.release()
+
+
+def bind(settings: Settings) -> None:
+    """Point every logical database at its server; nothing connects yet."""
+    for name, database in BY_NAME.items():
+        if database.obj is not None:
+            database.rotation.stop()
+        database.settings = settings.databases[name]
+        database.initialize(server(settings, name, database.settings.url))
+        database.rotation = Rotation(settings, name, database.obj)
+
+
+def server(settings: Settings, name: str, url: str) -> Server:
+    """Return a new server of the logical database `name` at `url`, with the time limits of the settings."""
+    return Server(
+        name,
+        url,
+        connect_timeout=settings.connect_timeout,
+        statement_timeout=settings.statement_timeout,
+    )
+
+
+@contextmanager
+def direct(settings: Settings, name: str) -> Iterator[Server]:
+    """Yield a connected server that is reached without a pooler and has no statement time limit.
+
+    For migrations and maintenance, which may hold session locks and set session parameters. It is closed afterwards.
+    """
+    found = Server(
+        name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0
+    )
+    if (pooled := BY_NAME[name].obj) is not None:
+        found.announcer = pooled.announcer
+    found.connect()
+    try:
+        yield found
+    finally:
+        found.discard()
+
+
+def wait(settings: Settings) -> None:
+    """Return once every logical database answers; raise `DatabaseAway` after five tries with growing pauses."""
+    for name in DATABASE_NAMES:
+        found = server(settings, name, settings.databases[name].url)
+        try:
+            _connect_patiently(found)
+        finally:
+            found.discard()
+
+
+def _connect_patiently(found: Server) -> None:
+    for pause in START_PAUSES:
+        try:
+            found.execute_sql("SELECT 1")  # A pooler lets clients in also when its server is away.
+            return
+        except DatabaseAway as error:
+            log.warning("%s; next try in %g s", error, pause)
+            time.sleep(pause)
+    found.execute_sql("SELECT 1")

@@ -1,0 +1,105 @@
+"""Watermarks: one fact about each collection of rows that keeps the cache and the replicas from ever being behind.
+
+Once a write has been answered, no read that starts later shows a state without it: through any worker, the cache or
+any replica, also when the answer was a retry's. Once any read has returned a write, answered or not, no later read
+un-sees it, also when its writer was killed between BEGIN and the response; the one exception, for at most T = 1 s,
+is a write that could not be announced in Redis. Without Redis there is no cache and the primary answers: slower, never
+wrong. Neither holds through a Redis restart with old memory, nor through a lost mark: both are found out.
+
+How: a row of the primary says which *epoch* it is; a process trusts Redis under a *lease* of T from that row, renewed
+by a small thread. Under the epoch, Redis holds a *mark* for each collection: the place in the write-ahead log that
+covers its last change, a tag that is new with each change, and a *token* for each change under way. A writer places its
+token before COMMIT and settles it after. A cached entry remembers the marks it was built at and is a hit while all are
+the same; a replica may answer when it has replayed up to the highest. A writer that cannot place its token closes the
+epoch in its own transaction, and answers when every lease has ended.
+
+What is not promised:
+
+* Writes that the database itself lost (asynchronous failover, `synchronous_commit = off`), or two primaries at once.
+* SQL from other clients that does not end with `UPDATE blog.watermark_epoch SET status = 'closed'` in its transaction;
+  processes of the app that run at the same time with and without `REDIS_URL` (one after the other is fine).
+* Clocks that stand still or drift by a quarter. Redis memory replaced under an open connection is found within T.
+* A Redis that evicts keys without expiry (`maxmemory-policy allkeys-*`) is not used.
+
+A mark that is missing is established on its own (token, position, settle) before the data is read, which is simpler
+than settling it with the fill; the model in `tests/data/watermarks/model` says that this keeps the same promise.
+
+link        one connection a thread, the three scripts, the circuit breaker
+epochs      the row
+leases      who may trust the epoch, for how long; the thread that renews, opens and cleans up
+reading     the read path
+announcer   the write path
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any
+
+from flask import Flask
+
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.data import databases
+from blog_app.data.watermarks import epochs
+from blog_app.data.watermarks.announcer import Announcer
+from blog_app.data.watermarks.leases import Keeper
+from blog_app.data.watermarks.link import Link, RedisAway
+
+keeper: Keeper | None = None
+"""This process's keeper; None without Redis, and then nothing here costs a statement."""
+_forked: weakref.WeakSet[Keeper] = weakref.WeakSet()
+
+
+def init_app(app: Flask) -> None:
+    """Announce the writes of all logical databases, if the app has a Redis to announce them in."""
+    bind(app.config["SETTINGS"])
+
+
+def bind(settings: Settings) -> None:
+    """Make this process announce its writes as `settings` say; `databases.bind` must have come before."""
+    global keeper
+    if keeper:
+        keeper.stop()
+    keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), databases.BY_NAME) if settings.redis_url else None
+    for name, database in databases.BY_NAME.items():
+        database.obj.announcer = Announcer(keeper, name) if keeper else None
+    if keeper:
+        _forked.add(keeper)
+
+
+def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
+    """Return what Redis answers to commands that have nothing to do with marks; None without one, or while it is away.
+
+    They are sent together, over the connection and behind the circuit breaker that the marks have.
+    """
+    if keeper is None:
+        return None
+    try:
+        return keeper.link.calls(None, *commands)
+    except RedisAway:
+        return None
+
+
+def leave(settings: Settings) -> None:
+    """Close what processes with a Redis may have left open; whoever starts the app without one calls it.
+
+    Otherwise a Redis that comes back, with the memory that it had, would be trusted about what was written meanwhile.
+    """
+    if settings.redis_url:
+        return
+    for name in DATABASE_NAMES:
+        server = databases.server(settings, name, settings.databases[name].url)
+        try:
+            if epochs.exists(server, name):
+                epochs.close(server)
+        finally:
+            server.discard()
+
+
+def _after_fork() -> None:
+    for each in _forked:
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,116 @@
+"""The write path: every transaction of a logical database, from BEGIN to the answer.
+
+1. BEGIN, an xid, and then, in a later statement of the same message, the epoch's row. READ COMMITTED only: under
+   another level the row would be older than the xid, so such a transaction counts as unmarked.
+2. The statements; `databases` notes which collections they write.
+3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
+4. Unmarked: the epoch is closed, in this transaction, as the last statement that touches anything.
+5. COMMIT, in the same message the writes that wait for it before it, and after it the position that covers it.
+6. Marked: the token makes place for that position. Unmarked, or nothing was written and the epoch is closed (a retry
+   acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
+
+A transaction that wrote nothing sends nothing to Redis. Nothing here raises after a COMMIT that took effect.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+import peewee
+import psycopg2
+import psycopg2.extensions
+
+from blog_app.data.databases import Server
+from blog_app.data.watermarks import epochs
+from blog_app.data.watermarks.epochs import CLOSED, Row
+from blog_app.data.watermarks.leases import Keeper, mark_key
+from blog_app.data.watermarks.link import RedisAway
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 100
+"""A transaction that names more rows of a table marks `table/*` instead."""
+READ_COMMITTED = psycopg2.extensions.ISOLATION_LEVEL_READ_COMMITTED
+
+
+class Begun(NamedTuple):
+    """What BEGIN found."""
+
+    xid: str
+    row: Row
+    strict: bool
+    """Whether the isolation level lets each statement see the newest row."""
+
+
+class Announcer:
+    """Announces the writes of one logical database."""
+
+    def __init__(self, keeper: Keeper, name: str) -> None:
+        self.keeper = keeper
+        self.name = name
+        self._close = f"{epochs.closing(name)}; ".encode()
+        self._look = f"SELECT pg_current_xact_id(), {epochs.COLUMNS} FROM {epochs.table(name)}"
+        self._after = (
+            f"COMMIT; SELECT pg_current_wal_insert_lsn(), pg_xact_status(%s), epoch, status FROM {epochs.table(name)}"
+        )
+
+    def begin(self, server: Server, isolation_level: Any) -> Begun:
+        level = server._adapter.isolation_level_str(isolation_level or READ_COMMITTED)
+        with peewee.__exception_wrapper__:
+            cursor = server.cursor()
+            try:
+                cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pg_current_xact_id(); {self._look}")
+                xid, *row = epochs.the_row(server, cursor)
+            except (psycopg2.ProgrammingError, peewee.ProgrammingError):
+                cursor.execute("ROLLBACK")
+                raise
+        return Begun(xid, Row(*row), level.upper() == "READ COMMITTED")
+
+    def commit(self, server: Server, begun: Begun, touched: frozenset[str], last: bytes) -> None:
+        keys = self._keys(begun, touched)
+        marked = bool(keys) and self._mark(begun, keys)
+        if keys and not marked:
+            last += self._close
+        position, epoch, status = self._commit(server, begun, last)
+        if marked:
+            self._settle(begun, keys, position)
+        elif status == CLOSED:
+            self.keeper.wait_until_closed(self.name, epoch)
+
+    def _mark(self, begun: Begun, keys: list[str]) -> bool:
+        if not (begun.row.marks and begun.strict):
+            return False
+        try:
+            self.keeper.link.script(begun.row.redis, "BEGIN", keys, begun.xid)
+        except RedisAway as error:
+            log.warning("a write to %s is unmarked, its epoch closes: %s", self.name, error)
+            return False
+        return True
+
+    def _commit(self, server: Server, begun: Begun, last: bytes) -> tuple[str, str, str]:
+        """Return the position that covers the commit, and the epoch and its status after it."""
+        with peewee.__exception_wrapper__:
+            cursor = server.cursor()
+            cursor.execute(last + cursor.mogrify(self._after, (begun.xid,)))
+            position, outcome, epoch, status = cursor.fetchone()
+        if outcome != "committed":
+            # PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and no error.
+            raise peewee.InternalError("the transaction had failed, so COMMIT rolled it back")
+        return epochs.digits(position), epoch, status
+
+    def _settle(self, begun: Begun, keys: list[str], position: str) -> None:
+        try:
+            self.keeper.settle(begun.row, keys, begun.xid, position, begun.xid)
+        except RedisAway as error:
+            log.warning("a mark of %s keeps its token for now: %s", self.name, error)
+
+    def _keys(self, begun: Begun, touched: frozenset[str]) -> list[str]:
+        """Return the marks of what was touched; too many rows of one table become its `*`."""
+        rows: dict[str, list[str]] = {}
+        for collection in touched:
+            rows.setdefault(collection.partition("/")[0], []).append(collection)
+        chosen: list[str] = []
+        for table, collections in rows.items():
+            chosen += collections if len(collections) <= MOST_ROWS + 1 else [table, f"{table}/*"]
+        return [mark_key(self.name, begun.row.epoch, collection) for collection in sorted(chosen)]

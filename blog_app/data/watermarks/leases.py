@@ -1,0 +1,254 @@
+"""What this process knows of the epochs, and the small thread that keeps that knowledge fresh.
+
+* `lease()` costs nothing while the thread has asked the primary less than T ago; else it asks.
+* `wait_until_closed()` holds an unmarked write back until no process can have a lease on the closed epoch.
+* The thread also opens epochs: closed for long enough, it makes a new one in which writers mark; once every older
+  transaction is over, readers may trust it. Several openers, or one killed anywhere, do no harm.
+* It settles tokens whose owners died, and lets go of the memory of earlier epochs.
+
+The thread starts with the first lease, after any fork, and ends when nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import peewee
+
+from blog_app.data.databases import CONNECTION_ERRORS, LogicalDatabase, Server, first_line
+from blog_app.data.watermarks import epochs
+from blog_app.data.watermarks.clock import ENDED, LEASE, clock
+from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, Row
+from blog_app.data.watermarks.link import Link, RedisAway
+
+log = logging.getLogger(__name__)
+
+TICK = 0.4 * LEASE
+IDLE = 10.0
+TOKEN_AGE = 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+MARK_LIFETIME = 7200
+MOST_SUSPECTS = 1000
+
+
+@dataclass
+class Known:
+    """What this process knows of one logical database."""
+
+    row: Row | None = None
+    asked: float = float("-inf")
+    """When the question was sent that `row` answered."""
+    wanted: float = float("-inf")
+    """When a lease was last wanted."""
+    closed: tuple[str, float] = ("", 0.0)
+    """The epoch that was last seen closed, and since when."""
+    barrier: tuple[str, str] = ("", "")
+    """The epoch that is opening, and the transaction that all earlier ones must be over for."""
+    opened: float = float("-inf")
+    pause: float = 0.0
+    """How long a closed epoch is left alone: nothing at first, longer while opening does not last."""
+    suspects: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Marks with a token, and when they were first seen with it."""
+    trouble: str = ""
+    """What was wrong at the last tick."""
+
+    def learn(self, row: Row, sent: float) -> None:
+        before, self.row, self.asked = self.row, row, sent
+        if row.status != CLOSED:
+            return
+        if self.closed[0] != row.epoch:
+            self.closed = (row.epoch, clock())
+        if before is not None and before.status == OPEN:
+            lasted = clock() - self.opened > LONGEST_PAUSE
+            self.pause = FIRST_PAUSE if lasted else min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
+
+
+class Keeper:
+    """The epochs of all logical databases, as this process knows them."""
+
+    def __init__(self, link: Link, databases: Mapping[str, LogicalDatabase]) -> None:
+        self.link = link
+        self.databases = databases
+        self.known = {name: Known() for name in databases}
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+
+    def lease(self, name: str) -> Row | None:
+        """Return the epoch that this process may trust for T from when it asked; None: use the primary, no cache."""
+        known = self.known[name]
+        known.wanted = clock()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        if known.wanted - known.asked >= LEASE:
+            try:
+                self.ask(name)
+            except (*CONNECTION_ERRORS, peewee.ProgrammingError) as error:
+                log.warning("no lease on %s: %s", name, first_line(error))
+                known.row, known.asked = None, known.wanted
+        return known.row if known.row is not None and known.row.open else None
+
+    def ask(self, name: str) -> Row:
+        """Ask the primary for the row now; raise Peewee's errors."""
+        sent = clock()
+        row = epochs.read(self.server(name))
+        self.known[name].learn(row, sent)
+        return row
+
+    def wait_until_closed(self, name: str, epoch: str) -> None:
+        """Return when no process has a lease on this closed epoch any more."""
+        known = self.known[name]
+        if known.closed[0] != epoch:
+            known.closed = (epoch, clock())
+        while (left := known.closed[1] + ENDED - clock()) > 0 and known.closed[0] == epoch:
+            time.sleep(left)
+
+    def suspect(self, name: str, key: str, mark: bytes) -> None:
+        """Note that a mark has a token, in case its owner died."""
+        suspects = self.known[name].suspects
+        if len(suspects) < MOST_SUSPECTS:
+            for token in tokens(mark):
+                suspects.setdefault((key, token), clock())
+
+    def server(self, name: str) -> Server:
+        return self.databases[name].obj
+
+    def stop(self) -> None:
+        """End the thread, for good."""
+        self._ended.set()
+
+    def forget(self) -> None:
+        """Begin anew in the child of a fork: the thread and the connections are the parent's."""
+        self.__init__(self.link, self.databases)  # type: ignore[misc]
+        self.link.reset()
+
+    def _start(self) -> None:
+        with self._lock:
+            if (self._thread is None or not self._thread.is_alive()) and not self._ended.is_set():
+                self._thread = threading.Thread(target=self._run, name="watermarks", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(TICK):
+            wanted = [name for name, known in self.known.items() if clock() - known.wanted < IDLE]
+            if not wanted:
+                break
+            identity = self._redis()
+            for name in wanted:
+                try:
+                    self.tick(name, identity)
+                    self.known[name].trouble = ""
+                except (peewee.DatabaseError, peewee.InterfaceError, RedisAway) as error:
+                    self._tell(name, first_line(error))
+                self.server(name).release()
+        for name in self.known:
+            self.server(name).discard()
+        self.link.forget()
+
+    def _tell(self, name: str, trouble: str) -> None:
+        """Log what is wrong, once and not at every tick."""
+        if self.known[name].trouble != trouble:
+            self.known[name].trouble = trouble
+            log.warning("watermarks of %s: %s", name, trouble)
+
+    def _redis(self) -> str | None:
+        try:
+            return self.link.identify()
+        except RedisAway:
+            return None
+
+    def tick(self, name: str, identity: str | None) -> None:
+        """Renew the lease on one logical database, and do the next step where one is due; `identity`: Redis now."""
+        row = self.ask(name)
+        if row.status == CLOSED:
+            self._make(name, row, identity)
+        elif row.server != row.here or (identity is not None and row.redis != identity):
+            epochs.close(self.server(name))
+            log.warning("epoch of %s closed: its Redis or its primary is another now", name)
+        elif row.status == OPENING:
+            self._open(name, row)
+        elif identity is not None:
+            self._settle_suspects(name, row)
+
+    def _make(self, name: str, row: Row, identity: str | None) -> None:
+        known = self.known[name]
+        if identity is None or clock() - known.closed[1] < ENDED + known.pause:
+            return
+        self._probe(name, identity)
+        if epochs.begin_opening(self.server(name), row.epoch, identity):
+            self._open(name, self.ask(name))
+
+    def _open(self, name: str, row: Row) -> None:
+        known, server = self.known[name], self.server(name)
+        if row.status == OPENING and known.barrier[0] != row.epoch:
+            known.barrier = (row.epoch, epochs.barrier(server))
+        if (
+            row.status == OPENING
+            and epochs.passed(server, known.barrier[1])
+            and epochs.finish_opening(server, row.epoch)
+        ):
+            known.opened = clock()
+            self.ask(name)
+            log.info("epoch of %s opened", name)
+            self._unlink_others(name, row)
+
+    def _probe(self, name: str, identity: str) -> None:
+        """Raise `RedisAway` unless Redis takes a mark, and would keep one that has a token."""
+        memory = self.link.call(identity, "INFO", "memory").decode()
+        values = dict(line.split(":", 1) for line in memory.splitlines() if ":" in line)
+        if values.get("maxmemory", "0") != "0" and values.get("maxmemory_policy", "").startswith("allkeys"):
+            log.error("Redis may evict keys that have no expiry (maxmemory-policy allkeys-*): it stays unused")
+            raise RedisAway("its eviction policy is allkeys-*")
+        self.link.call(identity, "SET", f"{{{name}}}:probe", "1", "EX", "60")
+
+    def _settle_suspects(self, name: str, row: Row) -> None:
+        known = self.known[name]
+        for (key, token), since in list(known.suspects.items()):
+            if clock() - since < TOKEN_AGE:
+                continue
+            del known.suspects[key, token]
+            if prefix(name, row.epoch) not in key:
+                continue
+            mark = self.link.call(row.redis, "GET", key)
+            if mark is None or token not in tokens(mark):
+                continue
+            position = epochs.position_of_ended(self.server(name), row.epoch, token)
+            if position is None:
+                known.suspects[key, token] = since
+            else:
+                self.settle(row, [key], token, position, f"h{secrets.token_hex(8)}")
+
+    def settle(self, row: Row, keys: list[str], token: str, position: str, tag: str) -> list[bytes | None]:
+        """Take a token off the marks; return them as they are now; raise `RedisAway`."""
+        settled = self.link.script(row.redis, "SETTLE", keys, token, position, tag, MARK_LIFETIME)
+        return [mark or None for mark in settled]
+
+    def _unlink_others(self, name: str, row: Row) -> None:
+        """Let go of what earlier epochs left in Redis: nobody reads it, and marks with a token have no expiry."""
+        cursor = b"0"
+        while True:
+            cursor, keys = self.link.call(row.redis, "SCAN", cursor, "MATCH", f"{{{name}}}:*", "COUNT", 1000)
+            old = [key for key in keys if not key.startswith(prefix(name, row.epoch).encode())]
+            if old:
+                self.link.call(row.redis, "UNLINK", *old)
+            if cursor == b"0":
+                return
+
+
+def prefix(name: str, epoch: str) -> str:
+    """Return how the keys of an epoch begin."""
+    return f"{{{name}}}:{epoch}:"
+
+
+def mark_key(name: str, epoch: str, collection: str) -> str:
+    return f"{prefix(name, epoch)}mark:{collection}"
+
+
+def tokens(mark: bytes) -> list[str]:
+    """Return the tokens of a mark; none: it is clean."""
+    return [token.rstrip(";") for token in mark.decode().split("+")[1:]]

@@ -1,0 +1,193 @@
+"""The way to Redis: one connection a thread, which knows the process it leads to; and a circuit breaker.
+
+* A connection is of use only to who expects the identity that it found when it was made (`INFO`): a Redis that
+  restarted, failed over or was swapped has another, and nothing of its memory is believed.
+* No command is repeated: after an error it may or may not have been applied, and only the caller knows what to do.
+* After an error nobody waits again: for a while, doubling up to some seconds, each call fails at once. Then one caller
+  tries, and if Redis answers all may. The keeper's thread, which keeps nobody waiting, tries all the time.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+from hashlib import sha1
+from typing import Any
+
+import hiredis
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from blog_app.data.watermarks.clock import clock
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+
+# A mark is sixteen hexadecimal digits of position, a dot, a tag, and for each unfinished business `+token;`.
+BEGIN = """
+for _, key in ipairs(KEYS) do
+  redis.call('SET', key, (redis.call('GET', key) or '0000000000000000.') .. '+' .. ARGV[1] .. ';')
+end
+"""
+SETTLE = """
+local token, position, tag, lifetime = '+' .. ARGV[1] .. ';', ARGV[2], ARGV[3], ARGV[4]
+local settled = {}
+for i, key in ipairs(KEYS) do
+  local mark = redis.call('GET', key)
+  if mark then
+    local tokens = string.match(mark, '%+.*') or ''
+    local first, last = string.find(tokens, token, 1, true)
+    if first then tokens = string.sub(tokens, 1, first - 1) .. string.sub(tokens, last + 1) end
+    local reached = string.sub(mark, 1, 16)
+    if reached < position then reached = position end
+    mark = reached .. '.' .. tag .. tokens
+    if tokens == '' then redis.call('SET', key, mark, 'EX', lifetime) else redis.call('SET', key, mark) end
+  end
+  settled[i] = mark
+end
+return settled
+"""
+STORE = """
+redis.call('DEL', KEYS[1] .. ':filling')
+local marks = redis.call('MGET', unpack(KEYS, 2))
+for i, mark in ipairs(marks) do
+  if mark ~= ARGV[i + 2] then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+SCRIPTS = {"BEGIN": BEGIN, "SETTLE": SETTLE, "STORE": STORE}
+# Known before the first connection: a process that has learned the epoch from the database begins with a script.
+HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
+
+
+class RedisAway(Exception):
+    """Redis did not answer, answered an error, or is not the one that was expected."""
+
+
+class Link:
+    """This process's way to the Redis at `url`."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin without a connection, as the child of a fork must: those that are open belong to the parent."""
+        self._pool = redis.ConnectionPool.from_url(
+            self._url,
+            protocol=2,
+            socket_timeout=self._timeout,
+            socket_connect_timeout=self._timeout,
+            retry=Retry(NoBackoff(), 0),
+            redis_connect_func=_greet,
+        )
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._pause = 0.0
+        self._next_try = 0.0
+
+    def call(self, identity: str | None, *command: Any) -> Any:
+        """Return the answer of the Redis with this identity (None: of any); raise `RedisAway`."""
+        return self.calls(identity, command)[0]
+
+    def calls(self, identity: str | None, *commands: tuple[Any, ...]) -> list[Any]:
+        """Send the commands together and return their answers; raise `RedisAway` if one of them failed."""
+        if self._pause and not self._may_try():
+            raise RedisAway("Redis did not answer a moment ago")
+        connection = self._connection()
+        try:
+            if not connection.is_connected:
+                connection.connect()
+            if identity is not None and connection.identity != identity:
+                raise RedisAway("this is another Redis than the epoch's")
+            connection.send_packed_command([b"".join(map(hiredis.pack_command, commands))])
+            answers = [connection.read_response() for _ in commands]
+        except (redis.RedisError, OSError) as error:
+            connection.disconnect()
+            self._trip()
+            raise RedisAway(str(error)) from error
+        except BaseException:
+            connection.disconnect()  # An answer may still be under way; it must not become the next command's.
+            raise
+        self._pause = 0.0
+        return answers
+
+    def mget(self, keys: list[str]) -> list[bytes | None]:
+        """Return the values of `keys` in whatever Redis answers, for Flask-Caching; `identity` says which it was."""
+        return list(self.call(None, "MGET", *keys))
+
+    @property
+    def identity(self) -> str:
+        """The identity of the Redis that this thread's connection leads to."""
+        return str(getattr(self._connection(), "identity", ""))
+
+    def script(self, identity: str, name: str, keys: list[str], *arguments: Any) -> Any:
+        """Run one of `SCRIPTS` over `keys`; raise `RedisAway`."""
+        return self.call(identity, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
+
+    def identify(self) -> str:
+        """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`.
+
+        It asks whatever the circuit breaker says, and sets it: while somebody does this nobody else has to try.
+        """
+        self.forget()
+        connection = self._connection()
+        try:
+            connection.connect()
+        except (redis.RedisError, OSError) as error:
+            self._trip()
+            raise RedisAway(str(error)) from error
+        self._pause = 0.0
+        return self.identity
+
+    def forget(self) -> None:
+        """Close this thread's connection; the next call makes another."""
+        self._connection().disconnect()
+
+    def _connection(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            # Not by the pool's own count of connections, which knows of no thread that ends.
+            connection = self._local.connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        return connection
+
+    def _trip(self) -> None:
+        self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+        self._next_try = clock() + self._pause
+
+    def _may_try(self) -> bool:
+        with self._lock:
+            if clock() < self._next_try:
+                return False
+            self._next_try = clock() + self._pause
+            return True
+
+
+def _greet(connection: Any) -> None:
+    """Prepare a new connection: log in, find out who answers, and leave our scripts there."""
+    connection.on_connect()
+    found: dict[str, str] = {}
+    for section in ("server", "replication"):
+        connection.send_command("INFO", section)
+        for line in connection.read_response().decode().splitlines():
+            name, _, value = line.partition(":")
+            found[name] = value
+    connection.identity = f"{found['run_id']}/{found['master_replid']}"
+    for script in SCRIPTS.values():
+        connection.send_command("SCRIPT", "LOAD", script)
+        connection.read_response()
+    if not isinstance(connection._sock, ssl.SSLSocket):
+        _limit_by_the_kernel(connection._sock)
+
+
+def _limit_by_the_kernel(sock: socket.socket) -> None:
+    """Let the kernel keep the time limit: Python's own would poll before each call, and give up its lock once more."""
+    limit = sock.gettimeout()
+    if limit:
+        sock.setblocking(True)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(limit), int(limit % 1 * 1_000_000)))

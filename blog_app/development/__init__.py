@@ -1,0 +1,1 @@
+"""For those who change the blog: local servers, the generator and seed data."""

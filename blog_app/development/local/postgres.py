@@ -1,0 +1,159 @@
+"""A private PostgreSQL server, and replicas that stream from it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from blog_app.development.local.group import Command, Group, StartError
+from blog_app.development.local.process import Process
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "100",
+    # `flask databases move` copies by logical replication.
+    "wal_level": "logical",
+}
+# Data that nobody needs tomorrow; commits stay synchronous towards clients, as in production.
+THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
+
+
+class Postgres(Process):
+    """One PostgreSQL server in a folder of its own. The superuser `postgres` has a random password."""
+
+    name = "PostgreSQL"
+    stop_signal = signal.SIGINT  # A fast shutdown: clients are disconnected, nothing is lost.
+
+    def __init__(self, group: Group, programs: Path, folder: Path, port: int, *, durable: bool = False) -> None:
+        super().__init__(group, folder, port)
+        self.programs = programs
+        self.durable = durable
+        self.data = folder / "data"
+        self._password_file = folder / "superuser"
+        self._killed = False
+
+    def create(self) -> None:
+        """Make an empty cluster, if there is none yet."""
+        if self.data.exists():
+            return
+        self._write_password(secrets.token_urlsafe(24))
+        # The collation is PostgreSQL's own, so the order of texts is the same on every machine.
+        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin"]
+        options += ["--locale=C.UTF-8", "--no-sync", f"--pwfile={self._password_file}"]
+        with self._new_data() as data:
+            self.group.run([self.programs / "initdb", *options, f"--pgdata={data}"], self.folder, self.log)
+
+    def follow(self, primary: Postgres) -> None:
+        """Make this a new replica of `primary`; one from an earlier run may have missed too much to catch up."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._write_password(primary.password)
+        options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]
+        options += ["--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]
+        command: Command = [self.programs / "pg_basebackup", *options]
+        with self._new_data() as data:
+            self.group.run([*command, f"--pgdata={data}"], self.folder, self.log, PGPASSWORD=primary.password)
+
+    def command(self) -> Command:
+        values = SETTINGS | ({} if self.durable else THROWAWAY) | {"port": str(self.port)}
+        options = [word for key, value in values.items() for word in ("-c", f"{key}={value}")]
+        return [self.programs / "postgres", "-D", self.data, *options]
+
+    def start(self) -> None:
+        """Start the server, also over what a crash left behind."""
+        deadline = time.monotonic() + self.patience
+        self._end_leftover()
+        while True:
+            try:
+                return super().start()
+            except StartError:
+                # The children of a killed server end by themselves, a moment later; until then nobody else may start.
+                if not self._killed or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        super().kill()
+        self._killed = True
+
+    def answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    @property
+    def password(self) -> str:
+        return self._password_file.read_text()
+
+    def url(self, database: str, user: str = "postgres", password: str = "") -> str:
+        """Return the address of `database` on this server."""
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str | sql.Composable, parameters: Any = None, database: str = "postgres") -> list[Any]:
+        """Run one statement as the superuser; return its rows, if it has any."""
+        with closing(psycopg2.connect(self.url(database), connect_timeout=2)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+
+    def create_role(self, name: str, password: str) -> None:
+        """Make a role that may log in, or give it this password."""
+        exists = self.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
+        verb = sql.SQL("ALTER" if exists else "CREATE")
+        role = sql.Identifier(name)
+        # CREATEDB: `flask migrate check` tries the migrations out in a database of its own. The others are what
+        # `flask databases move` needs.
+        self.execute(
+            sql.SQL("{} ROLE {} LOGIN CREATEDB REPLICATION PASSWORD {}").format(verb, role, sql.Literal(password))
+        )
+        self.execute(sql.SQL("GRANT pg_create_subscription TO {}").format(role))
+
+    def create_database(self, name: str, owner: str) -> None:
+        """Make a database, if there is none of this name."""
+        if not self.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
+            self.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
+
+    def delay(self, interval: str) -> None:
+        """Let this replica apply each commit `interval` (like `5s`) after it was made."""
+        self.execute(sql.SQL("ALTER SYSTEM SET recovery_min_apply_delay = {}").format(sql.Literal(interval)))
+        self.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
+    def _new_data(self) -> Iterator[Path]:
+        """Yield where to make the data folder; it gets its name when it is complete."""
+        unfinished = self.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        yield unfinished
+        unfinished.rename(self.data)
+
+    def _end_leftover(self) -> None:
+        """End a server that an earlier run left in our folder; remove the lock file of a dead one.
+
+        The process id in that file may belong to another program by now, so PostgreSQL itself would refuse to start.
+        """
+        lock = self.data / "postmaster.pid"
+        if not lock.exists():
+            return
+        if self.answers():
+            command: Command = [self.programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self.data}"]
+            self.group.run(command, self.folder, self.log)
+        lock.unlink(missing_ok=True)
+
+    def _write_password(self, password: str) -> None:
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(password)
+        self.group.own(self._password_file)

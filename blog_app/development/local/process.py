@@ -1,0 +1,102 @@
+"""One server program, held by whoever started it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from blog_app.development.local.group import Command, Group, StartError, last_line
+from blog_app.development.local.ports import port_is_taken
+
+
+class Process:
+    """One server program. It listens on `port` of the loopback address and logs into the file `log`."""
+
+    name: str
+    port: int
+    stop_signal = signal.SIGTERM
+    patience = 60.0
+
+    def __init__(self, group: Group, folder: Path, port: int) -> None:
+        self.group = group
+        self.folder = group.folder(folder)
+        self.port = port
+        self.log = folder.parent / f"{folder.name}.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> Command:
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        """Return whether the server serves clients."""
+        raise NotImplementedError
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server, which must have been started."""
+        assert self._child
+        return self._child.pid
+
+    def start(self) -> None:
+        """Start the server and return when it answers; raise `StartError` if it ends instead, or takes too long."""
+        assert not self.running
+        if port_is_taken(self.port):
+            raise StartError(
+                f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program "
+                "(the servers of another checkout?)"
+            )
+        child = self._child = self.group.popen(self.command(), self.folder, self.log)
+        if not wait_until(lambda: child.poll() is not None or self.answers(), self.patience):
+            self.kill()
+            raise StartError(f"{self.name} did not answer within {self.patience:g} s (see {self.log})")
+        if child.poll() is not None:
+            raise StartError(f"{self.name} did not start: {last_line(self.log)} (see {self.log})")
+
+    def stop(self) -> None:
+        """End the server in good order; nothing happens if it does not run."""
+        self._end(self.stop_signal)
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let the server hang: it keeps its connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(number)
+
+    def _end(self, number: int) -> None:
+        if self._child is None:
+            return
+        self._signal(number)
+        self._signal(signal.SIGCONT)
+        try:
+            self._child.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._child.wait()
+        self._child = None
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Return whether `condition` came true within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

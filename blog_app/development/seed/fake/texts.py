@@ -1,0 +1,87 @@
+"""Titles, texts, comments and names, made of the vocabulary.
+
+A text is put together from a stock of finished sentences, which is what makes a hundred thousand of them quick. Words
+follow Zipf's law, so that a search has common words and rare ones to look for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import accumulate
+from random import Random
+
+from blog_app.development.seed.fake import vocabulary
+
+STOCK = 20_000
+SENTENCES_A_POST = range(14, 27)
+SENTENCES_A_PARAGRAPH = 4
+SLOTS = {
+    "thing": vocabulary.THINGS,
+    "part": vocabulary.PARTS,
+    "second_part": vocabulary.PARTS,
+    "fault": vocabulary.FAULTS,
+    "tool": vocabulary.TOOLS,
+    "second_tool": vocabulary.TOOLS,
+    "person": vocabulary.PEOPLE,
+    "place": vocabulary.PLACES,
+    "time": vocabulary.TIMES,
+    "adjective": vocabulary.ADJECTIVES,
+    "lesson": vocabulary.LESSONS,
+}
+
+
+class _Words(dict[str, str]):
+    """Draws a word for a slot when it is first asked for, and the same again afterwards."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def __missing__(self, slot: str) -> str:
+        words = SLOTS[slot]
+        word = self[slot] = self.random.choices(words, cum_weights=zipf(len(words)))[0]
+        return word
+
+
+@cache
+def zipf(size: int) -> tuple[float, ...]:
+    """Return the cumulated weights of `size` words of which the n-th is n times as rare as the first."""
+    return tuple(accumulate(1 / rank for rank in range(1, size + 1)))
+
+
+def filled(random: Random, templates: tuple[str, ...]) -> str:
+    """Return one of the templates, its slots filled."""
+    return random.choice(templates).format_map(_Words(random)).replace(" a o", " an o").replace(" a a", " an a")
+
+
+@cache
+def sentences() -> tuple[str, ...]:
+    """Return the stock of sentences; it is the same for every seed."""
+    random = Random("sentences")  # noqa: S311 (nothing secret)
+    return tuple(filled(random, vocabulary.SENTENCES) for _ in range(STOCK))
+
+
+def sentence(random: Random) -> str:
+    return random.choice(sentences())
+
+
+def title(random: Random) -> str:
+    text = filled(random, vocabulary.TITLES)
+    return text[0].upper() + text[1:]
+
+
+def paragraphs(random: Random, number: int) -> list[str]:
+    """Return some 1.5 KB of plain paragraphs about repair number `number`."""
+    chosen = random.choices(sentences(), k=random.choice(SENTENCES_A_POST))
+    found = [
+        " ".join(chosen[start : start + SENTENCES_A_PARAGRAPH])
+        for start in range(0, len(chosen), SENTENCES_A_PARAGRAPH)
+    ]
+    return [*found, f"Entered in the book as repair {number}."]
+
+
+def person(random: Random) -> str:
+    return f"{random.choice(vocabulary.FIRST_NAMES)} {random.choice(vocabulary.LAST_NAMES)}"
+
+
+def comment(random: Random) -> str:
+    return filled(random, vocabulary.COMMENTS)

@@ -1,0 +1,96 @@
+"""Writes a first seed file for a table, with rows that load as they are and wait to be replaced by better ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse.postgres_ext import DateTimeTZField
+
+from blog_app.data import models
+from blog_app.data.models import Base
+from blog_app.development.seed import SeedError, files
+from blog_app.development.seed.keys import text_key
+from blog_app.development.seed.values import TEXT
+
+ROWS = 2
+SOMEBODY = "accounts.users/ada@example.com"
+
+
+def write(name: str, table: str, folder: Path = files.FOLDER) -> Path:
+    """Write `seed_data/<name>/<table>.json` and return its path; raise `SeedError` if there is no such table or one."""
+    found = {model._meta.table_name: model for model in models.of(name)}
+    if table not in found:
+        raise SeedError(f"{name} has no table {table!r} (it has: {', '.join(found) or 'none'})")
+    path = folder / name / f"{table}.json"
+    if path.exists():
+        raise SeedError(f"{name}/{path.name} exists already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text([row(found[table], number, folder) for number in range(1, ROWS + 1)]), encoding="utf-8")
+    return path
+
+
+def text(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a seed file, one a line."""
+    lines = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in rows)
+    return f"[\n{lines}\n]\n"
+
+
+def row(model: type[Base], number: int, folder: Path) -> dict[str, Any]:
+    """Return the sample row of this number: a value for each field that must be given one, or tells rows apart."""
+    key = text_key(model)
+    given = {
+        name: _value(field, number, folder)
+        for name, field in model._meta.fields.items()
+        if field is key or not (field.null or field.default is not None or _has_default(field))
+    }
+    record = model(**given)
+    record.derive()
+    found = {name: value for name, value in given.items() if record.__data__[name] == value}
+    return {"password" if name == "password_hash" else name: value for name, value in found.items()}
+
+
+def _has_default(field: peewee.Field) -> bool:
+    return any(isinstance(each, peewee.SQL) and each.sql.startswith("DEFAULT") for each in field.constraints or ())
+
+
+def _value(field: peewee.Field, number: int, folder: Path) -> Any:
+    if isinstance(field, peewee.ForeignKeyField):
+        return name_of_row(field.rel_model, number, folder) or f"(a row of {field.rel_model._meta.table_name})"
+    if isinstance(field, TEXT):
+        return _text(field, number)
+    if isinstance(field, peewee.BooleanField):
+        return False
+    if isinstance(field, peewee.DecimalField):
+        return f"{number}.00"
+    if isinstance(field, peewee.IntegerField | peewee.FloatField):
+        return number
+    if isinstance(field, DateTimeTZField):
+        return f"2026-01-0{number}T09:00:00Z"
+    if isinstance(field, peewee.DateField):
+        return f"2026-01-0{number}"
+    return SOMEBODY if isinstance(field, peewee.UUIDField) else {}
+
+
+def _text(field: peewee.Field, number: int) -> str:
+    if field.name == "password_hash":
+        return f"Sample-Password-{number}"
+    if field.name == "email":
+        return f"sample.{number}@example.com"
+    if field.name.endswith("url"):
+        return f"https://example.com/{number}"
+    return f"sample-{number}" if field.name == "slug" else f"Sample {field.name.replace('_', ' ')} {number}"
+
+
+def name_of_row(model: type[Base], number: int, folder: Path) -> str | None:
+    """Return by what a reference may name a row of another table's seed file, None if it has none.
+
+    Number 1 is the file's first row, and after its last comes the first again.
+    """
+    key = text_key(model)
+    path = folder / model._meta.schema / f"{model._meta.table_name}.json"
+    known = key.name if key is not None else "id"
+    names = [place.row[known] for place in files.rows(path, model) if known in place.row] if path.exists() else []
+    return names[(number - 1) % len(names)] if names else None

@@ -1,0 +1,1 @@
+"""For those who run the blog: migrations, moves, deployment and the pooler. Nothing here knows a domain."""

@@ -1,0 +1,104 @@
+"""Backups: one file of pg_dump's custom format for each logical database, and the way back into an empty one.
+
+A file is whole or not there: it is written under another name first. What belongs to the server and not to the data,
+the watermark epoch, is left out; a restored database begins with a closed epoch, so nothing cached before is believed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import peewee
+
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.data import models
+from blog_app.data.databases import first_line
+from blog_app.data.watermarks import epochs
+from blog_app.operations.deploy import programs
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.connection import Connection, Say, connected, run_lock
+
+SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
+LOCK_WAIT_MILLISECONDS = 10_000
+"""pg_dump stops only who changes the schema, but waits for them: not for ever."""
+
+
+class BackupError(MigrationError):
+    """A backup could not be made or brought back; `str()` says why."""
+
+
+def dump(settings: Settings, name: str, folder: Path) -> Path | None:
+    """Write a backup of a logical database into `folder`; return the file, or None when there is nothing yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupError(f"BACKUP_DIR, {folder}, cannot be written: {error.strerror}") from error
+    with connected(settings, name, lambda _: None) as connection:
+        if not _tables(connection, name):
+            return None
+        program = programs.find("pg_dump", connection)
+    target = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
+    unfinished = target.with_suffix(".unfinished")
+    fleeting = [model._meta.table_name for model in models.of(name) if getattr(model._meta, "fleeting", False)]
+    options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *fleeting)]
+    options += [
+        "--format=custom",
+        f"--schema={name}",
+        "--no-owner",
+        "--no-privileges",
+        f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}",
+        f"--file={unfinished}",
+    ]
+    try:
+        programs.run(program, settings.databases[name].direct_url, options)
+        unfinished.rename(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return target
+
+
+def restore(settings: Settings, file: Path, say: Say) -> str:
+    """Bring a backup into its logical database, which must have no tables; return the database's name.
+
+    All or nothing: it is one transaction.
+    """
+    name = name_of(file)
+    with connected(settings, name, say) as connection, run_lock(connection):
+        if tables := _tables(connection, name):
+            raise BackupError(
+                f"{name} is not empty, it has {len(tables)} tables ({', '.join(tables[:5])}, …). A backup is brought "
+                f"into an empty database only: let {name.upper()}_DATABASE_URL lead to a new one, or drop the schema"
+            )
+        try:
+            connection.execute_sql(f'DROP SCHEMA IF EXISTS "{name}"')
+        except peewee.DatabaseError as error:
+            raise BackupError(f"{name} is not empty, it has functions, types or views: {first_line(error)}") from error
+        program = programs.find("pg_restore", connection)
+        options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
+        programs.run(program, connection.url, [*options, str(file)])
+        connection.execute_sql(f"INSERT INTO {epochs.table(name)} DEFAULT VALUES")
+        with connection.limits(statement=0):
+            for table in _tables(connection, name):
+                connection.execute_sql(f'ANALYZE "{name}"."{table}"')
+    return name
+
+
+def name_of(file: Path) -> str:
+    """Return which logical database a backup is of; raise `BackupError` if it is none."""
+    if not file.is_file():
+        raise BackupError(f"there is no file {file}")
+    listed = subprocess.run(  # noqa: S603
+        [programs.newest("pg_restore"), "--list", str(file)], capture_output=True, text=True, check=False
+    )
+    schemas = SCHEMA_ENTRY.findall(listed.stdout)
+    if listed.returncode or len(schemas) != 1 or schemas[0] not in DATABASE_NAMES:
+        raise BackupError(f"{file} is no backup of a logical database, or not whole. {listed.stderr.strip()}".rstrip())
+    return schemas[0]
+
+
+def _tables(connection: Connection, name: str) -> list[str]:
+    rows = connection.execute_sql("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", (name,))
+    return [table for (table,) in rows.fetchall()]

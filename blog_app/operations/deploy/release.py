@@ -1,0 +1,149 @@
+"""A release: wait, back up, look for dangers, migrate, verify; and if it fails, the exact way back.
+
+Nothing is changed before every logical database answered, was backed up and its pending migrations passed the lint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from pathlib import Path
+
+import peewee
+
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.data import databases, models
+from blog_app.data.databases import first_line
+from blog_app.operations.deploy import backups
+from blog_app.operations.migrate import MigrationError, across, plan
+from blog_app.operations.migrate.check import check
+from blog_app.operations.migrate.connection import Say, connected
+from blog_app.operations.migrate.runner import Runner
+
+PATIENCE = 60.0
+"""Seconds to wait for the databases."""
+PAUSES = (1.0, 2.0, 4.0, 5.0)
+
+
+class ReleaseError(MigrationError):
+    """A release failed; `str()` says at which step and why."""
+
+
+@dataclass
+class Release:
+    """One run of `flask deploy`."""
+
+    settings: Settings
+    say: Say
+    backup_dir: Path | None
+    without_backfills: bool = False
+    folder: Path | None = None
+    changed: dict[str, str] = field(default_factory=dict)
+    """The logical databases that this release changed, and the migration that each was at before, or `zero`."""
+
+    def run(self) -> None:
+        """Do it all; raise `ReleaseError` at the first step that fails."""
+        steps = {
+            "wait for the databases": self._wait,
+            "back up": self._back_up,
+            "look for dangers": self._lint,
+            "migrate": self._migrate,
+            "verify": self._verify,
+        }
+        for title, step in steps.items():
+            self.say(f"deploy: {title}")
+            try:
+                step()
+            except (MigrationError, peewee.DatabaseError, peewee.InterfaceError, OSError, KeyboardInterrupt) as error:
+                known = isinstance(error, MigrationError | KeyboardInterrupt) and str(error)
+                reason = str(error) if known else first_line(error)
+                raise ReleaseError(f"it stopped at: {title}: {reason}") from error
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        for name in DATABASE_NAMES:
+            for pause in chain(PAUSES, repeat(PAUSES[-1])):
+                try:
+                    self._ask(name)
+                    break
+                except databases.DatabaseAway as error:
+                    if time.monotonic() + pause > deadline:
+                        raise MigrationError(f"{name} does not answer for {PATIENCE:g} s: {error}") from error
+                    self.say(f"  {error}; next try in {pause:g} s")
+                    time.sleep(pause)
+
+    def _ask(self, name: str) -> None:
+        """Ask at both addresses: through the pooler, as the app does, and straight, where no pooler may be."""
+        server = databases.server(self.settings, name, self.settings.databases[name].url)
+        try:
+            server.execute_sql("SELECT 1")
+        finally:
+            server.discard()
+        with connected(self.settings, name, self.say):
+            pass
+
+    def _back_up(self) -> None:
+        if self.backup_dir is None:
+            self.say(f"  no backup: {'--no-backup' if self.settings.backup_dir else 'BACKUP_DIR is not set'}")
+            return
+        for name in DATABASE_NAMES:
+            file = backups.dump(self.settings, name, self.backup_dir)
+            self.say(f"  {file} ({file.stat().st_size:,} bytes)" if file else f"  {name} is empty yet")
+
+    def _lint(self) -> None:
+        for name in DATABASE_NAMES:
+            planned = plan.of_pending(self.settings, name, self.folder)
+            plan.refuse_dangers(planned)
+            if used := plan.drops_in_use(planned, models.of(name)):
+                raise MigrationError(f"{name}: {'; '.join(used)}. First release code without it, then drop it")
+
+    def _migrate(self) -> None:
+        def work(runner: Runner) -> Sequence[str]:
+            only = plan.next_pending(runner, backfills=False) if self.without_backfills else None
+            before = list(runner.applied)
+            try:
+                return runner.up(only=only, guard=plan.LintGuard())
+            finally:
+                if runner.applied != before or runner.begun:
+                    self.changed[runner.name] = before[-1] if before else "zero"
+
+        across.run(self.settings, DATABASE_NAMES, work, self.say, self.folder)
+
+    def _verify(self) -> None:
+        problems = []
+        for name in DATABASE_NAMES:
+            report = check(self.settings, name, models.of(name), self.folder)
+            pending = [] if self.without_backfills else report.pending
+            problems += [f"{name}: {line}" for line in (*pending, *report.differences, *self._smoke(name))]
+        if problems:
+            raise ReleaseError("\n  ".join(["what runs now is not what the code expects:", *problems]))
+
+    def _smoke(self, name: str) -> list[str]:
+        """Read one row of every model as the app would, through the pooler; return what fails."""
+        problems = []
+        server = databases.server(self.settings, name, self.settings.databases[name].url)
+        for model in models.of(name):
+            try:
+                server.execute(model.select().limit(1)).fetchall()
+            except peewee.DatabaseError as error:
+                problems.append(f"reading {model._meta.table_name} fails: {first_line(error)}")
+        server.discard()
+        return problems
+
+    def roll_back(self) -> None:
+        """Take back what this release applied; that may lose data written since. What is taken back is forgotten."""
+        for name in self._newest_first():
+            across.run(
+                self.settings, [name], lambda runner: runner.down(to=self.changed[runner.name]), self.say, self.folder
+            )
+            del self.changed[name]
+
+    def undo_command(self) -> str:
+        """Return the shell command that takes back what this release applied."""
+        steps = (f"flask migrate down --database {name} --to {self.changed[name]}" for name in self._newest_first())
+        return " && ".join(steps)
+
+    def _newest_first(self) -> list[str]:
+        return list(reversed(self.changed))

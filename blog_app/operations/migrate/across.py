@@ -1,0 +1,70 @@
+"""The same over several logical databases: each to its end before the next, and a clear account when one fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from blog_app.config import Settings
+from blog_app.data.databases import DatabaseAway, first_line
+from blog_app.operations.migrate import MigrationError, files
+from blog_app.operations.migrate.connection import Say, connected, run_lock
+from blog_app.operations.migrate.interrupts import Stopped
+from blog_app.operations.migrate.runner import Runner
+
+Work = Callable[[Runner], Sequence[str]]
+
+
+def run(
+    settings: Settings, names: Sequence[str], work: Work, say: Say, folder: Path | None = None
+) -> dict[str, Sequence[str]]:
+    """Do `work` with a runner for each logical database in turn; return which migrations it ran in each.
+
+    The history is read after the lock is taken: who had to wait finds what the other run did.
+    Raises `MigrationError` that says what is done, what failed and why, and what was not begun; `Stopped` that says the
+    same when somebody stopped it.
+    """
+    done: dict[str, Sequence[str]] = {}
+    for name in names:
+        try:
+            with connected(settings, name, say) as connection, run_lock(connection):
+                runner = Runner(connection, folder)
+                before = set(runner.applied)
+                try:
+                    done[name] = work(runner)
+                except BaseException:
+                    done[name] = sorted(before ^ set(runner.applied))
+                    raise
+        except KeyboardInterrupt as error:
+            where = "; ".join(text for text in (_reason(error), "run it again to go on from there") if text)
+            raise Stopped(_account(names, name, done, f"was stopped: {where}")) from error
+        except Exception as error:
+            again = ". Run it again when it is back: it goes on from there" if isinstance(error, DatabaseAway) else ""
+            raise MigrationError(_account(names, name, done, f"failed: {_reason(error)}{again}")) from error
+    return done
+
+
+def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], what: str) -> str:
+    lines = [f"{failed} {what}"]
+    for name, migrations in done.items():
+        if migrations or name != failed:
+            lines.append(f"  done in {name}: {', '.join(migrations) or 'nothing to do'}")
+    rest = names[names.index(failed) + 1 :]
+    if rest:
+        lines.append(f"  not begun: {', '.join(rest)}")
+    return "\n".join(lines)
+
+
+def _reason(error: BaseException) -> str:
+    what = reversed([note for note in getattr(error, "__notes__", ()) if note not in str(error)])
+    return ": ".join(part for part in (*what, _message(error)) if part)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, MigrationError | KeyboardInterrupt):
+        return str(error)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if files.FILE_NAME.fullmatch(Path(frame.filename).name):
+            return f"{first_line(error)} ({type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno})"
+    return first_line(error)

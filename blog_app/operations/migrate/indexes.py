@@ -1,0 +1,125 @@
+"""Indexes built and dropped while the table is in use (CREATE INDEX CONCURRENTLY).
+
+No time limit and no lock time limit: such a statement waits for older transactions, but nothing waits behind it. A
+build that failed or was killed leaves an invalid index, which costs every write and serves no read; the next run drops
+it and builds again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import peewee
+
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.steps import Database, Step, quoted, without_comments
+
+WORD = r'(?:"(?:[^"]|"")+"|\w+)'
+CREATE = re.compile(
+    rf"\s*CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?P<may_exist>IF\s+NOT\s+EXISTS\s+)?(?P<name>{WORD})"
+    rf"\s+ON\s+(?:ONLY\s+)?(?P<table>{WORD}(?:\.{WORD})?)",
+    re.I,
+)
+DROP = re.compile(rf"\s*DROP\s+INDEX\s+CONCURRENTLY\s+(?:IF\s+EXISTS\s+)?(?P<index>{WORD}(?:\.{WORD})?)\s*;?\s*", re.I)
+
+UNNAMED = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\b", re.I)
+
+STATE = """
+SELECT CASE WHEN x.indrelid <> to_regclass(%s) THEN 'elsewhere' WHEN x.indisvalid THEN 'valid' ELSE 'invalid' END
+FROM pg_catalog.pg_index x WHERE x.indexrelid = to_regclass(%s)
+"""
+
+
+class AddIndex(Step):
+    """`sql` is the whole CREATE INDEX CONCURRENTLY statement, without IF NOT EXISTS, which is `may_exist`."""
+
+    def __init__(self, table: str, index: str, sql: str, *, may_exist: bool = False) -> None:
+        self.table, self.index, self.sql, self.may_exist = table, index, sql, may_exist
+
+    def __str__(self) -> str:
+        return f"create index {self.index} concurrently"
+
+    def preview(self, database: Database) -> None:
+        if _state(database, self.table, self.index) != "valid":
+            self._build(database)
+
+    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+        state = _state(database, self.table, self.index)
+        if state == "valid" and (progress or self.may_exist):
+            return
+        if state in ("valid", "elsewhere"):
+            where = "" if state == "valid" else " on another table"
+            raise MigrationError(
+                f"there is an index {self.index} already{where}, and this migration has not made it: drop that one, or "
+                "choose another name"
+            )
+        note(None, 0)  # From now on it is this migration's own.
+        try:
+            self._build(database)
+        except peewee.IntegrityError:  # A unique index that cannot be built refuses new rows nevertheless.
+            drop(database, self.index)
+            raise
+
+    def _build(self, database: Database) -> None:
+        def attempt() -> None:
+            # Of an earlier run, or of a try that ended in a deadlock.
+            if _state(database, self.table, self.index) == "invalid":
+                database.say(f"{database.name}: {self.index} is half built, by a run that did not end: build it anew")
+                drop(database, self.index)
+            database.send(self.sql)
+
+        with database.limits(lock=0, statement=0):
+            database.patiently(attempt, str(self))
+
+
+class DropIndex(Step):
+    def __init__(self, index: str) -> None:
+        self.index = index
+
+    def __str__(self) -> str:
+        return f"drop index {self.index} concurrently"
+
+    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+        drop(database, self.index)
+
+
+def add_index(
+    schema: str, table: str, parts: Sequence[str], *, name: str, unique: bool, using: str | None, where: str | None
+) -> AddIndex:
+    """Return the step that builds an index on columns or expressions."""
+    qualified = quoted(schema, table)
+    method, condition = (f"USING {using} " if using else ""), (f" WHERE {where}" if where else "")
+    sql = (
+        f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quoted(name)} ON {qualified} "
+        f"{method}({', '.join(parts)}){condition}"
+    )
+    return AddIndex(qualified, quoted(schema, name), sql)
+
+
+def of_sql(schema: str, sql: str) -> Step | None:
+    """Return the step that an SQL statement amounts to, if it is about an index and CONCURRENTLY."""
+    sql = without_comments(sql)
+    if UNNAMED.match(sql):
+        raise MigrationError(f"name the index, so that what a killed build leaves can be found: {sql[:200]}")
+    if found := CREATE.match(sql):
+        may_exist = bool(found["may_exist"])
+        rest = f"{found['name']} ON {found['table']}{sql[found.end() :]}".replace("%%", "%")
+        create = f"CREATE {found['unique'] or ''}INDEX CONCURRENTLY {rest}"
+        return AddIndex(found["table"], f"{quoted(schema)}.{found['name']}", create, may_exist=may_exist)
+    if found := DROP.fullmatch(sql):
+        return DropIndex(found["index"])
+    return None
+
+
+def drop(database: Database, index: str) -> None:
+    """Drop an index, valid or not, if it is there."""
+    sql = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
+    with database.limits(lock=0, statement=0):
+        database.patiently(lambda: database.send(sql), f"drop index {index}")
+
+
+def _state(database: Database, table: str, index: str) -> str | None:
+    row = database.execute_sql(STATE, (table, index)).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,228 @@
+"""Which lock a statement takes on which table, after PostgreSQL's manual (chapter "Explicit Locking")."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from blog_app.operations.migrate.lint import names
+from blog_app.operations.migrate.lint.names import Name
+from blog_app.operations.migrate.lint.syntax import Node
+
+ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE = "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE"
+SHARE_UPDATE_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE"
+EXCLUSIVE, ACCESS_EXCLUSIVE = "EXCLUSIVE", "ACCESS EXCLUSIVE"
+
+MEANING = {
+    ACCESS_SHARE: "stops nobody",
+    ROW_SHARE: "stops nobody but who changes the same rows",
+    ROW_EXCLUSIVE: "stops nobody but who changes the same rows",
+    SHARE_UPDATE_EXCLUSIVE: "stops neither reads nor writes",
+    SHARE: "stops writes",
+    SHARE_ROW_EXCLUSIVE: "stops writes",
+    EXCLUSIVE: "stops writes",
+    ACCESS_EXCLUSIVE: "stops reads and writes",
+}
+BY_STATEMENT = {
+    "COPY": ROW_EXCLUSIVE,
+    "ANALYZE": SHARE_UPDATE_EXCLUSIVE,
+    "VACUUM": SHARE_UPDATE_EXCLUSIVE,
+    "COMMENT_ON": SHARE_UPDATE_EXCLUSIVE,
+    "CREATE_STATISTICS": SHARE_UPDATE_EXCLUSIVE,
+    "CREATE_TRIGGER": SHARE_ROW_EXCLUSIVE,
+    "CREATE_RULE": ACCESS_EXCLUSIVE,
+    "CREATE_POLICY": ACCESS_EXCLUSIVE,
+    "ALTER_POLICY": ACCESS_EXCLUSIVE,
+    "DROP_POLICY": ACCESS_EXCLUSIVE,
+    "DROP_RULE": ACCESS_EXCLUSIVE,
+    "DROP_TRIGGER": ACCESS_EXCLUSIVE,
+    "DROP_TABLE": ACCESS_EXCLUSIVE,
+    "TRUNCATE": ACCESS_EXCLUSIVE,
+    "CLUSTER": ACCESS_EXCLUSIVE,
+    "LOCK": ACCESS_EXCLUSIVE,
+}
+WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
+# What may have such a write inside, and makes it.
+WRITING = (*WRITES, "SELECT", "TABLE", "EXPLAIN", "CREATE_TABLE_AS", "SELECT_INTO")
+# Statements about something that is no table: what that is, and the lock on it.
+BESIDE_TABLES = {
+    "DROP_VIEW": ("VIEW_REF", "view", ACCESS_EXCLUSIVE),
+    "ALTER_VIEW": ("VIEW_REF", "view", ACCESS_EXCLUSIVE),
+    "DROP_MATERIALIZED_VIEW": ("VIEW_REF", "", ACCESS_EXCLUSIVE),
+    "ALTER_MATERIALIZED_VIEW": ("VIEW_REF", "", ACCESS_EXCLUSIVE),
+    "REFRESH": ("VIEW_REF", "", ACCESS_EXCLUSIVE),
+    "DROP_SEQUENCE": ("SEQUENCE_REF", "sequence", ACCESS_EXCLUSIVE),
+    "ALTER_SEQUENCE": ("SEQUENCE_REF", "sequence", SHARE_ROW_EXCLUSIVE),
+    "ALTER_INDEX": ("INDEX_REF", "index", SHARE_UPDATE_EXCLUSIVE),
+}
+# Parts of ALTER TABLE that need less than the strongest lock.
+MILD_CHANGES = {
+    "VALIDATE_CONSTRAINT": SHARE_UPDATE_EXCLUSIVE,
+    "SET_OPTIONS": SHARE_UPDATE_EXCLUSIVE,
+    "RESET_OPTIONS": SHARE_UPDATE_EXCLUSIVE,
+    "CLUSTER_ON": SHARE_UPDATE_EXCLUSIVE,
+    "ATTACH_PARTITION": SHARE_UPDATE_EXCLUSIVE,
+    "DISABLE_TRIGGER": SHARE_ROW_EXCLUSIVE,
+    "ENABLE_TRIGGER": SHARE_ROW_EXCLUSIVE,
+}
+NO_ACTION = ("TABLE_RELATION_NAME", "IF_EXISTS", "WHITESPACE", "COMMA", "SEMICOLON", "COMMENT")
+STRENGTH = list(MEANING)
+QUIET = (ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE)
+"""What a read or a write takes itself."""
+
+
+class Lock(NamedTuple):
+    table: Name
+    mode: str
+    kind: str = ""
+    """What it is, if it is no table."""
+
+    def __str__(self) -> str:
+        return f"{self.mode} on {f'{self.kind} ' if self.kind else ''}{self.table.name}"
+
+
+class Reference(NamedTuple):
+    """A foreign key: who drops it, or its table, locks the other table as well."""
+
+    table: str
+    constraint: str
+    columns: Collection[str]
+    other: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a statement does not say, and a live database knows."""
+
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """The table of each index."""
+    references: Collection[Reference] = ()
+
+
+def stops_all(lock: Lock, new: Collection[Name]) -> bool:
+    """Return whether the lock keeps everybody out of a table that is in use; `new` are those that are not yet."""
+    return lock.mode == ACCESS_EXCLUSIVE and not lock.kind and lock.table not in new
+
+
+def taken(statement: Node, catalog: Catalog = Catalog()) -> list[Lock]:
+    """Return the locks that a statement takes, the strongest on each table."""
+    found: dict[Name, Lock] = {}
+    for lock in _taken(statement, catalog):
+        before = found.get(lock.table)
+        if before is None or STRENGTH.index(lock.mode) > STRENGTH.index(before.mode):
+            found[lock.table] = lock
+    return list(found.values())
+
+
+def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
+    kind, tables = statement.kind, names.tables(statement)
+    if kind in ("DROP_INDEX", "REINDEX") and statement.has("INDEX_REF"):
+        yield from _of_indexes(statement, catalog)
+    elif kind in BESIDE_TABLES or (kind == "CREATE_VIEW" and statement.has("OR_REPLACE")):
+        yield from _beside_tables(statement)
+    elif kind == "CREATE_TABLE":
+        yield from _of_new_table(statement)
+    elif kind == "ALTER_TABLE" and tables:
+        yield from _of_alter(statement, tables[0], catalog)
+    elif kind in ("CREATE_INDEX", "REINDEX"):
+        yield from (Lock(table, _of_index(statement)) for table in tables)
+    elif kind in WRITING:
+        for write in (statement, *statement.all(*WRITES)):
+            if write.kind in WRITES and (target := names.target(write)):
+                yield Lock(target, ROW_EXCLUSIVE)
+        yield from (Lock(table, ROW_SHARE if statement.has("LOCKING_CLAUSE") else ACCESS_SHARE) for table in tables)
+    elif kind in ("DROP_TABLE", "TRUNCATE", "LOCK", "VACUUM", "ANALYZE"):
+        yield from (Lock(table, _of_whole(statement)) for table in tables)
+        yield from _of_references(catalog, tables if kind == "DROP_TABLE" else ())
+    elif kind in BY_STATEMENT:
+        columns = [names.words(column)[-3:-1] for column in statement.all("QUALIFIED_COLUMN_NAME_REF")]
+        tables += [Name(*words) for words in columns if len(words) == len(Name._fields)]
+        yield from (Lock(table, BY_STATEMENT[kind]) for table in tables[:1])
+        yield from (Lock(table, ACCESS_SHARE) for table in tables[1:])
+    elif kind != "GRANT":
+        yield from (Lock(table, ACCESS_SHARE) for table in tables)
+
+
+def _of_indexes(statement: Node, catalog: Catalog) -> Iterator[Lock]:
+    mode = _of_index(statement)
+    for index in map(names.words, statement.all("INDEX_REF")):
+        table = catalog.tables.get(index[-1])
+        place = Name(index[-2] if len(index) > 1 else None, table or index[-1])
+        yield Lock(place, mode, "" if table else "the table of index")
+
+
+def _of_index(statement: Node) -> str:
+    if statement.has("CONCURRENTLY_KW"):
+        return SHARE_UPDATE_EXCLUSIVE
+    return ACCESS_EXCLUSIVE if statement.kind == "DROP_INDEX" else SHARE
+
+
+def _beside_tables(statement: Node) -> Iterator[Lock]:
+    node, kind, mode = BESIDE_TABLES.get(statement.kind, ("VIEW", "view", ACCESS_EXCLUSIVE))
+    if statement.kind == "REFRESH" and statement.has("CONCURRENTLY_KW"):
+        mode = EXCLUSIVE
+    if statement.kind == "ALTER_INDEX" and statement.has("SET_TABLESPACE"):
+        mode = ACCESS_EXCLUSIVE
+    for words in map(names.words, statement.all(node)):
+        yield Lock(Name(words[-2] if len(words) > 1 else None, words[-1]), mode, kind)
+    yield from (Lock(table, ACCESS_SHARE) for table in names.tables(statement))
+
+
+def _of_new_table(statement: Node) -> Iterator[Lock]:
+    parts = {
+        ("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"): SHARE_ROW_EXCLUSIVE,
+        ("PARTITION_OF",): ACCESS_EXCLUSIVE,
+        ("INHERITS",): SHARE_UPDATE_EXCLUSIVE,
+        ("LIKE_CLAUSE",): ACCESS_SHARE,
+    }
+    for kinds, mode in parts.items():
+        for part in statement.all(*kinds):
+            yield from (Lock(table, mode) for table in names.tables(part))
+
+
+def _of_whole(statement: Node) -> str:
+    if statement.kind == "VACUUM" and statement.has("FULL_KW"):
+        return ACCESS_EXCLUSIVE
+    mode = next(statement.all("LOCK_MODE_CLAUSE"), None)
+    return " ".join(mode.text.upper().split()[1:-1]) if mode else BY_STATEMENT[statement.kind]
+
+
+def _of_references(
+    catalog: Catalog, tables: Collection[Name], dropped: Collection[str] | None = None
+) -> Iterator[Lock]:
+    """Yield the locks on the tables to which dropped foreign keys lead; `dropped`: constraints or columns."""
+    for reference in catalog.references:
+        for table in tables:
+            if table.name == reference.table and (
+                dropped is None or not {reference.constraint, *reference.columns}.isdisjoint(dropped)
+            ):
+                yield Lock(Name(table.schema, reference.other), ACCESS_EXCLUSIVE)
+
+
+def _of_alter(statement: Node, table: Name, catalog: Catalog) -> Iterator[Lock]:
+    yield Lock(table, _of_actions(statement))
+    for constraint in statement.all("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"):
+        yield from (Lock(other, SHARE_ROW_EXCLUSIVE) for other in names.tables(constraint))
+    for change in statement.all("ATTACH_PARTITION", "DETACH_PARTITION"):
+        yield from (Lock(other, ACCESS_EXCLUSIVE) for other in names.tables(change))
+    for change in statement.all("INHERIT_TABLE", "NO_INHERIT_TABLE"):
+        yield from (Lock(other, SHARE_UPDATE_EXCLUSIVE) for other in names.tables(change))
+    for drop in statement.all("DROP_CONSTRAINT", "DROP_COLUMN"):
+        dropped = [names.words(name)[-1] for name in drop.all("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")]
+        yield from _of_references(catalog, [table], dropped)
+
+
+def _of_actions(statement: Node) -> str:
+    actions = [part for part in statement.parts if part.kind not in NO_ACTION and not part.kind.endswith("_KW")]
+    return max((_of_action(action) for action in actions), key=STRENGTH.index, default=ACCESS_EXCLUSIVE)
+
+
+def _of_action(action: Node) -> str:
+    if action.kind == "ADD_CONSTRAINT" and action.has("FOREIGN_KEY_CONSTRAINT"):
+        return SHARE_ROW_EXCLUSIVE
+    if action.kind == "ALTER_COLUMN" and action.has("SET_STATISTICS", "SET_OPTIONS", "RESET_OPTIONS"):
+        return SHARE_UPDATE_EXCLUSIVE
+    if action.kind == "DETACH_PARTITION" and action.has("DETACH_CONCURRENTLY", "DETACH_FINALIZE"):
+        return SHARE_UPDATE_EXCLUSIVE
+    return MILD_CHANGES.get(action.kind, ACCESS_EXCLUSIVE)

@@ -1,0 +1,79 @@
+"""Which objects a statement names, and in which schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from blog_app.operations.migrate.lint.syntax import Node
+
+# Nodes that hold the name of an object that lives in a schema.
+TABLE_KINDS = ("TABLE_NAME_REF", "RELATION_NAME_REF", "TABLE_NAME")
+OTHER_KINDS = (
+    *("VIEW", "VIEW_REF", "SEQUENCE", "SEQUENCE_REF", "INDEX_REF", "STATISTICS", "STATISTICS_REF"),
+    *("TYPE_NAME", "TYPE_NAME_REF", "DOMAIN", "DOMAIN_REF", "COLLATION", "TEXT_SEARCH_CONFIGURATION"),
+    *("FUNCTION_NAME", "PROCEDURE_NAME", "AGGREGATE_NAME"),
+)
+# Here a name takes no schema: a new name, or the index of the table that the statement is about.
+BARE = (
+    "USING_INDEX_NAME",
+    "CLUSTER_ON",
+    "TABLE_RENAME_TO",
+    "INDEX_RENAME_TO",
+    "VIEW_RENAME_TO",
+    "SEQUENCE_RENAME_TO",
+    "RENAME_TO",
+)
+WORD = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
+
+
+class Name(NamedTuple):
+    """`"blog"."posts"`; the schema is None when it is not written."""
+
+    schema: str | None
+    name: str
+
+
+def tables(statement: Node) -> list[Name]:
+    """Return the tables that a statement names, each once, in their order."""
+    return list(dict.fromkeys(_names(statement, TABLE_KINDS)))
+
+
+def objects(statement: Node) -> list[Name]:
+    """Return the tables, views, sequences, indexes, types, functions and so on that a statement names."""
+    return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
+
+
+def target(write: Node) -> Name | None:
+    """Return the table that an INSERT, UPDATE, DELETE or MERGE writes to."""
+    own = [part for part in write.parts if part.kind != "WITH_CLAUSE"]
+    return next(iter(tables(Node(write.kind, write.text, own))), None)
+
+
+def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
+    local = {name for node in statement.all("CTE_NAME") for name in words(node)}
+    for node in _with_schema(statement, kinds):
+        found = words(node)
+        if not found or (len(found) == 1 and found[0] in local):
+            continue
+        yield Name(found[-2] if len(found) > 1 else None, found[-1])
+
+
+def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
+    for part in node.parts:
+        if part.kind in BARE:
+            continue
+        if part.kind in kinds:
+            yield part
+        else:
+            yield from _with_schema(part, kinds)
+
+
+def words(node: Node) -> list[str]:
+    """Return the words of a qualified name, unquoted."""
+    return [_unquoted(word) for word in WORD.findall(node.text)]
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()

@@ -1,0 +1,277 @@
+"""What a migration file talks to: peewee-migrate's Migrator with its statements put right, and ways that cannot hurt.
+
+Put right: every statement names the schema of its logical database; a new column gets its constant default in the
+database and in one statement, with no update of the whole table; `add_default` sets a default, and no rows;
+`create_model` fails when the table exists; a constraint may be given as text; nothing is dropped by CASCADE unless the
+file says so.
+
+The methods below "For tables in use" are this project's own. Most need `atomic = False` at the top of the file.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import peewee
+from peewee_migrate import Migrator as PeeweeMigrator
+from peewee_migrate.migrator import PostgresqlMigrator
+from playhouse.migrate import Operation, SchemaMigrator, make_index_name, operation
+
+from blog_app.operations.migrate import MigrationError, expand, indexes
+from blog_app.operations.migrate.backfill import Backfill
+from blog_app.operations.migrate.constraints import AddConstraint, SetNotNull
+from blog_app.operations.migrate.steps import PythonStep, Step, quoted
+
+
+class Operations(PostgresqlMigrator):
+    """The single statements; `schema` qualifies them."""
+
+    # peewee-migrate's own writes the index without its schema and knows no predicate.
+    add_index = SchemaMigrator.add_index
+
+    @operation  # type: ignore[untyped-decorator]
+    def add_column(self, table: str, column: str, field: peewee.Field, default: Any = None) -> Any:
+        """ALTER TABLE … ADD COLUMN in one statement: a constant default costs no rewrite (PostgreSQL 11 and later)."""
+        if default is not None:
+            field.constraints = [
+                *(field.constraints or ()),
+                peewee.NodeList((peewee.SQL("DEFAULT"), peewee.Value(default))),
+            ]
+        field.default = None
+        statements: list[Any] = [self.alter_add_column(table, column, field, allow_not_null=True)]
+        if field.index or field.unique:
+            statements.append(self.add_index(table, (column,), field.unique, getattr(field, "index_type", None)))
+        return statements
+
+    @operation  # type: ignore[untyped-decorator]
+    def change_column(self, table: str, column: str, field: peewee.Field) -> Any:
+        """Send what differs from the column as it was, when that is known (see `Migrator.change_fields`)."""
+        before = getattr(field, "before", None)
+        alter_type, *rest = self.alter_change_column(table, column, field)
+        changes: list[Any] = [] if before and type_of(before) == type_of(field) else [alter_type]
+        changes += rest
+        if not (field.null or (before and not before.null)):
+            changes.append(self.add_not_null(table, column))
+        return changes
+
+    @operation  # type: ignore[untyped-decorator]
+    def set_default(self, table: str, column: str, default: Any) -> Any:
+        return self._alter_column(self.make_context(), table, column).literal(" SET DEFAULT ").sql(default)
+
+
+class Migrator(PeeweeMigrator):
+    """Collects the operations of one migration, and keeps the models as the migrations so far have made them."""
+
+    def __init__(self, database: peewee.PostgresqlDatabase, schema: str) -> None:
+        self.__ops__: list[Any] = []
+        super().__init__(database)
+        self.schema = schema
+        self.atomic = True
+        self.__migrator__ = Operations(database, schema=schema)
+
+    def work_on(self, database: peewee.PostgresqlDatabase) -> None:
+        """Let operations and models send their statements to `database` from here on."""
+        self.__database__ = database
+        self.__migrator__ = Operations(database, schema=self.schema)
+        for model in self.orm:
+            model._meta.database = database
+
+    def take_operations(self) -> list[Operation | Step | PythonStep | Any]:
+        """Return what the migration asked for, and forget it."""
+        operations, self.__ops__ = self.__ops__, []
+        return operations
+
+    def run(self, func: Any, *args: Any, **kwargs: Any) -> None:
+        """Run a Python function in its turn."""
+        self.__ops__.append(PythonStep(func, args, kwargs))
+
+    def create_model(self, model: Any) -> Any:
+        """Create the model's table and indexes; the table must not exist."""
+        if model._meta.schema is None:
+            raise MigrationError(f'create_model({model.__name__}): its Meta must say schema = "{self.schema}"')
+        # Index names begin with the table's name, as those of the other methods do, and not with the class's.
+        model._meta.legacy_table_names = False
+        super().create_model(model)
+        self.__ops__[-1] = CreateTable(model)
+        return model
+
+    def add_fields(self, model: Any, *, allow_not_null: bool = False, **fields: peewee.Field) -> Any:
+        """Add columns. A constant Python default becomes the default in the database too.
+
+        A required column of a table with rows needs such a default, or three migrations: add it with `null=True`,
+        `backfill`, `set_not_null`. `allow_not_null` says that the table is empty, or the column has a default in
+        its constraints.
+        """
+        model = self.__get_model__(model)
+        for name, field in fields.items():
+            default = None if callable(field.default) else field.default
+            if not (field.null or allow_not_null) and default is None:
+                raise MigrationError(
+                    f"{model._meta.table_name}.{name} is required and has no constant default, so rows that are there "
+                    "already cannot get a value: add it with null=True, backfill it, then set_not_null"
+                )
+            model._meta.add_field(name, field)
+            value = None if default is None else field.db_value(default)
+            self.__ops__.append(
+                self.__migrator__.add_column(model._meta.table_name, field.column_name, field.clone(), value)
+            )
+        return model
+
+    def change_fields(self, model: Any, **fields: peewee.Field) -> Any:
+        """Change columns; what stays as it is, is not sent (a type or NOT NULL set again would need a strong lock)."""
+        model = self.__get_model__(model)
+        for name, field in fields.items():
+            field.before = copy(model._meta.fields.get(name))
+        return super().change_fields(model, **fields)
+
+    def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
+        """Drop columns, and with them their indexes. Without `cascade` that fails when something depends on them."""
+        before = len(self.__ops__)
+        model = super().remove_fields(model, *names, cascade=cascade, **params)
+        self.__ops__[before:] = [drop for drop in self.__ops__[before:] if drop.fn.__name__ != "drop_index"]
+        return model
+
+    def remove_model(self, model: Any, *, cascade: bool = False) -> None:
+        """Drop a table. Without `cascade` that fails when something depends on it."""
+        super().remove_model(model, cascade=cascade)
+
+    def sql(self, sql: str, *params: Any) -> None:
+        """Run SQL. An index that is built or dropped concurrently gets the care of `add_index_concurrently`."""
+        if step := indexes.of_sql(self.schema, sql):
+            self._append(step)
+        else:
+            super().sql(sql, *params)
+
+    def add_default(self, model: Any, name: str, default: Any) -> Any:
+        """Set the default that new rows get; an SQL expression as `pw.SQL("now()")`."""
+        model = self.__get_model__(model)
+        field = model._meta.fields[name]
+        value = default if isinstance(default, peewee.Node) else peewee.Value(field.db_value(default))
+        self.__ops__.append(self.__migrator__.set_default(model._meta.table_name, field.column_name, value))
+        return model
+
+    def drop_default(self, model: Any, name: str) -> Any:
+        """Leave new rows without a default for this column."""
+        model = self.__get_model__(model)
+        column = model._meta.fields[name].column_name
+        self.__ops__.append(self.__migrator__.drop_column_default(model._meta.table_name, column))
+        return model
+
+    def add_constraint(self, model: Any, name: str, constraint: Any) -> Any:
+        """Add a table constraint, given as text (`CHECK (price >= 0)`) or as a Peewee node."""
+        if isinstance(constraint, str):
+            constraint = peewee.SQL(constraint)
+        return super().add_constraint(model, name, constraint)
+
+    # For tables in use
+
+    def add_index_concurrently(
+        self,
+        table: str,
+        *parts: str,
+        unique: bool = False,
+        where: str | None = None,
+        using: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Build an index while the table is in use, on columns or expressions (`lower(title)`, `"id" DESC`)."""
+        named = name or make_index_name(table, parts)
+        written = [quoted(part) if part.isidentifier() else part for part in parts]
+        self._append(
+            indexes.add_index(self.schema, table, written, name=named, unique=unique, using=using, where=where)
+        )
+
+    def drop_index_concurrently(self, name: str) -> None:
+        """Drop an index while its table is in use."""
+        self._append(indexes.DropIndex(quoted(self.schema, name)))
+
+    def set_not_null(self, table: str, column: str) -> None:
+        """Make a column required, by way of a validated CHECK."""
+        self._append(SetNotNull(self.schema, table, column))
+
+    def add_check(self, table: str, name: str, condition: str) -> None:
+        """Add a CHECK constraint: first for new rows, then validated for those that are there."""
+        self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})", f"NOT ({condition})"))
+
+    def add_foreign_key(
+        self,
+        table: str,
+        column: str,
+        to: str,
+        *,
+        on_delete: str | None = None,
+        on_update: str | None = None,
+        deferrable: str | None = None,
+        to_column: str = "id",
+        name: str | None = None,
+    ) -> None:
+        """Add a foreign key to the table `to`: first for new rows, then validated.
+
+        `deferrable` is DEFERRABLE or DEFERRABLE INITIALLY DEFERRED.
+        """
+        definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted(to_column)})"
+        for event, action in (("DELETE", on_delete), ("UPDATE", on_update)):
+            definition += f" ON {event} {action}" if action else ""
+        definition += f" {deferrable}" if deferrable else ""
+        there = (
+            f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted(to_column)} = this.{quoted(column)}"
+        )
+        broken = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
+        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, broken))
+
+    def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
+        """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""
+        self._append(Backfill(self.schema, table, assignments, where))
+
+    def expand_rename(self, table: str, old: str, new: str, new_type: str) -> None:
+        """Add the column `new` and keep it equal to `old`; then backfill it (see `expand`)."""
+        self._append(expand.Expand(self._pair(table, old, new), new_type, None, None))
+
+    def contract_rename(self, table: str, old: str, new: str) -> None:
+        """Drop the column `old`, when no running code uses it any more."""
+        self._append(expand.Contract(self._pair(table, old, new), keep_name=False))
+
+    def expand_type(self, table: str, column: str, new_type: str, *, forward: str, backward: str) -> None:
+        """Add the column `<column>__new` of another type and keep it equal; then backfill it.
+
+        `forward` and `backward` convert, in SQL: `NEW.views::bigint` and `NEW.views__new::integer`.
+        """
+        self._append(expand.Expand(self._pair(table, column), new_type, forward, backward))
+
+    def contract_type(self, table: str, column: str, *, default: str | None = None) -> None:
+        """Put the column of the new type in the old one's place; `default` is an SQL expression."""
+        self._append(expand.Contract(self._pair(table, column), keep_name=True, default=default))
+
+    def undo_expand(self, table: str, old: str, new: str | None = None) -> None:
+        """Take `expand_rename` or (without `new`) `expand_type` back."""
+        self._append(expand.UndoExpand(self._pair(table, old, new)))
+
+    def _pair(self, table: str, old: str, new: str | None = None) -> expand.Pair:
+        return expand.Pair(self.schema, table, old, new or expand.NEW_TYPE.format(column=old))
+
+    def _append(self, step: Step) -> None:
+        if self.atomic and step.outside_transaction:
+            raise MigrationError(
+                f"{step}: this cannot run in one transaction; write atomic = False at the top of the file"
+            )
+        self.__ops__.append(step)
+
+
+def type_of(field: peewee.Field) -> str:
+    """Return the type of a column as SQL, such as `VARCHAR(80)`, with its collation."""
+    sql, _ = peewee.PostgresqlDatabase(None).get_sql_context().sql(field.ddl_datatype(peewee.Context())).query()
+    return f'{sql} COLLATE "{field.collation}"' if field.collation else sql
+
+
+class CreateTable:
+    """CREATE TABLE and its indexes."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __str__(self) -> str:
+        return f"create table {self.model._meta.table_name}"
+
+    def __call__(self) -> None:
+        self.model.create_table(safe=False)

@@ -1,0 +1,218 @@
+"""What must be so before a move may begin; every reason against it is found and told at once, with what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import peewee
+
+from blog_app.data.databases import first_line
+from blog_app.operations.migrate import locks
+from blog_app.operations.migrate.connection import Connection
+from blog_app.operations.move import MoveError
+from blog_app.operations.move.places import Place
+from blog_app.operations.move.replication import NEED_FULL_IDENTITY
+from blog_app.operations.move.state import Addresses
+
+OLDEST = 14
+"""The first version that can replace a trigger."""
+OLDEST_ONLINE = 16
+"""The first version that lets a plain role subscribe, and does not send back what it received."""
+TRY_SECONDS = 3.0
+NO_RIGHT, NOT_LOGICAL, NO_SLOT_LEFT = "42501", "55000", "53400"
+
+HERE = """
+SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid
+FROM pg_database WHERE datname = current_database()
+"""
+ENCODING = "SELECT current_setting('server_encoding')"
+NOT_OURS = """
+SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind IN ('r', 'p', 'm', 'S')
+  AND NOT pg_has_role(relowner, 'USAGE')
+UNION ALL
+SELECT 'the schema itself' FROM pg_namespace WHERE nspname = %s AND NOT pg_has_role(nspowner, 'USAGE')
+"""
+ODD_TABLES = """
+SELECT CASE WHEN c.relkind = 'f' THEN 'a foreign table: leave it out (DROP FOREIGN TABLE) and make it anew afterwards'
+            WHEN c.relpersistence = 'u' THEN 'unlogged: ALTER TABLE … SET LOGGED'
+            ELSE 'under FORCE ROW LEVEL SECURITY: ALTER TABLE … NO FORCE ROW LEVEL SECURITY' END, c.relname
+FROM pg_class c WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
+  AND (c.relkind = 'f' OR c.relkind IN ('r', 'p') AND (c.relpersistence = 'u' OR c.relforcerowsecurity))
+UNION ALL
+SELECT 'without a key and has a column of a type that cannot be compared: give it a primary key', c.relname
+FROM pg_class c WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = ANY(%s) AND EXISTS (
+    SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('json', 'xml', 'point', 'box',
+        'line', 'lseg', 'path', 'polygon', 'circle'))
+UNION ALL
+SELECT 'the table of trigger ' || t.tgname || ', which fires for copied rows too: ALTER TABLE … ENABLE TRIGGER',
+       c.relname
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND t.tgenabled IN ('A', 'R')
+UNION ALL
+SELECT 'tied to another schema by the foreign key ' || k.conname || ': drop it', c.relname
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class f ON f.oid = k.confrelid
+WHERE k.contype = 'f' AND c.relnamespace <> f.relnamespace
+  AND to_regnamespace(quote_ident(%s)) IN (c.relnamespace, f.relnamespace)
+UNION ALL
+SELECT 'read by ' || v.oid::regclass || ' in another schema: drop that view', c.relname
+FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+JOIN pg_class v ON v.oid = r.ev_class JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid
+WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND v.relnamespace <> c.relnamespace
+GROUP BY 1, 2
+"""
+# Extensions that something in the schema leans on: the type of a column, an operator class, a function of a default.
+EXTENSIONS = """
+WITH mine(classid, objid) AS (
+    SELECT 'pg_class'::regclass::oid, oid FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typnamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint
+              WHERE connamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+              WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_trigger'::regclass, t.oid FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+              WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
+    UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+              WHERE c.relnamespace = to_regnamespace(quote_ident(%s)))
+SELECT DISTINCT e.extname FROM mine JOIN pg_depend d USING (classid, objid)
+JOIN pg_depend m ON m.classid = d.refclassid AND m.objid = d.refobjid AND m.deptype = 'e'
+JOIN pg_extension e ON e.oid = m.refobjid
+WHERE m.refclassid = 'pg_extension'::regclass
+"""
+GRANTEES = """
+SELECT DISTINCT r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND a.grantee <> c.relowner
+UNION
+SELECT r.rolname FROM pg_namespace n, aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+WHERE n.nspname = %s AND a.grantee <> n.nspowner
+"""
+
+
+def full_identity(place: Place) -> tuple[str, ...]:
+    """Return the tables that have no key by which a change could name its row."""
+    return tuple(name for (name,) in place.connection.execute_sql(NEED_FULL_IDENTITY, (place.name,)).fetchall())
+
+
+def require_elsewhere(name: str, source: Connection, target: Connection) -> None:
+    """Raise `MoveError` if both lead to the same database, by whatever names."""
+    if source.value(HERE) == target.value(HERE):
+        raise MoveError(f"{name} is there already: --to leads to the database that it would leave")
+
+
+def require(source: Place, target: Place, addresses: Addresses, *, offline: bool) -> None:
+    """Raise `MoveError` that lists all reasons against this move."""
+    reasons = [*_about_places(source, target), *_about_source(source, offline=offline), *_about_target(source, target)]
+    if not offline and not reasons:
+        reasons = [*_about_replication(source, target, addresses)]
+    if reasons:
+        raise MoveError("\n  ".join([f"{source.name} cannot be moved:", *reasons]))
+
+
+def _about_places(source: Place, target: Place) -> Iterator[str]:
+    encoding, other = (place.connection.value(ENCODING) for place in (source, target))
+    if encoding != other:
+        yield f"the databases have different encodings, {encoding} and {other}: CREATE DATABASE … ENCODING '{encoding}'"
+    old, new = (place.connection.server_version // 10_000 for place in (source, target))
+    if old < OLDEST:
+        yield f"the old server is PostgreSQL {old}: {OLDEST} is the oldest from which this moves"
+    if new < old:
+        yield f"the new server is older: PostgreSQL {new}, and now it is on {old}; a dump does not go back in versions"
+
+
+def _about_source(source: Place, *, offline: bool) -> Iterator[str]:
+    name, connection = source.name, source.connection
+    if not source.exists(name):
+        yield f"there is no schema {name} where {name.upper()}_DIRECT_URL leads (flask migrate up makes it)"
+    if foreign := [table for (table,) in connection.execute_sql(NOT_OURS, (name, name)).fetchall()]:
+        yield f"the role does not own {', '.join(foreign)}: log in as their owner, or ALTER … OWNER TO"
+    for reason, table in connection.execute_sql(ODD_TABLES, (name, name, list(full_identity(source)), *[name] * 3)):
+        if not (offline and reason.startswith(("unlogged", "without a key"))):
+            yield f"{table} is {reason}"
+    if source.exists(source.hidden):
+        yield f"a schema {source.hidden} is in the way at the source: drop or rename it"
+    if not connection.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
+        yield "the role may not create a schema at the source: GRANT CREATE ON DATABASE … TO …"
+
+
+def _about_target(source: Place, target: Place) -> Iterator[str]:
+    name, connection = source.name, target.connection
+    if target.exists(name) and (tables := target.relations("r", "p", "v", "m", "S", "f")):
+        yield (
+            f"the new place has a schema {name} with {len(tables)} relations ({', '.join(tables[:3])}, …), and it is "
+            f"not this move's: take another database, or DROP SCHEMA {name} CASCADE there if nobody needs it"
+        )
+    if target.exists(target.hidden):
+        yield f"the new place has a schema {target.hidden}, left by an earlier move: drop it there"
+    if target.record:
+        yield "the new place is part of another move of the same logical database: end that first"
+    if not connection.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
+        yield "the role may not create a schema at the new place: GRANT CREATE ON DATABASE … TO …"
+    present = {extension for (extension,) in connection.execute_sql("SELECT extname FROM pg_extension").fetchall()}
+    for (extension,) in source.connection.execute_sql(EXTENSIONS, [name] * 7).fetchall():
+        if extension not in present:
+            yield f'the new place lacks an extension that {name} uses: CREATE EXTENSION "{extension}"'
+    known = {role for (role,) in connection.execute_sql("SELECT rolname FROM pg_roles").fetchall()}
+    for (role,) in source.connection.execute_sql(GRANTEES, (name, name)).fetchall():
+        if role not in known:
+            yield f'the new server lacks a role that has privileges on {name}: CREATE ROLE "{role}", or REVOKE them'
+
+
+def _about_replication(source: Place, target: Place, addresses: Addresses) -> Iterator[str]:
+    """Ask the servers to do each thing, and take it back: who grants what differs from one provider to the next."""
+    for place in (source, target):
+        version = place.connection.server_version // 10_000
+        if version < OLDEST_ONLINE:
+            yield f"the {place.side} is PostgreSQL {version}, and this needs {OLDEST_ONLINE}. {OFFLINE}"
+            return
+    yield from _trial(source, "the old server", lambda: _reserve(source))
+    yield from _trial(target, "the new server (for the way back)", lambda: _reserve(target))
+    yield from _trial(target, "the new server", lambda: _subscribe(target, addresses.source_inside))
+    yield from _trial(source, "the old server (for the way back)", lambda: _subscribe(source, addresses.target_inside))
+
+
+OFFLINE = "Or move it with --offline: writes are refused while all rows are copied"
+TODO = {
+    NO_RIGHT: 'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)',
+    NOT_LOGICAL: "set wal_level = logical there, which takes a restart",
+    NO_SLOT_LEFT: "raise max_replication_slots there, or drop a slot that nobody uses (pg_replication_slots)",
+}
+
+
+def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]:
+    try:
+        with place.connection.limits(lock=0, statement=TRY_SECONDS):
+            attempt()
+    except peewee.DatabaseError as error:
+        code = locks.sqlstate(error) or ""
+        if code == locks.QUERY_CANCELED:
+            return  # It may, but waits: a transaction is open. The real one says so, and has patience.
+        role = place.connection.value("SELECT current_user")
+        todo = TODO.get(
+            code, "do the servers reach each other by these addresses (--source-inside, --target-inside)"
+        ).format(role=role)
+        yield f"{who} refuses: {first_line(error)}: {todo}. {OFFLINE}"
+
+
+def _reserve(place: Place) -> None:
+    slot = f"move_{place.name}_trial_{os.getpid()}"
+    place.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
+    place.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
+
+
+def _subscribe(place: Place, address: str) -> None:
+    with _rolled_back(place):
+        place.connection.execute_sql(
+            f"CREATE SUBSCRIPTION move_{place.name}_trial CONNECTION %s PUBLICATION move_{place.name}_trial "
+            "WITH (create_slot = false, copy_data = false, enabled = false, origin = none)",
+            (address,),
+        )
+
+
+@contextmanager
+def _rolled_back(place: Place) -> Iterator[None]:
+    with place.connection.atomic() as transaction:
+        yield
+        transaction.rollback()

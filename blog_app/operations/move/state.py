@@ -1,0 +1,177 @@
+"""The record of a move: one row at each place, which says how that place stands.
+
+A place's word changes in the same transaction as the place itself (its fence, its schema's name), so it is never wrong.
+The rows hold the addresses with their passwords, as a subscription does; who may read those is who may log in with
+them. How a place stands, everybody may read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from psycopg2.extensions import parse_dsn
+
+from blog_app.data.databases import moves
+from blog_app.data.databases.moves import GONE, PLACES, SCHEMA
+from blog_app.operations.migrate.connection import Connection, advisory_lock
+
+SERVING, RECEIVING, LEFT = moves.SERVING, "receiving", "left"
+SOURCE, TARGET = "source", "target"
+SIDES = (SOURCE, TARGET)
+
+# The fence's function goes by what the trigger says: every transaction sees that as it is, whatever its snapshot.
+INFRASTRUCTURE = f"""
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+CREATE TABLE IF NOT EXISTS {PLACES} (
+    name text PRIMARY KEY,
+    move text NOT NULL,
+    side text NOT NULL CHECK (side IN ('{SOURCE}', '{TARGET}')),
+    standing text NOT NULL CHECK (standing IN ('{SERVING}', '{RECEIVING}', '{LEFT}', '{GONE}')),
+    rerouting boolean NOT NULL DEFAULT false,
+    offline boolean NOT NULL,
+    source text NOT NULL,
+    target text NOT NULL,
+    addresses jsonb NOT NULL,
+    full_identity text[] NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
+GRANT SELECT (name, standing, source, target, begun_at) ON {PLACES} TO PUBLIC;
+CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF clock_timestamp() < TG_ARGV[1]::timestamptz THEN
+        RAISE EXCEPTION USING ERRCODE = '57M01', MESSAGE =
+            TG_ARGV[0] || ' moves to another server, or has moved: nothing is written here (flask databases)';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE FUNCTION {SCHEMA}.halt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext(TG_ARGV[0]), 0);
+    RETURN NULL;
+END $$;
+"""
+MARKERS = """
+CREATE TABLE IF NOT EXISTS {markers} (id uuid PRIMARY KEY);
+CREATE OR REPLACE TRIGGER halt AFTER INSERT ON {markers} FOR EACH ROW EXECUTE FUNCTION {schema}.halt('{name} halts');
+ALTER TABLE {markers} ENABLE REPLICA TRIGGER halt;
+"""
+READ = (
+    "SELECT move, side, standing, rerouting, offline, addresses, full_identity, begun_at "
+    f"FROM {PLACES} WHERE name = %s AND standing <> '{GONE}'"
+)
+WRITE = (
+    f"INSERT INTO {PLACES} (name, move, side, standing, offline, source, target, addresses, full_identity, begun_at) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """How the two places are reached, without a pooler: from here, and by the other server."""
+
+    source: str
+    target: str
+    source_inside: str
+    target_inside: str
+
+    def of(self, side: str) -> str:
+        return self.source if side == SOURCE else self.target
+
+    def inside(self, side: str) -> str:
+        return self.source_inside if side == SOURCE else self.target_inside
+
+
+@dataclass(frozen=True)
+class Record:
+    """One place's row."""
+
+    move: str
+    """Identifies the move; part of the names of its slots."""
+    side: str
+    standing: str
+    rerouting: bool
+    """Whether processes may have been told the other address already."""
+    offline: bool
+    addresses: Addresses
+    full_identity: tuple[str, ...]
+    """Tables without a key, which are published by REPLICA IDENTITY FULL while they move."""
+    begun_at: datetime
+
+
+def markers(name: str) -> str:
+    """Return the table whose rows show how far the copy is: each place has one, and it is copied too."""
+    return f"{SCHEMA}.markers_{name}"
+
+
+def read(connection: Connection) -> Record | None:
+    """Return the record of this place; None if nothing moves from or to here."""
+    if not moves.exists(connection):
+        return None
+    row = connection.execute_sql(READ, (connection.name,)).fetchone()
+    if row is None:
+        return None
+    move, side, standing, rerouting, offline, addresses, full_identity, begun_at = row
+    return Record(move, side, standing, rerouting, offline, Addresses(**addresses), tuple(full_identity), begun_at)
+
+
+def write(connection: Connection, record: Record) -> None:
+    """Make the place's row, in the place of one that says it is gone."""
+    with advisory_lock(connection, SCHEMA), connection.atomic():
+        connection.send(INFRASTRUCTURE)
+        connection.send(MARKERS.format(markers=markers(connection.name), schema=SCHEMA, name=connection.name))
+        connection.execute_sql(f"DELETE FROM {PLACES} WHERE name = %s AND standing = %s", (connection.name, GONE))
+        connection.execute_sql(
+            WRITE,
+            (
+                connection.name,
+                record.move,
+                record.side,
+                record.standing,
+                record.offline,
+                shown(record.addresses.source),
+                shown(record.addresses.target),
+                orjson.dumps(record.addresses).decode(),
+                list(record.full_identity),
+                record.begun_at,
+            ),
+        )
+
+
+def change(connection: Connection, *, standing: str | None = None, rerouting: bool | None = None) -> None:
+    """Change what the place's row says, in the current transaction."""
+    connection.execute_sql(
+        f"UPDATE {PLACES} SET standing = coalesce(%s, standing), rerouting = coalesce(%s, rerouting), "
+        "changed_at = now() WHERE name = %s",
+        (standing, rerouting, connection.name),
+    )
+
+
+def bury(connection: Connection) -> None:
+    """Leave only the word that this logical database went away from here, and where to."""
+    with connection.atomic():
+        connection.execute_sql(
+            f"UPDATE {PLACES} SET standing = %s, rerouting = false, addresses = '{{}}', changed_at = now() "
+            "WHERE name = %s",
+            (GONE, connection.name),
+        )
+        connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")
+
+
+def forget(connection: Connection) -> None:
+    """Remove every trace of the move from this place."""
+    if not moves.exists(connection):
+        return
+    with advisory_lock(connection, SCHEMA), connection.atomic():
+        connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")
+        connection.execute_sql(f"DELETE FROM {PLACES} WHERE name = %s", (connection.name,))
+        if not connection.value(f"SELECT EXISTS (SELECT FROM {PLACES})"):
+            connection.execute_sql(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+def shown(url: str) -> str:
+    """Return an address for people: host, port and database; nothing secret."""
+    parts: dict[str, Any] = parse_dsn(url)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"

@@ -1,0 +1,210 @@
+"""Every operation that changes something, tried once with success: one entry of the audit trail, with whom and what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from blog_app.accounts import signing
+from blog_app.accounts.models import Registration, User
+from blog_app.accounts.passwords import hash_password
+from blog_app.api.execution import operations
+from blog_app.api.resources.operation import Operation
+from blog_app.background.outbox import tables
+from blog_app.blog.models import Post
+from blog_app.data.databases.collections import Noted
+from blog_app.files import tree
+from blog_app.files.models import Node
+from tests.helpers import audit_entries, objects
+from tests.helpers.caller import API, PASSWORD, Caller, sign_up, stranger
+from tests.helpers.caller.test_permissions import OPERATIONS
+from tests.helpers.shop import LONDON
+
+UNSAFE = {name: operation for name, operation in OPERATIONS.items() if operation.method != "GET"}
+PASSWORD_HASH = hash_password(PASSWORD)
+
+
+def token(purpose: signing.Purpose, caller: Caller, **content: Any) -> dict[str, str]:
+    return {"token": signing.sign(purpose, id=caller.user_id, version=1, **content)}
+
+
+def registration() -> dict[str, str]:
+    wish = Registration.create(email="eve@example.com", name="Eve", password_hash="-")
+    return {"token": signing.sign(signing.REGISTRATION, id=str(wish.id))}
+
+
+def someone() -> str:
+    return str(User.open("eve@example.com", "Eve", "-").id)
+
+
+def wish(caller: Caller) -> dict[str, Any]:
+    item = {"product_id": str(objects.product(UUID(caller.user_id), public=True)), "quantity": 1}
+    return {"items": [item], "address_id": str(objects.shipping_address(UUID(caller.user_id)))}
+
+
+PRODUCT = {"type": "physical", "name": "Kettle", "price": "20.00", "stock": 1}
+CREDENTIALS = {"email": "ada@example.com", "password": PASSWORD}
+BODIES: Mapping[str, Callable[[Caller], Any]] = {
+    "POST /users/confirmation": lambda caller: registration(),
+    "PUT /me/password": lambda caller: {"current_password": PASSWORD, "password": "Other-Horse-2"},
+    "PUT /me/email": lambda caller: {"email": "new@example.com", "password": PASSWORD},
+    "POST /me/email/confirmation": lambda caller: token(
+        signing.EMAIL_CHANGE, caller, email="new@example.com", keep=caller.user_id
+    ),
+    "POST /tokens": lambda caller: CREDENTIALS,
+    "POST /password-resets/completion": lambda caller: {
+        **token(signing.PASSWORD_RESET, caller),
+        "password": "Other-Horse-2",
+    },
+    "POST /friend-requests": lambda caller: {"user_id": someone()},
+    "POST /products": lambda caller: PRODUCT,
+    "PUT /products/{key}": lambda caller: PRODUCT,
+    "PATCH /addresses/{address_id}": lambda caller: LONDON,
+    "POST /orders": wish,
+}
+"""Bodies of operations that need another than the example in their documentation."""
+
+DELETED: Mapping[str, Callable[[str], None]] = {
+    "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
+    "DELETE /posts/{key}/remains": lambda key: Post.get_by_id(key).soft_delete(),
+    "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
+    "DELETE /files/{node_id}/remains": lambda key: tree.throw_away(Node.get_by_id(key)),
+}
+"""How to delete what an operation wants deleted."""
+
+QUERIES = {"POST /files": "?name=tea.json"}
+BY_STRANGERS = {
+    "POST /users",
+    "POST /users/confirmation",
+    "POST /tokens",
+    "POST /password-resets",
+    "POST /password-resets/completion",
+    "POST /me/email/confirmation",
+}
+
+ABOUT = {
+    "POST /users": "accounts.registrations",
+    "POST /tokens": "accounts.tokens",
+    "POST /password-resets": None,
+    "POST /password-resets/completion": "accounts.users",
+    "POST /me/email/confirmation": "accounts.users",
+    "PUT /me/profile": "accounts.profiles",
+    "PATCH /me/profile": "accounts.profiles",
+    "DELETE /users/{user_id}/roles/{role}": "accounts.role_grants",
+    "DELETE /me/friends/{user_id}": "accounts.pairs",
+    "PUT /me/blocks/{user_id}": "accounts.pairs",
+    "DELETE /me/blocks/{user_id}": "accounts.users",
+    "PUT /customers/{user_id}/purchase-limit": "shop.customers",
+}
+"""What operations are about whose object neither their answer nor their path names."""
+
+
+@dataclass
+class Attempt:
+    """An operation that is about to be tried, by somebody, on something."""
+
+    app: Flask
+    operation: Operation
+    caller: Caller
+    address: str
+    body: Any
+
+    def send(self) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.caller.token}"} if self.caller.token else {}
+        if self.operation.replayable:
+            headers["Idempotency-Key"] = "0b51ad2e-1"
+        return self.app.test_client().open(
+            API + self.address, method=self.operation.method, json=self.body, headers=headers
+        )
+
+
+def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
+    """Make somebody who may do it, an admin or a stranger, and what it is done to."""
+    method, _, path = name.partition(" ")
+    admin = sign_up(app, "admin")
+    sign_up(app, "admin")  # Another, or this one could not leave.
+    owner = sign_up(app) if path.startswith("/users/{") else admin
+    with app.app_context():
+        known = {"email": "ada@example.com", "password_hash": PASSWORD_HASH}
+        User.update(known).where(User.id == admin.user_id).execute()
+        example = objects.body_of(document, document["paths"][API + path][method.lower()])
+        body = BODIES[name](admin) if name in BODIES else example
+        address = objects.address(app, path, owner=UUID(owner.user_id))
+        if name in DELETED:
+            DELETED[name](address.split("/")[2])
+    caller = stranger(app) if name in BY_STRANGERS else admin
+    return Attempt(app, UNSAFE[name], caller, address + QUERIES.get(name, ""), body)
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_operation_leaves_one_entry_none_when_it_fails_and_no_second_when_it_is_repeated(
+    app: Flask, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    attempt = prepare(app, name, document)
+    operation, caller = attempt.operation, attempt.caller
+    if operation.atomic:
+        with monkeypatch.context() as patch:
+            patch.setattr(operations, "_answer", broken)
+            assert attempt.send().status_code == 500
+        assert audit_entries.waiting() == []
+
+    response = attempt.send()
+    assert response.status_code < 300, response.text
+    if operation.replayable:
+        assert attempt.send().headers["Idempotency-Replayed"]
+    (entry,) = audit_entries.waiting()
+    assert (entry["database"], entry["action"]) == (operation.database.name, operation.endpoint)
+    assert (entry["actor_type"], entry["actor_id"]) == ("user" if caller.token else "anonymous", caller.user_id)
+    if name in ABOUT:
+        assert entry["subject_type"] == ABOUT[name]
+    elif response.is_json and "id" in response.json:
+        assert entry["subject_id"] == response.json["id"]
+    else:
+        named = list(objects.values_in(name.partition(" ")[2], attempt.address).values())
+        assert entry["subject_id"] == (named[-1] if named else caller.user_id)
+
+
+def broken(*_: Any) -> None:
+    raise RuntimeError("It fails after the change.")
+
+
+REFUSALS = [
+    ("PATCH", "/posts/{post}", {"title": "Tea"}, {"If-Match": '"7"'}, 412),
+    ("PATCH", "/posts/{post}", {"title": ""}, {}, 422),
+    ("PATCH", f"/posts/{UUID(int=0)}", {"title": "Tea"}, {}, 404),
+    ("DELETE", "/posts/{foreign}", None, {}, 403),
+    ("POST", "/posts?colour=red", {"title": "Tea", "content": "Boil."}, {}, 400),
+    ("POST", "/posts", {"title": "Tea", "content": "Boil.", "slug": "taken"}, {}, 409),
+    ("PUT", "/users/{author}/status", {"status": "suspended"}, {}, 403),
+    ("POST", "/tokens", {"email": "nobody@example.com", "password": PASSWORD}, {}, 401),
+    ("PUT", "/me/password", {"current_password": "wrong", "password": "Other-Horse-2"}, {}, 422),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), REFUSALS)
+def test_what_is_refused_leaves_no_entry(
+    app: Flask, method: str, path: str, body: Any, headers: dict[str, str], status: int
+) -> None:
+    author, other = sign_up(app, "author"), sign_up(app, "author")
+    with app.app_context():
+        foreign = objects.post(UUID(other.user_id), public=True)
+        Post.update(slug="taken").where(Post.id == foreign).execute()
+        own = objects.post(UUID(author.user_id), public=True)
+        address = path.format(post=own, foreign=foreign, author=author.user_id)
+    author.send(method, address, body, status=status, headers=headers)
+    assert audit_entries.waiting() == []
+
+
+def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    author = sign_up(app, "author")
+    monkeypatch.setitem(tables.INSERT, "blog", Noted("SELECT 1 / 0 -- %s %s %s %s %s"))
+    author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)
+    monkeypatch.undo()
+    assert audit_entries.waiting() == []
+    assert author.get("/posts").json["data"] == []

@@ -1,0 +1,185 @@
+"""Reads before Flask: they are answered as Flask would answer them, and whatever is no plain answer goes on to it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import hypothesis
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from blog_app import logs
+from blog_app.api import auth
+from tests.blog.test_posts import write_post
+from tests.helpers import objects
+from tests.helpers.caller import API, Caller, sign_up, stranger
+from tests.helpers.caller.test_permissions import OPERATIONS
+from tests.helpers.statements import counted
+
+READS = [name for name, operation in OPERATIONS.items() if operation.produce]
+VARYING = ("X-Request-Id", "Age", "X-Cache")
+
+
+def through_flask(caller: Caller, path: str, *, status: int, **headers: str) -> TestResponse:
+    """Return the answer to the page of another site, which Flask gives."""
+    response: TestResponse = caller.send("GET", path, status=status, headers={"Origin": "https://x.example", **headers})
+    return response
+
+
+def same(one: TestResponse, other: TestResponse) -> bool:
+    """Tell whether two answers are the same, headers and all."""
+    kept = [{name: value for name, value in each.headers if name not in VARYING} for each in (one, other)]
+    return (one.status_code, one.data, kept[0]) == (other.status_code, other.data, kept[1])
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_list_or_an_item_is_answered_before_flask_and_nobody_can_tell(
+    app: Flask, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = sign_up(app, "admin")
+    address = objects.address(app, name.partition(" ")[2], owner=admin.user_id)
+    by_flask = through_flask(admin, address, status=200)
+    unchanged_by_flask = through_flask(admin, address, status=304, **{"If-None-Match": by_flask.headers["ETag"]})
+    monkeypatch.setattr(Flask, "wsgi_app", None)
+    monkeypatch.setattr(app.extensions["early"], "_behind", None)
+    assert same(admin.get(address), by_flask)
+    assert same(admin.get(address, status=304, **{"If-None-Match": by_flask.headers["ETag"]}), unchanged_by_flask)
+
+
+@pytest.fixture
+def member(app: Flask) -> Caller:
+    return sign_up(app)
+
+
+PATHS = st.sampled_from(
+    [
+        "/posts",
+        "/posts/",
+        "//posts",
+        "/posts/any",
+        "/posts/%00",
+        "/posts/%FF",
+        "/posts/%2F",
+        "/posts/..",
+        "/posts/%C3%A9",
+        "/tags",
+        "/users",
+        "/me",
+    ]
+)
+PARAMETERS = st.sampled_from(
+    [
+        "limit",
+        "fields",
+        "include",
+        "sort",
+        "cursor",
+        "page",
+        "count",
+        "q",
+        "title",
+        "title[contains]",
+        "deleted",
+        "x",
+        "%00",
+    ]
+)
+VALUES = st.sampled_from(
+    ["", "1", "-1", "id", "author,tags", "-id", "true", "%00", "%FF", "a+b", "[]", ";", "&", "=", "%"]
+)
+QUERIES = st.lists(st.tuples(PARAMETERS, VALUES), max_size=3).map(lambda pairs: "&".join(map("=".join, pairs)))
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "Authorization": st.sampled_from(
+            ["", "Bearer", "Bearer x", "Basic x", "Bearer \u00e9", "Bearer " + "x" * 5000]
+        ),
+        "If-None-Match": st.sampled_from(["*", '"x"', "nonsense, ,"]),
+    },
+)
+
+
+@hypothesis.settings(max_examples=200)
+@given(path=PATHS, query=QUERIES, headers=HEADERS, signed_in=st.booleans())
+def test_whatever_is_asked_the_answer_is_flasks(
+    member: Caller, path: str, query: str, headers: dict[str, str], signed_in: bool
+) -> None:
+    client = member.app.test_client()
+    if signed_in:
+        headers = {"Authorization": f"Bearer {member.token}"} | headers
+    address = f"{API}{path}?{query}"
+    by_flask = client.get(address, headers=headers | {"Origin": "https://x.example"})
+    found = client.get(address, headers=headers)
+    assert found.status_code == by_flask.status_code < 500
+    assert without_id(found) == without_id(by_flask)
+    assert set(found.headers.keys()) - set(VARYING) == set(by_flask.headers.keys()) - set(VARYING)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/posts?limit=0", 400),
+        ("/posts/nothing", 404),
+        ("/posts/%C3%A9t%C3%A9", 404),
+        ("/posts/a/b/c", 404),
+        ("/users", 401),
+        ("/posts/old-title", 301),
+    ],
+)
+def test_errors_and_what_has_moved_are_answered_by_flask_and_asked_for_once(app: Flask, path: str, status: int) -> None:
+    author = sign_up(app, "author")
+    post = write_post(author, title="Old title")
+    author.patch(f"/posts/{post['id']}", {"title": "New title", "slug": "new-title"})
+    with counted() as by_flask:
+        expected = through_flask(stranger(app), path, status=status)
+    with counted() as sent:
+        found = stranger(app).get(path, status=status)
+    assert sent == by_flask
+    assert found.headers["Content-Type"] == expected.headers["Content-Type"]
+    assert found.headers.get("Location") == expected.headers.get("Location")
+    assert without_id(found) == without_id(expected)
+
+
+def without_id(response: TestResponse) -> Any:
+    return {name: value for name, value in (response.get_json(silent=True) or {}).items() if name != "request_id"}
+
+
+def test_a_view_that_fails_is_a_500_that_is_logged_once(app: Flask, monkeypatch, caplog) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(auth, "authorize", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = stranger(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
+    assert (answer.json["request_id"], answer.headers["X-Request-Id"]) == ("mine", "mine")
+    own = [record for record in caplog.records if record.thread == threading.get_ident()]
+    assert [record.exc_info[0] for record in own] == [ZeroDivisionError]
+
+
+def test_nothing_is_known_of_a_request_when_it_has_ended(app: Flask) -> None:
+    author = sign_up(app, "author")
+    for method, path, status in (("GET", "/me", 200), ("GET", "/posts/nothing", 404), ("POST", "/posts", 415)):
+        author.send(method, path, status=status)
+        assert (auth.caller(), auth.scope(), logs.request_id()) == (*auth.NOBODY, None)
+
+
+def test_every_answer_has_one_line_in_the_log(app: Flask, caplog) -> None:
+    author = sign_up(app, "author")
+    with caplog.at_level(logging.INFO, "blog_app.access"):
+        author.get("/posts?limit=1")
+        author.get("/posts/%C3%A9", status=404)
+        author.post("/posts", {}, status=422)
+        stranger(app).get("/me", status=401)
+    lines = [record.fields for record in caplog.records if record.name == "blog_app.access"]
+    assert [(line["method"], line["path"], line["status"], line["user"]) for line in lines] == [
+        ("GET", "/api/v1/posts", 200, author.user_id),
+        ("GET", "/api/v1/posts/\u00e9", 404, author.user_id),
+        ("POST", "/api/v1/posts", 422, author.user_id),
+        ("GET", "/api/v1/me", 401, None),
+    ]
+    assert len({line["request_id"] for line in lines}) == len(lines)

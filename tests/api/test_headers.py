@@ -1,0 +1,106 @@
+"""Methods and headers: HEAD, OPTIONS, 405, caching, CORS, request ids, preconditions, proxies."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from blog_app import create_app
+from blog_app.config import ConfigurationError, Settings
+from tests.helpers.caller import sign_up, stranger
+
+
+def test_head_answers_like_get_without_the_body(app: Flask) -> None:
+    get, head = (stranger(app).send(method, "/tags", status=200) for method in ("GET", "HEAD"))
+    assert head.data == b""
+    assert [head.headers[name] for name in ("ETag", "Content-Length", "Content-Type")] == [
+        get.headers[name] for name in ("ETag", "Content-Length", "Content-Type")
+    ]
+
+
+def test_options_lists_the_methods_and_needs_no_token(app: Flask) -> None:
+    assert stranger(app).send("OPTIONS", "/tokens", status=200).allow.as_set() >= {"get", "post", "delete"}
+
+
+def test_a_method_that_is_not_there_is_a_405_with_those_that_are(app: Flask) -> None:
+    refused = stranger(app).send("PATCH", "/tags", status=405)
+    assert refused.allow.as_set() >= {"get", "head", "post"}
+    assert refused.json["type"] == "/problems/method-not-allowed"
+
+
+def test_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(client: FlaskClient) -> None:
+    assert client.get("/api/v1//tags", headers={"Host": "elsewhere.example"}).status_code == 404
+
+
+def test_no_cache_answers_without_asking_and_none_keeps_what_is_somebodys(app: Flask) -> None:
+    assert stranger(app).get("/tags").headers["Cache-Control"] == "no-cache"
+    mine = sign_up(app).get("/me")
+    assert mine.headers["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in mine.vary
+
+
+@pytest.mark.parametrize("given", ["a", "A-z.0_9", "x" * 64])
+def test_a_harmless_request_id_is_repeated(client: FlaskClient, given: str) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a\u00e9", "a;b", '{"a":1}'])
+def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+    answered = client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", answered)
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("PUT", "/publication"), ("DELETE", "/publication")])
+def test_every_change_of_a_record_minds_if_match(app: Flask, method: str, path: str) -> None:
+    author = sign_up(app, "author")
+    post = author.post("/posts", {"title": "Tea", "content": "Boil."})
+    body = {} if method == "PUT" else None
+    author.patch(f"/posts/{post.json['id']}", {"title": "Coffee"})
+    old = {"If-Match": post.headers["ETag"]}
+    author.send(method, f"/posts/{post.json['id']}{path}", body, status=412, headers=old)
+    new = {"If-Match": author.get(f"/posts/{post.json['id']}").headers["ETag"]}
+    author.send(method, f"/posts/{post.json['id']}{path}", body, status=200 if path else 204, headers=new)
+
+
+def test_an_answer_to_a_change_has_the_tag_of_what_a_get_then_answers(app: Flask) -> None:
+    author = sign_up(app, "author")
+    post = author.post("/posts", {"title": "Tea", "content": "Boil."})
+    assert author.get(f"/posts/{post.json['id']}").headers["ETag"] == post.headers["ETag"]
+    assert post.headers["Location"].endswith(f"/posts/{post.json['id']}")
+
+
+def test_a_page_of_an_allowed_site_may_call_and_read(settings: Settings, app: Flask) -> None:
+    shared = create_app(replace(settings, cors_origins=("https://blog.example",))).test_client()
+    asked = {"Origin": "https://blog.example", "Access-Control-Request-Method": "PATCH"}
+    preflight = shared.options("/api/v1/posts/x", headers=asked)
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://blog.example"
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "If-Match" in preflight.headers["Access-Control-Allow-Headers"]
+    refused = shared.patch("/api/v1/posts/x", headers=asked)
+    assert refused.status_code == 401
+    assert refused.headers["Access-Control-Allow-Origin"] == "https://blog.example"
+    assert "ETag" in refused.headers["Access-Control-Expose-Headers"]
+    assert "Origin" in shared.get("/api/v1/tags").vary
+    other = shared.get("/api/v1/tags", headers={"Origin": "https://blog.example.evil"})
+    assert "Access-Control-Allow-Origin" not in other.headers
+
+
+def test_without_configuration_no_other_site_may_read(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/tags", headers={"Origin": "https://blog.example"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("origin", ["blog.example", "https://blog.example/", "*", "ftp://blog.example"])
+def test_an_origin_that_no_browser_would_send_does_not_start(settings: Settings, origin: str) -> None:
+    with pytest.raises(ConfigurationError, match="CORS_ORIGINS has"):
+        Settings.from_environment({"DATABASE_URL": "postgresql://x/y", "APP_MODE": "test", "CORS_ORIGINS": origin})
+
+
+def test_an_unknown_address_is_a_problem_too(client: FlaskClient) -> None:
+    answer = client.get("/nothing/h\u00e9re")
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert answer.json["instance"] == "/nothing/h%C3%A9re"

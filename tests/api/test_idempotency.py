@@ -1,0 +1,173 @@
+"""`Idempotency-Key`: one effect, one answer, whatever happens in between."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app import create_app
+from blog_app.api.requests import idempotency
+from blog_app.background import jobs
+from blog_app.blog.models import Tag
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.data import databases
+from blog_app.data.models import now
+from blog_app.development.local.process import wait_until
+from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.mails import ask_for_account
+from tests.helpers.objects import example_user
+
+HELD_LOCKS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
+KEY = {"Idempotency-Key": "0b51ad2e-1"}
+
+
+@pytest.fixture
+def author(app: Flask) -> Caller:
+    return sign_up(app, "author")
+
+
+def test_a_retry_gets_the_first_answer_and_does_nothing_again(author: Caller) -> None:
+    first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
+    again = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
+    assert again.data == first.data
+    assert [again.headers[name] for name in ("ETag", "Location", "Content-Type")] == [
+        first.headers[name] for name in ("ETag", "Location", "Content-Type")
+    ]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert len(author.get("/posts").json["data"]) == 1
+
+
+def test_another_request_under_the_same_key_is_refused(author: Caller) -> None:
+    author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
+    author.post("/posts", {"title": "Coffee", "content": "Grind."}, status=422, **KEY)
+    author.post("/posts?fields=id", {"title": "Tea", "content": "Boil."}, status=422, **KEY)
+    author.post("/tags", {"name": "Tea"}, status=422, **KEY)
+
+
+def test_two_people_may_choose_the_same_key(app: Flask, author: Caller) -> None:
+    first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
+    assert sign_up(app, "author").post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json["id"] != first["id"]
+
+
+def test_an_error_is_not_kept(app: Flask, author: Caller) -> None:
+    body = {"title": "Tea", "content": "Boil.", "tags": ["black"]}
+    author.post("/posts", body, status=422, **KEY)
+    sign_up(app, "editor").post("/tags", {"name": "black"})
+    author.post("/posts", body, **KEY)
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 101, "schlüssel"])
+def test_a_malformed_key_is_refused(author: Caller, key: str) -> None:
+    author.post("/tags", {"name": "Tea"}, status=400, **{"Idempotency-Key": key})
+
+
+def test_a_stranger_who_signs_up_twice_has_one_account(app: Flask) -> None:
+    token = ask_for_account(app)
+    first, second = (stranger(app).post("/users/confirmation", {"token": token}, status=200, **KEY) for _ in range(2))
+    assert second.data == first.data
+
+
+def test_an_answer_with_a_secret_is_stored_nowhere(app: Flask) -> None:
+    with app.app_context():
+        example_user()
+    body = {"email": "ada@example.com", "password": "Correct-Horse-1"}
+    first, second = (stranger(app).post("/tokens", body, **KEY).json["token"] for _ in range(2))
+    assert first != second
+    with app.app_context():
+        assert idempotency.ANSWERS["accounts"].select().count() == 0
+
+
+def test_after_a_day_a_key_is_free_and_its_row_is_purged(app: Flask, author: Caller) -> None:
+    answers = idempotency.ANSWERS["blog"]
+    first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
+    with app.app_context():
+        answers.update(created_at=now() - idempotency.KEPT - timedelta(minutes=1)).execute()
+    second = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
+    assert first["id"] != second["id"]
+    with app.app_context(), databases.blog.atomic():
+        assert idempotency.purge(databases.blog) is False
+        assert answers.select().count() == 1
+        answers.update(created_at=now() - idempotency.KEPT - timedelta(minutes=1)).execute()
+        idempotency.purge(databases.blog)
+        assert answers.select().count() == 0
+
+
+def test_the_worker_purges_the_keys_of_every_database() -> None:
+    assert {f"{name}.purge_idempotency_keys" for name in DATABASE_NAMES} <= set(jobs.JOBS)
+
+
+def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_commit: bool) -> None:
+    """In a process of its own: POST a tag; tell when its effect is there, and wait for a word before going on."""
+    app = create_app(settings)
+    inside = idempotency.once
+
+    def pausing(*arguments: Any) -> Any:
+        response = inside(*arguments)
+        pipe.send("done")
+        pipe.recv()
+        return response
+
+    if before_commit:
+        idempotency.once = pausing
+    response = Caller(app, token).post("/tags", {"name": "Tea"}, **KEY)
+    pipe.send(response.json["id"])
+    pipe.recv()
+
+
+@contextmanager
+def started(settings: Settings, token: str | None, *, before_commit: bool) -> Iterator[tuple[Any, Connection]]:
+    """Run it while the block runs."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=create_tag_slowly, args=(settings, token, theirs, before_commit))
+    process.start()
+    theirs.close()  # Its end is then ours to notice.
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def told(pipe: Connection) -> Any:
+    """Return the next word of the process."""
+    assert pipe.poll(60), "it says nothing"
+    return pipe.recv()
+
+
+def test_a_retry_while_the_first_is_under_way_in_another_process_is_told_at_once(
+    settings: Settings, author: Caller
+) -> None:
+    with started(settings, author.token, before_commit=True) as (_, pipe):
+        assert told(pipe) == "done"
+        refused = author.post("/tags", {"name": "Tea"}, status=409, **KEY)
+        assert refused.headers["Retry-After"] == "1"
+        pipe.send("go on")
+        assert author.post("/tags", {"name": "Tea"}, **KEY).json["id"] == told(pipe)
+
+
+@pytest.mark.parametrize("before_commit", [True, False])
+def test_a_process_that_is_killed_leaves_the_effect_and_the_answer_or_neither(
+    settings: Settings, author: Caller, before_commit: bool
+) -> None:
+    with started(settings, author.token, before_commit=before_commit) as (process, pipe):
+        word = told(pipe)
+        process.kill()
+    with author.app.app_context():
+        # The server frees the key when it notices that its client is gone.
+        assert wait_until(lambda: not databases.blog.execute_sql(HELD_LOCKS).fetchone(), 60)
+    retried = author.post("/tags", {"name": "Tea"}, **KEY)
+    with author.app.app_context():
+        assert [str(tag.id) for tag in Tag.select()] == [retried.json["id"]]
+    assert (retried.headers.get("Idempotency-Replayed"), retried.json["id"] == word) == (
+        (None, False) if before_commit else ("true", True)
+    )

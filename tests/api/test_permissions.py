@@ -1,0 +1,83 @@
+"""The table of permissions holds: every endpoint, tried by everybody, on their own and on somebody else's objects."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from blog_app import DOMAINS, create_app
+from blog_app.api.resources.operation import Operation
+from blog_app.config import Settings
+from blog_app.permissions import PERMISSIONS, ROLES, Rule, Scope
+from tests.helpers import objects
+from tests.helpers.caller import API, Caller, expired, revoked, sign_up, stranger, suspended
+
+REFUSALS = (401, 403, 404)
+OPERATIONS = {
+    f"{operation.method} {blueprint.url_prefix}{objects.path_of(operation)}": operation
+    for domain in DOMAINS
+    for blueprint in domain.blueprints
+    for operation in blueprint.operations
+}
+every_operation = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, public: bool = True) -> TestResponse:
+    """Send the operation with a small valid body, at an object that is made for it."""
+    method, _, path = name.partition(" ")
+    body = objects.body_of(document, document["paths"][API + path][method.lower()])
+    headers = {"Authorization": f"Bearer {caller.token}"} if caller.token else {}
+    if name in objects.PREPARATIONS:
+        with caller.app.app_context():
+            objects.PREPARATIONS[name]()
+    address = objects.address(caller.app, path, owner=owner.user_id, public=public)
+    return caller.app.test_client().open(API + address, method=method, headers=headers, json=body)
+
+
+def is_allowed(rule: Rule, roles: tuple[str, ...] | None, operation: Operation, *, own: bool, public: bool) -> bool:
+    """Return what the table says of a call on an object that is one's own or not, public or hidden."""
+    scope = rule.scope(roles)
+    if scope is Scope.OWN:
+        return own or (public and operation.method == "GET")
+    return scope is Scope.ALL or (scope is Scope.PUBLIC and public)
+
+
+@every_operation
+def test_everybody_may_do_exactly_what_the_table_says(app: Flask, document: dict[str, Any], name: str) -> None:
+    operation = OPERATIONS[name]
+    for role, own, public in product(("anonymous", *ROLES), (True, False), (True, False)):
+        path = name.partition(" ")[2]
+        if (own and role == "anonymous") or public not in objects.visibilities(path):
+            continue
+        caller = stranger(app) if role == "anonymous" else sign_up(app, *{role} - {"member"})
+        owner = caller if own else sign_up(app, "author")
+        response = call(caller, name, document, owner=owner, public=public)
+        roles = None if role == "anonymous" else (role,)
+        own = own or not objects.have_owners(path)
+        wanted = is_allowed(PERMISSIONS[operation.endpoint], roles, operation, own=own, public=public)
+        case = f"{role} on {'their own' if own else 'another'}, {'public' if public else 'hidden'} object"
+        assert response.status_code < 500, (case, response.text)
+        assert (response.status_code not in REFUSALS) == wanted, (case, response.status_code, response.text)
+
+
+@every_operation
+@pytest.mark.parametrize("state", [revoked, expired, suspended])
+def test_a_dead_token_opens_nothing(app: Flask, document: dict[str, Any], name: str, state: Any) -> None:
+    caller = state(sign_up(app, "admin"))
+    assert call(caller, name, document, owner=sign_up(app)).status_code == 401
+
+
+def test_an_endpoint_without_a_row_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(PERMISSIONS, "posts.list_posts")
+    with pytest.raises(RuntimeError, match=r"posts\.list_posts has no row"):
+        create_app(settings)
+
+
+def test_a_row_without_an_endpoint_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PERMISSIONS, "posts.burn_post", PERMISSIONS["posts.list_posts"])
+    with pytest.raises(RuntimeError, match=r"posts\.burn_post has a row .* is no endpoint"):
+        create_app(settings)

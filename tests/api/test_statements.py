@@ -1,0 +1,85 @@
+"""A list has a fixed number of statements, however many rows: one, one for authentication, one an include."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from blog_app.api.requests import cursors
+from blog_app.api.requests.arguments import list_arguments
+from blog_app.api.resources.schema import shared
+from blog_app.api.responses.includes import Fetched
+from blog_app.blog.models import Post
+from blog_app.blog.schemas import PostSchema
+from blog_app.data import databases
+from tests.helpers import objects
+from tests.helpers.caller import Caller, sign_up
+from tests.helpers.caller.test_permissions import OPERATIONS
+from tests.helpers.statements import counted
+
+LISTS = [name for name, operation in OPERATIONS.items() if operation.many]
+AUTHENTICATION, ROWS = 1, 1
+MANY_POSTS = """
+    INSERT INTO blog.posts (id, created_at, updated_at, author_id, title, slug, content, content_html, summary,
+                            word_count, status, published_at)
+    SELECT gen_random_uuid(), now(), now(), gen_random_uuid(), 'Post ' || n, 'post-' || n, '', '', '', 0,
+           'published', now() - n * interval '1 minute'
+      FROM generate_series(1, 5000) n
+"""
+
+
+def make_rows(caller: Caller, path: str, number: int) -> str:
+    """Make some of what the list at `path` shows; return the address of the list."""
+    makers = [each for each in objects.MAKERS if each.rpartition("/")[0] == path and each.endswith("}")]
+    address = objects.address(caller.app, path, owner=caller.user_id)
+    values = objects.values_in(path, address)
+    for _ in range(number if makers else 0):
+        objects.address(caller.app, makers[0], owner=caller.user_id, given=values)
+    return address
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
+    operation = OPERATIONS[name]
+    admin = sign_up(app, "admin")
+    address = make_rows(admin, name.partition(" ")[2], 3)
+    includes = shared(operation.answers).opts.includes
+    empty = not admin.get(address).json["data"]
+    for wanted in ((), *[(each,) for each in includes], tuple(includes)):
+        fetched = sum(isinstance(includes[each], Fetched) for each in wanted)
+        most = AUTHENTICATION + ROWS + fetched + (empty and operation.under is not None)
+        with counted() as sent:
+            admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)
+        assert len(sent) <= most, (wanted, sent)
+
+
+def test_a_deep_page_reads_no_more_than_the_first(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scan of the index must begin at the cursor, not at the newest row that anybody may see."""
+    with app.app_context(), databases.blog.atomic():
+        databases.blog.touch(Post)
+        databases.blog.execute_sql(MANY_POSTS)
+    databases.blog.execute_sql("ANALYZE blog.posts")
+    plans = []
+    original = databases.Server.execute_sql
+
+    def explained(self: databases.Server, sql: str, params: Any = None) -> Any:
+        if 'ORDER BY "t1"."published_at"' in sql:
+            (plan,) = original(self, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params).fetchone()[0]
+            plans.append(plan["Plan"])
+        return original(self, sql, params)
+
+    reader = Caller(app)
+    page = reader.get("/posts?limit=20").json["page"]
+    last = reader.get("/posts?limit=20&sort=published_at,id").json["page"]["next"]
+    oldest = cursors.encode(
+        list_arguments(PostSchema, b"").keys,
+        cursors.decode(last, list_arguments(PostSchema, b"sort=published_at,id").keys).values,
+        backwards=False,
+    )
+    monkeypatch.setattr(databases.Server, "execute_sql", explained)
+    assert len(reader.get(f"/posts?limit=10&cursor={page['next']}").json["data"]) == 10
+    assert len(reader.get(f"/posts?limit=10&cursor={oldest}").json["data"]) == 10
+    near, far = (plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
+    assert far <= near + 5, plans

@@ -1,0 +1,207 @@
+"""Publishing and delivering, in one process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+
+from blog_app.background import outbox, worker
+from blog_app.background.outbox import delivery
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
+from blog_app.data import databases, pauses
+from blog_app.data.databases import Server
+from blog_app.data.models import now
+from blog_app.data.pauses import Rests, pause
+from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
+from tests.helpers.threads import at_once
+
+Deliver = Callable[[], int]
+OUTBOX = DELIVERIES["accounts"]
+
+
+@pytest.fixture
+def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be reached is left alone for longer than a test takes."""
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+
+
+def make_due() -> None:
+    OUTBOX.update(due_at=now()).execute()
+
+
+def test_an_event_reaches_every_handler_and_leaves_the_outbox(deliver: Deliver) -> None:
+    publish(uuid4(), 1)
+    assert deliver() == 2
+    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
+    assert OUTBOX.select().count() == 0
+
+
+def test_an_event_of_a_change_that_is_rolled_back_never_happened(deliver: Deliver) -> None:
+    with databases.accounts.atomic() as transaction:
+        publish(uuid4(), 1)
+        transaction.rollback()
+    assert deliver() == 0
+
+
+def test_an_event_is_published_in_the_transaction_of_its_change_or_not_at_all(app: Flask) -> None:
+    with pytest.raises(RuntimeError, match="in the transaction"):
+        outbox.publish(databases.accounts, "test.happened", subject=uuid4(), number=1)
+
+
+def test_an_event_carries_what_is_declared_and_comes_from_where_it_is_declared(app: Flask) -> None:
+    with databases.accounts.atomic(), pytest.raises(TypeError, match="declared"):
+        outbox.publish(databases.accounts, "test.happened", subject=uuid4(), colour="red")
+    with databases.shop.atomic(), pytest.raises(TypeError, match="declared"):
+        outbox.publish(databases.shop, "test.happened", subject=uuid4(), number=1)
+
+
+def test_events_of_one_subject_come_in_their_order(deliver: Deliver) -> None:
+    first, second = uuid4(), uuid4()
+    publish(first, 1, 2, 3)
+    publish(second, 4, 5)
+    publish(first, 6)
+    deliver()
+    assert noted(ShopEffect, first) == noted(AccountsEffect, first) == [1, 2, 3, 6]
+    assert noted(ShopEffect, second) == [4, 5]
+
+
+def test_a_delivery_repeated_after_the_handler_had_committed_does_nothing(deliver: Deliver) -> None:
+    publish(uuid4(), 1)
+    again = list(OUTBOX.select().dicts())
+    deliver()
+    OUTBOX.insert_many(again).execute()
+    assert deliver() == 2
+    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
+
+
+def test_much_that_waits_for_one_handler_does_not_hold_up_another(app: Flask) -> None:
+    for number in range(3 * worker.TURN):
+        publish(uuid4(), number)
+    OUTBOX.delete().where(OUTBOX.handler == "accounts.note_in_accounts").execute()
+    publish(last := uuid4(), 1)
+    worker.deliver_due(app, Rests(), threading.Event())
+    assert noted(AccountsEffect, last) == [1]
+    assert noted(ShopEffect, last) == []
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deliver: Deliver) -> None:
+    failing, other = uuid4(), uuid4()
+    publish(failing, -1, 2)
+    publish(other, 3)
+    deliver()
+    assert noted(ShopEffect) == [3]
+    assert noted(AccountsEffect, failing) == [-1, 2]
+    waiting = list(OUTBOX.select().order_by(OUTBOX.position))
+    assert [(each.payload["number"], each.attempts) for each in waiting] == [(-1, 1), (2, 0)]
+    assert waiting[0].error == "ValueError: a negative number"
+    assert waiting[0].due_at > now()
+    assert PROCESSED["shop"].select().count() == 1
+
+
+def test_a_delivery_that_fails_too_often_is_dead_and_later_ones_go_on(deliver: Deliver) -> None:
+    subject = uuid4()
+    publish(subject, -1, 2)
+    for _ in range(delivery.MAX_ATTEMPTS):
+        make_due()
+        deliver()
+    assert noted(ShopEffect) == [2]
+    dead = OUTBOX.get()
+    assert (dead.attempts, dead.dead_at is not None) == (delivery.MAX_ATTEMPTS, True)
+    make_due()
+    assert deliver() == 0
+
+
+def test_pauses_grow_with_each_failure_up_to_a_limit() -> None:
+    for failures, expected in ((1, 1), (2, 2), (5, 16), (100, 3600)):
+        for _ in range(20):
+            seconds = pause(failures, longest=3600) / timedelta(seconds=1)
+            assert 0.75 * expected <= seconds <= 1.25 * expected
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_while_a_database_is_away_its_deliveries_wait_and_the_others_go_on(app: Flask) -> None:
+    publish(uuid4(), 1)
+    publish(uuid4(), 2)
+    here = databases.shop.obj
+    databases.shop.initialize(Server("shop", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
+    rests = Rests()
+    try:
+        tried = worker.deliver_due(app, rests, threading.Event())
+    finally:
+        databases.shop.initialize(here)
+    assert tried == 3  # Both to accounts, and one to the shop, whose handler rests then.
+    assert sorted(noted(AccountsEffect)) == [1, 2]
+    assert [each.attempts for each in OUTBOX.select()] == [0, 0]
+    assert worker.deliver_due(app, rests, threading.Event()) == 0
+    assert worker.deliver_due(app, Rests(), threading.Event()) == 2
+    assert sorted(noted(ShopEffect)) == [1, 2]
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_an_outbox_that_cannot_be_reached_rests_and_the_others_are_served(app: Flask) -> None:
+    publish(uuid4(), 1)
+    here = databases.blog.obj
+    databases.blog.initialize(Server("blog", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
+    rests = Rests()
+    try:
+        assert worker.deliver_due(app, rests, threading.Event()) == 2
+    finally:
+        databases.blog.initialize(here)
+    assert databases.blog in rests
+
+
+def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> None:
+    subjects = [uuid4() for _ in range(5)]
+    for number in range(20):
+        for subject in subjects:
+            publish(subject, number)
+
+    def work() -> None:
+        rests = Rests()
+        while OUTBOX.select().exists():
+            worker.deliver_due(app, rests, threading.Event())
+        for database in databases.ALL:
+            database.release()
+
+    at_once(work, work, work)
+    for subject in subjects:
+        assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
+
+
+def test_what_a_part_of_a_transaction_published_is_rolled_back_with_it(deliver: Deliver) -> None:
+    with databases.accounts.atomic():
+        publish(uuid4(), 1)
+        with pytest.raises(ValueError, match="no"), databases.accounts.atomic():
+            publish(uuid4(), 2)
+            raise ValueError("no")
+        publish(uuid4(), 3)
+    deliver()
+    assert noted(ShopEffect) == [1, 3]
+
+
+def test_a_claim_sorts_nothing_however_much_waits_and_whatever_postgresql_knows_of_it(app: Flask) -> None:
+    with databases.accounts.atomic():
+        for number in range(300):
+            publish(uuid4(), number)
+    due = delivery._due(databases.accounts, ["shop.note_in_shop"]).limit(1)
+    with databases.accounts.atomic():
+        databases.accounts.execute_sql("SET LOCAL enable_seqscan = off")  # As for a table that is not tiny.
+        databases.accounts.execute_sql(delivery.IN_ORDER)
+        plan = str(databases.accounts.execute_sql("EXPLAIN " + due.sql()[0], due.sql()[1]).fetchall())
+    assert "outbox_due" in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_what_follows_a_failed_delivery_is_not_looked_at_until_that_is_tried_again(deliver: Deliver) -> None:
+    subject = uuid4()
+    publish(subject, -1, 2, 3)
+    deliver()
+    waiting = list(OUTBOX.select().order_by(OUTBOX.position))
+    assert [(each.payload["number"], each.due_at > now()) for each in waiting] == [(-1, True), (2, True), (3, True)]

@@ -1,0 +1,128 @@
+"""Periodic jobs: when they run, and that one runner has one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from blog_app.background import jobs
+from blog_app.background.jobs import JOBS, SCHEDULES
+from blog_app.data import databases, pauses
+from blog_app.data.databases import Server
+from blog_app.data.models import now
+from blog_app.data.pauses import Rests
+from tests.helpers.threads import SECONDS, Beside
+
+SCHEDULE = SCHEDULES["shop"]
+runs: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def no_other_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Only the job of the test, and none of it stays behind."""
+    monkeypatch.setattr(jobs, "JOBS", {})
+    runs.clear()
+    yield
+    assert "shop.job" not in JOBS
+
+
+def declare(function: jobs.Function) -> None:
+    function.__name__ = "job"
+    jobs.every(timedelta(hours=1), databases.shop)(function)
+
+
+def make_due() -> None:
+    SCHEDULE.update(due_at=now()).execute()
+
+
+def test_a_job_runs_at_once_and_then_once_a_period(app: Flask) -> None:
+    declare(lambda: runs.append("run"))
+    assert jobs.run_due(Rests())
+    assert not jobs.run_due(Rests())
+    make_due()
+    assert jobs.run_due(Rests())
+    assert len(runs) == 2
+    assert timedelta(minutes=59) < SCHEDULE.get().due_at - now() <= timedelta(hours=1)
+
+
+def test_a_job_that_has_more_to_do_is_due_again_at_once(app: Flask) -> None:
+    declare(lambda: runs.append("run") or len(runs) < 3)
+    while jobs.run_due(Rests()):
+        pass
+    assert len(runs) == 3
+
+
+def test_what_a_job_returns_is_called_when_its_transaction_is_committed(app: Flask) -> None:
+    def notes_left() -> bool:
+        with ThreadPoolExecutor(1) as other_thread:
+            runs.append(
+                other_thread.submit(lambda: SCHEDULE.select().where(SCHEDULE.name == "a note").exists()).result()
+            )
+            other_thread.submit(databases.shop.release)
+        return len(runs) == 1
+
+    def leave_a_note() -> Callable[[], bool]:
+        SCHEDULE.insert(name="a note").on_conflict_ignore().execute()
+        return notes_left
+
+    declare(leave_a_note)
+    while jobs.run_due(Rests()):
+        pass
+    assert runs == [True, True]  # The first one said that there was more to do.
+
+
+def test_a_job_that_fails_leaves_nothing_and_is_tried_again_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+
+    def fail() -> None:
+        runs.append("run")
+        SCHEDULE.insert(name="left behind").execute()
+        raise ValueError("not today")
+
+    declare(fail)
+    jobs.run_due(Rests())
+    schedule = SCHEDULE.get()
+    assert (schedule.name, schedule.failures, schedule.error) == ("shop.job", 1, "ValueError: not today")
+    assert timedelta() < schedule.due_at - now() < timedelta(seconds=40)
+
+
+def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
+    running, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        runs.append("run")
+        running.set()
+        may_end.wait(SECONDS)
+
+    def first_worker() -> None:
+        jobs.run_due(Rests())
+        databases.shop.release()
+
+    declare(hold)
+    first = Beside(first_worker)
+    assert running.wait(SECONDS)
+    assert not jobs.run_due(Rests())
+    may_end.set()
+    first.result()
+    assert runs == ["run"]
+
+
+def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    declare(lambda: runs.append("shop"))
+    jobs.every(timedelta(hours=1), databases.blog)(lambda: runs.append("blog"))
+    here = databases.shop.obj
+    databases.shop.initialize(Server("shop", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
+    try:
+        jobs.run_due(rests := Rests())
+    finally:
+        databases.shop.initialize(here)
+    assert runs == ["blog"]
+    assert "shop.job" in rests
+    jobs.run_due(Rests())
+    assert runs == ["blog", "shop"]

@@ -1,0 +1,81 @@
+"""The worker as a process: killed, stopped, doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from blog_app.background.outbox.tables import DELIVERIES
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack
+from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
+from tests.helpers.programs import SECONDS, Program
+
+OUTBOX = DELIVERIES["accounts"]
+NUMBERS, KILLS = 30, 4
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(stack: Stack, tmp_path: Path) -> Iterator[Start]:
+    """A function that starts a worker process; those that still run at the end are killed."""
+    flask = [Path(sys.executable).parent / "flask", "--app", "tests.helpers.outbox_handlers", "worker"]
+    environment = os.environ | stack.environment() | {"APP_MODE": "test", "DIE_ONCE": str(tmp_path / "died")}
+    with ExitStack() as started:
+
+        def start(**variables: str) -> Program:
+            worker = started.enter_context(Program(*flask, environment=environment | variables))
+            started.callback(worker.kill)
+            return worker
+
+        yield start
+
+
+def everything_is_delivered() -> bool:
+    return not OUTBOX.select().exists()
+
+
+def test_a_worker_delivers_what_is_published_and_stops_cleanly_when_asked(start: Start) -> None:
+    worker = start()
+    publish(uuid4(), 1)
+    assert wait_until(everything_is_delivered, SECONDS)
+    publish(uuid4(), 2)
+    assert wait_until(everything_is_delivered, SECONDS)
+    assert worker.end() == 0
+    assert sorted(noted(ShopEffect)) == [1, 2]
+
+
+@pytest.mark.parametrize("point", ["in the handler", "before the delivery is ticked off"])
+def test_what_a_worker_was_doing_when_it_was_killed_happens_once(start: Start, point: str) -> None:
+    publish(uuid4(), 1, 2, 3)
+    first = start(DIE_AT=point)
+    assert first.wait() == -signal.SIGKILL
+    assert not everything_is_delivered()
+    start()
+    assert wait_until(everything_is_delivered, SECONDS)
+    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_workers_that_are_killed_again_and_again_lose_nothing_and_repeat_nothing(start: Start) -> None:
+    subjects = [uuid4() for _ in range(6)]
+    for subject in subjects:
+        publish(subject, *range(NUMBERS))
+    workers = [start(), start()]
+    for _ in range(KILLS):
+        left = max(OUTBOX.select().count() - 50, 0)
+        # Some deliveries later, in the middle of another one.
+        assert wait_until(lambda left=left: OUTBOX.select().count() <= left, 2 * SECONDS)
+        random.shuffle(workers)
+        workers.pop().kill()
+        workers.append(start())
+    assert wait_until(everything_is_delivered, 2 * SECONDS)
+    for subject in subjects:
+        assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(NUMBERS))

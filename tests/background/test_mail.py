@@ -1,0 +1,142 @@
+"""Mail leaves by SMTP as it should, or is a file, or is refused with a clear error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from flask import Flask
+from uuid_utils.compat import uuid7
+
+from blog_app.background import mail, outbox
+from blog_app.config import MAIL_FOLDER, ConfigurationError, Settings
+from blog_app.data.models import now
+from blog_app.errors import Unavailable
+
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # No TLS on the loopback.
+
+EVENT = outbox.Event(uuid7(), "test.happened", uuid7(), {}, now())
+URLS = {"DATABASE_URL": "postgresql://127.0.0.1/blog", "SECRET_KEY": "x" * 32}
+
+
+REFUSALS = {"nobody@example.com": "550 No such mailbox", "later@example.com": "451 Try again later"}
+
+
+class Inbox:
+    """What a mail server was given."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Any] = []
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in REFUSALS:
+            return REFUSALS[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+
+def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=data == LoginPassword(b"us er", b"p@ss"), handled=False)
+
+
+@pytest.fixture
+def server(port: int) -> Iterator[Controller]:
+    controller = Controller(
+        Inbox(),
+        hostname="127.0.0.1",
+        port=port,
+        ready_timeout=60,
+        authenticator=authenticate,
+        auth_required=True,
+        auth_require_tls=False,
+    )
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+def send(app: Flask, url: str | None, to: str = "ada@example.com", subject: str = "Tea") -> None:
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(settings, mail_url=url, mail_from="Blog <blog@example.com>")
+    try:
+        with app.app_context():
+            mail.send(EVENT, to, subject, "Boil water.\n\nWärme hilft. 🫖\n")
+    finally:
+        app.config["SETTINGS"] = settings
+
+
+def test_a_mail_server_gets_the_message_after_signing_in(migrated_app: Flask, server: Controller) -> None:
+    send(migrated_app, f"smtp://us%20er:p%40ss@127.0.0.1:{server.port}", to="ada@bücher.de", subject="Tee für zwei")
+    (envelope,) = server.handler.envelopes
+    message = message_from_bytes(envelope.content, policy=policy.default)
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("blog@example.com", ["ada@xn--bcher-kva.de"])
+    assert (message["From"], message["Subject"]) == ("Blog <blog@example.com>", "Tee für zwei")
+    assert message["Message-ID"] == f"<{EVENT.id}@example.com>"
+    assert "🫖" in message.get_content()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("smtp://us%20er:wrong@127.0.0.1:{port}", "535"),
+        ("smtp://127.0.0.1:1", "Connection refused"),
+        ("smtps://127.0.0.1:1", "Connection refused"),
+    ],
+)
+def test_what_the_server_does_not_take_now_is_tried_again(
+    migrated_app: Flask, server: Controller, url: str, reason: str
+) -> None:
+    with pytest.raises(outbox.Away, match=reason):
+        send(migrated_app, url.format(port=server.port))
+
+
+def test_an_address_that_is_refused_for_good_is_not_tried_again(
+    migrated_app: Flask, server: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"smtp://us%20er:p%40ss@127.0.0.1:{server.port}"
+    send(migrated_app, url, to="nobody@example.com")
+    assert "No such mailbox" in caplog.text
+    with pytest.raises(outbox.Away, match="451"):
+        send(migrated_app, url, to="later@example.com")
+    assert server.handler.envelopes == []
+
+
+def test_nobody_writes_headers_through_a_subject(migrated_app: Flask, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="linefeed"):
+        send(migrated_app, tmp_path.as_uri(), subject="Tea\nBcc: eve@example.com")
+
+
+def test_a_file_is_readable_by_its_owner_only_and_the_log_says_where(
+    migrated_app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        send(migrated_app, (tmp_path / "mails here").as_uri())
+    (path,) = (tmp_path / "mails here").glob("*.eml")
+    assert path.stat().st_mode & 0o077 == 0
+    assert str(path) in caplog.text
+
+
+def test_without_a_url_development_writes_files_and_production_sends_nothing(
+    migrated_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    development = Settings.from_environment({**URLS, "APP_MODE": "development"})
+    assert development.mail_url == MAIL_FOLDER.as_uri()
+    production = Settings.from_environment({**URLS, "APP_MODE": "production"})
+    assert production.mail_url is None
+    send(migrated_app, None)
+    with migrated_app.app_context(), monkeypatch.context() as patch, pytest.raises(Unavailable):
+        patch.setitem(migrated_app.config, "SETTINGS", production)
+        mail.require()
+    with pytest.raises(ConfigurationError, match="MAIL_URL"):
+        Settings.from_environment({**URLS, "MAIL_URL": "imap://mail.example.com"})

@@ -1,0 +1,230 @@
+"""One collection, one row that is written, and the processes of the app that read and write it, on servers of its own.
+
+Everything that may be stopped, killed or made to lag is real. A `Process` stands for another process of the app: it
+has connections, leases and a breaker of its own. A `Gate` stops a thread at a named step of the protocol.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+from flask import Flask
+
+from blog_app import create_app
+from blog_app.blog.models import Tag
+from blog_app.config import Settings
+from blog_app.data import cache, databases, watermarks
+from blog_app.data.databases.replicas import Replica
+from blog_app.data.watermarks import epochs, leases
+from blog_app.data.watermarks.announcer import Announcer
+from blog_app.data.watermarks.leases import Keeper
+from blog_app.data.watermarks.link import Link
+from blog_app.data.watermarks.reading import Look, Wanted
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack, throwaway
+
+NAME = "blog"
+SECONDS = 60
+
+
+class Killed(BaseException):
+    """The process died here: nothing after this line happened."""
+
+
+class Gate:
+    """Where a thread stops until the test lets it go on, or kills it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self.last_act: Callable[[], Any] | None = None
+
+    def wait(self) -> None:
+        """Return when a thread stands here."""
+        assert self.reached.wait(SECONDS), "nobody came to this step"
+
+    def open(self) -> None:
+        self.opened.set()
+
+    def kill(self, last_act: Callable[[], Any] = lambda: None) -> None:
+        """Let the thread end here; `last_act` is what the system does for the dead, such as closing connections."""
+        self.last_act = last_act
+        self.opened.set()
+
+    def stop(self) -> None:
+        self.reached.set()
+        assert self.opened.wait(SECONDS), "the test forgot to open the gate"
+        if self.last_act:
+            self.last_act()
+            raise Killed
+
+
+def gate_before(owner: Any, step: str) -> Gate:
+    """Put a gate before a method of one object."""
+    return _gate(owner, step, first=True)
+
+
+def gate_after(owner: Any, step: str) -> Gate:
+    """Put a gate after a method of one object."""
+    return _gate(owner, step, first=False)
+
+
+def _gate(owner: Any, step: str, *, first: bool) -> Gate:
+    gate, method = Gate(), getattr(owner, step)
+
+    def gated(*args: Any, **options: Any) -> Any:
+        if first:
+            gate.stop()
+        result = method(*args, **options)
+        if not first:
+            gate.stop()
+        return result
+
+    setattr(owner, step, gated)
+    return gate
+
+
+class Process:
+    """Another process of the app."""
+
+    def __init__(self, settings: Settings) -> None:
+        bound = {
+            name: SimpleNamespace(obj=databases.server(settings, name, settings.databases[name].url))
+            for name in (NAME, "accounts")
+        }
+        assert settings.redis_url
+        self.keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
+        self.server = bound[NAME].obj
+        self.announcer = self.server.announcer = Announcer(self.keeper, NAME)
+
+    def write(self, row: Tag, value: int) -> None:
+        """Set the row to `value`; return when that may be answered."""
+        Tag.update(name=str(value)).where(Tag.id == row.id).execute(self.server)
+
+    def die(self) -> None:
+        """Lose what only lives in this process; its thread's connections end."""
+        self.server.discard()
+        self.keeper.stop()
+
+
+class World:
+    """The servers, this process, and the one row."""
+
+    def __init__(self, stack: Stack, app: Flask) -> None:
+        self.stack = stack
+        self.app = app
+        self.settings: Settings = app.config["SETTINGS"]
+        self.pool = ThreadPoolExecutor(8)
+        self.row: Tag
+        self.others: list[Process] = []
+        self._replicas: list[Replica] = []
+
+    def begin(self) -> None:
+        """A new row, nothing in Redis, an open epoch; replicas that are well."""
+        for server in (self.stack.postgres, *self.stack.replicas, self.stack.redis):
+            assert server
+            if not server.running:
+                server.start()
+        databases.bind(self.settings)
+        watermarks.bind(self.settings)
+        cache.init_app(self.app)
+        self._replicas, databases.blog.rotation.replicas = databases.blog.rotation.replicas, []
+        self.redis.config_set("maxmemory", 0)
+        self.redis.flushall()
+        self.row = Tag.create(name="0", slug=f"row-{time.monotonic_ns()}")
+        self.await_open()
+
+    def end(self) -> None:
+        for process in self.others:
+            process.die()
+        self.others.clear()
+
+    def use_replicas(self) -> None:
+        """Let reads go to replicas too; return when both are in the rotation."""
+        databases.blog.rotation.replicas = self._replicas
+        assert wait_until(lambda: all(replica.want() for replica in self._replicas), SECONDS)
+
+    @property
+    def keeper(self) -> Keeper:
+        assert watermarks.keeper
+        return watermarks.keeper
+
+    @property
+    def redis(self) -> redis.Redis:
+        assert self.stack.redis
+        return redis.Redis.from_url(self.stack.redis.url)
+
+    def process(self) -> Process:
+        self.others.append(Process(self.settings))
+        return self.others[-1]
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run in a thread of its own."""
+        return self.pool.submit(function, *args)
+
+    def await_open(self) -> None:
+        """Return when this process has a lease."""
+        assert wait_until(lambda: self.keeper.lease(NAME) is not None, SECONDS), self.keeper.known[NAME]
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(((NAME, f"tags/{self.row.id}"), (NAME, "tags/*")), f"tag:{self.row.id}")
+
+    def look(self) -> Look | None:
+        (found,) = cache.glance(self.wanted)
+        return found
+
+    def read(self, produce: Callable[[], cache.Answer] | None = None) -> tuple[int, str]:
+        """Return the row's value as a reader gets it, and how: hit, miss or bypass."""
+        found = self.look()
+        answer, how = cache.answer("tag", found, self.wanted, produce or self.produce, cache.Reads((Tag,), kept=True))
+        return int(answer.body), how
+
+    def value(self) -> int:
+        return self.read()[0]
+
+    def produce(self) -> cache.Answer:
+        return cache.Answer("", time.time(), "text/plain", "", str(self.seen()).encode())
+
+    def seen(self) -> int:
+        """Read the row from whoever answers the reads of this context."""
+        ((name,),) = Tag.select(Tag.name).where(Tag.id == self.row.id).tuples()
+        return int(name)
+
+    def mark(self) -> str:
+        """Return the mark of the row, as it is in Redis."""
+        row = epochs.read(databases.blog.obj)
+        return (self.redis.get(f"{{{NAME}}}:{row.epoch}:mark:tags/{self.row.id}") or b"").decode()
+
+    def warm(self) -> None:
+        """Let the answer be kept: two reads, the second of which is a hit."""
+        assert wait_until(lambda: self.read()[1] == "hit", SECONDS)
+
+
+@pytest.fixture(scope="package")
+def servers() -> Iterator[tuple[Stack, Flask]]:
+    with throwaway(replicas=2) as stack:
+        settings = Settings.from_environment({**stack.environment(), "APP_MODE": "test", "REDIS_TIMEOUT": "1.5"})
+        app = create_app(settings)
+        result = app.test_cli_runner().invoke(args=["migrate", "up"])
+        assert result.exit_code == 0, result.output
+        yield stack, app
+        assert watermarks.keeper
+        watermarks.keeper.stop()
+
+
+@pytest.fixture
+def world(servers: tuple[Stack, Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(leases, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.0)
+    found = World(*servers)
+    found.begin()
+    yield found
+    found.end()

@@ -1,0 +1,218 @@
+"""Reads on replicas: only on those that have reached what is read, and never slower than one connect time limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import peewee
+import pytest
+
+from blog_app.blog.models import Tag
+from blog_app.data import databases, watermarks
+from blog_app.data.watermarks import reading
+from blog_app.development.local.postgres import Postgres
+from blog_app.development.local.process import wait_until
+
+from .conftest import NAME, SECONDS, World
+
+
+@pytest.fixture
+def replicated(world: World) -> Iterator[World]:
+    """Both replicas are in the rotation, and follow."""
+    world.use_replicas()
+    yield world
+    for replica in world.stack.replicas:
+        signal_all(replica, signal.SIGCONT)
+        if not replica.running:
+            replica.start()
+        replica.execute("SELECT pg_wal_replay_resume()")
+
+
+def signal_all(server: Postgres, number: int) -> None:
+    """Send a signal to each process of the server: its backends answer also while the first process is stopped."""
+    first = int((server.data / "postmaster.pid").read_text().split()[0])
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if first in (parent, int(folder.name)):
+                os.kill(int(folder.name), number)
+
+
+def read(world: World) -> tuple[int, str]:
+    """Return the row's value, and which server answered."""
+
+    def produce() -> tuple[int, str]:
+        ((name, port),) = Tag.select(Tag.name, peewee.fn.inet_server_port()).where(Tag.id == world.row.id).tuples()
+        return int(name), server_at(world, port)
+
+    return reading.read(watermarks.keeper, world.wanted.collections, produce)
+
+
+def server_at(world: World, port: int) -> str:
+    names = {world.stack.postgres.port: "primary"}
+    names |= {replica.port: f"replica {number}" for number, replica in enumerate(world.stack.replicas, 1)}
+    return names[port]
+
+
+def served_by(world: World, times: int = 6) -> set[str]:
+    return {read(world)[1] for _ in range(times)}
+
+
+def caught_up(world: World, replica: Postgres) -> bool:
+    (position,) = world.stack.postgres.execute("SELECT pg_current_wal_insert_lsn()")[0]
+    return bool(replica.execute("SELECT pg_last_wal_replay_lsn() >= %s", (position,))[0][0])
+
+
+def test_replicas_take_turns_while_they_have_what_is_read(replicated: World) -> None:
+    assert wait_until(lambda: served_by(replicated) == {"replica 1", "replica 2"}, SECONDS)
+
+
+def test_a_replica_that_lags_is_not_asked_for_what_it_lacks_but_for_what_it_has(replicated: World) -> None:
+    writer = replicated.process()
+    other = Tag.create(name="other", slug=f"other-{time.monotonic_ns()}")
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    for replica in replicated.stack.replicas:
+        replica.execute("SELECT pg_wal_replay_pause()")
+    for value in range(1, 10):
+        writer.write(replicated.row, value)
+        assert read(replicated) == (value, "primary")
+    for replica in replicated.stack.replicas:
+        replica.execute("SELECT pg_wal_replay_resume()")
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    assert read(replicated)[0] == 9
+    replicated.stack.replicas[0].execute("SELECT pg_wal_replay_pause()")
+    replicated.stack.replicas[1].execute("SELECT pg_wal_replay_pause()")
+    Tag.update(name="changed").where(Tag.id == other.id).execute()
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS), "another row changed, not this one"
+
+
+def test_a_fill_from_a_lagging_replica_is_never_kept(replicated: World) -> None:
+    writer = replicated.process()
+    for replica in replicated.stack.replicas:
+        replica.execute("SELECT pg_wal_replay_pause()")
+    for value in range(1, 10):
+        writer.write(replicated.row, value)
+        assert replicated.value() == value
+        assert replicated.read() == (value, "hit")
+
+
+def test_what_a_replica_showed_before_the_primary_is_not_believed(replicated: World) -> None:
+    """A write between the marks and their comparison: the primary is asked instead."""
+    writer = replicated.process()
+    asked = []
+
+    def produce() -> int:
+        value = replicated.seen()
+        asked.append(value)
+        if len(asked) == 1:
+            replicated.run(writer.write, replicated.row, 1).result(SECONDS)
+        return value
+
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    assert reading.read(watermarks.keeper, replicated.wanted.collections, produce) == 1
+    assert asked == [0, 1]
+
+
+def test_a_replica_that_shows_another_epoch_is_not_asked(replicated: World) -> None:
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    epoch = replicated.keeper.ask(NAME).epoch
+    for replica in replicated.stack.replicas:
+        replica.execute("SELECT pg_wal_replay_pause()")
+    watermarks.epochs.close(databases.blog.obj)
+    assert wait_until(lambda: (row := replicated.keeper.lease(NAME)) is not None and row.epoch != epoch, SECONDS)
+    assert served_by(replicated) == {"primary"}
+
+
+def test_a_request_that_has_written_reads_the_primary(replicated: World) -> None:
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+
+    def produce() -> tuple[str, str]:
+        def asked() -> str:
+            return server_at(replicated, databases.blog.execute_sql("SELECT inet_server_port()").fetchone()[0])
+
+        before = asked()
+        Tag.update(name="1").where(Tag.id == replicated.row.id).execute()
+        return before, asked()
+
+    other_marks = ((NAME, "categories"),)
+    before, after = reading.read(watermarks.keeper, other_marks, produce)
+    assert before.startswith("replica")
+    assert after == "primary"
+
+
+def test_primary_forces_the_primary(replicated: World) -> None:
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+
+    def produce() -> int:
+        with databases.primary():
+            return int(databases.blog.execute_sql("SELECT inet_server_port()").fetchone()[0])
+
+    port = reading.read(watermarks.keeper, replicated.wanted.collections, produce)
+    assert server_at(replicated, port) == "primary"
+
+
+def test_a_write_sent_to_a_replica_is_an_error_in_tests(replicated: World) -> None:
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    hidden = "SELECT nextval('blog.migrations_id_seq')"
+    with pytest.raises(peewee.InternalError, match="read-only transaction"):
+        reading.read(watermarks.keeper, replicated.wanted.collections, lambda: databases.blog.execute_sql(hidden))
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_a_replica_that_is_gone_slows_no_read_by_more_than_one_connect_time_limit(
+    replicated: World, fault: str
+) -> None:
+    assert wait_until(lambda: served_by(replicated) == {"replica 1", "replica 2"}, SECONDS)
+    gone = replicated.stack.replicas[0]
+    gone.kill() if fault == "killed" else signal_all(gone, signal.SIGSTOP)
+    longest = 0.0
+    for _ in range(20):
+        started = time.monotonic()
+        assert read(replicated)[0] == 0
+        longest = max(longest, time.monotonic() - started)
+    assert longest < 2 * replicated.settings.connect_timeout
+    assert wait_until(lambda: served_by(replicated) == {"replica 2"}, SECONDS)
+    gone.start() if fault == "killed" else signal_all(gone, signal.SIGCONT)
+    assert wait_until(lambda: served_by(replicated) == {"replica 1", "replica 2"}, SECONDS)
+
+
+def test_a_replica_that_refuses_new_connections_fails_no_read(replicated: World, monkeypatch) -> None:
+    """Between its loss and the next look at it, it counts as fit; a thread without a connection to it finds out."""
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    for replica in databases.blog.rotation.replicas:
+        monkeypatch.setitem(replica.server.connect_params, "host", "127.0.0.1")
+        monkeypatch.setitem(replica.server.connect_params, "port", 1)
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(served_by, replicated).result(SECONDS) == {"primary"}
+
+
+def test_a_replica_too_far_behind_leaves_the_rotation_and_comes_back(
+    replicated: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = databases.blog.rotation
+    late = rotation.replicas[0]
+    behind = replicated.stack.replicas[0]
+    behind.execute("SELECT pg_wal_replay_pause()")
+    Tag.create(name="news", slug=f"news-{time.monotonic_ns()}")
+    assert late.want()
+    object.__setattr__(replicated.settings, "replica_lag_seconds", 1.0)
+    try:
+        assert wait_until(lambda: not late.want(), SECONDS)
+        assert wait_until(lambda: rotation.next() is rotation.replicas[1], SECONDS)
+    finally:
+        object.__setattr__(replicated.settings, "replica_lag_seconds", 10.0)
+    behind.execute("SELECT pg_wal_replay_resume()")
+    assert wait_until(late.want, SECONDS)
+
+
+def test_without_redis_the_primary_answers(replicated: World) -> None:
+    assert replicated.stack.redis
+    assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
+    replicated.stack.redis.kill()
+    assert served_by(replicated) == {"primary"}

@@ -1,0 +1,231 @@
+"""Who announces its writes: everything that goes through a logical database, and nothing that does not have to."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+
+import peewee
+import pytest
+
+from blog_app.blog.models import Tag
+from blog_app.blog.models.counters import PostCounters
+from blog_app.data import databases, watermarks
+from blog_app.data.databases import UntouchedWrite
+from blog_app.data.watermarks import epochs
+from blog_app.data.watermarks.link import Link, RedisAway
+from blog_app.development.local.process import wait_until
+from tests.helpers.statements import counted
+
+from .conftest import NAME, SECONDS, World
+
+
+def changed(world: World) -> bool:
+    """Tell whether the row's mark is another than at the last call."""
+    before, world.last_mark = getattr(world, "last_mark", ""), world.mark()  # type: ignore[attr-defined]
+    return before != world.last_mark  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def warm(world: World) -> World:
+    world.warm()
+    changed(world)
+    return world
+
+
+def test_every_way_of_writing_is_announced(warm: World) -> None:
+    row = warm.row
+    row.name = "1"
+    row.save()
+    assert changed(warm), "save"
+    with databases.blog.atomic(), databases.blog.atomic():
+        Tag.update(name="2").where(Tag.id == row.id).execute()
+    assert changed(warm), "a savepoint"
+    Tag.bulk_update([row], fields=[Tag.name])
+    assert changed(warm), "bulk_update"
+    again = {"id": row.id, "name": "3", "slug": row.slug, "created_at": row.created_at, "updated_at": row.updated_at}
+    Tag.insert(again).on_conflict(conflict_target=[Tag.id], preserve=[Tag.name]).execute()
+    assert warm.read() == (3, "miss"), "ON CONFLICT DO UPDATE names no row"
+    changed(warm)
+    databases.blog.session_start()
+    Tag.update(name="4").where(Tag.id == row.id).execute()
+    databases.blog.session_commit()
+    assert changed(warm), "a session"
+    with databases.blog.manual_commit():
+        databases.blog.begin()
+        Tag.update(name="5").where(Tag.id == row.id).execute()
+        databases.blog.commit()
+    assert changed(warm), "by hand"
+    with databases.blog.atomic() as transaction:
+        Tag.update(name="6").where(Tag.id == row.id).execute()
+        transaction.commit()
+        assert changed(warm), "an explicit commit"
+        Tag.update(name="7").where(Tag.id == row.id).execute()
+    assert changed(warm), "and what came after it"
+    with databases.direct(warm.settings, NAME) as direct:
+        Tag.update(name="8").where(Tag.id == row.id).execute(direct)
+    assert changed(warm), "maintenance"
+    assert warm.value() == 8
+
+
+def test_a_savepoint_rolled_back_costs_a_mark_and_an_outer_rollback_none(warm: World) -> None:
+    with databases.blog.atomic():
+        with pytest.raises(ZeroDivisionError), databases.blog.atomic():
+            Tag.update(name="1").where(Tag.id == warm.row.id).execute()
+            raise ZeroDivisionError
+        Tag.create(name="other", slug=f"other-{time.monotonic_ns()}")
+    assert changed(warm)
+    with pytest.raises(ZeroDivisionError), databases.blog.atomic():
+        Tag.update(name="1").where(Tag.id == warm.row.id).execute()
+        raise ZeroDivisionError
+    assert not changed(warm)
+    assert warm.value() == 0
+
+
+def test_a_transaction_that_wrote_nothing_or_nothing_that_is_marked_sends_redis_nothing(warm: World) -> None:
+    assert warm.stack.redis
+    calls: list[object] = []
+    original = warm.keeper.link.calls
+    warm.keeper.link.calls = lambda *given: calls.append(given) or original(*given)  # type: ignore[method-assign]
+    with databases.blog.atomic():
+        assert Tag.select().where(Tag.id == warm.row.id).count() == 1
+    PostCounters.update(views=PostCounters.views + 1).execute()
+    assert calls == []
+
+
+def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
+    calls: list[object] = []
+    original = warm.keeper.link.calls
+    warm.keeper.link.calls = lambda *given: calls.append(given[1][0]) or original(*given)  # type: ignore[method-assign]
+    with counted() as statements:
+        Tag.update(name="1").where(Tag.id == warm.row.id).execute()
+    assert len(statements) == 1
+    assert calls == ["EVALSHA", "EVALSHA"]
+
+
+def test_raw_sql_must_say_what_it_writes(warm: World) -> None:
+    change = "UPDATE blog.tags SET name = '1'"
+    with pytest.raises(UntouchedWrite, match="no touch"):
+        databases.blog.execute_sql(change)
+    with pytest.raises(UntouchedWrite, match="transaction"):
+        databases.blog.touch(Tag)
+    with databases.blog.atomic():
+        databases.blog.touch(Tag)
+        databases.blog.execute_sql(change)
+    with pytest.raises(UntouchedWrite), databases.blog.atomic():
+        databases.blog.execute_sql(change)  # What the transaction before said is over.
+    assert warm.value() == 1
+
+
+def test_the_first_statement_of_a_process_may_be_a_write(world: World) -> None:
+    """It learns the epoch from the database, and has no connection to Redis yet."""
+    world.warm()
+    world.process().write(world.row, 1)
+    assert world.keeper.ask(NAME).status == epochs.OPEN
+    assert world.read() == (1, "miss")
+
+
+def test_a_forked_child_announces_by_connections_of_its_own(world: World) -> None:
+    world.warm()
+    child = os.fork()
+    if child == 0:
+        server = databases.server(world.settings, NAME, world.settings.databases[NAME].url)
+        server.announcer = databases.blog.obj.announcer
+        try:
+            assert watermarks.keeper
+            assert watermarks.keeper._thread is None
+            Tag.update(name="1").where(Tag.id == world.row.id).execute(server)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert world.read() == (1, "miss")
+    assert world.read() == (1, "hit")
+
+
+def test_migrations_close_the_epoch_with_their_change(world: World) -> None:
+    from blog_app.operations.migrate.connection import connected
+    from blog_app.operations.migrate.runner import Runner
+
+    world.warm()
+    epoch = world.keeper.ask(NAME).epoch
+    with connected(world.settings, NAME, lambda _: None) as connection:
+        runner = Runner(connection)
+        runner.down()
+        assert epochs.read(connection)[:2] == (epoch, epochs.CLOSED)
+        started = time.monotonic()
+        runner.up()
+        assert time.monotonic() - started > 1.0, "they wait until nobody trusts the epoch"
+    world.await_open()
+    assert world.value() == 0
+
+
+def test_a_start_without_redis_closes_what_was_left_open(world: World) -> None:
+    world.warm()
+    assert world.settings.redis_url
+    watermarks.leave(world.settings)
+    assert world.keeper.ask(NAME).open, "with Redis there is nothing to close"
+    watermarks.leave(replace(world.settings, redis_url=None))
+    assert world.keeper.ask(NAME).status == epochs.CLOSED
+
+
+def test_a_row_that_somebody_deleted_is_missed_by_name(world: World) -> None:
+    world.stack.postgres.execute(f"DELETE FROM {epochs.table(NAME)}", database="blog_app")
+    try:
+        assert wait_until(lambda: world.keeper.lease(NAME) is None, SECONDS)
+        assert world.read() == (0, "bypass")
+        with pytest.raises(peewee.ProgrammingError, match="has no row"):
+            Tag.create(name="1", slug=f"x-{time.monotonic_ns()}")
+    finally:
+        world.stack.postgres.execute(f"INSERT INTO {epochs.table(NAME)} DEFAULT VALUES", database="blog_app")
+    Tag.create(name="1", slug=f"x-{time.monotonic_ns()}")
+
+
+def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> None:
+    """The kernel keeps it, not Python: the driver must take that for an error, and the breaker must hear of it."""
+    assert world.stack.redis
+    link = Link(world.settings.redis_url or "", 0.2)
+    assert link.call(None, "PING") == b"PONG"
+    world.stack.redis.freeze()
+    try:
+        started = time.monotonic()
+        with pytest.raises(RedisAway):
+            link.call(None, "PING")
+        assert time.monotonic() - started >= 0.2
+        with pytest.raises(RedisAway, match="a moment ago"):
+            link.call(None, "PING")
+    finally:
+        world.stack.redis.thaw()
+    assert wait_until(lambda: link.identify() != "", SECONDS)
+    with pytest.raises(RedisAway, match="syntax"):
+        link.call(None, "SET", "only a key", "1", "nonsense")
+    with pytest.raises(RedisAway):
+        link.call(None, "PING")  # An error counts too.
+
+
+@pytest.mark.parametrize("fault", ["stopped", "frozen"])
+def test_a_redis_that_is_away_holds_nobody_up_again_and_again(
+    world: World, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.warm()
+    failed, trip, here = [], Link._trip, threading.get_ident()
+
+    def counted_trip(link: Link) -> None:
+        if threading.get_ident() == here:  # Keepers try all the time, and keep nobody waiting.
+            failed.append(link)
+        trip(link)
+
+    monkeypatch.setattr(Link, "_trip", counted_trip)
+    assert world.stack.redis
+    world.stack.redis.kill() if fault == "stopped" else world.stack.redis.freeze()
+    writer = world.process()
+    writer.write(world.row, 1)
+    assert world.value() == 1
+    for value in range(2, 102):
+        writer.write(world.row, value)
+        assert world.value() == value
+    assert len(failed) < 20, "of two hundred that could have waited for it"
+    world.stack.redis.start() if fault == "stopped" else world.stack.redis.thaw()
+    world.await_open()

@@ -1,0 +1,132 @@
+"""The throwaway servers themselves."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import psycopg2
+import pytest
+import redis
+
+from blog_app.config import Settings
+from blog_app.development.local import programs
+from blog_app.development.local.group import StartError
+from blog_app.development.local.ports import PORTS, port_is_taken
+from blog_app.development.local.postgres import Postgres
+from blog_app.development.local.process import wait_until
+from blog_app.development.local.stack import Stack, throwaway
+from tests.helpers.programs import Program
+
+
+def test_the_environment_leads_to_five_logical_databases_and_redis(stack: Stack) -> None:
+    settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
+
+    for database in settings.databases.values():
+        for url in (database.url, database.direct_url):
+            psycopg2.connect(url).close()
+    assert redis.Redis.from_url(settings.redis_url).ping()
+
+
+@pytest.mark.pgbouncer
+def test_replicas_stream_and_are_reached_through_entries_of_their_own() -> None:
+    with throwaway(replicas=1) as stack:
+        stack.postgres.execute("CREATE TABLE public.marks AS SELECT 1 AS value", database="blog_app")
+        stack.postgres.execute("GRANT SELECT ON public.marks TO blog_app", database="blog_app")
+        replica = stack.replicas[0]
+        arrived = "SELECT to_regclass('public.marks') IS NOT NULL"
+        assert wait_until(lambda: replica.execute(arrived, database="blog_app")[0][0], 60)
+
+        with psycopg2.connect(stack.environment()["BLOG_REPLICA_URLS"]) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_is_in_recovery(), value FROM public.marks")
+            assert cursor.fetchone() == (True, 1)
+        connection.close()
+
+
+def test_without_pgbouncer_and_redis_addresses_are_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "pgbouncer", lambda: None)
+    monkeypatch.setattr(programs, "redis", lambda _folder: None)
+
+    with throwaway() as stack:
+        settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
+        psycopg2.connect(settings.databases["blog"].url).close()
+
+    assert settings.databases["blog"].url == settings.databases["blog"].direct_url
+    assert settings.redis_url is None
+
+
+def test_two_stacks_at_once_do_not_meet_and_leave_nothing_behind(stack: Stack) -> None:
+    with throwaway() as other:
+        assert other.folder != stack.folder
+        assert other.postgres.port != stack.postgres.port
+        psycopg2.connect(other.environment()["BLOG_DIRECT_URL"]).close()
+    assert not other.folder.exists()
+    assert not other.postgres.running
+
+
+HOLDER = """
+import time
+from blog_app.development.local.stack import throwaway
+with throwaway() as stack:
+    print("holding", stack.folder, stack.postgres.port, stack.redis.port, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_run_that_is_interrupted_or_killed(number: signal.Signals) -> None:
+    with Program(sys.executable, "-c", HOLDER) as holder:
+        _, folder, *ports = holder.until("holding").split()
+        assert all(port_is_taken(int(port)) for port in ports)
+        holder.end(number)
+
+    assert wait_until(lambda: not Path(folder).exists(), 60)
+    assert wait_until(lambda: not any(port_is_taken(int(port)) for port in ports), 60)
+
+
+def test_a_crashed_server_starts_again_though_its_process_id_belongs_to_another_program_now() -> None:
+    with throwaway() as stack:
+        stack.postgres.kill()
+        lock = stack.postgres.data / "postmaster.pid"
+        _, _, rest = lock.read_text().partition("\n")
+        lock.write_text(f"{stack.redis.pid}\n{rest}")
+
+        stack.postgres.start()
+
+        assert stack.postgres.execute("SELECT 1") == [(1,)]
+        assert stack.redis.running
+
+
+def test_a_server_that_was_left_in_the_folder_is_ended_first() -> None:
+    with throwaway() as stack:
+        left = stack.postgres
+        again = Postgres(stack.group, left.programs, left.folder, left.port)
+
+        again.start()
+
+        assert wait_until(lambda: not left.running, 60)
+        assert again.execute("SELECT 1") == [(1,)]
+        again.stop()
+
+
+def test_their_ports_are_nobody_elses_even_while_one_of_them_is_down(stack: Stack) -> None:
+    assert port_is_taken(stack.postgres.port // PORTS.step * PORTS.step)
+
+
+def test_a_server_says_which_port_is_taken(stack: Stack) -> None:
+    with throwaway() as other:
+        other.redis.stop()
+        other.redis.port = stack.redis.port
+
+        with pytest.raises(StartError, match=f"port {stack.redis.port} .* Redis needs, is taken"):
+            other.redis.start()
+
+
+def test_a_server_that_does_not_start_is_quoted(stack: Stack) -> None:
+    with throwaway() as other:
+        other.postgres.stop()
+        (other.postgres.data / "postgresql.conf").write_text("nonsense = 1\n")
+
+        with pytest.raises(StartError, match=r"configuration file .* contains errors"):
+            other.postgres.start()

@@ -1,0 +1,80 @@
+"""People who change and read posts through the API all the time, and notice what must not happen.
+
+Each writer has a post of its own and writes the next number into it. Once a number was answered, nobody may read a
+smaller one.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from tests.helpers.threads import Company
+
+PAUSE = 0.05
+
+
+class Load(Company):
+    """As many writers as posts, and `readers`; `wrong` says what went wrong."""
+
+    def __init__(self, port: int, token: str, posts: list[str], readers: int = 2) -> None:
+        self.port = port
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.answered = dict.fromkeys(posts, 0)
+        self.tried = dict.fromkeys(posts, 0)
+        self.seen: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.longest_refusal = 0.0
+        super().__init__(*(partial(self._write, post) for post in posts), *[self._read] * readers)
+
+    def _write(self, post: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        refused_since = None
+        while not self.over.wait(PAUSE):
+            self.tried[post] += 1
+            number = self.tried[post]
+            body = json.dumps({"content": f"number {number} "})
+            status, headers, answer = self._send(connection, "PATCH", f"/api/v1/posts/{post}", body)
+            self.seen[f"write {status}"] += 1
+            if status == 200:
+                self.answered[post] = number
+                if refused_since:
+                    self.longest_refusal = max(self.longest_refusal, time.monotonic() - refused_since)
+                refused_since = None
+            elif status == 503 and headers["Retry-After"] and "problem+json" in headers["Content-Type"]:
+                refused_since = refused_since or time.monotonic()
+            else:
+                self.wrong.append(f"write: {status} {answer!r}")
+        connection.close()
+
+    def _read(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        while not self.over.wait(PAUSE / 4):
+            for post in self.answered:
+                least = self.answered[post]
+                status, headers, answer = self._send(connection, "GET", f"/api/v1/posts/{post}?fields=content")
+                self.seen[f"read {status} {headers.get('X-Cache')}"] += 1
+                if status != 200:
+                    self.wrong.append(f"read: {status} {answer!r}")
+                elif not least <= (number := number_in(json.loads(answer)["content"])) <= self.tried[post]:
+                    self.wrong.append(f"read {number} after {least} was answered ({headers.get('X-Cache')})")
+        connection.close()
+
+    def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None) -> Any:
+        try:
+            # Whoever shows no token is answered from the cache.
+            connection.request(method, path, body=body, headers=self.headers if body else {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            return 0, {}, repr(error)
+
+
+def number_in(content: str) -> int:
+    """Return the number that a post holds."""
+    return int(content.split()[1])

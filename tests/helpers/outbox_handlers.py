@@ -1,0 +1,99 @@
+"""An event of the tests, and two handlers that note each time they run: one in another database, one in its own.
+
+`flask --app tests.helpers.outbox_handlers worker` is a worker that knows them. DIE_ONCE, the path of a file, makes it
+kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+import peewee
+
+from blog_app import create_app as create_real_app
+from blog_app.background import outbox
+from blog_app.background.outbox import delivery, tables
+from blog_app.background.outbox.events import EVENTS, Declaration
+from blog_app.background.outbox.publishing import REACTIONS
+from blog_app.data import databases
+
+EVENTS["test.happened"] = Declaration("accounts", "Something happened in a test. Subject: anything.", ("number",))
+REACTIONS["test.happened"] = []
+
+create_app = create_real_app
+
+
+class Effect(peewee.Model):
+    """One run of a handler. Not a model of the app: the table is there for these tests only."""
+
+    subject = peewee.UUIDField()
+    number = peewee.IntegerField()
+
+    class Meta:
+        untouched = True
+
+
+class ShopEffect(Effect):
+    class Meta:
+        database = databases.shop
+        schema = "shop"
+        table_name = "test_effects"
+
+
+class AccountsEffect(Effect):
+    class Meta:
+        database = databases.accounts
+        schema = "accounts"
+        table_name = "test_effects"
+
+
+EFFECTS = (ShopEffect, AccountsEffect)
+
+
+@outbox.on("test.happened", databases.shop)
+def note_in_shop(event: outbox.Event) -> None:
+    """Note the event in another database; fail as often as its payload says."""
+    ShopEffect.create(subject=event.subject, number=event.payload["number"])
+    die_at("in the handler")
+    if event.payload["number"] < 0:
+        raise ValueError("a negative number")
+
+
+@outbox.on("test.happened", databases.accounts)
+def note_in_accounts(event: outbox.Event) -> None:
+    """Note the event in the database that it comes from."""
+    AccountsEffect.create(subject=event.subject, number=event.payload["number"])
+
+
+def publish(subject: UUID, *numbers: int) -> None:
+    """Publish one event after the other, in one transaction."""
+    with databases.accounts.atomic():
+        for number in numbers:
+            outbox.publish(databases.accounts, "test.happened", subject=subject, number=number)
+
+
+def noted(effect: type[Effect], subject: UUID | None = None) -> list[int]:
+    """Return the numbers that a handler noted, in the order of its runs."""
+    query = effect.select(effect.number).order_by(effect.id).tuples()
+    return [number for (number,) in (query.where(effect.subject == subject) if subject else query)]
+
+
+def die_at(point: str) -> None:
+    """Kill this process if the environment says so, once."""
+    if os.environ.get("DIE_AT") == point and not Path(os.environ["DIE_ONCE"]).exists():
+        Path(os.environ["DIE_ONCE"]).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if "DIE_AT" in os.environ:
+    tick_off = delivery.tick_off
+
+    def tick_off_or_die(deliveries: Sequence[tables.Delivery]) -> None:
+        die_at("before the delivery is ticked off")
+        tick_off(deliveries)
+
+    delivery.tick_off = tick_off_or_die

@@ -1,0 +1,146 @@
+"""Backfills: in batches, adaptive, resumable, each row once; whatever interrupts them."""
+
+from __future__ import annotations
+
+import signal
+
+import psycopg2
+import pytest
+
+from blog_app.development.local.process import wait_until
+from blog_app.operations.migrate import MigrationError, backfill
+from blog_app.operations.migrate.backfill import next_size
+from tests.helpers.programs import SECONDS
+from tests.helpers.threads import Beside
+from tests.operations.migrate.test_steps import start
+
+STEPS = "atomic = False"
+ROWS = 20_000
+COUNT_EACH_UPDATE = """
+CREATE FUNCTION blog.counted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN NEW.updates := OLD.updates + 1; RETURN NEW; END $$;
+CREATE TRIGGER counted BEFORE UPDATE ON blog.posts FOR EACH ROW EXECUTE FUNCTION blog.counted()
+"""
+SUMMARY = "SELECT count(*) FILTER (WHERE words = 7), max(updates) FROM blog.posts"
+
+
+@pytest.fixture
+def posts(workshop):
+    """A table of 20,000 posts that counts the updates of each, and a migration that fills a column."""
+    columns = "id uuid PRIMARY KEY, title text, words integer, updates integer DEFAULT 0"
+    workshop.sql("001_posts", f"CREATE TABLE blog.posts ({columns})")
+    workshop.up("blog")
+    workshop.query(f"INSERT INTO blog.posts SELECT gen_random_uuid(), 'a title' FROM generate_series(1, {ROWS})")
+    workshop.query(COUNT_EACH_UPDATE)
+    workshop.write(
+        "002_fill", """migrator.backfill("posts", "words = length(title)", where="words IS NULL")""", head=STEPS
+    )
+    return workshop
+
+
+def done(posts) -> int:
+    rows = posts.query("SELECT rows FROM blog.migration_steps WHERE migration = '002_fill'", database="shop")
+    return rows[0][0] if rows else 0
+
+
+def test_every_row_is_updated_once(posts):
+    assert posts.up("blog") == {"blog": ["002_fill"]}
+    assert posts.query(SUMMARY) == [(ROWS, 1)]
+    assert posts.query("SELECT count(*) FROM blog.migration_steps") == [(0,)]
+
+
+def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch):
+    posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
+    with start(posts) as runner:
+        assert wait_until(lambda: done(posts) > 1000, SECONDS), runner.said
+        runner.end(signal.SIGKILL)
+    before = done(posts)
+    assert 0 < before < ROWS
+    posts.query("ALTER TABLE blog.posts DROP CONSTRAINT posts_check")
+
+    posts.up("blog")
+
+    assert posts.query(SUMMARY) == [(ROWS, 1)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
+    posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
+    with start(posts) as runner:
+        assert wait_until(lambda: done(posts) > 0, SECONDS), runner.said
+        runner.end(number)
+        assert "run it again to go on from there" in runner.said
+    assert posts.query("SELECT count(*) FROM blog.posts WHERE words = 7", database="shop") == [(done(posts),)]
+
+
+def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, monkeypatch):
+    monkeypatch.setattr("blog_app.operations.migrate.locks.FIRST_PAUSE", 0.1)
+    with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
+        cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
+        runner = Beside(posts.up, "blog")
+        assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), SECONDS)
+        rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
+        assert 0 < rows[0][0] < ROWS
+    holder.close()
+    runner.result()
+    assert posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL") == [(0,)]
+
+
+def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(posts):
+    posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
+    runner = Beside(posts.up, "blog")
+    assert wait_until(lambda: done(posts) > 0, SECONDS)
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'blog_app migrate blog'"
+    posts.query(end, database="shop")
+    with pytest.raises(MigrationError, match="the connection to blog was lost"):
+        runner.result()
+    posts.query("ALTER TABLE blog.posts DROP CONSTRAINT posts_check")
+    posts.up("blog")
+    assert posts.query(SUMMARY) == [(ROWS, 1)]
+
+
+def test_a_key_of_several_columns_and_a_percent_sign_are_fine(workshop):
+    workshop.sql("001_pairs", "CREATE TABLE blog.pairs (a integer, b text, c text, PRIMARY KEY (a, b))")
+    workshop.up("blog")
+    workshop.query(
+        "INSERT INTO blog.pairs SELECT i % 7, 'b' || i FROM generate_series(1, 3000) AS i".replace("%", "%%")
+    )
+    body = """migrator.backfill("pairs", "c = '100 %' || b", where="b LIKE 'b%'")"""
+    workshop.write("002_fill", body, head=STEPS)
+    workshop.up("blog")
+    assert workshop.query("SELECT count(*) FROM blog.pairs WHERE c = '100 %%' || b") == [(3000,)]
+
+
+def test_a_table_without_a_primary_key_is_refused(workshop):
+    workshop.sql("001_log", "CREATE TABLE blog.log (a integer)")
+    workshop.write("002_fill", 'migrator.backfill("log", "a = 1")', head=STEPS)
+    with pytest.raises(MigrationError, match="has no primary key"):
+        workshop.up("blog")
+
+
+def test_the_size_of_a_batch_follows_the_time_that_the_last_one_took():
+    assert next_size(1000, backfill.BATCH_SECONDS) == 1000
+    assert next_size(1000, backfill.BATCH_SECONDS * 4) == 500
+    assert next_size(1000, 0.0001) == 2000
+    assert next_size(backfill.LARGEST, 0.0001) == backfill.LARGEST
+    assert next_size(backfill.SMALLEST, 9) == backfill.SMALLEST
+
+
+def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
+    monkeypatch.setattr("blog_app.operations.migrate.progress.LINE_EVERY", 0)
+    code = "import blog_app.operations.migrate.progress as p; p.LINE_EVERY = 0\n"
+    with start(posts, prelude=code) as runner:
+        runner.wait()
+        assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")
+
+
+def test_a_batch_that_runs_out_of_time_is_tried_again_with_fewer_rows(workshop, monkeypatch):
+    monkeypatch.setattr("blog_app.operations.migrate.locks.STATEMENT_TIMEOUT", 0.3)
+    workshop.sql("001_slow", "CREATE TABLE blog.slow (id integer PRIMARY KEY, done integer DEFAULT 0)")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.slow SELECT generate_series(1, 60)")
+    workshop.write(
+        "002_fill", 'migrator.backfill("slow", "done = done + 1 + 0 * length(pg_sleep(0.01)::text)")', head=STEPS
+    )
+    workshop.up("blog")
+    assert workshop.query("SELECT count(*), min(done), max(done) FROM blog.slow") == [(60, 1, 1)]

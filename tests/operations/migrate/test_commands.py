@@ -1,0 +1,162 @@
+"""`flask migrate …` as a person types it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from blog_app import create_app
+from blog_app.operations.migrate import files
+
+
+@pytest.fixture
+def run(settings, workshop, monkeypatch):
+    """Run a command on the test's own folder of migrations; return its exit code and what it printed."""
+    monkeypatch.setattr(files, "FOLDER", workshop.folder)
+    app: Flask = create_app(settings)
+
+    def invoke(*arguments: str) -> tuple[int, str]:
+        result = app.test_cli_runner().invoke(args=["migrate", *arguments])
+        return result.exit_code, result.output
+
+    return invoke
+
+
+def test_up_is_the_default_and_says_what_it_did(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run("--database", "blog")
+    assert (code, output.splitlines()) == (0, ["blog: apply 001_a", "blog: 1 applied"])
+    assert run("up", "--database", "blog", "--database", "shop")[1].splitlines() == [
+        "blog: nothing to do",
+        "shop: nothing to do",
+    ]
+
+
+def test_status_fails_while_something_is_pending(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run("status", "--database", "blog")
+    assert code == 1
+    assert "001_a" in output
+    assert "pending" in output
+    run("up", "--database", "blog")
+    assert run("status", "--database", "blog")[0] == 0
+
+
+def test_a_failure_ends_with_a_message_and_a_code(run, workshop):
+    workshop.sql("001_a", "SELECT 1/0", "SELECT 1")
+    code, output = run()
+    assert code == 1
+    assert output.splitlines()[-3:] == [
+        "Error: blog failed: 001_a: SELECT 1/0: division by zero",
+        "  done in accounts: nothing to do",
+        "  not begun: shop, files, analytics",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--database", "bolg"), "'bolg' is not one of 'accounts', 'blog', 'shop', 'files', 'analytics'"),
+        (("up", "--to", "009"), "--to needs one --database"),
+        (("up", "--to", "009", "--database", "blog"), "blog has no migration '009'; there are: 001_a"),
+        (("down",), "name one --database"),
+        (("dwon",), "No such command 'dwon'"),
+    ],
+)
+def test_unknown_names_are_errors_that_list_the_known_ones(arguments, message, run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    code, output = run(*arguments)
+    assert code != 0
+    assert message in output
+    assert workshop.tables() == []
+
+
+def test_redo_takes_back_and_applies_the_last_one(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    run("--database", "blog")
+    assert run("redo", "--database", "blog")[1].splitlines() == [
+        "blog: take back 001_a",
+        "blog: apply 001_a",
+        "blog: 1 taken back and applied again",
+    ]
+
+
+def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    assert run("plan")[0] == 0
+    workshop.sql("002_b", "TRUNCATE blog.b", "SELECT 1")
+    code, output = run("plan")
+    assert code == 1
+    assert "truncate: DANGER: TRUNCATE loses all rows" in output
+    code, output = run("lint")
+    assert code == 1
+    assert "002_b: truncate" in output
+    assert workshop.tables() == []
+
+
+def test_create_writes_a_file_and_says_where(run, workshop):
+    code, output = run("create", "Add a slug", "--database", "blog")
+    assert (code, output) == (0, f"written: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
+    assert [item.name for item in files.read("blog", workshop.folder)] == ["001_add_a_slug"]
+
+
+def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    body = 'migrator.sql("ALTER TABLE blog.a ADD b integer")\nmigrator.sql("SELECT 1/0")'
+    workshop.write("002_b", body, 'migrator.sql("ALTER TABLE blog.a DROP b")', head="atomic = False")
+    run("--database", "blog")
+    assert "    ALTER TABLE blog.a ADD b integer: done, 20" in run("status", "--database", "blog")[1]
+    assert (
+        "an earlier run has begun: ALTER TABLE blog.a ADD b integer: done, 20" in run("plan", "--database", "blog")[1]
+    )
+
+
+def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a (id uuid PRIMARY KEY, b integer)", "DROP TABLE blog.a")
+    workshop.write("002_fill", 'migrator.backfill("a", "b = 1")', head="atomic = False")
+    workshop.sql("003_c", "CREATE TABLE blog.c ()", "DROP TABLE blog.c")
+
+    assert run("up", "--without-backfills", "--database", "blog")[1].splitlines() == [
+        "blog: apply 001_a",
+        "blog: next is a backfill: flask migrate backfill --database blog",
+        "blog: 1 applied",
+    ]
+    assert "blog: 1 applied" in run("backfill", "--database", "blog")[1]
+    assert "blog: nothing to do" in run("backfill", "--database", "blog")[1]
+    assert workshop.tables() == ["a"]
+    assert "blog: apply 003_c" in run("up", "--database", "blog")[1]
+
+
+BROKEN = {
+    b"def migrate(:": "003_broken.py is broken: SyntaxError: invalid syntax",
+    b"import nothing_such": "003_broken.py is broken: ModuleNotFoundError: No module named 'nothing_such'",
+    b"x = '\xff'": "003_broken.py is broken: SyntaxError: (unicode error) 'utf-8' codec",
+    b"raise SystemExit(3)": "003_broken.py is broken: SystemExit: 3",
+    b"x = 1": "003_broken.py has no function migrate(migrator, database, *, fake=False)",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_file_is_named_by_every_command_that_reads_it(content, run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    (workshop.folder / "blog" / "003_broken.py").write_bytes(content)
+    for command in ("up", "plan", "lint"):
+        code, output = run(command, "--database", "blog")
+        assert code == 1
+        assert BROKEN[content] in output
+    assert workshop.tables() == []
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "status", "check"])
+def test_a_database_that_is_away_is_one_line(command, settings, workshop, monkeypatch):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    monkeypatch.setattr(files, "FOLDER", workshop.folder)
+    nowhere = replace(settings.databases["blog"], direct_url="postgresql://nobody@127.0.0.1:1/none")
+    app = create_app(replace(settings, databases={**settings.databases, "blog": nowhere}))
+    result = app.test_cli_runner().invoke(args=["migrate", command, "--database", "blog"])
+    assert result.exit_code == 1
+    assert "cannot connect to blog: connection to server" in result.output
+    assert "Traceback" not in result.output

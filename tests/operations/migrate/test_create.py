@@ -1,0 +1,187 @@
+"""`create --auto` writes files that lead to the models, which is tried at once, or says what it cannot write."""
+
+from __future__ import annotations
+
+import peewee as pw
+import pytest
+from playhouse.postgres_ext import ArrayField, BinaryJSONField, DateTimeTZField, TSVectorField
+
+from blog_app.operations.migrate import MigrationError, catalog, create
+from blog_app.operations.migrate.plan import LintGuard
+from blog_app.operations.migrate.shadow import of_models
+
+
+def tag_model(**fields):
+    meta = type("Meta", (), {"table_name": "tags", "schema": "blog", "legacy_table_names": False})
+    own = {"id": pw.BigAutoField(), "name": pw.CharField(max_length=50, unique=True)}
+    return type("Tag", (pw.Model,), {**own, "Meta": meta, **fields})
+
+
+def post_model(constraints=(), indexes=(), **fields):
+    own = {"table_name": "posts", "schema": "blog", "legacy_table_names": False}
+    attributes = {"title": pw.CharField(max_length=80), **fields}
+    attributes["Meta"] = type("Meta", (), own | {"constraints": constraints, "indexes": list(indexes)})
+    return type("Post", (pw.Model,), {"id": pw.UUIDField(primary_key=True), **attributes})
+
+
+def written(workshop, title, *models):
+    """Write a migration to the models and apply it; return what was said to be done by hand, and the files."""
+    result = create.automatic(workshop.settings, "blog", title, models, workshop.folder)
+    workshop.up("blog")
+    return (
+        list(result.notes),
+        [path.name for path in result.paths],
+        "\n".join(path.read_text() for path in result.paths),
+    )
+
+
+def live(workshop, connection):
+    return catalog.read(connection, "blog")
+
+
+def test_new_tables_get_all_that_their_models_say(workshop, connection):
+    tag = tag_model()
+    post = post_model(
+        (pw.Check("title NOT LIKE '%%x%%'", name="posts_title"), pw.SQL("UNIQUE (slug)")),
+        [(("title", "price"), False), pw.SQL("CREATE INDEX posts_lower ON blog.posts (lower(title)) WHERE price > 1")],
+        slug=pw.TextField(constraints=[pw.SQL("DEFAULT 'a''b'")]),
+        price=pw.DecimalField(max_digits=12, decimal_places=2, null=True, index=True),
+        labels=ArrayField(pw.CharField, field_kwargs={"max_length": 20}, index=False, null=True),
+        extra=BinaryJSONField(null=True),
+        found=TSVectorField(
+            null=True, constraints=[pw.SQL("GENERATED ALWAYS AS (to_tsvector('simple', title)) STORED")]
+        ),
+        at=DateTimeTZField(constraints=[pw.SQL("DEFAULT now()")]),
+        parent=pw.ForeignKeyField("self", null=True, on_delete="CASCADE"),
+        tag=pw.ForeignKeyField(tag, on_delete="SET NULL", null=True, index=False),
+    )
+    post.add_index(post.index(post.slug, unique=True, where=post.price > 5, name="posts_cheap"))
+
+    notes, files, _ = written(workshop, "everything", tag, post)
+
+    assert notes == []
+    assert files == ["001_everything.py"]
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, post])
+
+
+def test_nothing_is_written_when_models_and_files_agree(workshop):
+    written(workshop, "tags", tag_model())
+    with pytest.raises(MigrationError, match="there is nothing to write"):
+        create.automatic(workshop.settings, "blog", "again", [tag_model()], workshop.folder)
+
+
+def test_changes_that_peewee_migrate_misses_are_written(workshop, connection):
+    """Defaults, `on_delete`, CHECKs, partial and expression indexes; each on tables in use."""
+    tag = tag_model()
+    before = post_model(
+        [pw.Check("status <> 'x'", name="status_is_known"), pw.Check("length(title) > 1", name="gone")],
+        [pw.SQL("CREATE INDEX posts_recent ON blog.posts (status)")],
+        status=pw.TextField(constraints=[pw.SQL("DEFAULT 'draft'")]),
+        tag=pw.ForeignKeyField(tag, null=True, on_delete="CASCADE"),
+        words=pw.IntegerField(null=True),
+    )
+    written(workshop, "first", tag, before)
+    after = post_model(
+        [pw.Check("status IN ('a', 'b')", name="status_is_known"), pw.Check("words > 0", name="words_are_positive")],
+        [
+            pw.SQL("CREATE INDEX posts_recent ON blog.posts (lower(status), title) WHERE words > 3"),
+            pw.SQL("CREATE UNIQUE INDEX posts_once ON blog.posts USING btree (title, COALESCE(words, 0)) INCLUDE (id)"),
+        ],
+        title=pw.CharField(max_length=200),
+        status=pw.TextField(constraints=[pw.SQL("DEFAULT 'public'")]),
+        tag=pw.ForeignKeyField(tag, null=True, on_delete="SET NULL"),
+        words=pw.IntegerField(constraints=[pw.SQL("DEFAULT 0")]),
+        reads=pw.BigIntegerField(constraints=[pw.SQL("DEFAULT 0")]),
+        other=pw.ForeignKeyField(tag, null=True, backref="others"),
+    )
+
+    notes, files, code = written(workshop, "second", tag, after)
+
+    assert notes == []
+    assert files == ["002_second.py", "003_second_step_by_step.py"]
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, after])
+    for call in ("add_index_concurrently", "set_not_null", "add_check", "add_foreign_key", "add_default"):
+        assert f"migrator.{call}(" in code
+    workshop.down("blog", steps=2)
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])
+
+
+def test_what_a_person_must_decide_is_said(workshop):
+    tag = tag_model()
+    written(workshop, "first", tag, post_model(old=pw.IntegerField(null=True), size=pw.IntegerField(null=True)))
+    after = post_model(new=pw.IntegerField(null=True), size=pw.BigIntegerField(null=True), must=pw.TextField())
+
+    notes, _, code = written(workshop, "second", tag, after)
+
+    said = "\n".join(notes)
+    assert "posts: old is gone and new has come" in said
+    assert "expand_rename" in said
+    assert 'migrator.expand_type("posts", "size", "bigint"' in said
+    assert "posts.must is required and has no default" in said
+    assert "column posts.must: text NOT NULL in the models, text in the files written" in said
+    assert "must=pw.TextField(null=True)" in code
+    assert "remove_fields" not in code.partition("def rollback")[0]
+
+
+def test_a_required_column_arrives_in_three_steps(workshop, connection):
+    tag = tag_model()
+    written(workshop, "first", tag, post_model())
+    workshop.query("INSERT INTO blog.posts VALUES (gen_random_uuid(), 'a post')")
+    after = post_model(must=pw.TextField())
+    written(workshop, "add must", tag, after)
+    workshop.write(
+        "003_fill", """migrator.backfill("posts", "must = title", where="must IS NULL")""", head="atomic = False"
+    )
+
+    notes, files, code = written(workshop, "require must", tag, after)
+
+    assert notes == []
+    assert files == ["004_require_must.py"]
+    assert 'migrator.set_not_null("posts", "must")' in code
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, after])
+
+
+def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connection):
+    tag = tag_model()
+    before = post_model(words=pw.IntegerField(null=True, index=True))
+    written(workshop, "first", tag, before)
+
+    notes, _, _ = written(workshop, "second", post_model())
+
+    assert [note.partition(". ")[0] for note in notes] == [
+        "posts.words is dropped: no running code may use it by then",
+        "up refuses 002_second_posts: ban-drop-column: Dropping a column may break existing clients",
+        "up refuses 003_second_tags: ban-drop-table: Dropping a table may break existing clients",
+    ]
+    workshop.down("blog", steps=2)
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])
+
+
+def test_the_number_is_the_highest_plus_one_whatever_is_missing(workshop):
+    workshop.sql("007_x", "SELECT 1")
+    assert create.empty("blog", "Add a slug!", workshop.folder).name == "008_add_a_slug.py"
+
+
+def test_what_is_written_is_what_up_accepts(workshop, connection):
+    """Keys to other columns, deferrable ones, UNIQUE constraints, indexed kinds of columns, several tables at once."""
+    tag = tag_model()
+    before = post_model(tag=pw.ForeignKeyField(tag, null=True), label=pw.TextField(null=True))
+    written(workshop, "first", tag, before)
+    after_tag = tag_model(note=pw.TextField(null=True, constraints=[pw.Check("note <> ''")]))
+    after = post_model(
+        [pw.SQL("CONSTRAINT posts_once UNIQUE (title, label)")],
+        tag=pw.ForeignKeyField(after_tag, null=True, deferrable="INITIALLY DEFERRED"),
+        label=pw.TextField(null=True, constraints=[pw.SQL("DEFAULT '100 %%'")]),
+        named=pw.ForeignKeyField(after_tag, field="name", null=True, backref="named"),
+        extra=BinaryJSONField(constraints=[pw.SQL("DEFAULT '{}'::jsonb")]),
+        prices=ArrayField(pw.DecimalField, field_kwargs={"max_digits": 8, "decimal_places": 2}, null=True),
+    )
+
+    result = create.automatic(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
+
+    assert result.notes == []
+    assert [path.stem for path in result.paths] == ["002_second_tags", "003_second_posts", "004_second_step_by_step"]
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert live(workshop, connection) == of_models(connection, "blog", [after_tag, after])
+    workshop.down("blog", steps=3)
+    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])

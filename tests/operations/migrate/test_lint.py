@@ -1,0 +1,331 @@
+"""Dangerous migrations are stopped, harmless ones pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from blog_app.config import DATABASE_NAMES, Settings
+from blog_app.operations.migrate import MigrationError, files
+from blog_app.operations.migrate.lint import widens, writes
+from blog_app.operations.migrate.plan import LintGuard, of_pending, plan, refuse_dangers
+from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
+from tests.operations.migrate.conftest import Workshop
+
+POSTS = """
+@migrator.create_model
+class Post(pw.Model):
+    title = pw.CharField(max_length=80)
+    words = pw.IntegerField(null=True)
+    class Meta:
+        table_name = "posts"
+        schema = "blog"
+"""
+
+
+@pytest.fixture
+def lint(tmp_path):
+    """Write a migration on top of a table of posts; return the rules it breaks. It needs no database."""
+    workshop = Workshop(
+        Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": "postgresql://nobody@nowhere/none"}), tmp_path
+    )
+    workshop.write("001_posts", POSTS, 'migrator.remove_model("posts")')
+
+    def rules(migrate: str, rollback: str = "migrator.run(print)", **options: str) -> set[str]:
+        workshop.write("002_new", migrate, rollback, **options)
+        migrations = files.read("blog", workshop.folder)
+        return {danger.rule for item in plan("blog", migrations, migrations[1:]) for danger in item.dangers}
+
+    return rules
+
+
+@pytest.mark.parametrize("statement", DANGEROUS)
+def test_a_dangerous_statement_is_found(statement, lint):
+    assert DANGEROUS[statement] in lint(f"migrator.sql({statement.replace('%', '%%')!r})")
+
+
+@pytest.mark.parametrize("statement", HARMLESS)
+def test_a_harmless_statement_passes(statement, lint):
+    back = f"migrator.sql({HARMLESS[statement]!r})"
+    assert lint(f"migrator.sql({statement.replace('%', '%%')!r})", back) == set()
+
+
+@pytest.mark.parametrize("statement", HARMLESS_ALONE)
+def test_a_harmless_statement_outside_of_a_transaction_passes(statement, lint):
+    back = f"migrator.sql({HARMLESS_ALONE[statement]!r})"
+    assert lint(f"migrator.sql({statement!r})", back, head="atomic = False") == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ('migrator.add_index("posts", "title")', "require-concurrent-index-creation"),
+        (
+            'migrator.add_fields("posts", slug=pw.CharField(null=True, unique=True))',
+            "require-concurrent-index-creation",
+        ),
+        ('migrator.add_not_null("posts", "words")', "adding-not-nullable-field"),
+        ('migrator.change_fields("posts", words=pw.BigIntegerField())', "changing-column-type"),
+        ('migrator.change_fields("posts", title=pw.CharField(max_length=40))', "changing-column-type"),
+        ('migrator.change_fields("posts", words=pw.IntegerField())', "adding-not-nullable-field"),
+        ('migrator.remove_fields("posts", "words")', "ban-drop-column"),
+        ('migrator.rename_field("posts", "words", "length")', "renaming-column"),
+        ('migrator.rename_table("posts", "articles")', "renaming-table"),
+        ('migrator.remove_model("posts")', "ban-drop-table"),
+        ('migrator.remove_fields("posts", "words", cascade=True)', "drop-cascade"),
+        ('migrator.add_fields("posts", at=pw.DateTimeField(null=True))', "prefer-timestamp-tz"),
+        ('migrator.add_fields("posts", extra=pw_pext.JSONField(null=True))', "json"),
+        ('migrator.orm["posts"].truncate_table()', "truncate"),
+        (POSTS.replace('"posts"', '"others"'), "narrow-key"),
+        ('getattr(migrator, "s" + "ql")("DROP " + "TABLE blog.posts")', "ban-drop-table"),
+        ('database.execute_sql("DELETE FROM blog.posts")', "all-rows"),
+        ('migrator.orm["posts"].update(words=1).execute()', "all-rows"),
+        (
+            'migrator.sql("ALTER TABLE blog.posts ADD x int");migrator.sql("UPDATE blog.posts SET x = 1 WHERE id = 9")',
+            "write-under-lock",
+        ),
+    ],
+)
+def test_what_peewee_would_send_is_found_too(body, rule, lint):
+    assert rule in lint(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'migrator.add_fields("posts", words_read=pw.IntegerField(default=0), note=pw.TextField(null=True))',
+        'migrator.add_default("posts", "words", 0)',
+        'migrator.change_fields("posts", title=pw.CharField(max_length=200))',
+        POSTS.replace("Post", "Tag")
+        .replace("posts", "tags")
+        .replace("title =", "id = pw.UUIDField(primary_key=True); title =")
+        + 'migrator.add_index("tags", "title")',
+    ],
+)
+def test_what_peewee_would_send_harmlessly_passes(body, lint):
+    assert lint(body) == set()
+
+
+def test_what_peewee_looks_up_in_the_catalog_needs_no_database_to_be_checked(lint):
+    fields = 'tag=pw.ForeignKeyField(migrator.orm["tags"], null=True'
+    body = f"""
+        {POSTS.replace("Post", "Tag").replace('"posts"', '"tags"').replace(chr(10), chr(10) + " " * 8)}
+        migrator.add_fields("posts", {fields}))
+        migrator.change_fields("posts", {fields}, on_delete="CASCADE"))
+    """
+    assert "adding-foreign-key-constraint" in lint(body)
+
+
+@pytest.mark.parametrize("way", ["cursor()", "connection().cursor()"])
+def test_a_cursor_of_ones_own_goes_past_the_checks_and_is_refused(way, lint):
+    with pytest.raises(MigrationError, match=r"goes past the checks: send SQL by migrator\.sql"):
+        lint(f'database.{way}.execute("DROP TABLE blog.posts")')
+
+
+def test_an_index_that_is_built_concurrently_needs_a_name(lint):
+    with pytest.raises(MigrationError, match="name the index"):
+        lint('migrator.sql("CREATE INDEX CONCURRENTLY ON blog.posts (title)")', head="atomic = False")
+
+
+@pytest.mark.parametrize(
+    ("back", "message"),
+    [
+        ("SELECT 1", "rollback leaves the column posts.x, which migrate makes"),
+        ("ALTER TABLE blog.posts DROP y", "rollback drops the column posts.y, which migrate does not make"),
+        ("DROP TABLE blog.tags", "rollback drops the table tags, which migrate does not make"),
+    ],
+)
+def test_a_rollback_that_takes_back_something_else_is_found(back, message, workshop):
+    workshop.sql("001_new", "ALTER TABLE blog.posts ADD COLUMN x text", back)
+    migrations = files.read("blog", workshop.folder)
+    assert message in [danger.message for danger in plan("blog", migrations, migrations)[0].dangers]
+
+
+def test_the_ways_for_tables_in_use_pass(lint):
+    body = """
+        migrator.add_index_concurrently("posts", "title", unique=True)
+        migrator.drop_index_concurrently("old")
+        migrator.set_not_null("posts", "words")
+        migrator.add_check("posts", "c", "words > 0")
+        migrator.add_foreign_key("posts", "words", "tags")
+        migrator.backfill("posts", "words = 0", where="words IS NULL")
+    """
+    assert lint(body, head="atomic = False") == set()
+    assert lint('migrator.expand_rename("posts", "title", "headline", "text")') == set()
+
+
+def test_a_missing_rollback_and_one_that_does_nothing_are_found(lint, workshop):
+    assert lint('migrator.sql("CREATE TABLE blog.t ()")', "pass") == {"empty-rollback"}
+    path = workshop.sql("001_new", "CREATE TABLE blog.t ()")
+    path.write_text(path.read_text().partition("def rollback")[0])
+    migrations = files.read("blog", workshop.folder)
+    assert [danger.rule for danger in plan("blog", migrations, migrations)[0].dangers] == ["no-rollback"]
+
+
+def test_a_danger_may_be_called_safe_with_a_reason_and_only_that_one(lint):
+    body = 'migrator.remove_fields("posts", "words")\nmigrator.sql("TRUNCATE blog.posts")'
+    assert lint(body, head='safe = {"ban-drop-column": "no code reads it since release 12"}') == {"truncate"}
+    with pytest.raises(MigrationError, match="the reason why it is safe"):
+        lint(body, head='safe = {"ban-drop-column": ""}')
+
+
+def test_up_runs_nothing_when_one_of_the_pending_is_dangerous(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t ()", "DROP TABLE blog.t")
+    workshop.sql("002_u", "DROP TABLE blog.t", "CREATE TABLE blog.t ()")
+    with pytest.raises(MigrationError) as refusal:
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert "002_u: ban-drop-table: Dropping a table may break existing clients." in str(refusal.value)
+    assert 'safe = {"ban-drop-table": "…"}' in str(refusal.value)
+    assert workshop.tables() == []
+
+
+def test_python_code_that_cannot_be_previewed_is_said_and_checked_as_it_runs(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.write("002_fill", "migrator.run(lambda: database.execute_sql('INSERT INTO blog.t VALUES (%s)', (1,)))")
+    workshop.write("003_clear", "def clear():\n    database.execute_sql('DELETE FROM blog.t')\nmigrator.run(clear)")
+    with pytest.raises(
+        MigrationError, match=r"003_clear: run clear.*'DELETE FROM blog\.t', which is dangerous: all-rows"
+    ):
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert (
+        "blog: 003_clear: run clear() cannot be previewed; its statements are checked as it sends them" in workshop.said
+    )
+    assert workshop.query("SELECT x FROM blog.t") == [(1,)]
+
+
+def test_python_that_changes_a_big_table_row_by_row_is_stopped(workshop, monkeypatch):
+    monkeypatch.setattr(writes, "BIG", 3)
+    workshop.sql("001_t", "CREATE TABLE blog.t (id int); INSERT INTO blog.t VALUES (1)", "DROP TABLE blog.t")
+    body = "for i in range(LAST): database.execute_sql('UPDATE blog.t SET id = -id WHERE id = %s', (i,))"
+    workshop.write("002_some", f"def go():\n    {body.replace('LAST', '4')}\nmigrator.run(go)", "migrator.run(print)")
+    with pytest.raises(MigrationError, match=r"002_some: .*many-rows: it sends 'UPDATE .* for the 4th time"):
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    workshop.write("002_some", f"def go():\n    {body.replace('LAST', '3')}\nmigrator.run(go)", "migrator.run(print)")
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
+def test_a_condition_on_a_big_table_is_found_where_the_size_is_known(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.t SELECT generate_series(1, 20000)")
+    workshop.query("ANALYZE blog.t")
+    workshop.sql("002_u", "UPDATE blog.t SET x = 0 WHERE x > 5")
+    workshop.sql("003_by_key", "UPDATE blog.t SET x = 0 WHERE (t.id = 'a'::text) AND x > 5")
+    changes, by_key = of_pending(workshop.settings, "blog", workshop.folder)
+    assert [danger.rule for danger in changes.dangers] == ["many-rows"]
+    assert "about 20,000 rows" in changes.dangers[0].message
+    assert by_key.dangers == []
+
+
+DROPS = "migrator.sql('DROP TABLE blog.t')"
+ASKS = "database.execute_sql('SELECT 1 FROM blog.t').fetchone()"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"if not fake and {ASKS}: {DROPS}",
+        f"if fake: return\n{ASKS}[0]\n{DROPS}",
+        "migrator.run(lambda: database.execute_sql('SELECT 1; DROP TABLE blog.t'))",
+        "migrator.run(lambda: database.cursor().execute('DROP TABLE blog.t'))",
+        "migrator.run(lambda: database.connection().cursor().execute('DROP TABLE blog.t'))",
+    ],
+)
+def test_what_only_a_run_shows_is_refused_before_it_is_sent(body, workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.t VALUES (1)")
+    workshop.write("002_new", body, "migrator.run(print)")
+    with pytest.raises(MigrationError, match=r"dangerous: ban-drop-table|goes past the checks"):
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert workshop.tables() == ["t"]
+
+
+def test_one_migration_s_answer_is_none_for_another_and_a_refusal_stays_one(workshop):
+    body = "def go():\n    database.execute_sql('DELETE FROM blog.t')\nmigrator.run(go)"
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.write("002_safe", body, head='safe = {"all-rows": "nobody has it yet"}')
+    workshop.write("003_not", body.replace("go()", "again()").replace("migrator.run(go)", "migrator.run(again)"))
+    guard = LintGuard()
+    for _ in range(2):
+        with pytest.raises(MigrationError, match="003_not: run again"):
+            workshop.run(lambda runner: runner.up(guard=guard), "blog")
+
+
+def test_a_preview_changes_nothing_whatever_it_is_told_to_ask(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.sql("002_a", "SELECT 1 FROM pg_catalog.pg_class; DROP TABLE blog.t", "CREATE TABLE blog.t ()")
+    workshop.write("003_b", "database.execute_sql('SELECT lo_create(7) FROM pg_catalog.pg_class LIMIT 1')")
+    planned = of_pending(workshop.settings, "blog", workshop.folder)
+    assert [danger.rule for danger in planned[0].dangers] == ["ban-drop-table"]
+    assert "read-only transaction" in planned[1].preview.unseen[0]
+    assert workshop.tables() == ["t"]
+
+
+def test_an_index_that_is_dropped_now_and_comes_back_by_the_rollback_passes(workshop):
+    """The rollback is previewed as it will find the database, not as it is."""
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int); CREATE INDEX i ON blog.t (x)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    body = 'migrator.drop_index_concurrently("i")', 'migrator.add_index_concurrently("t", "x", name="i")'
+    workshop.write("002_drop", *body, head="atomic = False")
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
+def test_a_constraint_that_is_replaced_is_previewed_as_it_will_be(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int, CONSTRAINT c CHECK (x > 0))", "DROP TABLE blog.t")
+    workshop.up("blog")
+    body = 'migrator.sql("ALTER TABLE blog.t DROP CONSTRAINT c")\nmigrator.add_check("t", "c", "x > 1")'
+    workshop.write("002_replace", body, body.replace("x > 1", "x > 0"), head="atomic = False")
+    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    assert any("CHECK (x > 1) NOT VALID" in statement.text for statement in planned.preview.statements)
+    assert planned.dangers == []
+
+
+def test_what_peewee_asks_the_catalog_while_it_holds_a_lock_passes(workshop):
+    workshop.write("001_posts", POSTS.replace("title =", "id = pw.UUIDField(primary_key=True); title ="))
+    workshop.up("blog")
+    back = 'migrator.sql("ALTER TABLE blog.posts ADD title varchar(80), ADD words int")'
+    head = 'safe = {"ban-drop-column": "no code reads them since release 12"}'
+    workshop.write("002_drop", 'migrator.remove_fields("posts", "title", "words")', back, head=head)
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
+def test_a_big_table_that_nobody_has_analyzed_counts_as_big(workshop):
+    workshop.sql("001_t", "CREATE TABLE blog.t (x int) WITH (autovacuum_enabled = false)", "DROP TABLE blog.t")
+    workshop.up("blog")
+    workshop.query("INSERT INTO blog.t SELECT generate_series(1, 40000)")
+    workshop.sql("002_d", "DELETE FROM blog.t WHERE x IS NOT NULL")
+    assert [danger.rule for danger in of_pending(workshop.settings, "blog", workshop.folder)[0].dangers] == [
+        "many-rows"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("varchar(8)", "varchar(9)"),
+        ("varchar(8)", "text"),
+        ("numeric(9,2)", "numeric(12, 2)"),
+        ("numeric(9,2)", "numeric"),
+    ],
+)
+def test_a_type_that_widens_rewrites_no_row(old, new, workshop):
+    workshop.query(f"CREATE TABLE t AS SELECT '1'::{old} AS x")
+    where = "SELECT pg_relation_filenode('t')"
+    before = workshop.query(where)
+    workshop.query(f"ALTER TABLE t ALTER x TYPE {new}")
+    assert (widens(old, new), widens(new, old)) == (True, False)
+    assert workshop.query(where) == before
+
+
+@pytest.mark.parametrize("name", DATABASE_NAMES)
+def test_the_migrations_of_this_repository_are_no_danger(name):
+    migrations = files.read(name)
+    refuse_dangers(plan(name, migrations, migrations))
+
+
+def test_sql_that_builds_an_index_concurrently_is_refused_in_a_transaction_and_passes_outside(lint):
+    body = 'migrator.sql("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON blog.posts (title)")'
+    with pytest.raises(MigrationError, match="write atomic = False"):
+        lint(body)
+    assert lint(body, head="atomic = False") == set()

@@ -1,0 +1,43 @@
+"""`python -m tests.operations.move [FIRST [STRIDE]]`: a move, and a way back, killed at each step in turn."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from blog_app.development.local.stack import Stack, throwaway
+from tests.helpers import kill_steps
+from tests.operations.move.conftest import Removal, clear, fill, make_removal
+from tests.operations.move.test_kills import killed_on_the_way_back, killed_there
+
+
+def there(removal: Removal, fatal: int) -> str:
+    return killed_there(removal, fatal)
+
+
+def back(removal: Removal, fatal: int) -> str:
+    removal.move()
+    return killed_on_the_way_back(removal, fatal)
+
+
+def each(stack: Stack, first: int, stride: int) -> int:
+    """Return after how many steps a kill did harm."""
+    harm, pair = 0, make_removal(stack)
+    for way in (there, back):
+        fatal, ended = first, kill_steps.KILLED
+        while ended == kill_steps.KILLED:
+            clear(pair, stack)
+            removal = fill(Removal(pair.settings, pair.source, pair.target))
+            try:
+                ended = way(removal, fatal)
+                print(way.__name__, fatal, ended, flush=True)
+            except Exception:
+                harm += 1
+                print(way.__name__, fatal, "HARM", removal.standings(), removal.said[-3:], flush=True)
+                traceback.print_exc()
+            fatal += stride
+    return harm
+
+
+with throwaway() as servers:
+    sys.exit(bool(each(servers, *map(int, [*sys.argv[1:], "1", "1"][:2]))))

@@ -1,0 +1,130 @@
+"""The fence: who is stopped, by what, and what the app makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg2
+import pytest
+from flask import Flask
+
+from blog_app.analytics import partitions
+from blog_app.data import databases
+from blog_app.data.databases import DatabaseAway
+from blog_app.development.local.stack import Stack
+from blog_app.errors import as_problem
+from blog_app.operations.migrate.connection import connected
+from blog_app.operations.move import state
+from blog_app.operations.move.state import SERVING, SOURCE, Addresses, Record
+from tests.operations.move.conftest import Removal, make_removal
+
+
+@contextmanager
+def frozen(removal: Removal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Do what the context does in the middle of a freeze of the source."""
+    seen: list[bool] = []
+
+    class Look:
+        def check(self, *_: Any) -> None:
+            pass
+
+        def lead(self, settings: Any, name: str, url: str) -> None:
+            if not seen:
+                seen.append(True)
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("blog_app.operations.move.places.Place.thaw", lambda _: None)
+        with pytest.raises(KeyboardInterrupt):
+            removal.move(rerouting=Look(), freeze_limit=250)
+    yield
+    removal.abort()
+
+
+@pytest.fixture(scope="module")
+def fence(stack: Stack) -> Iterator[tuple[Removal, Stack]]:
+    """A place that is frozen all the time, and its server."""
+    removal = make_removal(stack)
+    with pytest.MonkeyPatch.context() as patch, frozen(removal, patch):
+        yield removal, stack
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO blog.posts (title) VALUES ('x')",
+        "UPDATE blog.posts SET price = 1 WHERE false",
+        "DELETE FROM blog.visits",
+        "DELETE FROM blog.visits_old",
+        "TRUNCATE blog.comments",
+        "WITH gone AS (DELETE FROM blog.comments RETURNING 1) SELECT * FROM gone",
+        "MERGE INTO blog.posts p USING (SELECT 1) AS one ON false WHEN NOT MATCHED THEN INSERT (title) VALUES ('x')",
+    ],
+)
+def test_no_kind_of_write_passes_not_even_the_superusers(fence: tuple[Removal, Stack], statement: str) -> None:
+    removal, stack = fence
+    with pytest.raises(psycopg2.OperationalError, match="nothing is written here") as caught:
+        removal.query("source", statement)
+    assert caught.value.pgcode == "57M01"
+    with pytest.raises(psycopg2.OperationalError, match="nothing is written here"):
+        stack.postgres.execute(statement, database=removal.source.rpartition("/")[2])
+
+
+def test_reads_and_row_locks_pass(fence: tuple[Removal, Stack]) -> None:
+    removal, _ = fence
+    assert len(removal.query("source", "SELECT id FROM blog.posts FOR UPDATE")) == 500
+
+
+def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(fence: tuple[Removal, Stack]) -> None:
+    removal, _ = fence
+    server = databases.server(removal.settings, "blog", removal.source)
+    connection = server.connection()
+    with pytest.raises(DatabaseAway, match="nothing is written here") as caught, server.atomic():
+        server.execute_sql(databases.collections.Noted("UPDATE blog.posts SET price = 1"))
+    problem = as_problem(caught.value)
+    assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
+    assert server.execute_sql("SELECT count(*) FROM blog.posts").fetchone() == (500,)
+    assert server.connection() is connection
+    server.discard()
+
+
+def test_where_a_schema_is_no_more_the_database_is_away(removal: Removal) -> None:
+    removal.move()
+    server = databases.server(removal.settings, "blog", removal.source)
+    with pytest.raises(DatabaseAway, match="blog is not here: it was moved to another server, or"):
+        server.execute_sql("SELECT count(*) FROM blog.posts")
+    server.discard()
+
+
+def test_a_transaction_that_saw_the_time_before_cannot_write_after_it(
+    removal: Removal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(psycopg2.connect(removal.source)) as early:
+        early.set_session(isolation_level="REPEATABLE READ")
+        cursor = early.cursor()
+        cursor.execute("SELECT count(*) FROM pg_class")
+        with frozen(removal, monkeypatch):
+            with pytest.raises(psycopg2.OperationalError, match="nothing is written here"):
+                cursor.execute("INSERT INTO blog.posts (title) VALUES ('x')")
+            early.rollback()
+
+
+def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
+    addresses = Addresses(*["postgresql://nobody@nowhere/analytics"] * 4)
+    record = Record("12345678", SOURCE, SERVING, False, False, addresses, (), datetime.now(UTC))
+    before = partitions.existing()
+    with connected(settings, "analytics", print) as connection:
+        state.write(connection, record)
+        try:
+            refused = pytest.raises(DatabaseAway, match="until that is confirmed it gets no new partition")
+            with refused, databases.analytics.atomic():
+                partitions.ensure([date(2031, 1, 1)])
+            partitions.ensure(before)
+        finally:
+            state.forget(connection)
+    assert partitions.existing() == before
+    databases.analytics.release()
