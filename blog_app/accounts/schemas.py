@@ -14,8 +14,8 @@ from blog_app.accounts.models import STATUSES, Pair, Profile, RoleGrant, Token, 
 from blog_app.api import Schema
 from blog_app.api.auth import identity
 from blog_app.api.resources.fields import Email, Integer, String, Timestamp, WebAddress
+from blog_app.api.resources.includes import one, one_from, owned_one
 from blog_app.api.resources.schema import PerRequest
-from blog_app.api.responses.includes import one, one_from, owned_one
 from blog_app.permissions import ROLES
 
 MAX_SOCIAL_LINKS = 20

@@ -21,8 +21,8 @@ import marshmallow
 from flask.typing import ResponseReturnValue
 
 from blog_app.api.execution import operations
+from blog_app.api.operation import Operation, View
 from blog_app.api.requests.uploads import Upload
-from blog_app.api.resources.operation import Operation, View
 from blog_app.api.resources.schema import Schema, readable, shared
 from blog_app.api.responses import answers
 from blog_app.data.databases import LogicalDatabase

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import peewee
 
-from blog_app.api.requests.filters import escape_like
+from blog_app.api.resources.filters import escape_like
 from blog_app.data import databases
 from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import Conflict, Invalid, explain_constraint

@@ -9,7 +9,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Timestamp
-from blog_app.api.responses.includes import one_from
+from blog_app.api.resources.includes import one_from
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
 

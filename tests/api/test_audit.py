@@ -15,7 +15,7 @@ from blog_app.accounts import signing
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.api.execution import operations
-from blog_app.api.resources.operation import Operation
+from blog_app.api.operation import Operation
 from blog_app.background.outbox import tables
 from blog_app.blog.models import Post
 from blog_app.data.databases.collections import Noted

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from blog_app import DOMAINS, create_app
-from blog_app.api.resources.operation import Operation
+from blog_app.api.operation import Operation
 from blog_app.config import Settings
 from blog_app.permissions import PERMISSIONS, ROLES, Rule, Scope
 from tests.helpers import objects

@@ -9,8 +9,8 @@ from flask import Flask
 
 from blog_app.api.requests import cursors
 from blog_app.api.requests.arguments import list_arguments
+from blog_app.api.resources.includes import Fetched
 from blog_app.api.resources.schema import shared
-from blog_app.api.responses.includes import Fetched
 from blog_app.blog.models import Post
 from blog_app.blog.schemas import PostSchema
 from blog_app.data import databases

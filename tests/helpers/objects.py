@@ -20,8 +20,8 @@ from blog_app.accounts import friends, tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.api.openapi.parameters import PATH_PARAMETER
+from blog_app.api.operation import Operation
 from blog_app.api.requests.uploads import Upload
-from blog_app.api.resources.operation import Operation
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
 from blog_app.files.contents import keep

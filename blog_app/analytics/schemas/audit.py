@@ -12,8 +12,8 @@ from blog_app.analytics.models import AuditEntry
 from blog_app.api import Schema
 from blog_app.api.auth import scope, user_id
 from blog_app.api.resources.fields import Timestamp
+from blog_app.api.resources.includes import one_from
 from blog_app.api.resources.schema import PerRequest
-from blog_app.api.responses.includes import one_from
 from blog_app.background import audit
 from blog_app.permissions import Scope
 

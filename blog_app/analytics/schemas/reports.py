@@ -7,7 +7,7 @@ from marshmallow import fields as ma
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
-from blog_app.api.responses.includes import one_from
+from blog_app.api.resources.includes import one_from
 from blog_app.blog import directory
 from blog_app.data.models import column_of_found
 

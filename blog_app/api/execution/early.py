@@ -25,7 +25,7 @@ from werkzeug.routing import MapAdapter
 from blog_app import logs
 from blog_app.api import auth
 from blog_app.api.execution import reading, seen
-from blog_app.api.resources.operation import Address, Operation
+from blog_app.api.operation import Address, Operation
 from blog_app.api.responses import etag, headers
 from blog_app.config import Settings
 from blog_app.data import databases

@@ -14,10 +14,10 @@ from flask import Response, current_app, request
 
 from blog_app.api import auth
 from blog_app.api.execution import early, reading, seen
+from blog_app.api.operation import Address, Operation
 from blog_app.api.requests import idempotency, limits, uploads
 from blog_app.api.requests.arguments import Shape, item_arguments, parse_query
 from blog_app.api.requests.body import JSON, MERGE_PATCH, json_body, merge_patch
-from blog_app.api.resources.operation import Address, Operation
 from blog_app.api.resources.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.api.responses import answers, downloads, etag
 from blog_app.api.responses.answers import NOT_HERE

@@ -26,7 +26,7 @@ from flask import Flask, Response, current_app, request
 
 from blog_app.api import auth
 from blog_app.api.identities import Identity
-from blog_app.api.resources.operation import Address
+from blog_app.api.operation import Address
 from blog_app.api.resources.schema import shared
 from blog_app.api.responses import answers, etag
 from blog_app.config import ROOT, Settings

@@ -11,7 +11,7 @@ from blog_app.api.blueprint import operations_of
 from blog_app.api.openapi import responses
 from blog_app.api.openapi.parameters import HEADERS, PATH_PARAMETER, parameters, path_parameters
 from blog_app.api.openapi.schemas import Components, Json
-from blog_app.api.resources.operation import Operation
+from blog_app.api.operation import Operation
 from blog_app.api.resources.schema import requires_body
 from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope

@@ -9,7 +9,7 @@ from typing import Any
 from apispec import APISpec
 
 from blog_app.api.openapi.schemas import Components, Json
-from blog_app.api.resources.operation import Operation
+from blog_app.api.operation import Operation
 from blog_app.api.resources.schema import shared
 from blog_app.errors import CONTENT_TYPE, KINDS
 from blog_app.permissions import PERMISSIONS, Scope

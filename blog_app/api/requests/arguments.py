@@ -16,7 +16,8 @@ import marshmallow
 import peewee
 from marshmallow import fields as ma_fields
 
-from blog_app.api.requests import cursors, filters
+from blog_app.api.requests import cursors
+from blog_app.api.requests.conditions import parse_conditions
 from blog_app.api.requests.cursors import Cursor, SortKey
 from blog_app.api.resources.fields import refuse_unstorable
 from blog_app.api.resources.schema import Schema, readable, shared
@@ -113,7 +114,7 @@ def list_arguments(schema: type[Schema], query_string: bytes, extra: type[Schema
         if shared(schema).opts.search is None:
             raise bad_parameter("q", "this list cannot be searched.")
         read["search"] = read.pop("q")
-    conditions = filters.conditions(schema, parameters.items())
+    conditions = parse_conditions(schema, parameters.items())
     if extra:
         read["extra"] = _load(extra, added)
     return ListArguments(shape, keys, conditions=conditions, **read)

@@ -20,7 +20,7 @@ import orjson
 import peewee
 from marshmallow import fields as ma_fields
 
-from blog_app.api.requests.filters import parse
+from blog_app.api.requests.conditions import parse
 from blog_app.errors import BadRequest, bad_parameter
 
 

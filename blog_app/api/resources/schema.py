@@ -4,8 +4,8 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 
 * `model`: the Peewee model whose rows it shows. A field shows the model's field of the same name (or `attribute`).
 * `columns`: SQL expressions for fields that are not columns.
-* `includes`: what `?include=` can add, each by at most one statement (`blog_app.api.responses.includes`).
-* `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.api.requests.filters`).
+* `includes`: what `?include=` can add, each by at most one statement (`blog_app.api.resources.includes`).
+* `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.api.requests.conditions`).
 * `sortable`, `sort`: fields that `?sort=` may name; the order without it.
 * `key`: the field that no two rows share, which makes every order complete.
 * `search`: what `?q=` does, where the resource has text (`blog_app.api.resources.search`).
@@ -17,16 +17,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import marshmallow
 import peewee
 from marshmallow import RAISE, ValidationError
 
-if TYPE_CHECKING:
-    from blog_app.api.requests.filters import Filter
-    from blog_app.api.resources.search import Search
-    from blog_app.api.responses.includes import Include
+from blog_app.api.resources.filters import Filter
+from blog_app.api.resources.search import Search
+
+
+class Include(Protocol):
+    """What `?include=` can add to a representation (`blog_app.api.resources.includes` has the kinds)."""
+
+    @property
+    def schema(self) -> type[Schema]:
+        """What the related objects look like."""
+
+    @property
+    def many(self) -> bool:
+        """Whether a list of objects is added, or one."""
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """The models that it is read from."""
 
 
 class PerRequest(peewee.ColumnBase):

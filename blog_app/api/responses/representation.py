@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import peewee
@@ -19,11 +19,11 @@ import peewee
 from blog_app.api.requests import cursors
 from blog_app.api.requests.arguments import ListArguments, Shape
 from blog_app.api.requests.cursors import SortKey
+from blog_app.api.resources.includes import Fetched, Joined
 from blog_app.api.resources.schema import Schema, readable, shared
-from blog_app.api.responses.includes import Fetched, Joined
-from blog_app.api.responses.rows import Maker, literal, maker, places
 from blog_app.data.compiled import Lasting
 from blog_app.data.compiled import columns as columns_of
+from blog_app.data.compiled.rows import Maker, literal, maker, places
 from blog_app.data.models import rows_of
 
 JSON_OPTIONS = orjson.OPT_UTC_Z
@@ -96,7 +96,7 @@ def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), 
     keys = tuple(place(column) for column in wanted)
     joined, fetched, related = [], [], {}
     for name in shape.includes:
-        include = options.includes[name]
+        include = cast(Joined | Fetched, options.includes[name])
         if item and include.beside:
             related[name] = include.beside.literal(len(nodes))
             nodes.append(include.beside.node)

@@ -12,7 +12,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
-from blog_app.api.responses.includes import one_from
+from blog_app.api.resources.includes import one_from
 from blog_app.blog.models import Comment
 from blog_app.blog.models.comments import STATUSES, SUBJECTS
 

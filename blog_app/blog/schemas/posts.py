@@ -11,9 +11,9 @@ from marshmallow import fields as ma
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
-from blog_app.api.requests.filters import Filter
 from blog_app.api.resources.fields import Integer, String, Timestamp, WebAddress
-from blog_app.api.responses.includes import many, one, one_from, owned
+from blog_app.api.resources.filters import Filter
+from blog_app.api.resources.includes import many, one, one_from, owned
 from blog_app.blog import content, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.posts import FORMATS, STATUSES

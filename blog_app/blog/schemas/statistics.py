@@ -8,7 +8,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
-from blog_app.api.responses.includes import one_from
+from blog_app.api.resources.includes import one_from
 from blog_app.blog import statistics
 from blog_app.blog.models import Category, Post, Tag
 

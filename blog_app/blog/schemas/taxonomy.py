@@ -6,7 +6,7 @@ from marshmallow import fields as ma
 
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
-from blog_app.api.responses.includes import one
+from blog_app.api.resources.includes import one
 from blog_app.blog.models import Category, Tag
 
 

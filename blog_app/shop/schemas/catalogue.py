@@ -9,7 +9,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.responses.includes import one, one_from
+from blog_app.api.resources.includes import one, one_from
 from blog_app.shop.models import TYPES, Product, ProductCategory
 
 MAX_STOCK = 1_000_000_000

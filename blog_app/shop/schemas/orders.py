@@ -11,7 +11,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.responses.includes import one_from, owned
+from blog_app.api.resources.includes import one_from, owned
 from blog_app.shop.models import Order, OrderChange, OrderItem
 from blog_app.shop.states import PAYMENT, STATUS
 

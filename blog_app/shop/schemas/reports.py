@@ -10,7 +10,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Money, String
-from blog_app.api.responses.includes import one_from
+from blog_app.api.resources.includes import one_from
 from blog_app.data.models import column_of_found
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue

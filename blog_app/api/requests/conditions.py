@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cache, reduce
 from typing import Any
 
 import marshmallow
 import peewee
 from marshmallow import fields as ma_fields
-from marshmallow import validate
 
 from blog_app.api.resources.fields import refuse_unstorable
+from blog_app.api.resources.filters import COMPARISONS, TEXT, Condition, Filter, has_choices, operators_of
 from blog_app.api.resources.schema import Schema, readable, shared
 from blog_app.errors import bad_parameter
 
@@ -29,63 +28,6 @@ MAX_VALUE_LENGTH = 500
 
 PARAMETER = re.compile(r"(?:or\[(?P<group>\d{1,2})\]\[(?P<grouped>\w+)\]|(?P<name>\w+))(?:\[(?P<operator>\w+)\])?")
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}")
-
-Condition = Callable[[str, Any], peewee.Expression]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """One thing a list can be filtered by: how its values are parsed, which operators it has, what they mean."""
-
-    field: ma_fields.Field[Any]
-    operators: tuple[str, ...]
-    condition: Condition
-
-
-EQUALITY = ("eq", "ne", "in", "not_in", "is_null")
-ORDER = ("gt", "gte", "lt", "lte", "between")
-TEXT = ("like", "ilike", "starts_with", "ends_with", "contains")
-
-
-def escape_like(text: str) -> str:
-    """Return `text` with the wildcards of LIKE taken literally."""
-    return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "between": lambda column, pair: column.between(*pair),
-    "in": lambda column, values: column.in_(values),
-    "not_in": lambda column, values: column.not_in(values),
-    "like": lambda column, text: peewee.Expression(column, "LIKE", text),
-    "ilike": lambda column, text: peewee.Expression(column, "ILIKE", text),
-    # Not ILIKE: an index on lower(column) can serve this.
-    "starts_with": lambda column, text: peewee.Expression(
-        peewee.fn.lower(column), "LIKE", peewee.fn.lower(escape_like(text) + "%")
-    ),
-    "ends_with": lambda column, text: peewee.Expression(column, "ILIKE", "%" + escape_like(text)),
-    "contains": lambda column, text: peewee.Expression(column, "ILIKE", "%" + escape_like(text) + "%"),
-    "is_null": lambda column, wanted: column.is_null(wanted),
-}
-
-
-def operators_of(field: ma_fields.Field[Any]) -> tuple[str, ...]:
-    """Return the operators that suit the values of a field."""
-    if isinstance(field, ma_fields.Boolean | ma_fields.UUID) or has_choices(field):
-        return EQUALITY
-    if isinstance(field, ma_fields.String):
-        return EQUALITY + ORDER + TEXT
-    return EQUALITY + ORDER
-
-
-def has_choices(field: ma_fields.Field[Any]) -> bool:
-    """Return whether only certain values are possible."""
-    return any(isinstance(validator, validate.OneOf) for validator in field.validators)
 
 
 @cache
@@ -104,7 +46,7 @@ def _on_column(column: Any) -> Condition:
     return lambda operator_name, value: COMPARISONS[operator_name](column, value)
 
 
-def conditions(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -> list[peewee.Expression]:
+def parse_conditions(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -> list[peewee.Expression]:
     """Return the conditions that the filter parameters ask for; raise `BadRequest` naming what is not allowed."""
     parameters = list(parameters)
     if len(parameters) > MAX_CONDITIONS:

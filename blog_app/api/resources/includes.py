@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import peewee
 
 from blog_app.api.resources.schema import Schema, readable
-from blog_app.api.responses.rows import from_json, literal, maker, places
 from blog_app.data import cache
+from blog_app.data.compiled.rows import from_json, literal, maker, places
 from blog_app.data.models import not_deleted, rows_by
 
 Fetch = Callable[[list[Any]], dict[Any, Any]]
@@ -56,7 +56,7 @@ class Beside(NamedTuple):
     node: peewee.Node
     """A subquery for an array of them, each as JSON."""
     each: str
-    """The source of one of them; see `blog_app.api.responses.rows`."""
+    """The source of one of them; see `blog_app.data.compiled.rows`."""
     many: bool
 
     def literal(self, place: int) -> str:
@@ -84,9 +84,6 @@ class Fetched:
         nothing: Any = [] if self.many else None
         for row, key in zip(rows, keys, strict=True):
             row[name] = found.get(key, nothing)
-
-
-Include = Joined | Fetched
 
 
 def one(schema: type[Schema], key: peewee.ForeignKeyField) -> Joined:
