@@ -16,7 +16,7 @@ import click
 from benchmarks.load import Measurement, Request, run, wrk
 from benchmarks.servers import Subject, fetch, warm
 from blog_app.api.requests import cursors
-from blog_app.api.requests.arguments import list_arguments
+from blog_app.api.requests.query_string import list_arguments
 from blog_app.blog.schemas import PostSchema
 from blog_app.config import ROOT
 from blog_app.development.local.stack import throwaway

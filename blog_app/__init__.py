@@ -10,7 +10,7 @@ from flask import Flask
 from blog_app import accounts, analytics, api, blog, cli, errors, files, health, shop
 from blog_app.accounts import directory
 from blog_app.api import auth
-from blog_app.api.identities import Identities
+from blog_app.api.token_cache import Identities
 from blog_app.background import outbox
 from blog_app.config import Settings
 from blog_app.data import cache, databases, watermarks

@@ -12,7 +12,7 @@ from uuid import UUID
 from blog_app.accounts import attempts, signing, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
-from blog_app.api.identities import Identity
+from blog_app.api.token_cache import Identity
 from blog_app.background import mail, outbox
 from blog_app.data import databases
 from blog_app.errors import Conflict, invalid

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
 from blog_app.api import auth
-from blog_app.api.identities import Holder, Identity
+from blog_app.api.token_cache import Holder, Identity
 from blog_app.data import cache, databases
 from blog_app.data.databases import collections
 from blog_app.data.models import rows_by

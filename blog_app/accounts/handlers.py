@@ -6,7 +6,7 @@ it is also decided who has an account: whoever asks cannot tell, by the answer o
 
 from __future__ import annotations
 
-from blog_app.accounts import letters, signing
+from blog_app.accounts import mail_texts, signing
 from blog_app.accounts.models import Registration, User
 from blog_app.background import mail, outbox
 from blog_app.data import databases
@@ -19,9 +19,9 @@ def answer_registration(event: outbox.Event) -> None:
     if registration is None:
         return
     if User.with_email(registration.email):
-        letter = letters.already_a_member()
+        letter = mail_texts.already_a_member()
     else:
-        letter = letters.confirm_registration(signing.sign(signing.REGISTRATION, id=str(registration.id)))
+        letter = mail_texts.confirm_registration(signing.sign(signing.REGISTRATION, id=str(registration.id)))
     mail.send(event, registration.email, *letter)
 
 
@@ -32,9 +32,9 @@ def answer_reset(event: outbox.Event) -> None:
     user = User.with_email(email)
     if user and user.status == "active":
         token = signing.sign(signing.PASSWORD_RESET, id=str(user.id), version=user.credentials_version)
-        letter = letters.reset_password(user.name, token)
+        letter = mail_texts.reset_password(user.name, token)
     else:
-        letter = letters.nobody_here()
+        letter = mail_texts.nobody_here()
     mail.send(event, email, *letter)
 
 
@@ -45,10 +45,10 @@ def answer_email_change(event: outbox.Event) -> None:
     if user is None:
         return
     if User.with_email(event.payload["email"]):
-        letter = letters.address_has_account()
+        letter = mail_texts.address_has_account()
     else:
         token = signing.sign(signing.EMAIL_CHANGE, id=str(user.id), **event.payload)
-        letter = letters.confirm_email_change(user.name, token)
+        letter = mail_texts.confirm_email_change(user.name, token)
     mail.send(event, event.payload["email"], *letter)
 
 
@@ -57,4 +57,4 @@ def tell_former_address(event: outbox.Event) -> None:
     """Tell a member's old address that it was left."""
     user = User.get_or_none(User.id == event.subject)
     if user:
-        mail.send(event, event.payload["former"], *letters.email_was_changed(user.name))
+        mail.send(event, event.payload["former"], *mail_texts.email_was_changed(user.name))

@@ -8,7 +8,7 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
-from blog_app.data import databases, emails
+from blog_app.data import databases, email_addresses
 from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import explain_constraint
 from blog_app.permissions import Scope
@@ -28,7 +28,7 @@ class AccountsRecord(Record):
 class User(AccountsRecord, SoftDeletable):
     """A person with an account. `email` is stored in its normal spelling; among those not deleted it is unique."""
 
-    email = peewee.CharField(max_length=emails.MAX_LENGTH)
+    email = peewee.CharField(max_length=email_addresses.MAX_LENGTH)
     name = peewee.CharField(max_length=100)
     password_hash = peewee.CharField(max_length=255)
     credentials_version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
@@ -156,7 +156,7 @@ class Registration(AccountsRecord):
     """A wish for an account, until the address is confirmed; any number may name one address."""
 
     created_at = TimestampField(default=now, index=True)
-    email = peewee.CharField(max_length=emails.MAX_LENGTH)
+    email = peewee.CharField(max_length=email_addresses.MAX_LENGTH)
     name = peewee.CharField(max_length=100)
     password_hash = peewee.CharField(max_length=255)
 

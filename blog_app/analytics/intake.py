@@ -41,8 +41,8 @@ from blog_app.analytics.storing import store
 from blog_app.analytics.visitors import Salts
 from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.data import databases
+from blog_app.data.backoff import pause
 from blog_app.data.cache import Answer
-from blog_app.data.pauses import pause
 from blog_app.permissions import Scope
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from werkzeug.routing import BaseConverter
 
 from blog_app.api import docs
 from blog_app.api.blueprint import Blueprint, operations_of
-from blog_app.api.execution import early, seen
-from blog_app.api.requests import limits
+from blog_app.api.execution import early, read_hooks
+from blog_app.api.requests import rate_limits
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses import headers
 from blog_app.config import Settings
@@ -39,12 +39,12 @@ def init_app(app: Flask) -> None:
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
-    seen.init_app(app)
+    read_hooks.init_app(app)
     app.session_interface = NoSessions()
     app.url_map.merge_slashes = False  # `//` is another address, not a redirect to whatever host was named.
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
     headers.init_app(app)
-    limits.init_app(app)
+    rate_limits.init_app(app)
     docs.init_app(app)
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from flask import Flask
 
-from blog_app.api.identities import Identities, Identity
+from blog_app.api.token_cache import Identities, Identity
 from blog_app.data import cache
 from blog_app.data.compiled import lasting
 from blog_app.data.watermarks.reading import Look, Wanted

@@ -37,7 +37,7 @@ from uuid import UUID
 import peewee
 
 from blog_app.background import outbox
-from blog_app.data import acting, databases
+from blog_app.data import audit_subject, databases
 from blog_app.data.databases import LogicalDatabase, Server, first_line
 from blog_app.data.databases.servers import BEFORE_COMMIT
 from blog_app.logs import request_id
@@ -71,7 +71,7 @@ def operator() -> Actor:
         return Actor("command", name=str(number))
 
 
-class Action(acting.Subject):
+class Action(audit_subject.Subject):
     """What somebody does while this context lasts; it is told when it ends without an exception, or earlier.
 
     In a `database` it belongs to the transaction that runs when it begins, or to the first that commits within.
@@ -90,13 +90,13 @@ class Action(acting.Subject):
         """Whether something was committed where no entry can be written: through a connection of the command's own."""
 
     def __enter__(self) -> Self:
-        self.token = acting.current.set(self)
+        self.token = audit_subject.current.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        acting.current.reset(self.token)
+        audit_subject.current.reset(self.token)
         if self.told or (kind is not None and not self.elsewhere):
             return
         if self.database is None:
@@ -147,7 +147,7 @@ class Action(acting.Subject):
 
 
 def _before_commit(server: Server) -> None:
-    action = acting.current.get()
+    action = audit_subject.current.get()
     if not isinstance(action, Action) or action.told:
         return
     database = databases.BY_NAME[server.name]

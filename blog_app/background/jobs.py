@@ -21,9 +21,9 @@ from datetime import timedelta
 import peewee
 
 from blog_app.data import databases
+from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import Base, TimestampField, now
-from blog_app.data.pauses import Rests, pause
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from uuid_utils import uuid7
 
 from blog_app.background import outbox
 from blog_app.config import settings
-from blog_app.data import emails
+from blog_app.data import email_addresses
 from blog_app.data.models import now
 from blog_app.errors import Unavailable
 
@@ -58,7 +58,7 @@ def send(event: outbox.Event, to: str, subject: str, text: str) -> None:
 
 
 def _message(to: str, subject: str, text: str, key: str) -> EmailMessage:
-    sender, to = settings().mail_from, emails.deliverable(to)
+    sender, to = settings().mail_from, email_addresses.deliverable(to)
     message = EmailMessage(policy=(SMTP if to.isascii() else SMTPUTF8).clone(max_line_length=LONGEST_LINE))
     message["From"] = sender
     message["To"] = to

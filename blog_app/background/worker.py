@@ -13,11 +13,11 @@ from flask import Flask
 
 from blog_app.background import jobs
 from blog_app.background.jobs import DATABASE_ERRORS
-from blog_app.background.outbox import nudge
+from blog_app.background.outbox import wake_up
 from blog_app.background.outbox.delivery import deliver_next, handlers_waited_for
 from blog_app.data import databases
+from blog_app.data.backoff import Rests
 from blog_app.data.databases import LogicalDatabase, first_line
-from blog_app.data.pauses import Rests
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     job_thread = threading.Thread(target=_run_jobs, args=(app, stop), name="jobs")
     job_thread.start()
     rests = Rests()
-    wait_for_nudge = nudge.listener(app)
+    wait_for_nudge = wake_up.listener(app)
     try:
         while not stop.is_set():
             if not deliver_due(app, rests, stop):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from blog_app.cli.audited import tell
 from blog_app.cli.cache import cache
 from blog_app.cli.databases import databases
 from blog_app.cli.deploy import deploy, restore
@@ -12,7 +13,6 @@ from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
 from blog_app.cli.pgbouncer import pgbouncer
 from blog_app.cli.seed import seed
-from blog_app.cli.told import tell
 from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 

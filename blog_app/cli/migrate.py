@@ -14,7 +14,7 @@ from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.data import models
 from blog_app.data.databases import server
-from blog_app.operations.migrate import across, create, files
+from blog_app.operations.migrate import all_databases, create, files
 from blog_app.operations.migrate import check as drift
 from blog_app.operations.migrate import plan as plans
 from blog_app.operations.migrate import status as state
@@ -61,7 +61,7 @@ def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
             click.echo(f"{runner.name}: next is a backfill: flask migrate backfill --database {runner.name}")
         return applied
 
-    _summary(across.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
+    _summary(all_databases.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
 
 
 @migrate.command()
@@ -73,7 +73,7 @@ def backfill(names: Sequence[str]) -> None:
     def work(runner: Runner) -> Sequence[str]:
         return runner.up(only=plans.next_pending(runner, backfills=True), guard=guard)
 
-    _summary(across.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
+    _summary(all_databases.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
 
 
 @migrate.command()
@@ -90,7 +90,7 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
         raise click.UsageError("name one --database (only --all may go over several)")
     # Backwards, so that what came last goes first.
     order = tuple(reversed(names or DATABASE_NAMES))
-    done = across.run(
+    done = all_databases.run(
         settings(),
         order,
         lambda runner: runner.down(steps=steps, to=to, everything=everything),
@@ -188,7 +188,9 @@ def redo(name: str) -> None:
 
     For a migration that you are writing.
     """
-    _summary(across.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again")
+    _summary(
+        all_databases.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again"
+    )
 
 
 def _count(number: int, what: str) -> str:

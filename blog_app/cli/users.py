@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from blog_app.accounts import leaving, roles
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password, weakness
-from blog_app.data import databases, emails
+from blog_app.data import databases, email_addresses
 from blog_app.errors import Problem, as_problem
 
 users = AppGroup("users", help="Create, list and suspend users.")
@@ -77,6 +77,6 @@ def _set_status(email: str, status: str) -> None:
 
 def _address(email: str) -> str:
     try:
-        return emails.normalize(email)
-    except emails.BadAddress as error:
+        return email_addresses.normalize(email)
+    except email_addresses.BadAddress as error:
         raise click.ClickException(str(error)) from None

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from blog_app.data import watermarks
-from blog_app.data.pauses import pause
+from blog_app.data.backoff import pause
 
 SECONDS = 5.0
 LONGEST_PAUSE = 60.0

@@ -15,7 +15,7 @@ import peewee
 from playhouse.postgres_ext import DateTimeTZField
 from uuid_utils.compat import uuid7
 
-from blog_app.data import acting
+from blog_app.data import audit_subject
 from blog_app.data.compiled import peewees_sql
 from blog_app.data.databases.collections import Noted, of_new, row_keys
 
@@ -72,7 +72,7 @@ class Record(Base):
 
     def change(self, **values: Any) -> None:
         """Write `values` and a new version; the row must have been loaded in this transaction (FOR UPDATE)."""
-        acting.note(self)
+        audit_subject.note(self)
         self.version += 1
         self.updated_at = now()
         for name, value in values.items():
@@ -97,7 +97,7 @@ class Record(Base):
 
     def _insertion(self, unless_taken: str | None = None) -> tuple[Noted, list[Any], set[str]]:
         """Return the SQL of the new row, its parameters, and the collections that it writes."""
-        acting.note(self, new=True)
+        audit_subject.note(self, new=True)
         model: Any = type(self)
         sql, converters = _insert(model, tuple(self.__data__), unless_taken)
         values = [convert(value) for convert, value in zip(converters, self.__data__.values(), strict=True)]
@@ -105,7 +105,7 @@ class Record(Base):
 
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> Any:
         """Delete the row for good."""
-        acting.note_gone(self)
+        audit_subject.note_gone(self)
         return super().delete_instance(recursive, delete_nullable)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import peewee
 
-from blog_app.data import acting
+from blog_app.data import audit_subject
 from blog_app.data.models import now
 from blog_app.errors import Conflict, invalid
 from blog_app.files import quota
@@ -105,7 +105,7 @@ def purge(node: Node) -> None:
     """Delete for good what is in the trash."""
     if node.deleted_at is None:
         raise Conflict("Put it into the trash first; then it can be restored, or deleted for good.")
-    acting.note_gone(node)
+    audit_subject.note_gone(node)
     _delete(node.owner_id, Node.trashed_with == node.id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blog_app.accounts import directory
 from blog_app.background import mail, outbox
 from blog_app.data import databases
-from blog_app.shop import letters, orders, products
+from blog_app.shop import mail_texts, orders, products
 from blog_app.shop.models import Address, Customer, Order
 
 
@@ -36,5 +36,5 @@ def tell_customer(event: outbox.Event) -> None:
         orders.cancel_all_open(order.user_id)  # This one may have been on its way while they left.
         return
     is_new = event.name == "order.placed"
-    letter = letters.confirm(order) if is_new else letters.tell_change(order, event.payload["new"])
+    letter = mail_texts.confirm(order) if is_new else mail_texts.tell_change(order, event.payload["new"])
     mail.send(event, to, *letter)

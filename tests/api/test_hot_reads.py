@@ -15,7 +15,7 @@ from flask import Flask
 
 from blog_app import create_app
 from blog_app.accounts.models import RoleGrant, Token, User
-from blog_app.api.execution import early, seen
+from blog_app.api.execution import early, read_hooks
 from blog_app.blog.models import Category, Post
 from blog_app.data import cache, databases, watermarks
 from blog_app.data.cache import hot
@@ -99,7 +99,7 @@ def test_a_hit_does_not_reach_flask_and_nobody_can_tell(api: Flask, monkeypatch,
 def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
     heard = []
-    seen.watch(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
+    read_hooks.watch(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import Profile
-from blog_app.api.identities import Identity
+from blog_app.api.token_cache import Identity
 from blog_app.blog.models import Category, Image, Post, PostTag, Tag
 from blog_app.data import databases
 from tests.helpers import objects

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from blog_app.api.requests import cursors
-from blog_app.api.requests.arguments import list_arguments
+from blog_app.api.requests.query_string import list_arguments
 from blog_app.api.resources.includes import Fetched
 from blog_app.api.resources.schema import shared
 from blog_app.blog.models import Post

@@ -7,7 +7,7 @@ import threading
 from flask import Flask
 
 from blog_app.background import worker
-from blog_app.data.pauses import Rests
+from blog_app.data.backoff import Rests
 
 
 def work(app: Flask, rests: Rests | None = None) -> int:

@@ -19,7 +19,7 @@ from blog_app.config import Settings
 from blog_app.development.local.ports import private_port
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
-from blog_app.operations.migrate import across, files
+from blog_app.operations.migrate import all_databases, files
 from blog_app.operations.migrate.plan import LintGuard
 from tests.helpers.caller import sign_up
 from tests.helpers.programs import Program
@@ -50,7 +50,7 @@ class Site:
         self.url = self.settings.databases["blog"].direct_url
         for name in self.settings.databases:
             shutil.copytree(files.FOLDER / name, folder / name)
-        across.run(self.settings, list(self.settings.databases), lambda runner: runner.up(), lambda _: None)
+        all_databases.run(self.settings, list(self.settings.databases), lambda runner: runner.up(), lambda _: None)
         author = sign_up(create_app(self.settings), "author")
         self.token = author.token
         self._fill(author.user_id)
@@ -69,7 +69,9 @@ class Site:
         words = "".join(letter if letter.isalnum() else "_" for letter in change.title.lower())
         (self.folder / "blog" / f"{next(self._numbers)}_{words}.py").write_text(change.file())
         said: list[str] = []
-        across.run(self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), said.append, self.folder)
+        all_databases.run(
+            self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), said.append, self.folder
+        )
         return said
 
     def _fill(self, user: str) -> None:

@@ -14,7 +14,7 @@ from flask import Flask
 
 from blog_app.background import worker
 from blog_app.background.outbox.tables import DELIVERIES
-from blog_app.data.pauses import Rests
+from blog_app.data.backoff import Rests
 from tests.helpers.caller import Caller, sign_up, stranger
 from tests.helpers.shop import buyer, move, offer, order
 from tests.helpers.shop_invariants import require_invariants

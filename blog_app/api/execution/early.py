@@ -24,7 +24,7 @@ from werkzeug.routing import MapAdapter
 
 from blog_app import logs
 from blog_app.api import auth
-from blog_app.api.execution import reading, seen
+from blog_app.api.execution import read_hooks, reading
 from blog_app.api.operation import Address, Operation
 from blog_app.api.responses import etag, headers
 from blog_app.config import Settings
@@ -82,7 +82,7 @@ class Early:
             databases.release()
         if how == "hit" or not address.values:
             self._remember(address)
-        seen.tell(self._app, address.operation.endpoint, answer, auth.scope(), environ)
+        read_hooks.tell(self._app, address.operation.endpoint, answer, auth.scope(), environ)
         known = etag.matches(environ.get("HTTP_IF_NONE_MATCH"), answer.etag)
         start_response("304 NOT MODIFIED" if known else "200 OK", self._headers(answer, how, known=known))
         logs.tell("GET", address.path, 304 if known else 200, auth.user_id(), how or None)

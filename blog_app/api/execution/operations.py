@@ -13,17 +13,17 @@ import peewee
 from flask import Response, current_app, request
 
 from blog_app.api import auth
-from blog_app.api.execution import early, reading, seen
+from blog_app.api.execution import early, read_hooks, reading
 from blog_app.api.operation import Address, Operation
-from blog_app.api.requests import idempotency, limits, uploads
-from blog_app.api.requests.arguments import Shape, item_arguments, parse_query
+from blog_app.api.requests import idempotency, rate_limits, uploads
 from blog_app.api.requests.body import JSON, MERGE_PATCH, json_body, merge_patch
+from blog_app.api.requests.query_string import Shape, item_arguments, parse_query
 from blog_app.api.resources.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.api.responses import answers, downloads, etag
 from blog_app.api.responses.answers import NOT_HERE
 from blog_app.api.responses.representation import render
 from blog_app.background import audit
-from blog_app.data import acting
+from blog_app.data import audit_subject
 from blog_app.data.compiled import lasting
 from blog_app.data.models import Record
 from blog_app.errors import NotFound, bad_parameter
@@ -41,7 +41,7 @@ def read(operation: Operation, values: dict[str, Any]) -> Response:
         if key is None:
             raise
         return _moved_to(key)
-    seen.tell(current_app, operation.endpoint, answer, auth.scope(), request.environ)
+    read_hooks.tell(current_app, operation.endpoint, answer, auth.scope(), request.environ)
     return reading.respond(answer, how)
 
 
@@ -130,7 +130,7 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
 def _begin(operation: Operation) -> tuple[Shape | None, Mapping[str, Any]]:
     """Authorize and count the request; return the shape of its answer, and the values of its own parameters."""
     _authorize(operation)
-    limits.count_request()
+    rate_limits.count_request()
     if operation.answers and shared(operation.answers).opts.model:
         return item_arguments(operation.answers, request.query_string, operation.parameters)
     _refuse_parameters()
@@ -176,7 +176,7 @@ def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, 
     auth.require_ownership(record)
     etag.require_match(record.version, getattr(record, "content_tag", None))
     if operation.status != 201:  # What is made inside it is what the action is about.
-        acting.note(record)
+        audit_subject.note(record)
     return record, {name: value for name, value in values.items() if name not in names}
 
 
@@ -188,7 +188,7 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
 def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     """Return the response for what a view returned: a record, a document of its own, or nothing."""
     if isinstance(result, Record):
-        acting.note_result(result)
+        audit_subject.note_result(result)
     if operation.answers is None:
         return Response(status=operation.status)
     headers = [("Cache-Control", "no-store")] if operation.secret else []

@@ -25,10 +25,10 @@ from uuid import UUID
 from flask import Flask, Response, current_app, request
 
 from blog_app.api import auth
-from blog_app.api.identities import Identity
 from blog_app.api.operation import Address
 from blog_app.api.resources.schema import shared
 from blog_app.api.responses import answers, etag
+from blog_app.api.token_cache import Identity
 from blog_app.config import ROOT, Settings
 from blog_app.data import cache, watermarks
 from blog_app.data.cache import Answer, Reads

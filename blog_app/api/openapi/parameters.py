@@ -8,8 +8,8 @@ from typing import Any
 
 from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
-from blog_app.api.requests.arguments import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, MAX_SEARCH_LENGTH
 from blog_app.api.requests.conditions import MAX_LIST_VALUES, MAX_VALUE_LENGTH, filters_of
+from blog_app.api.requests.query_string import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, MAX_SEARCH_LENGTH
 from blog_app.api.resources.filters import TEXT, Filter
 from blog_app.api.resources.schema import Schema, readable, shared
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from blog_app.data import emails
+from blog_app.data import email_addresses
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 UNSAFE_IN_URLS = re.compile(r'["<>\\^`{|}]')
@@ -39,13 +39,13 @@ class Email(fields.String):
     """An email address, in its normal spelling."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"format": "email", "maxLength": emails.MAX_LENGTH, **kwargs.pop("metadata", {})}
+        metadata = {"format": "email", "maxLength": email_addresses.MAX_LENGTH, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
-            return emails.normalize(str(super()._deserialize(value, attr, data, **kwargs)))
-        except emails.BadAddress as error:
+            return email_addresses.normalize(str(super()._deserialize(value, attr, data, **kwargs)))
+        except email_addresses.BadAddress as error:
             raise ValidationError(str(error)) from error
 
 

@@ -9,7 +9,7 @@ Marshmallow validates input and documents; it never walks rows on the way out. A
 * `sortable`, `sort`: fields that `?sort=` may name; the order without it.
 * `key`: the field that no two rows share, which makes every order complete.
 * `search`: what `?q=` does, where the resource has text (`blog_app.api.resources.search`).
-* `about`: columns that tell those who watch reads (`blog_app.api.execution.seen`) which record is shown.
+* `about`: columns that tell those who watch reads (`blog_app.api.execution.read_hooks`) which record is shown.
 * `kinds`: where the field `kind` says what else a body holds, the schema of each kind of body.
 """
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import peewee
 
 from blog_app.api.operation import Address
-from blog_app.api.requests.arguments import Shape, item_arguments, list_arguments, parse_query
 from blog_app.api.requests.body import JSON
+from blog_app.api.requests.query_string import Shape, item_arguments, list_arguments, parse_query
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses.representation import Page, digest, item_of, page_of, render
 from blog_app.data.cache import Answer

@@ -17,8 +17,8 @@ import orjson
 import peewee
 
 from blog_app.api.requests import cursors
-from blog_app.api.requests.arguments import ListArguments, Shape
 from blog_app.api.requests.cursors import SortKey
+from blog_app.api.requests.query_string import ListArguments, Shape
 from blog_app.api.resources.includes import Fetched, Joined
 from blog_app.api.resources.schema import Schema, readable, shared
 from blog_app.data.compiled import Lasting

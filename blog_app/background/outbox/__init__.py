@@ -26,7 +26,7 @@ An event goes to the handlers that the publishing process knows. When a handler 
 
 from blog_app.background.outbox import upkeep
 from blog_app.background.outbox.events import EVENTS
-from blog_app.background.outbox.nudge import init_app
 from blog_app.background.outbox.publishing import Away, Event, on, publish
+from blog_app.background.outbox.wake_up import init_app
 
 __all__ = ["EVENTS", "Away", "Event", "init_app", "on", "publish", "upkeep"]

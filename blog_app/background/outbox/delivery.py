@@ -15,9 +15,9 @@ import peewee
 
 from blog_app.background.outbox.publishing import HANDLERS, Away, Event
 from blog_app.background.outbox.tables import DELIVERIES, Delivery, mark_processed, tick_off
+from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import now
-from blog_app.data.pauses import Rests, pause
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from blog_app.background.outbox.events import EVENTS
-from blog_app.background.outbox.nudge import note_published
 from blog_app.background.outbox.tables import INSERT, to_json
+from blog_app.background.outbox.wake_up import note_published
 from blog_app.data.databases import LogicalDatabase
 
 Function = TypeVar("Function", bound=Callable[[Any], None])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from blog_app.api.auth import allowed
-from blog_app.api.requests.keys import named
+from blog_app.api.requests.path_keys import named
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
-from blog_app.data import acting
+from blog_app.data import audit_subject
 from blog_app.errors import NotFound
 
 
@@ -28,7 +28,7 @@ def the_post_at(key: str) -> Post:
     post: Post | None = post_at(key).first()
     if post is None:
         raise NotFound("There is no such post, or you may not see it.")
-    acting.note(post)
+    audit_subject.note(post)
     return post
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.keys import named
+from blog_app.api.requests.path_keys import named
 from blog_app.api.resources.schema import DeletedParameter
 from blog_app.blog import posts as actions
 from blog_app.blog import search

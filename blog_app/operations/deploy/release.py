@@ -17,7 +17,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases, models
 from blog_app.data.databases import first_line
 from blog_app.operations.deploy import backups
-from blog_app.operations.migrate import MigrationError, across, plan
+from blog_app.operations.migrate import MigrationError, all_databases, plan
 from blog_app.operations.migrate.check import check
 from blog_app.operations.migrate.connection import Say, connected
 from blog_app.operations.migrate.runner import Runner
@@ -109,7 +109,7 @@ class Release:
                 if runner.applied != before or runner.begun:
                     self.changed[runner.name] = before[-1] if before else "zero"
 
-        across.run(self.settings, DATABASE_NAMES, work, self.say, self.folder)
+        all_databases.run(self.settings, DATABASE_NAMES, work, self.say, self.folder)
 
     def _verify(self) -> None:
         problems = []
@@ -135,7 +135,7 @@ class Release:
     def roll_back(self) -> None:
         """Take back what this release applied; that may lose data written since. What is taken back is forgotten."""
         for name in self._newest_first():
-            across.run(
+            all_databases.run(
                 self.settings, [name], lambda runner: runner.down(to=self.changed[runner.name]), self.say, self.folder
             )
             del self.changed[name]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, across, catalog, drift, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, catalog, drift, files, plan
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.draft import NOTHING, Change, Draft, draft
 from blog_app.operations.migrate.recorder import Recorder
@@ -55,7 +55,7 @@ def empty(name: str, title: str, folder: Path | None = None) -> Path:
 def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], folder: Path | None = None) -> Written:
     """Write what leads from the files to `models`; raise `MigrationError` when they agree."""
     with scratch(settings, name) as elsewhere:
-        across.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
+        all_databases.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
         with connected(elsewhere, name, _silent) as connection:
             old, new = _read(connection, name), of_models(connection, name, models)
         if not drift.compare(new, old, "", ""):
@@ -82,11 +82,11 @@ def _try(
     """Run the files up and down; return what they do not achieve."""
     written = [path.stem for path in paths]
     try:
-        across.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
+        all_databases.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
         with connected(settings, name, _silent) as connection:
             notes = drift.compare(new, _read(connection, name), "the models", "the files written")
         notes += _dangers(name, written, folder)
-        across.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
+        all_databases.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
         with connected(settings, name, _silent) as connection:
             return notes + drift.compare(old, _read(connection, name), "the files before", "their rollback")
     except MigrationError as error:

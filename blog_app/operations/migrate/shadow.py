@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import peewee
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, across, catalog
+from blog_app.operations.migrate import MigrationError, all_databases, catalog
 from blog_app.operations.migrate.connection import advisory_lock, connected
 from blog_app.operations.migrate.recorder import Recorder, Statement
 
@@ -57,7 +57,7 @@ def of_migrations(
 ) -> catalog.Schema:
     """Return the schema that the files make (all, or `only` these); raise `NoScratch` where that cannot be tried."""
     with scratch(settings, name) as elsewhere:
-        across.run(elsewhere, [name], lambda runner: runner.up(only=only), lambda _: None, folder)
+        all_databases.run(elsewhere, [name], lambda runner: runner.up(only=only), lambda _: None, folder)
         with connected(elsewhere, name, lambda _: None) as connection:
             return catalog.read(connection, name)
 

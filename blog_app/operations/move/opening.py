@@ -12,10 +12,10 @@ from blog_app.operations.migrate import moving
 from blog_app.operations.migrate.connection import Connection, Say, advisory_lock, connected
 from blog_app.operations.move import MoveError, checks, state, structure
 from blog_app.operations.move.mover import Mover
+from blog_app.operations.move.orphaned_process import Survivor
 from blog_app.operations.move.places import Place
 from blog_app.operations.move.rerouting import Rerouting
 from blog_app.operations.move.state import SERVING, SOURCE, TARGET, Addresses, Record, shown
-from blog_app.operations.move.survivor import Survivor
 
 FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
 """How long writes may be refused at most, if nobody says otherwise."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.keys import named
+from blog_app.api.requests.path_keys import named
 from blog_app.data import databases
 from blog_app.data.cache import hot
 from blog_app.data.slugs import slug_of

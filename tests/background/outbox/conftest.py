@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from blog_app.data import databases
-from blog_app.data.pauses import Rests
+from blog_app.data.backoff import Rests
 from tests.helpers.outbox_handlers import EFFECTS
 from tests.helpers.worker import work
 

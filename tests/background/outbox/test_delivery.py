@@ -13,10 +13,10 @@ from flask import Flask
 from blog_app.background import outbox, worker
 from blog_app.background.outbox import delivery
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
-from blog_app.data import databases, pauses
+from blog_app.data import backoff, databases
+from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import Server
 from blog_app.data.models import now
-from blog_app.data.pauses import Rests, pause
 from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
 from tests.helpers.threads import at_once
 
@@ -27,7 +27,7 @@ OUTBOX = DELIVERIES["accounts"]
 @pytest.fixture
 def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be reached is left alone for longer than a test takes."""
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
 
 
 def make_due() -> None:

@@ -12,10 +12,10 @@ from flask import Flask
 
 from blog_app.background import jobs
 from blog_app.background.jobs import JOBS, SCHEDULES
-from blog_app.data import databases, pauses
+from blog_app.data import backoff, databases
+from blog_app.data.backoff import Rests
 from blog_app.data.databases import Server
 from blog_app.data.models import now
-from blog_app.data.pauses import Rests
 from tests.helpers.threads import SECONDS, Beside
 
 SCHEDULE = SCHEDULES["shop"]
@@ -77,7 +77,7 @@ def test_what_a_job_returns_is_called_when_its_transaction_is_committed(app: Fla
 
 
 def test_a_job_that_fails_leaves_nothing_and_is_tried_again_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
 
     def fail() -> None:
         runs.append("run")
@@ -113,7 +113,7 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
 
 
 def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
     declare(lambda: runs.append("shop"))
     jobs.every(timedelta(hours=1), databases.blog)(lambda: runs.append("blog"))
     here = databases.shop.obj

@@ -16,7 +16,7 @@ from blog_app.development.local.stack import Stack
 from blog_app.operations.deploy import backups
 from blog_app.operations.deploy import release as release_module
 from blog_app.operations.deploy.release import Release, ReleaseError
-from blog_app.operations.migrate import MigrationError, across, catalog, drift, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, catalog, drift, files, plan
 from blog_app.operations.migrate.connection import connected
 from tests.operations.migrate.conftest import Workshop, settings  # noqa: F401
 
@@ -40,7 +40,7 @@ def migrated(stack: Stack) -> Iterator[str]:
     stack.postgres.create_database("migrated", owner="blog_app")
     url = stack.postgres.url("migrated", "blog_app", stack.passwords.app)
     there = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": url})
-    across.run(there, DATABASE_NAMES, lambda runner: runner.up(), print)
+    all_databases.run(there, DATABASE_NAMES, lambda runner: runner.up(), print)
     yield "migrated"
     stack.postgres.execute("DROP DATABASE migrated WITH (FORCE)")
 
@@ -258,7 +258,7 @@ def test_a_database_with_tables_is_never_restored_over(deployed, stack, tmp_path
 
 
 def test_a_backup_that_is_not_whole_leaves_the_database_empty(shop, tmp_path):
-    across.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
+    all_databases.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
     file = backups.dump(shop.settings, "blog", tmp_path)
     whole = file.read_bytes()
     shop.query("DROP SCHEMA blog CASCADE")
@@ -291,7 +291,7 @@ def test_a_password_is_in_no_command_line(shop, tmp_path, monkeypatch, stack):
         return run(command, **options)
 
     monkeypatch.setattr(subprocess, "run", spy)
-    across.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
+    all_databases.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
     backups.dump(shop.settings, "blog", tmp_path)
     assert any("pg_dump" in words[0] for words in commands)
     assert stack.passwords.app not in str(commands)

@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.development.local.stack import Stack
-from blog_app.operations.migrate import across, catalog
+from blog_app.operations.migrate import all_databases, catalog
 from blog_app.operations.migrate.connection import Connection, Say, connected
 
 numbers = count(1)
@@ -63,8 +63,8 @@ class Workshop:
     def down(self, *names: str, **options: Any) -> dict[str, Any]:
         return self.run(lambda runner: runner.down(**options), *names)
 
-    def run(self, work: across.Work, *names: str) -> dict[str, Any]:
-        return across.run(self.settings, names or DATABASE_NAMES, work, self.say, self.folder)
+    def run(self, work: all_databases.Work, *names: str) -> dict[str, Any]:
+        return all_databases.run(self.settings, names or DATABASE_NAMES, work, self.say, self.folder)
 
     def query(self, statement: str, parameters: Any = None, database: str = "blog") -> list[Any]:
         """Return the rows of a statement sent over a direct connection."""

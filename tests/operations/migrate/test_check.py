@@ -10,7 +10,7 @@ from playhouse.postgres_ext import DateTimeTZField
 
 from blog_app.config import DATABASE_NAMES
 from blog_app.data import models
-from blog_app.operations.migrate import across, create
+from blog_app.operations.migrate import all_databases, create
 from blog_app.operations.migrate.check import check
 from tests.operations.migrate.test_create import post_model, tag_model
 
@@ -191,6 +191,6 @@ def test_without_the_right_to_create_databases_the_models_are_compared_with_the_
 
 @pytest.mark.parametrize("name", DATABASE_NAMES)
 def test_this_repository_has_no_drift(name, settings):
-    across.run(settings, [name], lambda runner: runner.up(), lambda _: None)
+    all_databases.run(settings, [name], lambda runner: runner.up(), lambda _: None)
     report = check(settings, name, models.of(name))
     assert report.differences == []

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate import across, catalog, files
+from blog_app.operations.migrate import all_databases, catalog, files
 
 WITH_MIGRATIONS = [name for name in DATABASE_NAMES if files.read(name)]
 
@@ -20,8 +20,8 @@ def test_up_down_to_zero_and_up_again_gives_the_same_schema(name, settings, stac
         dump = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))  # A random key of psql.
 
-    def run(work: across.Work) -> None:
-        across.run(settings, [name], work, lambda _: None)
+    def run(work: all_databases.Work) -> None:
+        all_databases.run(settings, [name], work, lambda _: None)
 
     run(lambda runner: runner.up())
     first = schema()

@@ -8,7 +8,7 @@ import pytest
 
 from blog_app.config import Settings
 from blog_app.development.local.stack import Stack
-from blog_app.operations.migrate import MigrationError, across
+from blog_app.operations.migrate import MigrationError, all_databases
 from blog_app.operations.move import MoveError
 from tests.operations.move.conftest import Removal
 
@@ -95,7 +95,7 @@ def test_an_address_at_which_nobody_answers(removal: Removal) -> None:
 def test_migrations_wait_for_the_end_of_a_move(removal: Removal, tmp_path: Path) -> None:
     def migrate(url: str, folder: Path | None = None) -> None:
         settings = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": url})
-        across.run(settings, ["blog"], lambda runner: runner.up(), print, folder)
+        all_databases.run(settings, ["blog"], lambda runner: runner.up(), print, folder)
 
     removal.follow.failing = 1
     with pytest.raises(RuntimeError):

@@ -15,7 +15,7 @@ from blog_app.accounts.models import User
 from blog_app.background import audit
 from blog_app.background.outbox import tables
 from blog_app.cli import COMMANDS
-from blog_app.cli.told import READERS
+from blog_app.cli.audited import READERS
 from blog_app.data import databases
 from tests.helpers import audit_entries
 from tests.helpers.caller import PASSWORD

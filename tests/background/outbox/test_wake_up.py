@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from blog_app.background.outbox import nudge
+from blog_app.background.outbox import wake_up
 from blog_app.development.local.stack import Stack
 from tests.helpers.outbox_handlers import publish
 from tests.helpers.threads import Beside
@@ -20,21 +20,21 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
 ) -> None:
     if stack.redis is None:
         pytest.skip("there is no Redis on this machine")
-    monkeypatch.setattr(nudge, "LOOK_SECONDS", 30)
-    wait, stop = nudge.listener(app), threading.Event()
+    monkeypatch.setattr(wake_up, "LOOK_SECONDS", 30)
+    wait, stop = wake_up.listener(app), threading.Event()
     idle = Beside(wait, stop)
     with app.app_context():
         publish(uuid4(), 1)
-    idle.result(nudge.LOOK_SECONDS - 5)
+    idle.result(wake_up.LOOK_SECONDS - 5)
 
 
 def test_without_redis_a_worker_looks_by_itself_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     without = Flask("without_redis")
     without.config["SETTINGS"] = type("Settings", (), {"redis_url": "redis://127.0.0.1:1"})()
-    wait, stop = nudge.listener(without), threading.Event()
+    wait, stop = wake_up.listener(without), threading.Event()
     begun = time.monotonic()
     wait(stop)
-    assert time.monotonic() - begun > 0.9 * nudge.LOOK_SECONDS
-    monkeypatch.setattr(nudge, "LOOK_SECONDS", 30)
+    assert time.monotonic() - begun > 0.9 * wake_up.LOOK_SECONDS
+    monkeypatch.setattr(wake_up, "LOOK_SECONDS", 30)
     stop.set()
     wait(stop)

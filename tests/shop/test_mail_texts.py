@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from blog_app.background.outbox.tables import DELIVERIES
-from blog_app.data import pauses
+from blog_app.data import backoff
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.mails import mails
 from tests.helpers.shop import buyer, move, offer, order
@@ -47,7 +47,7 @@ def test_an_order_that_did_not_happen_is_not_confirmed(app: Flask) -> None:
 def test_while_the_mail_server_is_away_mails_wait_and_cost_one_try_at_a_time(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", 30)
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
     vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
     for _ in range(3):
         order(customer, address, (offer(vendor), 1))

@@ -9,7 +9,7 @@ from flask import Flask
 from redis import Redis
 
 from blog_app import create_app
-from blog_app.api.requests import limits
+from blog_app.api.requests import rate_limits
 from blog_app.config import Settings
 from tests.helpers.caller import Caller, sign_up, stranger
 
@@ -17,7 +17,7 @@ from tests.helpers.caller import Caller, sign_up, stranger
 @pytest.fixture
 def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings with a limit of three, in a minute that does not end; nothing is counted yet."""
-    monkeypatch.setattr(limits, "clock", lambda: 1_800_000_010.0)
+    monkeypatch.setattr(rate_limits, "clock", lambda: 1_800_000_010.0)
     if settings.redis_url:
         with Redis.from_url(settings.redis_url) as redis:
             for key in redis.scan_iter("limit:*"):
