@@ -20,7 +20,7 @@ from blog_app.api.requests.body import JSON, MERGE_PATCH, json_body, merge_patch
 from blog_app.api.requests.query_string import Shape, item_arguments, parse_query
 from blog_app.api.resources.schema import Schema, of_kind, requires_body, shared, writable_document
 from blog_app.api.responses import answers, downloads, etag
-from blog_app.api.responses.answers import NOT_HERE
+from blog_app.api.responses.answers import NOT_FOUND
 from blog_app.api.responses.representation import render
 from blog_app.background import audit
 from blog_app.data import audit_subject
@@ -75,7 +75,7 @@ def send(operation: Operation, values: dict[str, Any]) -> Response:
     _refuse_parameters()
     record = operation.load(**values).first()
     if record is None:
-        raise NotFound(NOT_HERE)
+        raise NotFound(NOT_FOUND)
     return downloads.respond(operation.view(record))
 
 
@@ -172,7 +172,7 @@ def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, 
     query: peewee.ModelSelect = operation.load(**{name: value for name, value in values.items() if name in names})
     record = query.for_update(of=query.model).first()
     if record is None:
-        raise NotFound(NOT_HERE)
+        raise NotFound(NOT_FOUND)
     auth.require_ownership(record)
     etag.require_match(record.version, getattr(record, "content_tag", None))
     if operation.status != 201:  # What is made inside it is what the action is about.

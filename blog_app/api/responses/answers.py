@@ -16,7 +16,7 @@ from blog_app.api.responses.representation import Page, digest, item_of, page_of
 from blog_app.data.cache import Answer
 from blog_app.errors import NotFound
 
-NOT_HERE = "There is no such thing here, or you may not see it."
+NOT_FOUND = "Not found, or you do not have access to it."
 
 
 def page(address: Address) -> Answer:
@@ -26,7 +26,7 @@ def page(address: Address) -> Answer:
     arguments = list_arguments(operation.answers, address.query_string, operation.parameters)
     found = page_of(operation.answers, operation.view(**values, **arguments.extra), arguments)
     if not found.data and operation.under and not operation.under(**values).exists():
-        raise NotFound(NOT_HERE)
+        raise NotFound(NOT_FOUND)
     body = render({"data": found.data, "page": found.page})
     return Answer(digest(body), time.time(), JSON, _neighbours(address, found), body)
 
@@ -43,7 +43,7 @@ def represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -
     """Return the representation of the row of `query`; raise `NotFound` if there is none."""
     found = item_of(schema, query, shape)
     if found is None:
-        raise NotFound(NOT_HERE)
+        raise NotFound(NOT_FOUND)
     body = render(found.data)
     return Answer(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
 
