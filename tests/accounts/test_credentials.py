@@ -8,16 +8,16 @@ from flask import Flask
 
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password
-from tests.helpers.caller import PASSWORD, Caller, stranger
+from tests.helpers.caller import PASSWORD, Caller, anonymous
 from tests.helpers.mails import mails, token_for
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 EMAIL = "ada@example.com"
 NEW = "Battery-Staple-2"
 
 
 def sign_in(app: Flask, email: str = EMAIL, password: str = PASSWORD, *, status: int = 201) -> Any:
-    return stranger(app).post("/tokens", {"email": email, "password": password}, status=status).json
+    return anonymous(app).post("/tokens", {"email": email, "password": password}, status=status).json
 
 
 @pytest.fixture
@@ -50,49 +50,49 @@ def test_guessing_the_current_password_is_slowed(ada: Caller, clock: datetime) -
 
 
 def test_a_reset_by_mail_ends_every_session_and_works_once(app: Flask, ada: Caller) -> None:
-    stranger(app).post("/password-resets", {"email": EMAIL}, status=202)
+    anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = token_for(app, EMAIL)
-    stranger(app).post("/password-resets/completion", {"token": token, "password": "weak"}, status=422)
-    stranger(app).post("/password-resets/completion", {"token": token, "password": NEW}, status=204)
+    anonymous(app).post("/password-resets/completion", {"token": token, "password": "weak"}, status=422)
+    anonymous(app).post("/password-resets/completion", {"token": token, "password": NEW}, status=204)
     ada.get("/me", status=401)
     sign_in(app, password=NEW)
-    stranger(app).post("/password-resets/completion", {"token": token, "password": "Other-Staple-3"}, status=422)
+    anonymous(app).post("/password-resets/completion", {"token": token, "password": "Other-Staple-3"}, status=422)
     sign_in(app, password=NEW)
 
 
 def test_of_two_resets_that_were_mailed_the_second_is_void_when_the_first_was_used(app: Flask, ada: Caller) -> None:
     tokens = []
     for _ in range(2):
-        stranger(app).post("/password-resets", {"email": EMAIL}, status=202)
+        anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
         tokens.append(token_for(app, EMAIL))
-    stranger(app).post("/password-resets/completion", {"token": tokens[1], "password": NEW}, status=204)
-    stranger(app).post("/password-resets/completion", {"token": tokens[0], "password": NEW}, status=422)
+    anonymous(app).post("/password-resets/completion", {"token": tokens[1], "password": NEW}, status=204)
+    anonymous(app).post("/password-resets/completion", {"token": tokens[0], "password": NEW}, status=422)
 
 
 def test_a_reset_gets_one_answer_and_the_same_statements_for_any_address(app: Flask, ada: Caller) -> None:
-    stranger(app).post("/password-resets", {"email": "first@example.com"}, status=202)
-    with counted() as known:
-        first = stranger(app).post("/password-resets", {"email": EMAIL}, status=202)
-    with counted() as unknown:
-        second = stranger(app).post("/password-resets", {"email": "nobody@example.com"}, status=202)
+    anonymous(app).post("/password-resets", {"email": "first@example.com"}, status=202)
+    with captured_statements() as known:
+        first = anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
+    with captured_statements() as unknown:
+        second = anonymous(app).post("/password-resets", {"email": "nobody@example.com"}, status=202)
     assert (first.data, known) == (second.data, unknown)
     assert mails(app, "nobody@example.com")[-1]["Subject"] == "No account with this address"
 
 
 @pytest.mark.parametrize("status", ["suspended", "inactive"])
 def test_who_is_kept_out_cannot_reset_their_way_in(app: Flask, ada: Caller, status: str) -> None:
-    stranger(app).post("/password-resets", {"email": EMAIL}, status=202)
+    anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = token_for(app, EMAIL)
     with app.app_context():
         User.update(status=status).execute()
-    stranger(app).post("/password-resets/completion", {"token": token, "password": NEW}, status=422)
+    anonymous(app).post("/password-resets/completion", {"token": token, "password": NEW}, status=422)
 
 
 def test_a_token_for_one_purpose_is_none_for_another(app: Flask, ada: Caller) -> None:
-    stranger(app).post("/password-resets", {"email": EMAIL}, status=202)
+    anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = {"token": token_for(app, EMAIL)}
-    stranger(app).post("/users/confirmation", token, status=422)
-    stranger(app).post("/me/email/confirmation", token, status=422)
+    anonymous(app).post("/users/confirmation", token, status=422)
+    anonymous(app).post("/me/email/confirmation", token, status=422)
 
 
 def test_a_new_address_is_confirmed_by_whoever_reads_it(app: Flask, ada: Caller) -> None:
@@ -101,7 +101,7 @@ def test_a_new_address_is_confirmed_by_whoever_reads_it(app: Flask, ada: Caller)
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
     assert ada.get("/me").json["email"] == EMAIL
     other.get("/me")
-    stranger(app).post("/me/email/confirmation", {"token": token_for(app, "new@example.com")}, status=204)
+    anonymous(app).post("/me/email/confirmation", {"token": token_for(app, "new@example.com")}, status=204)
     assert ada.get("/me").json["email"] == "new@example.com"
     other.get("/me", status=401)
     assert mails(app, EMAIL)[-1]["Subject"] == "Your address was changed"
@@ -112,10 +112,10 @@ def test_a_new_address_is_confirmed_by_whoever_reads_it(app: Flask, ada: Caller)
 def test_a_confirmed_address_cannot_be_confirmed_again_after_a_change_back(app: Flask, ada: Caller) -> None:
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
     first = token_for(app, "new@example.com")
-    stranger(app).post("/me/email/confirmation", {"token": first}, status=204)
+    anonymous(app).post("/me/email/confirmation", {"token": first}, status=204)
     ada.put("/me/email", {"email": EMAIL, "password": PASSWORD}, status=202)
-    stranger(app).post("/me/email/confirmation", {"token": token_for(app, EMAIL)}, status=204)
-    stranger(app).post("/me/email/confirmation", {"token": first}, status=422)
+    anonymous(app).post("/me/email/confirmation", {"token": token_for(app, EMAIL)}, status=204)
+    anonymous(app).post("/me/email/confirmation", {"token": first}, status=422)
     assert ada.get("/me").json["email"] == EMAIL
 
 
@@ -135,7 +135,7 @@ def test_an_address_that_was_taken_before_its_confirmation_is_a_conflict(app: Fl
     token = token_for(app, "new@example.com")
     with app.app_context():
         User.open("new@example.com", "Eve", "-")
-    problem = stranger(app).post("/me/email/confirmation", {"token": token}, status=409).json
+    problem = anonymous(app).post("/me/email/confirmation", {"token": token}, status=409).json
     assert problem["errors"][0]["pointer"] == "/email"
     ada.get("/me")
 
@@ -157,13 +157,13 @@ def test_hashing_holds_no_transaction(app: Flask, ada: Caller, monkeypatch: pyte
     for name in ("hash", "verify"):
         monkeypatch.setattr(type(passwords.hasher), name, watched(getattr(type(passwords.hasher), name)))
     key = {"Idempotency-Key": "slow"}
-    stranger(app).post("/users", {"email": "eve@example.com", "name": "Eve", "password": PASSWORD}, status=202, **key)
+    anonymous(app).post("/users", {"email": "eve@example.com", "name": "Eve", "password": PASSWORD}, status=202, **key)
     sign_in(app)
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
-    stranger(app).post("/me/email/confirmation", {"token": token_for(app, "new@example.com")}, status=204)
+    anonymous(app).post("/me/email/confirmation", {"token": token_for(app, "new@example.com")}, status=204)
     ada.put("/me/password", {"current_password": PASSWORD, "password": NEW}, status=204)
-    stranger(app).post("/password-resets", {"email": "new@example.com"}, status=202, **key)
+    anonymous(app).post("/password-resets", {"email": "new@example.com"}, status=202, **key)
     body = {"token": token_for(app, "new@example.com"), "password": PASSWORD}
-    stranger(app).post("/password-resets/completion", body, status=204, **key)
+    anonymous(app).post("/password-resets/completion", body, status=204, **key)
     assert len(held) == 6
     assert not any(held)

@@ -7,8 +7,8 @@ from flask import Flask
 
 from blog_app.accounts.models import Pair
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.statements import counted
-from tests.helpers.threads import at_once
+from tests.helpers.statements import captured_statements
+from tests.helpers.threads import run_in_parallel
 
 
 def ask(sender: Caller, receiver: Caller, *, status: int = 201) -> Any:
@@ -122,7 +122,7 @@ def test_mutual_friends_and_suggestions_count_friends_of_friends(app: Flask) -> 
     ada, bea, cleo, dora, eve, fay = (sign_up(app, name=name) for name in ("Ada", "Bea", "Cleo", "Dora", "Eve", "Fay"))
     for first, second in ((ada, bea), (ada, cleo), (bea, dora), (cleo, dora), (bea, eve), (bea, cleo), (dora, fay)):
         befriend(first, second)
-    with counted() as sent:
+    with captured_statements() as sent:
         found = ada.get("/me/friend-suggestions").json["data"]
     assert [(row["name"], row["mutual_friends"]) for row in found] == [("Dora", 2), ("Eve", 1)]
     assert len(sent) == 2
@@ -154,10 +154,10 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
     for _ in range(10):
         ada, bea = sign_up(app), sign_up(app)
         calls = [
-            one.sending("POST", "/friend-requests", {"user_id": other.user_id})
+            one.deferred("POST", "/friend-requests", {"user_id": other.user_id})
             for one, other in ((ada, bea), (bea, ada))
         ]
-        assert at_once(*calls) == [201, 201]
+        assert run_in_parallel(*calls) == [201, 201]
         assert (ids(ada, "/me/friends"), ids(bea, "/me/friends")) == ([bea.user_id], [ada.user_id])
     with app.app_context():
         assert Pair.select().count() == 10
@@ -165,7 +165,7 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
 
 def test_one_who_asks_many_times_at_once_has_asked_once(app: Flask) -> None:
     ada, bea = sign_up(app), sign_up(app)
-    statuses = at_once(*[ada.sending("POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
+    statuses = run_in_parallel(*[ada.deferred("POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
     assert sorted(statuses) == [201] + [409] * 5
 
 
@@ -174,13 +174,13 @@ def test_whatever_happens_at_once_leaves_one_thing_between_two(app: Flask) -> No
     for _ in range(8):
         ada, bea = sign_up(app), sign_up(app)
         request = ask(ada, bea)["id"]
-        statuses = at_once(
-            bea.sending("PUT", f"/friend-requests/{request}/acceptance"),
-            ada.sending("DELETE", f"/friend-requests/{request}"),
-            ada.sending("PUT", f"/me/blocks/{bea.user_id}"),
-            bea.sending("PUT", f"/me/blocks/{ada.user_id}"),
-            bea.sending("POST", "/friend-requests", {"user_id": ada.user_id}),
-            admin.sending("DELETE", f"/users/{ada.user_id}"),
+        statuses = run_in_parallel(
+            bea.deferred("PUT", f"/friend-requests/{request}/acceptance"),
+            ada.deferred("DELETE", f"/friend-requests/{request}"),
+            ada.deferred("PUT", f"/me/blocks/{bea.user_id}"),
+            bea.deferred("PUT", f"/me/blocks/{ada.user_id}"),
+            bea.deferred("POST", "/friend-requests", {"user_id": ada.user_id}),
+            admin.deferred("DELETE", f"/users/{ada.user_id}"),
         )
         assert all(status < 500 for status in statuses), statuses
         assert ids(bea, "/me/friends") == ids(bea, "/friend-requests") == []

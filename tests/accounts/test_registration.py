@@ -10,53 +10,53 @@ from flask import Flask
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.signing import REGISTRATION
 from blog_app.data.models import now
-from tests.helpers.caller import PASSWORD, sign_up, stranger
+from tests.helpers.caller import PASSWORD, anonymous, sign_up
 from tests.helpers.mails import ask_for_account, mails, token_for
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 BODY = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
 
 
 def sign_in(app: Flask, email: str = "ada@example.com", password: str = PASSWORD, *, status: int = 201) -> Any:
-    return stranger(app).post("/tokens", {"email": email, "password": password}, status=status)
+    return anonymous(app).post("/tokens", {"email": email, "password": password}, status=status)
 
 
 def test_an_account_opens_with_the_token_of_the_mail_and_not_before(app: Flask) -> None:
     token = ask_for_account(app)
     sign_in(app, status=401)
-    me = stranger(app).post("/users/confirmation", {"token": token}, status=200).json
+    me = anonymous(app).post("/users/confirmation", {"token": token}, status=200).json
     assert (me["email"], me["name"], me["status"], me["roles"]) == ("ada@example.com", "Ada", "active", [])
     sign_in(app)
 
 
 def test_a_token_works_once(app: Flask) -> None:
     token = ask_for_account(app)
-    stranger(app).post("/users/confirmation", {"token": token}, status=200)
-    problem = stranger(app).post("/users/confirmation", {"token": token}, status=422).json
+    anonymous(app).post("/users/confirmation", {"token": token}, status=200)
+    problem = anonymous(app).post("/users/confirmation", {"token": token}, status=422).json
     assert problem["errors"][0]["pointer"] == "/token"
 
 
 @pytest.mark.parametrize("spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda _: "🗝", lambda _: ""])
 def test_a_token_that_was_not_made_here_is_refused(app: Flask, spoil: Any) -> None:
     token = ask_for_account(app)
-    stranger(app).post("/users/confirmation", {"token": spoil(token)}, status=422)
+    anonymous(app).post("/users/confirmation", {"token": spoil(token)}, status=422)
 
 
 def test_a_token_expires(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     token = ask_for_account(app)
     later = (now() + timedelta(hours=REGISTRATION.hours, minutes=1)).timestamp()
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
-    stranger(app).post("/users/confirmation", {"token": token}, status=422)
+    anonymous(app).post("/users/confirmation", {"token": token}, status=422)
 
 
 def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_mail(app: Flask) -> None:
     ask_for_account(app, "first@example.com")  # What is done once in a process is done.
-    with counted() as free:
-        fresh = stranger(app).post("/users", BODY, status=202)
-    stranger(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
+    with captured_statements() as free:
+        fresh = anonymous(app).post("/users", BODY, status=202)
+    anonymous(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
     before = len(mails(app, "ada@example.com"))
-    with counted() as taken:
-        again = stranger(app).post("/users", {**BODY, "name": "Eve"}, status=202)
+    with captured_statements() as taken:
+        again = anonymous(app).post("/users", {**BODY, "name": "Eve"}, status=202)
     assert (again.data, taken) == (fresh.data, free)
     new = mails(app, "ada@example.com")[before:]
     assert [mail["Subject"] for mail in new] == ["You have an account already"]
@@ -67,7 +67,7 @@ def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_
 def test_an_address_that_nobody_confirmed_is_free(app: Flask) -> None:
     ask_for_account(app, name="A squatter")
     token = ask_for_account(app, name="Ada")
-    assert stranger(app).post("/users/confirmation", {"token": token}, status=200).json["name"] == "Ada"
+    assert anonymous(app).post("/users/confirmation", {"token": token}, status=200).json["name"] == "Ada"
 
 
 def test_of_two_confirmations_at_once_one_opens_the_account(app: Flask) -> None:
@@ -95,14 +95,14 @@ def test_of_two_confirmations_at_once_one_opens_the_account(app: Flask) -> None:
     ],
 )
 def test_an_address_has_one_spelling(app: Flask, spelled: str, stored: str) -> None:
-    stranger(app).post("/users", {**BODY, "email": spelled}, status=202)
+    anonymous(app).post("/users", {**BODY, "email": spelled}, status=202)
     with app.app_context():
         assert Registration.get().email == stored
 
 
 @pytest.mark.parametrize("email", ["ada", "ada@", "@example.com", "a b@example.com", "a\n@example.com", "a@b", 5, None])
 def test_what_is_no_address_is_refused(app: Flask, email: Any) -> None:
-    problem = stranger(app).post("/users", {**BODY, "email": email}, status=422).json
+    problem = anonymous(app).post("/users", {**BODY, "email": email}, status=422).json
     assert problem["errors"][0]["pointer"] == "/email"
 
 
@@ -120,27 +120,27 @@ def test_what_is_no_address_is_refused(app: Flask, email: Any) -> None:
     ],
 )
 def test_a_weak_password_is_refused(app: Flask, password: str) -> None:
-    problem = stranger(app).post("/users", {**BODY, "password": password}, status=422).json
+    problem = anonymous(app).post("/users", {**BODY, "password": password}, status=422).json
     assert {error["pointer"] for error in problem["errors"]} == {"/password"}
 
 
 def test_a_password_fits_however_its_accents_are_typed(app: Flask) -> None:
-    stranger(app).post("/users", {**BODY, "password": "Caf\u00e9-Noir-1"}, status=202)
-    stranger(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
+    anonymous(app).post("/users", {**BODY, "password": "Caf\u00e9-Noir-1"}, status=202)
+    anonymous(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
     sign_in(app, password="Cafe\u0301-Noir-1")
 
 
 def test_mail_to_one_address_is_slowed(app: Flask, clock: datetime) -> None:
     for _ in range(6):
-        stranger(app).post("/users", BODY, status=202)
-    refused = stranger(app).post("/users", BODY, status=429)
+        anonymous(app).post("/users", BODY, status=202)
+    refused = anonymous(app).post("/users", BODY, status=429)
     assert refused.headers["Retry-After"] == "2"
-    stranger(app).post("/users", {**BODY, "email": "other@example.com"}, status=202)
+    anonymous(app).post("/users", {**BODY, "email": "other@example.com"}, status=202)
 
 
 def test_no_password_or_address_of_anybody_leaves(app: Flask) -> None:
     member = sign_up(app)
-    stranger(app).post("/users/confirmation", {"token": ask_for_account(app)}, status=200)
+    anonymous(app).post("/users/confirmation", {"token": ask_for_account(app)}, status=200)
     for path in ("/users", "/users?include=profile"):
         text = member.get(path).get_data(as_text=True)
         assert "@" not in text

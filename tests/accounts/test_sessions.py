@@ -9,8 +9,8 @@ from flask import Flask
 from blog_app.accounts.models import Attempt, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.data.models import now
-from tests.helpers.caller import PASSWORD, Caller, sign_up, stranger
-from tests.helpers.statements import counted
+from tests.helpers.caller import PASSWORD, Caller, anonymous, sign_up
+from tests.helpers.statements import captured_statements
 
 EMAIL = "ada@example.com"
 
@@ -27,7 +27,7 @@ def try_to_sign_in(app: Flask, email: str, password: str) -> int:
 def test_the_list_tells_which_token_is_the_current_one(app: Flask) -> None:
     user_id = open_account(app)
     first, second = (
-        Caller(app, stranger(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}).json["token"], user_id)
+        Caller(app, anonymous(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}).json["token"], user_id)
         for _ in range(2)
     )
     listed = {caller.token: caller.get("/tokens").json["data"] for caller in (first, second)}
@@ -48,7 +48,7 @@ def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_one_answer
         ("nobody@example.com", PASSWORD),
         ("suspended@example.com", PASSWORD),
     ):
-        problem = stranger(app).post("/tokens", {"email": email, "password": password}, status=401).json
+        problem = anonymous(app).post("/tokens", {"email": email, "password": password}, status=401).json
         problem.pop("request_id")
         answers.add(str(problem))
     assert len(answers) == 1
@@ -58,9 +58,9 @@ def test_a_wrong_password_and_an_unknown_address_cost_the_same_statements(app: F
     open_account(app)
     try_to_sign_in(app, EMAIL, "Wrong-1234")
     try_to_sign_in(app, "nobody@example.com", "Wrong-1234")
-    with counted() as known:
+    with captured_statements() as known:
         try_to_sign_in(app, EMAIL, "Wrong-1234")
-    with counted() as unknown:
+    with captured_statements() as unknown:
         try_to_sign_in(app, "nobody@example.com", "Wrong-1234")
     assert known == unknown
 
@@ -69,7 +69,7 @@ def test_a_wrong_password_and_an_unknown_address_cost_the_same_statements(app: F
 def test_failed_tries_slow_an_account_whether_it_exists_or_not(app: Flask, clock: datetime, email: str) -> None:
     open_account(app)
     assert [try_to_sign_in(app, email, "Wrong-1234") for _ in range(8)] == [401] * 6 + [429] * 2
-    refused = stranger(app).post("/tokens", {"email": email.upper(), "password": PASSWORD}, status=429)
+    refused = anonymous(app).post("/tokens", {"email": email.upper(), "password": PASSWORD}, status=429)
     assert refused.headers["Retry-After"] == "2"
 
 
@@ -115,10 +115,10 @@ def test_who_signs_in_well_is_never_slowed(app: Flask) -> None:
 def test_a_key_of_idempotency_does_not_hide_failed_tries(app: Flask, clock: datetime) -> None:
     open_account(app)
     for _ in range(6):
-        stranger(app).post(
+        anonymous(app).post(
             "/tokens", {"email": EMAIL, "password": "Wrong-1234"}, status=401, **{"Idempotency-Key": "again"}
         )
-    stranger(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}, status=429)
+    anonymous(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}, status=429)
 
 
 def test_signing_out_everywhere_ends_this_session_too(app: Flask) -> None:

@@ -7,8 +7,8 @@ from flask import Flask
 
 from blog_app.accounts import directory
 from blog_app.accounts.models import Profile, RoleGrant, Token, User
-from tests.helpers.caller import sign_up, stranger
-from tests.helpers.threads import at_once
+from tests.helpers.caller import anonymous, sign_up
+from tests.helpers.threads import run_in_parallel
 
 
 def ids(response: Any) -> set[str]:
@@ -23,7 +23,7 @@ def test_only_active_users_are_seen_and_administrators_see_all(app: Flask) -> No
     member.get(f"/users/{other.user_id}/profile", status=404)
     assert ids(admin.get("/users?status=suspended")) == {other.user_id}
     assert ids(admin.get("/users?status=active&include=profile")) == {admin.user_id, member.user_id}
-    stranger(app).get("/users", status=401)
+    anonymous(app).get("/users", status=401)
 
 
 @pytest.mark.parametrize("status", ["suspended", "inactive"])
@@ -147,13 +147,13 @@ def test_two_admins_cannot_remove_each_other_at_once(app: Flask, first: str, sec
             RoleGrant.delete().execute()
         ada, eve = sign_up(app, "admin"), sign_up(app, "admin")
         calls = [
-            caller.sending(method, path.format(other.user_id), body)
+            caller.deferred(method, path.format(other.user_id), body)
             for caller, other, (method, path, body) in (
                 (ada, eve, WAYS_OUT[first]),
                 (eve, ada, WAYS_OUT[second]),
             )
         ]
-        statuses = at_once(*calls)
+        statuses = run_in_parallel(*calls)
         assert sum(status in (200, 204) for status in statuses) == 1, statuses
         assert all(status in (200, 204, 401, 403, 409) for status in statuses), statuses
         with app.app_context():

@@ -17,7 +17,7 @@ from blog_app.background.jobs import JOBS
 from blog_app.blog.models import PostCounters
 from blog_app.data import databases
 from blog_app.data.models import now
-from tests.helpers.caller import Caller, stranger
+from tests.helpers.caller import Caller, anonymous
 from tests.helpers.worker import work
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
@@ -32,7 +32,7 @@ class Counting:
 
     def read(self, post: dict, *, by: Caller | None = None, status: int = 200, **headers: str) -> None:
         """Read a post, with a browser."""
-        by = by or stranger(self.app)
+        by = by or anonymous(self.app)
         by.get(f"/posts/{post['slug']}", status=status, **{"User-Agent": BROWSER, **headers})
 
     def send(self) -> None:

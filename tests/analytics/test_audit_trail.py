@@ -20,10 +20,10 @@ from blog_app.config import DATABASE_NAMES
 from blog_app.data import databases
 from blog_app.data.models import now
 from tests.helpers import audit_entries
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import LONDON
-from tests.helpers.statements import counted
-from tests.helpers.threads import SECONDS, Beside
+from tests.helpers.statements import captured_statements
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 from tests.helpers.worker import work
 
 
@@ -89,7 +89,7 @@ def test_people_see_what_they_did_and_what_was_done_to_what_is_theirs(app: Flask
     assert actions(eve) == ["friends.block_user"]
     assert actions(admin)[0] == "flask users suspend"
     assert trail(admin)[0]["actor_name"]
-    stranger(app).get("/audit-entries", status=401)
+    anonymous(app).get("/audit-entries", status=401)
 
 
 def test_the_name_of_whoever_runs_commands_is_for_administrators(app: Flask, admin: Caller) -> None:
@@ -133,15 +133,15 @@ def everything_told() -> str:
 def test_no_secret_is_ever_told(app: Flask, admin: Caller) -> None:
     email, password = f"{SECRET}@example.com", f"Aa1-{SECRET}"
     app.test_cli_runner().invoke(args=["users", "create", email, "--name", SECRET], input=f"{password}\n{password}\n")
-    token = stranger(app).post("/tokens", {"email": email, "password": password}).json["token"]
+    token = anonymous(app).post("/tokens", {"email": email, "password": password}).json["token"]
     user = Caller(app, token)
     user.put("/me", {"name": f"{SECRET} two"})
     user.put("/me/profile", {"display_name": SECRET, "bio": SECRET, "website": f"https://{SECRET}.example.com"})
     user.put("/me/password", {"current_password": password, "password": f"Bb2-{SECRET}"}, status=204)
     user.put("/me/email", {"email": f"new-{email}", "password": f"Bb2-{SECRET}"}, status=202)
     user.post("/addresses", {**LONDON, "name": SECRET, "street_address": f"1 {SECRET} Street"})
-    stranger(app).post("/users", {"email": f"other-{email}", "name": SECRET, "password": password}, status=202)
-    stranger(app).post("/password-resets", {"email": email}, status=202)
+    anonymous(app).post("/users", {"email": f"other-{email}", "name": SECRET, "password": password}, status=202)
+    anonymous(app).post("/password-resets", {"email": email}, status=202)
     post = admin.post("/posts", {"title": "Tea", "content": SECRET, "metadata": {"note": SECRET}}).json
     admin.post(f"/posts/{post['id']}/comments", {"content": SECRET})
     hashes = [row[0] for row in databases.accounts.execute_sql("SELECT password_hash FROM accounts.users")]
@@ -197,15 +197,15 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
     def slowly(ids: list[str]) -> set[str]:
         found = existing(ids)
         asked.set()
-        go_on.wait(SECONDS)
+        go_on.wait(TIMEOUT_SECONDS)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit_trail.directory, "existing", slowly)
-        storing = Beside(in_thread, app)
-        assert asked.wait(SECONDS)
+        storing = BackgroundCall(in_thread, app)
+        assert asked.wait(TIMEOUT_SECONDS)
         ada.delete("/me")
-        forgetting = Beside(in_thread, app)
+        forgetting = BackgroundCall(in_thread, app)
         go_on.set()
         storing.result()
         forgetting.result()
@@ -243,7 +243,7 @@ def test_many_entries_arrive_in_few_transactions(app: Flask, admin: Caller) -> N
     with databases.blog.atomic():
         for _ in range(audit_trail.BATCH + 1):
             outbox.publish(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
-    with counted() as sent:
+    with captured_statements() as sent:
         work(app)
     assert AuditEntry.select().count() == audit_trail.BATCH + 1
     assert sum("INSERT INTO analytics.audit_entries" in sql for sql in sent) == 2

@@ -17,8 +17,8 @@ from blog_app.data import databases, models, watermarks
 from blog_app.development.local.process import wait_until
 from tests.analytics.conftest import BROWSER, Counting
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
-from tests.helpers.statements import counted
+from tests.helpers.caller import anonymous, sign_up
+from tests.helpers.statements import captured_statements
 
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -32,17 +32,17 @@ def test_a_view_is_counted_however_it_is_answered(counting: Counting, post: dict
     keeper = watermarks.keeper
     assert wait_until(lambda: keeper.lease("blog") is not None, 20)
     path, robot = f"/posts/{post['slug']}", {"User-Agent": GOOGLE}
-    ways = {stranger(counting.app).get(path, **robot).headers["X-Cache"] for _ in range(3)}
+    ways = {anonymous(counting.app).get(path, **robot).headers["X-Cache"] for _ in range(3)}
     assert ways == {"miss", "hit"}  # From here on even Flask is not asked.
-    etag = stranger(counting.app).get(path, **robot).headers["ETag"]
+    etag = anonymous(counting.app).get(path, **robot).headers["ETag"]
     counting.read(post)
     counting.read(post, status=304, **{"If-None-Match": etag})
     counting.read(post, by=sign_up(counting.app))
-    stranger(counting.app).get(f"{path}?fields=title", **{"User-Agent": BROWSER})
+    anonymous(counting.app).get(f"{path}?fields=title", **{"User-Agent": BROWSER})
     counting.all()
     assert (counting.stored(), counting.counter(post)) == (4, 4)
     assert PageView.select(PageView.visitor).distinct().count() == 1
-    assert stranger(counting.app).get(f"/posts/{post['id']}?include=tags").json["metadata"]["views"] == 4
+    assert anonymous(counting.app).get(f"/posts/{post['id']}?include=tags").json["metadata"]["views"] == 4
 
 
 def test_what_is_no_reader_looking_at_a_post_does_not_count(counting: Counting, post: dict) -> None:
@@ -54,8 +54,8 @@ def test_what_is_no_reader_looking_at_a_post_does_not_count(counting: Counting, 
     counting.read(draft, status=404)
     counting.read(post, **{"Sec-Purpose": "prefetch;prerender"})
     author.send("HEAD", f"/posts/{post['slug']}", status=200, headers={"User-Agent": BROWSER})
-    stranger(counting.app).get(f"/posts/{post['slug']}?fields=nonsense", status=400, **{"User-Agent": BROWSER})
-    stranger(counting.app).get("/posts", **{"User-Agent": BROWSER})
+    anonymous(counting.app).get(f"/posts/{post['slug']}?fields=nonsense", status=400, **{"User-Agent": BROWSER})
+    anonymous(counting.app).get("/posts", **{"User-Agent": BROWSER})
     counting.all()
     assert counting.stored() == 0
 
@@ -133,8 +133,8 @@ def test_a_read_asks_the_database_nothing_more_and_pays_next_to_nothing(
     counting: Counting, post: dict, monkeypatch
 ) -> None:
     def statements_of(query: str) -> int:
-        with counted() as statements:
-            stranger(counting.app).get(f"/posts/{post['slug']}?{query}", **{"User-Agent": BROWSER})
+        with captured_statements() as statements:
+            anonymous(counting.app).get(f"/posts/{post['slug']}?{query}", **{"User-Agent": BROWSER})
         # To fill its entry, the cache asks besides when the next post comes out.
         return len([sql for sql in statements if "MIN(" not in sql])
 

@@ -23,7 +23,7 @@ from blog_app.development.local.process import wait_until
 from blog_app.operations.deploy import backups, programs
 from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
-from tests.helpers.threads import SECONDS, Beside, somebody_waits
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall, has_lock_waiters
 
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]
@@ -109,16 +109,16 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
         with databases.analytics.atomic():
             rollups.roll_up_days()
             counted.set()
-            may_end.wait(SECONDS)
+            may_end.wait(TIMEOUT_SECONDS)
         databases.analytics.release()
 
     def store_late() -> None:
         store(counting.app, view(instant))
 
-    rolling_up = Beside(roll_up)
-    assert counted.wait(SECONDS)
-    storing = Beside(store_late)
-    assert wait_until(lambda: somebody_waits(databases.analytics), SECONDS)
+    rolling_up = BackgroundCall(roll_up)
+    assert counted.wait(TIMEOUT_SECONDS)
+    storing = BackgroundCall(store_late)
+    assert wait_until(lambda: has_lock_waiters(databases.analytics), TIMEOUT_SECONDS)
     may_end.set()
     rolling_up.result()
     storing.result()

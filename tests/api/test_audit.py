@@ -22,8 +22,8 @@ from blog_app.data.databases.collections import Noted
 from blog_app.files import tree
 from blog_app.files.models import Node
 from tests.helpers import audit_entries, objects
-from tests.helpers.caller import API, PASSWORD, Caller, sign_up, stranger
-from tests.helpers.caller.test_permissions import OPERATIONS
+from tests.helpers.caller import API, PASSWORD, Caller, anonymous, sign_up
+from tests.helpers.operations import OPERATIONS
 from tests.helpers.shop import LONDON
 
 UNSAFE = {name: operation for name, operation in OPERATIONS.items() if operation.method != "GET"}
@@ -79,7 +79,7 @@ DELETED: Mapping[str, Callable[[str], None]] = {
 """How to delete what an operation wants deleted."""
 
 QUERIES = {"POST /files": "?name=tea.json"}
-BY_STRANGERS = {
+ANONYMOUS = {
     "POST /users",
     "POST /users/confirmation",
     "POST /tokens",
@@ -125,7 +125,7 @@ class Attempt:
 
 
 def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
-    """Make somebody who may do it, an admin or a stranger, and what it is done to."""
+    """Make somebody who may do it, an admin or an anonymous caller, and what it is done to."""
     method, _, path = name.partition(" ")
     admin = sign_up(app, "admin")
     sign_up(app, "admin")  # Another, or this one could not leave.
@@ -138,7 +138,7 @@ def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
         address = objects.address(app, path, owner=UUID(owner.user_id))
         if name in DELETED:
             DELETED[name](address.split("/")[2])
-    caller = stranger(app) if name in BY_STRANGERS else admin
+    caller = anonymous(app) if name in ANONYMOUS else admin
     return Attempt(app, UNSAFE[name], caller, address + QUERIES.get(name, ""), body)
 
 

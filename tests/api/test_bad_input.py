@@ -20,7 +20,7 @@ from blog_app.data import databases
 from blog_app.errors import as_problem
 from tests.helpers import objects
 from tests.helpers.caller import API, Caller, sign_up
-from tests.helpers.caller.test_permissions import OPERATIONS
+from tests.helpers.operations import OPERATIONS
 
 LISTS = [name.partition(" ")[2] for name, operation in OPERATIONS.items() if operation.many]
 bounded = settings(max_examples=200)

@@ -17,9 +17,9 @@ from blog_app import logs
 from blog_app.api import auth
 from tests.blog.test_posts import write_post
 from tests.helpers import objects
-from tests.helpers.caller import API, Caller, sign_up, stranger
-from tests.helpers.caller.test_permissions import OPERATIONS
-from tests.helpers.statements import counted
+from tests.helpers.caller import API, Caller, anonymous, sign_up
+from tests.helpers.operations import OPERATIONS
+from tests.helpers.statements import captured_statements
 
 READS = [name for name, operation in OPERATIONS.items() if operation.produce]
 VARYING = ("X-Request-Id", "Age", "X-Cache")
@@ -135,10 +135,10 @@ def test_errors_and_what_has_moved_are_answered_by_flask_and_asked_for_once(app:
     author = sign_up(app, "author")
     post = write_post(author, title="Old title")
     author.patch(f"/posts/{post['id']}", {"title": "New title", "slug": "new-title"})
-    with counted() as by_flask:
-        expected = through_flask(stranger(app), path, status=status)
-    with counted() as sent:
-        found = stranger(app).get(path, status=status)
+    with captured_statements() as by_flask:
+        expected = through_flask(anonymous(app), path, status=status)
+    with captured_statements() as sent:
+        found = anonymous(app).get(path, status=status)
     assert sent == by_flask
     assert found.headers["Content-Type"] == expected.headers["Content-Type"]
     assert found.headers.get("Location") == expected.headers.get("Location")
@@ -155,7 +155,7 @@ def test_a_view_that_fails_is_a_500_that_is_logged_once(app: Flask, monkeypatch,
 
     monkeypatch.setattr(auth, "authorize", fail)
     with caplog.at_level(logging.ERROR):
-        answer = stranger(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
+        answer = anonymous(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
     assert (answer.json["request_id"], answer.headers["X-Request-Id"]) == ("mine", "mine")
     own = [record for record in caplog.records if record.thread == threading.get_ident()]
     assert [record.exc_info[0] for record in own] == [ZeroDivisionError]
@@ -174,7 +174,7 @@ def test_every_answer_has_one_line_in_the_log(app: Flask, caplog) -> None:
         author.get("/posts?limit=1")
         author.get("/posts/%C3%A9", status=404)
         author.post("/posts", {}, status=422)
-        stranger(app).get("/me", status=401)
+        anonymous(app).get("/me", status=401)
     lines = [record.fields for record in caplog.records if record.name == "blog_app.access"]
     assert [(line["method"], line["path"], line["status"], line["user"]) for line in lines] == [
         ("GET", "/api/v1/posts", 200, author.user_id),

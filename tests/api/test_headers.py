@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 
 from blog_app import create_app
 from blog_app.config import ConfigurationError, Settings
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 
 def test_head_answers_like_get_without_the_body(app: Flask) -> None:
-    get, head = (stranger(app).send(method, "/tags", status=200) for method in ("GET", "HEAD"))
+    get, head = (anonymous(app).send(method, "/tags", status=200) for method in ("GET", "HEAD"))
     assert head.data == b""
     assert [head.headers[name] for name in ("ETag", "Content-Length", "Content-Type")] == [
         get.headers[name] for name in ("ETag", "Content-Length", "Content-Type")
@@ -23,11 +23,11 @@ def test_head_answers_like_get_without_the_body(app: Flask) -> None:
 
 
 def test_options_lists_the_methods_and_needs_no_token(app: Flask) -> None:
-    assert stranger(app).send("OPTIONS", "/tokens", status=200).allow.as_set() >= {"get", "post", "delete"}
+    assert anonymous(app).send("OPTIONS", "/tokens", status=200).allow.as_set() >= {"get", "post", "delete"}
 
 
 def test_a_method_that_is_not_there_is_a_405_with_those_that_are(app: Flask) -> None:
-    refused = stranger(app).send("PATCH", "/tags", status=405)
+    refused = anonymous(app).send("PATCH", "/tags", status=405)
     assert refused.allow.as_set() >= {"get", "head", "post"}
     assert refused.json["type"] == "/problems/method-not-allowed"
 
@@ -37,7 +37,7 @@ def test_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(cl
 
 
 def test_no_cache_answers_without_asking_and_none_keeps_what_is_somebodys(app: Flask) -> None:
-    assert stranger(app).get("/tags").headers["Cache-Control"] == "no-cache"
+    assert anonymous(app).get("/tags").headers["Cache-Control"] == "no-cache"
     mine = sign_up(app).get("/me")
     assert mine.headers["Cache-Control"] == "private, no-cache"
     assert "Authorization" in mine.vary

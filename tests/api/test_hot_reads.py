@@ -23,9 +23,9 @@ from blog_app.data.models import now
 from blog_app.development.local.process import wait_until
 from blog_app.permissions import Scope
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import API, Caller, revoked, sign_up, stranger
-from tests.helpers.statements import counted
-from tests.helpers.threads import at_once
+from tests.helpers.caller import API, Caller, anonymous, revoked, sign_up
+from tests.helpers.statements import captured_statements
+from tests.helpers.threads import run_in_parallel
 
 SECONDS = 20
 
@@ -56,7 +56,7 @@ def taking_part(caller: Caller, path: str) -> Any:
 
 
 def statements_of(caller: Caller, path: str) -> list[str]:
-    with counted() as statements:
+    with captured_statements() as statements:
         caller.get(path)
     return statements
 
@@ -64,7 +64,7 @@ def statements_of(caller: Caller, path: str) -> list[str]:
 def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) -> None:
     write_post(sign_up(api, "author"))
     path = "/posts?include=author,category,tags&limit=1"
-    first, second = taking_part(stranger(api), path), taking_part(stranger(api), path)
+    first, second = taking_part(anonymous(api), path), taking_part(anonymous(api), path)
     assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
     assert first.data == second.data
     for name in ("ETag", "Content-Type", "Cache-Control", "Vary"):
@@ -76,7 +76,7 @@ def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) ->
 @pytest.mark.parametrize("signed_in", [False, True])
 def test_a_hit_does_not_reach_flask_and_nobody_can_tell(api: Flask, monkeypatch, caplog, signed_in: bool) -> None:
     write_post(sign_up(api, "author"))
-    caller = sign_up(api) if signed_in else stranger(api)
+    caller = sign_up(api) if signed_in else anonymous(api)
     path, identifier = "/posts?limit=1", "a-harmless-id"
     sent = {"X-Request-Id": identifier}
     with caplog.at_level(logging.INFO, "blog_app.access"):
@@ -103,10 +103,10 @@ def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monke
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"
-    stranger(api).get("/posts/nothing", status=404)
-    ways = [how(stranger(api), path) for _ in range(3)]
-    etag = stranger(api).get(path).headers["ETag"]
-    stranger(api).get(path, status=304, **{"If-None-Match": etag})
+    anonymous(api).get("/posts/nothing", status=404)
+    ways = [how(anonymous(api), path) for _ in range(3)]
+    etag = anonymous(api).get(path).headers["ETag"]
+    anonymous(api).get(path, status=304, **{"If-None-Match": etag})
     assert (ways, how(author, path)) == (["miss", "hit", "hit"], "bypass")
     about = (post["id"], author.user_id)
     assert heard == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
@@ -118,7 +118,7 @@ def test_long_addresses_are_not_remembered_and_many_short_ones_are_forgotten(api
     addresses.clear()
     long = "/categories?" + "&".join(f"or[{n}][name]={'x' * 40}" for n in range(12))
     for path in (long, *(f"/categories?limit={limit}" for limit in range(1, 6))):
-        assert wait_until(lambda path=path: how(stranger(api), path) == "hit", SECONDS)
+        assert wait_until(lambda path=path: how(anonymous(api), path) == "hit", SECONDS)
         assert len(addresses) <= 3
         assert (len(addresses) == 0) == (path == long)
 
@@ -128,7 +128,7 @@ def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
     for _ in range(3):
         member.get("/users")
         leaving.get("/users")
-    stranger(api).get("/users", status=401)
+    anonymous(api).get("/users", status=401)
     Caller(api, "nonsense").get("/users", status=401)
     revoked(leaving).get("/users", status=401)
     member.send("GET", "/users", status=200, headers={"Origin": "https://elsewhere.example"})
@@ -138,7 +138,7 @@ def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
 @pytest.mark.parametrize("signed_in", [False, True])
 def test_a_hit_asks_the_database_nothing(api: Flask, signed_in: bool) -> None:
     write_post(sign_up(api, "author"))
-    caller = sign_up(api) if signed_in else stranger(api)
+    caller = sign_up(api) if signed_in else anonymous(api)
     for path in ("/posts?include=author,category,tags", "/categories", "/tags"):
         caller.get(path)
         caller.get(path)
@@ -164,10 +164,10 @@ def test_a_hit_is_one_round_trip_to_redis_also_for_somebody_signed_in(api: Flask
 def test_if_none_match_is_answered_from_a_hit(api: Flask) -> None:
     post = write_post(sign_up(api, "author"))
     path = f"/posts/{post['id']}"
-    tag = stranger(api).get(path).headers["ETag"]
-    answer = stranger(api).get(path, status=304, **{"If-None-Match": tag})
+    tag = anonymous(api).get(path).headers["ETag"]
+    answer = anonymous(api).get(path, status=304, **{"If-None-Match": tag})
     assert (answer.data, answer.headers["X-Cache"], answer.headers["ETag"]) == (b"", "hit", tag)
-    assert statements_of(stranger(api), path) == []
+    assert statements_of(anonymous(api), path) == []
 
 
 def test_every_write_is_seen_by_the_next_read(api: Flask) -> None:
@@ -175,20 +175,20 @@ def test_every_write_is_seen_by_the_next_read(api: Flask) -> None:
     post = write_post(editor)
     item, page = f"/posts/{post['id']}?include=tags,author", "/posts?include=tags,author"
     for number in range(5):
-        stranger(api).get(item), stranger(api).get(page)
+        anonymous(api).get(item), anonymous(api).get(page)
         editor.patch(f"/posts/{post['id']}", {"title": f"Title {number}"})
-        assert stranger(api).get(item).json["title"] == f"Title {number}"
-        assert stranger(api).get(page).json["data"][0]["title"] == f"Title {number}"
+        assert anonymous(api).get(item).json["title"] == f"Title {number}"
+        assert anonymous(api).get(page).json["data"][0]["title"] == f"Title {number}"
     editor.post("/tags", {"name": "Tea"})
     editor.patch(f"/posts/{post['id']}", {"tags": ["tea"]})
-    assert [tag["slug"] for tag in stranger(api).get(item).json["tags"]] == ["tea"]
+    assert [tag["slug"] for tag in anonymous(api).get(item).json["tags"]] == ["tea"]
     editor.patch("/tags/tea", {"name": "Green tea"})
-    assert [tag["name"] for tag in stranger(api).get(item).json["tags"]] == ["Green tea"]
+    assert [tag["name"] for tag in anonymous(api).get(item).json["tags"]] == ["Green tea"]
     User.update(name="Renamed").where(User.id == editor.user_id).execute()
-    assert stranger(api).get(item).json["author"]["name"] == "Renamed"
+    assert anonymous(api).get(item).json["author"]["name"] == "Renamed"
     editor.delete(f"/posts/{post['id']}")
-    stranger(api).get(item, status=404)
-    assert stranger(api).get(page).json["data"] == []
+    anonymous(api).get(item, status=404)
+    assert anonymous(api).get(page).json["data"] == []
 
 
 def test_an_edit_ages_its_own_post_and_the_lists_not_other_posts(api: Flask) -> None:
@@ -196,9 +196,9 @@ def test_an_edit_ages_its_own_post_and_the_lists_not_other_posts(api: Flask) -> 
     one, other = write_post(editor), write_post(editor)
     paths = [f"/posts/{one['id']}?include=tags", f"/posts/{other['id']}?include=tags", "/posts"]
     for path in paths:
-        stranger(api).get(path)
+        anonymous(api).get(path)
     editor.patch(f"/posts/{one['id']}", {"title": "Changed"})
-    assert [how(stranger(api), path) for path in paths] == ["miss", "hit", "miss"]
+    assert [how(anonymous(api), path) for path in paths] == ["miss", "hit", "miss"]
 
 
 def test_a_cascade_is_seen(api: Flask) -> None:
@@ -206,18 +206,18 @@ def test_a_cascade_is_seen(api: Flask) -> None:
     category = editor.post("/categories", {"name": "Kitchen"}).json
     post = write_post(editor, category_id=category["id"])
     path = f"/posts/{post['id']}?include=category"
-    assert stranger(api).get(path).json["category"]["name"] == "Kitchen"
+    assert anonymous(api).get(path).json["category"]["name"] == "Kitchen"
     editor.delete(f"/categories/{category['id']}")
-    assert stranger(api).get(path).json["category"] is None
+    assert anonymous(api).get(path).json["category"] is None
 
 
 def test_raw_sql_that_says_what_it_writes_is_seen(api: Flask) -> None:
     category = Category.create(name="Kitchen", slug="kitchen")
-    stranger(api).get("/categories/kitchen")
+    anonymous(api).get("/categories/kitchen")
     with databases.blog.atomic():
         databases.blog.touch(Category, [category.id])
         databases.blog.execute_sql("UPDATE blog.categories SET name = 'Cellar'")
-    assert stranger(api).get("/categories/kitchen").json["name"] == "Cellar"
+    assert anonymous(api).get("/categories/kitchen").json["name"] == "Cellar"
 
 
 def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
@@ -228,27 +228,27 @@ def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
     shown: list[Any] = []
     while not shown:
         asked = now()
-        shown = stranger(api).get("/posts").json["data"]
+        shown = anonymous(api).get("/posts").json["data"]
         assert shown or asked < out + timedelta(seconds=5), "it is out, and the cache does not know"
         assert not shown or now() >= out
-    stranger(api).get(f"/posts/{post['id']}")
+    anonymous(api).get(f"/posts/{post['id']}")
 
 
 def test_an_answer_whose_time_is_over_is_no_hit_though_redis_still_has_it(
     api: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_post(sign_up(api, "author"))
-    taking_part(stranger(api), "/posts")
-    assert wait_until(lambda: how(stranger(api), "/posts") == "hit", SECONDS)
+    taking_part(anonymous(api), "/posts")
+    assert wait_until(lambda: how(anonymous(api), "/posts") == "hit", SECONDS)
     later = SimpleNamespace(time=lambda: time.time() + cache.LIFETIME, monotonic=time.monotonic)
     monkeypatch.setattr(watermarks.reading, "time", later)
-    assert how(stranger(api), "/posts") != "hit"
+    assert how(anonymous(api), "/posts") != "hit"
 
 
 def test_signed_in_callers_share_what_does_not_depend_on_who_asks(api: Flask) -> None:
     write_post(sign_up(api, "author"))
     members = [sign_up(api) for _ in range(3)]
-    stranger(api).get("/posts")
+    anonymous(api).get("/posts")
     for member in members:
         assert how(member, "/posts") == "hit"
 
@@ -260,7 +260,7 @@ def test_what_depends_on_who_asks_is_not_shared(api: Flask) -> None:
     assert how(author, "/posts") == "bypass"
     for _ in range(2):
         assert [post["id"] for post in editor.get("/posts").json["data"]] == [draft["id"]]
-        assert stranger(api).get("/posts").json["data"] == []
+        assert anonymous(api).get("/posts").json["data"] == []
     assert how(editor, "/posts") == "hit"
 
 
@@ -277,7 +277,7 @@ def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_refused_at_once(ap
         editor.delete(f"/categories/{category['id']}")
         User.update(status="suspended").where(User.id == suspended.user_id).execute()
     suspended.get("/users", status=401)
-    stranger(api).get("/users", status=401)
+    anonymous(api).get("/users", status=401)
 
 
 def test_a_token_that_expires_has_no_hits_from_that_instant_on(api: Flask) -> None:
@@ -293,9 +293,9 @@ def test_a_token_that_expires_has_no_hits_from_that_instant_on(api: Flask) -> No
 def test_where_other_sites_may_call_the_headers_of_early_hits_say_so(api: Flask, settings) -> None:
     shared = create_app(replace(settings, cors_origins=("https://site.example",)))
     try:
-        answers = [stranger(shared).get("/categories") for _ in range(4)]
+        answers = [anonymous(shared).get("/categories") for _ in range(4)]
         assert {answer.headers["Vary"] for answer in answers} == {"Authorization, Origin"}
-        foreign = stranger(shared).get("/categories", Origin="https://site.example")
+        foreign = anonymous(shared).get("/categories", Origin="https://site.example")
         assert foreign.headers["Access-Control-Allow-Origin"] == "https://site.example"
     finally:
         databases.bind(settings)
@@ -305,11 +305,11 @@ def test_where_other_sites_may_call_the_headers_of_early_hits_say_so(api: Flask,
 
 def test_errors_are_never_kept(api: Flask) -> None:
     missing = "/categories/kitchen"
-    stranger(api).get(missing, status=404)
+    anonymous(api).get(missing, status=404)
     Category.create(name="Kitchen", slug="kitchen")
-    stranger(api).get(missing)
-    stranger(api).get("/categories?nonsense=1", status=400)
-    stranger(api).get("/categories?nonsense=1", status=400)
+    anonymous(api).get(missing)
+    anonymous(api).get("/categories?nonsense=1", status=400)
+    anonymous(api).get("/categories?nonsense=1", status=400)
     redis = watermarks.keeper.link
     entries = redis.call(None, "KEYS", "*entry*nonsense*")
     assert entries == []
@@ -317,7 +317,7 @@ def test_errors_are_never_kept(api: Flask) -> None:
 
 def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
     Category.create(name="Kitchen", slug="kitchen")
-    stranger(api).get("/categories")
+    anonymous(api).get("/categories")
     Category.create(name="Cellar", slug="cellar")
     filled = []
     within = Category.within.__func__
@@ -332,9 +332,9 @@ def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
     monkeypatch.setattr(cache, "FLIGHT_SECONDS", SECONDS)
 
     def read() -> int:
-        return len(stranger(api).get("/categories").json["data"])
+        return len(anonymous(api).get("/categories").json["data"])
 
-    assert at_once(*[read] * 8) == [2] * 8
+    assert run_in_parallel(*[read] * 8) == [2] * 8
     assert len(filled) == 1
 
 
@@ -346,7 +346,7 @@ def test_a_view_that_reads_more_than_it_declares_fails(api: Flask, monkeypatch, 
         return original(cls, *args)
 
     monkeypatch.setattr(Category, "within", classmethod(nosy))
-    stranger(api).get("/categories?limit=7", status=500)
+    anonymous(api).get("/categories?limit=7", status=500)
     assert "read, but not declared: blog.posts" in caplog.text
 
 
@@ -359,7 +359,7 @@ def test_a_declaration_stands_beside_its_view() -> None:
 
 def test_a_long_query_string_makes_a_short_key(api: Flask) -> None:
     path = "/categories?" + "&".join(f"or[{n}][name]={'x' * 20}" for n in range(15))
-    assert [how(stranger(api), path) for _ in range(2)] == ["miss", "hit"]
+    assert [how(anonymous(api), path) for _ in range(2)] == ["miss", "hit"]
     assert all(len(key) < 600 for key in watermarks.keeper.link.call(None, "KEYS", "*entry*"))
 
 
@@ -368,11 +368,11 @@ def test_without_redis_nothing_is_cached_and_nothing_costs_a_statement(api: Flas
     try:
         assert watermarks.keeper is None
         Category.create(name="Kitchen", slug="kitchen")
-        caller = stranger(plain)
+        caller = anonymous(plain)
         for _ in range(2):
             assert len(statements_of(caller, "/categories")) == 1
             assert how(caller, "/categories") == "bypass"
-        with counted() as statements:
+        with captured_statements() as statements:
             Category.update(name="Cellar").execute()
         assert len(statements) == 1
     finally:

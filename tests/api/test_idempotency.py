@@ -20,7 +20,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases
 from blog_app.data.models import now
 from blog_app.development.local.process import wait_until
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.mails import ask_for_account
 from tests.helpers.objects import example_user
 
@@ -71,7 +71,7 @@ def test_a_malformed_key_is_refused(author: Caller, key: str) -> None:
 
 def test_a_stranger_who_signs_up_twice_has_one_account(app: Flask) -> None:
     token = ask_for_account(app)
-    first, second = (stranger(app).post("/users/confirmation", {"token": token}, status=200, **KEY) for _ in range(2))
+    first, second = (anonymous(app).post("/users/confirmation", {"token": token}, status=200, **KEY) for _ in range(2))
     assert second.data == first.data
 
 
@@ -79,7 +79,7 @@ def test_an_answer_with_a_secret_is_stored_nowhere(app: Flask) -> None:
     with app.app_context():
         example_user()
     body = {"email": "ada@example.com", "password": "Correct-Horse-1"}
-    first, second = (stranger(app).post("/tokens", body, **KEY).json["token"] for _ in range(2))
+    first, second = (anonymous(app).post("/tokens", body, **KEY).json["token"] for _ in range(2))
     assert first != second
     with app.app_context():
         assert idempotency.ANSWERS["accounts"].select().count() == 0

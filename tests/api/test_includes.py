@@ -14,7 +14,7 @@ from blog_app.blog.models import Category, Image, Post, PostTag, Tag
 from blog_app.data import databases
 from tests.helpers import objects
 from tests.helpers.caller import sign_up
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 ODD = 'Tea "and" \\ <b>☕</b> 😀 \t\r\n\x01\x7f\u2028'
 MOMENTS = [datetime(2026, 1, 2, 3, 4, 5, fraction, UTC) for fraction in (0, 230_000, 7)]
@@ -33,7 +33,7 @@ def test_an_item_includes_what_a_list_does_in_its_own_statement(app: Flask, incl
             Image.create(post=post, url="https://images.example.com/1.jpg", caption=ODD, created_at=moment)
         objects.post(admin.user_id, public=True)
     for row in admin.get(f"/posts?include={includes}").json["data"]:
-        with counted() as sent:
+        with captured_statements() as sent:
             assert admin.get(f"/posts/{row['id']}?include={includes}").json == row
         (statement,) = [sql for sql in sent if any(f'"{name}"' in sql for name in ("tags", "images", "categories"))]
         assert '"posts"' in statement
@@ -58,7 +58,7 @@ def test_an_author_who_asks_is_not_looked_up_again(app: Flask) -> None:
     for name in ("admin", "Ada,  King\u2028of Lovelace"):
         author.patch("/me", {"name": name})
         for _ in range(2):  # At first the database is asked who they are, then Redis.
-            with counted() as sent:
+            with captured_statements() as sent:
                 post = author.post("/posts?include=author", {"title": "Tea", "content": "Boil water."}).json
             assert post["author"] == {"id": author.user_id, "name": name}
             assert not [sql for sql in sent if '"users"' in sql]

@@ -9,21 +9,15 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from blog_app import DOMAINS, create_app
+from blog_app import create_app
 from blog_app.api.operation import Operation
 from blog_app.config import Settings
 from blog_app.permissions import PERMISSIONS, ROLES, Rule, Scope
 from tests.helpers import objects
-from tests.helpers.caller import API, Caller, expired, revoked, sign_up, stranger, suspended
+from tests.helpers.caller import API, Caller, anonymous, expired, revoked, sign_up, suspended
+from tests.helpers.operations import OPERATIONS, every_operation
 
 REFUSALS = (401, 403, 404)
-OPERATIONS = {
-    f"{operation.method} {blueprint.url_prefix}{objects.path_of(operation)}": operation
-    for domain in DOMAINS
-    for blueprint in domain.blueprints
-    for operation in blueprint.operations
-}
-every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
 def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, public: bool = True) -> TestResponse:
@@ -53,7 +47,7 @@ def test_everybody_may_do_exactly_what_the_table_says(app: Flask, document: dict
         path = name.partition(" ")[2]
         if (own and role == "anonymous") or public not in objects.visibilities(path):
             continue
-        caller = stranger(app) if role == "anonymous" else sign_up(app, *{role} - {"member"})
+        caller = anonymous(app) if role == "anonymous" else sign_up(app, *{role} - {"member"})
         owner = caller if own else sign_up(app, "author")
         response = call(caller, name, document, owner=owner, public=public)
         roles = None if role == "anonymous" else (role,)

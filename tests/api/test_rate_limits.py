@@ -11,7 +11,7 @@ from redis import Redis
 from blog_app import create_app
 from blog_app.api.requests import rate_limits
 from blog_app.config import Settings
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def test_strangers_are_told_apart_by_their_address(limited: Settings) -> None:
     app = create_app(replace(limited, proxies=1))
     body = {"email": "nobody@example.com", "password": "x"}
     for address, status in (("192.0.2.1", 401), ("192.0.2.1", 401), ("192.0.2.1", 401), ("192.0.2.1", 429)):
-        stranger(app).post("/tokens", body, status=status, **{"X-Forwarded-For": f"198.51.100.9, {address}"})
-    stranger(app).post("/tokens", body, status=401, **{"X-Forwarded-For": "192.0.2.2"})
+        anonymous(app).post("/tokens", body, status=status, **{"X-Forwarded-For": f"198.51.100.9, {address}"})
+    anonymous(app).post("/tokens", body, status=401, **{"X-Forwarded-For": "192.0.2.2"})
 
 
 def test_a_forwarded_address_is_not_believed_without_a_proxy(limited: Settings) -> None:
     app = create_app(limited)
     body = {"email": "nobody@example.com", "password": "x"}
     for number, status in enumerate((401, 401, 401, 429)):
-        stranger(app).post("/tokens", body, status=status, **{"X-Forwarded-For": f"192.0.2.{number}"})
+        anonymous(app).post("/tokens", body, status=status, **{"X-Forwarded-For": f"192.0.2.{number}"})

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.helpers import objects
 from tests.helpers.caller import API, sign_up
-from tests.helpers.caller.test_permissions import OPERATIONS, every_operation
+from tests.helpers.operations import OPERATIONS, every_operation
 
 CHECKS = [
     not_a_server_error,

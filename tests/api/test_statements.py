@@ -16,8 +16,8 @@ from blog_app.blog.schemas import PostSchema
 from blog_app.data import databases
 from tests.helpers import objects
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.caller.test_permissions import OPERATIONS
-from tests.helpers.statements import counted
+from tests.helpers.operations import OPERATIONS
+from tests.helpers.statements import captured_statements
 
 LISTS = [name for name, operation in OPERATIONS.items() if operation.many]
 AUTHENTICATION, ROWS = 1, 1
@@ -50,7 +50,7 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
     for wanted in ((), *[(each,) for each in includes], tuple(includes)):
         fetched = sum(isinstance(includes[each], Fetched) for each in wanted)
         most = AUTHENTICATION + ROWS + fetched + (empty and operation.under is not None)
-        with counted() as sent:
+        with captured_statements() as sent:
             admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)
         assert len(sent) <= most, (wanted, sent)
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 
 def create(editor: Caller, name: str, parent: dict | None = None) -> dict:
@@ -19,11 +19,11 @@ def test_a_category_may_be_part_of_another(app: Flask) -> None:
     editor = sign_up(app, "editor")
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
-    shown = stranger(app).get("/categories/tea?include=parent").json
+    shown = anonymous(app).get("/categories/tea?include=parent").json
     assert (shown["parent_id"], shown["parent"]["slug"]) == (kitchen["id"], "kitchen")
-    listed = stranger(app).get(f"/categories?parent_id={kitchen['id']}").json["data"]
+    listed = anonymous(app).get(f"/categories?parent_id={kitchen['id']}").json["data"]
     assert [each["id"] for each in listed] == [tea["id"]]
-    assert [each["id"] for each in stranger(app).get("/categories?parent_id[is_null]=true").json["data"]] == [
+    assert [each["id"] for each in anonymous(app).get("/categories?parent_id[is_null]=true").json["data"]] == [
         kitchen["id"]
     ]
 
@@ -60,7 +60,7 @@ def test_moves_at_the_same_moment_make_no_circle(app: Flask) -> None:
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(move, range(40)))
     assert set(answers) == {200, 422}
-    parents = {each["id"]: each["parent_id"] for each in stranger(app).get("/categories").json["data"]}
+    parents = {each["id"]: each["parent_id"] for each in anonymous(app).get("/categories").json["data"]}
     assert sum(parent is None for parent in parents.values()) == 1  # All in one line, none in a circle.
 
 
@@ -71,8 +71,8 @@ def test_those_below_a_deleted_category_move_up_and_its_posts_stay(app: Flask) -
     create(editor, "Green tea", tea)
     post = write_post(editor, category_id=tea["id"])
     editor.delete("/categories/tea")
-    assert stranger(app).get("/categories/green-tea").json["parent_id"] == kitchen["id"]
-    assert stranger(app).get(f"/posts/{post['id']}").json["category_id"] is None
+    assert anonymous(app).get("/categories/green-tea").json["parent_id"] == kitchen["id"]
+    assert anonymous(app).get(f"/posts/{post['id']}").json["category_id"] is None
 
 
 def test_posts_of_a_category_are_those_of_the_ones_below_too(app: Flask) -> None:
@@ -81,10 +81,10 @@ def test_posts_of_a_category_are_those_of_the_ones_below_too(app: Flask) -> None
     tea = create(editor, "Tea", kitchen)
     garden = create(editor, "Garden")
     posts = [write_post(editor, category_id=each["id"])["id"] for each in (kitchen, tea, garden)]
-    found = stranger(app).get("/posts?category=kitchen").json["data"]
+    found = anonymous(app).get("/posts?category=kitchen").json["data"]
     assert {post["id"] for post in found} == set(posts[:2])
-    assert len(stranger(app).get("/posts?category[in]=tea,garden").json["data"]) == 2
-    assert stranger(app).get("/posts?category=cellar").json["data"] == []
+    assert len(anonymous(app).get("/posts?category[in]=tea,garden").json["data"]) == 2
+    assert anonymous(app).get("/posts?category=cellar").json["data"] == []
 
 
 def test_two_categories_of_one_name_are_a_conflict(app: Flask) -> None:

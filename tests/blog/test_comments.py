@@ -9,7 +9,7 @@ from flask import Flask
 
 from blog_app.blog.models import Comment
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 IMAGE = {"url": "https://images.example.com/kettle.jpg", "alt_text": "A kettle"}
 
@@ -38,12 +38,12 @@ def test_a_comment_is_seen_by_its_author_until_it_is_approved(app: Flask, subjec
         written = comment(reader, path, "*Ah!*")
         assert (written["status"], written["content_html"]) == ("pending", "<p><em>Ah!</em></p>")
         assert texts(reader, path) == texts(editor, path) == ["*Ah!*"]
-        assert texts(stranger(app), path) == texts(sign_up(app), path) == []
-        stranger(app).get(f"/comments/{written['id']}", status=404)
+        assert texts(anonymous(app), path) == texts(sign_up(app), path) == []
+        anonymous(app).get(f"/comments/{written['id']}", status=404)
         editor.put(f"/comments/{written['id']}/moderation", {"status": "approved"})
-        assert texts(stranger(app), path) == ["*Ah!*"]
+        assert texts(anonymous(app), path) == ["*Ah!*"]
         editor.put(f"/comments/{written['id']}/moderation", {"status": "spam"})
-        assert texts(stranger(app), path) == []
+        assert texts(anonymous(app), path) == []
     assert len(editor.get("/comments?status=spam").json["data"]) == 2
     assert comment(editor, subjects[0])["status"] == "approved"
 
@@ -83,7 +83,7 @@ def test_a_deleted_comment_keeps_its_place_if_somebody_replied(app: Flask, subje
     alone = comment(editor, path, "Alone")
     for each in (first, alone):
         editor.delete(f"/comments/{each['id']}")
-    place, reply = stranger(app).get(f"{path}/comments?include=author").json["data"]
+    place, reply = anonymous(app).get(f"{path}/comments?include=author").json["data"]
     assert (place["id"], place["deleted"], place["content"], place["content_html"]) == (first["id"], True, None, None)
     assert (place["author_id"], place["author"]) == (None, None)
     assert (reply["parent_id"], reply["deleted"]) == (first["id"], False)
@@ -97,13 +97,13 @@ def test_a_comment_is_seen_only_with_its_subject(app: Flask) -> None:
     path = f"/posts/{post['id']}"
     image = author.post(f"{path}/images", IMAGE).json
     written = [comment(editor, path), comment(editor, f"/images/{image['id']}")]
-    assert len(stranger(app).get("/comments").json["data"]) == 2
+    assert len(anonymous(app).get("/comments").json["data"]) == 2
     author.delete(f"{path}/publication", status=200)
-    assert stranger(app).get("/comments").json["data"] == []
+    assert anonymous(app).get("/comments").json["data"] == []
     for each in written:
-        stranger(app).get(f"/comments/{each['id']}", status=404)
+        anonymous(app).get(f"/comments/{each['id']}", status=404)
     for place in (path, f"/images/{image['id']}"):
-        stranger(app).get(f"{place}/comments", status=404)
+        anonymous(app).get(f"{place}/comments", status=404)
         comment(sign_up(app), place, status=404)
     author.delete(path)
     assert editor.get("/comments").json["data"] == []

@@ -16,7 +16,7 @@ from blog_app.blog.feeds import sitemap
 from blog_app.blog.models import Post
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -122,7 +122,7 @@ def test_an_empty_blog_has_feeds_too(app: Flask, path: str) -> None:
 
 
 def test_a_feed_takes_one_statement_and_one_for_the_authors(app: Flask, author: Caller) -> None:
-    with counted() as sent:
+    with captured_statements() as sent:
         fetch(app, "/feeds/atom.xml")
     # To fill its entry, the cache asks besides when the next post comes out.
     assert len([sql for sql in sent if "MIN(" not in sql]) == 2

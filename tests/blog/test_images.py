@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 IMAGE = {"url": "https://images.example.com/kettle.jpg", "caption": "Before", "alt_text": "A kettle"}
 
@@ -15,11 +15,11 @@ def test_images_come_with_their_post(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author)['id']}"
     made = [author.post(f"{path}/images", {**IMAGE, "caption": caption}).json["id"] for caption in ("1", "2")]
-    assert [image["id"] for image in stranger(app).get(f"{path}/images").json["data"]] == made
-    assert [image["caption"] for image in stranger(app).get(f"{path}?include=images").json["images"]] == ["1", "2"]
+    assert [image["id"] for image in anonymous(app).get(f"{path}/images").json["data"]] == made
+    assert [image["caption"] for image in anonymous(app).get(f"{path}?include=images").json["images"]] == ["1", "2"]
     assert author.put(f"/images/{made[0]}", {"url": IMAGE["url"]}).json["caption"] == ""
     author.delete(f"/images/{made[0]}")
-    assert [image["id"] for image in stranger(app).get(f"{path}/images").json["data"]] == made[1:]
+    assert [image["id"] for image in anonymous(app).get(f"{path}/images").json["data"]] == made[1:]
 
 
 def test_images_are_seen_and_changed_like_their_post(app: Flask) -> None:
@@ -27,7 +27,7 @@ def test_images_are_seen_and_changed_like_their_post(app: Flask) -> None:
     path = f"/posts/{write_post(author, published=False)['id']}"
     image = f"/images/{author.post(f'{path}/images', IMAGE).json['id']}"
     for hidden in (image, f"{path}/images"):
-        stranger(app).get(hidden, status=404)
+        anonymous(app).get(hidden, status=404)
         sign_up(app, "author").get(hidden, status=404)
     sign_up(app, "editor").patch(image, {"caption": "After"})
     author.put(f"{path}/publication", {})

@@ -7,7 +7,7 @@ from flask import Flask
 
 from blog_app.blog.models import Article, Post, Video
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 VIDEO = {"kind": "video", "title": "How it whistles", "content": "Listen.", "url": "https://v.example/1.mp4"}
 
@@ -67,8 +67,8 @@ def test_a_list_can_be_limited_to_a_kind(app: Flask) -> None:
     write_post(author)
     video = author.post("/posts", VIDEO).json
     author.put(f"/posts/{video['id']}/publication", {})
-    assert [post["id"] for post in stranger(app).get("/posts?kind=video").json["data"]] == [video["id"]]
-    stranger(app).get("/posts?kind=poem", status=400)
+    assert [post["id"] for post in anonymous(app).get("/posts?kind=video").json["data"]] == [video["id"]]
+    anonymous(app).get("/posts?kind=poem", status=400)
 
 
 def test_what_is_read_from_the_table_comes_out_as_its_kind(app: Flask) -> None:

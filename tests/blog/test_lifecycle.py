@@ -9,7 +9,7 @@ from flask import Flask
 from blog_app.blog.models import Post
 from blog_app.data import databases
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 
 def titles(caller: Caller, query: str = "") -> list[str]:
@@ -21,10 +21,10 @@ def test_a_scheduled_post_comes_out_when_its_time_has_come_and_nothing_runs(app:
     post = write_post(author, published=False)
     soon = datetime.now(UTC) + timedelta(hours=1)
     author.put(f"/posts/{post['id']}/publication", {"published_at": soon.isoformat()})
-    assert titles(stranger(app)) == []
+    assert titles(anonymous(app)) == []
     with app.app_context(), databases.blog.atomic():  # An hour later, as far as the post can tell.
         Post.update(published_at=Post.published_at - timedelta(hours=1)).where(Post.id == post["id"]).execute()
-    assert titles(stranger(app)) == [post["title"]]
+    assert titles(anonymous(app)) == [post["title"]]
 
 
 def test_a_scheduled_post_may_be_published_now_and_one_that_is_out_keeps_its_time(app: Flask) -> None:
@@ -41,7 +41,7 @@ def test_an_archived_post_is_out_of_sight_and_can_come_back(app: Flask) -> None:
     post = write_post(author)
     path = f"/posts/{post['id']}"
     assert author.put(f"{path}/archival").json["status"] == "archived"
-    stranger(app).get(path, status=404)
+    anonymous(app).get(path, status=404)
     back = author.delete(f"{path}/archival", status=200).json
     assert (back["status"], back["published_at"]) == ("published", post["published_at"])
     draft = write_post(author, published=False)
@@ -54,7 +54,7 @@ def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask)
     post = write_post(author, "Gone")
     path = f"/posts/{post['id']}"
     author.delete(path)
-    for caller in (author, editor, stranger(app)):
+    for caller in (author, editor, anonymous(app)):
         caller.get(path, status=404)
         assert titles(caller) == []
     assert titles(editor, "?deleted=only") == titles(editor, "?deleted=with") == ["Gone"]
@@ -62,7 +62,7 @@ def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask)
     author.put(f"{path}/restoration", status=403)
     for _ in range(2):
         assert editor.put(f"{path}/restoration").json["title"] == "Gone"
-    assert titles(stranger(app)) == ["Gone"]
+    assert titles(anonymous(app)) == ["Gone"]
 
 
 def test_the_slug_of_a_deleted_post_waits_for_it(app: Flask) -> None:
@@ -71,7 +71,7 @@ def test_the_slug_of_a_deleted_post_waits_for_it(app: Flask) -> None:
     author.delete("/posts/tea")
     author.post("/posts", {"title": "Tea", "content": "Boil.", "slug": "tea"}, status=409)
     editor.put(f"/posts/{post['id']}/restoration")
-    assert stranger(app).get("/posts/tea").json["id"] == post["id"]
+    assert anonymous(app).get("/posts/tea").json["id"] == post["id"]
 
 
 def test_only_what_is_deleted_is_purged_and_only_by_an_admin(app: Flask) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 TRIES = 200
 THREADS = 16
@@ -20,7 +20,7 @@ def test_a_like_counts_once_and_can_be_taken_back_once(app: Flask) -> None:
     assert reader.put(path).json == reader.put(path).json == {"liked": True, "likes": 1}
     assert sign_up(app).put(path).json == {"liked": True, "likes": 2}
     assert reader.delete(path, status=200).json == reader.delete(path, status=200).json == {"liked": False, "likes": 1}
-    assert stranger(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 1
+    assert anonymous(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 1
 
 
 def test_two_hundred_likes_of_one_user_at_a_time_are_one(app: Flask) -> None:
@@ -36,7 +36,7 @@ def test_no_like_of_many_users_gets_lost(app: Flask) -> None:
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(lambda reader: reader.put(f"/posts/{post['id']}/like"), readers))
         list(threads.map(lambda reader: reader.delete(f"/posts/{post['id']}/like", status=200), readers[:15]))
-    assert stranger(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 25
+    assert anonymous(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 25
 
 
 def test_a_like_does_not_break_an_editors_precondition(app: Flask) -> None:
@@ -50,4 +50,4 @@ def test_a_like_does_not_break_an_editors_precondition(app: Flask) -> None:
 def test_what_one_may_not_see_one_cannot_like(app: Flask) -> None:
     draft = write_post(sign_up(app, "author"), published=False)
     sign_up(app).put(f"/posts/{draft['id']}/like", status=404)
-    stranger(app).put(f"/posts/{draft['id']}/like", status=401)
+    anonymous(app).put(f"/posts/{draft['id']}/like", status=401)

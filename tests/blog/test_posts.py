@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 
 def write_post(
@@ -18,26 +18,26 @@ def test_a_draft_is_seen_by_its_author_and_by_editors_only(app: Flask) -> None:
     author.get(f"/posts/{post['id']}")
     editor.get(f"/posts/{post['id']}")
     other.get(f"/posts/{post['id']}", status=404)
-    stranger(app).get(f"/posts/{post['slug']}", status=404)
+    anonymous(app).get(f"/posts/{post['slug']}", status=404)
 
 
 def test_a_published_post_is_found_by_id_and_by_slug(app: Flask) -> None:
     post = write_post(sign_up(app, "author"))
-    assert stranger(app).get(f"/posts/{post['id']}").json == stranger(app).get(f"/posts/{post['slug']}").json
+    assert anonymous(app).get(f"/posts/{post['id']}").json == anonymous(app).get(f"/posts/{post['slug']}").json
 
 
 def test_a_post_scheduled_for_later_is_not_out_yet(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author, published=False)
     author.put(f"/posts/{post['id']}/publication", {"published_at": "2999-01-01T00:00:00Z"})
-    stranger(app).get(f"/posts/{post['id']}", status=404)
+    anonymous(app).get(f"/posts/{post['id']}", status=404)
 
 
 def test_nobody_changes_the_post_of_another_author(app: Flask) -> None:
     post = write_post(sign_up(app, "author"))
     sign_up(app, "author").patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=403)
     sign_up(app).patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=403)
-    stranger(app).patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=401)
+    anonymous(app).patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=401)
     sign_up(app, "editor").patch(f"/posts/{post['id']}", {"title": "A better title"})
 
 
@@ -64,12 +64,12 @@ def test_cursors_walk_every_post_once_in_both_directions(app: Flask) -> None:
     written = [write_post(author, f"Post number {number}")["id"] for number in range(7)]
     walked, path = [], "/posts?limit=3"
     while path:
-        page = stranger(app).get(path).json
+        page = anonymous(app).get(path).json
         walked += [post["id"] for post in page["data"]]
         last, cursor = page, page["page"]["next"]
         path = f"/posts?limit=3&cursor={cursor}" if cursor else None
     assert walked == written[::-1]
-    back = stranger(app).get(f"/posts?limit=3&cursor={last['page']['previous']}").json
+    back = anonymous(app).get(f"/posts?limit=3&cursor={last['page']['previous']}").json
     assert [post["id"] for post in back["data"]] == walked[3:6]
 
 
@@ -90,6 +90,6 @@ def test_errors_name_each_wrong_field(app: Flask) -> None:
 
 
 def test_an_unknown_parameter_is_named_with_the_allowed_ones(app: Flask) -> None:
-    problem = stranger(app).get("/posts?titel=tea", status=400).json
+    problem = anonymous(app).get("/posts?titel=tea", status=400).json
     assert problem["errors"][0]["parameter"] == "titel"
     assert "title" in problem["errors"][0]["detail"]

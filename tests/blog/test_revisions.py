@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 
 def test_every_change_keeps_what_was_before(app: Flask) -> None:
@@ -40,7 +40,7 @@ def test_revisions_are_for_those_who_may_edit(app: Flask) -> None:
     path = f"/posts/{post['id']}"
     author.patch(path, {"title": "Second"})
     revision = author.get(f"{path}/revisions").json["data"][0]["id"]
-    for caller, status in ((stranger(app), 401), (sign_up(app), 403), (sign_up(app, "author"), 404)):
+    for caller, status in ((anonymous(app), 401), (sign_up(app), 403), (sign_up(app, "author"), 404)):
         caller.get(f"{path}/revisions", status=status)
         caller.get(f"{path}/revisions/{revision}", status=status)
     sign_up(app, "author").put(f"{path}/revisions/{revision}/restoration", status=403)

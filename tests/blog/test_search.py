@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 
 def found(caller: Caller, query: str) -> list[str]:
@@ -25,8 +25,8 @@ def library(app: Flask) -> Caller:
 
 def test_titles_count_more_than_tags_and_tags_more_than_texts(app: Flask) -> None:
     library(app)
-    assert found(stranger(app), "q=kettles") == ["The kettle itself", "By its tag", "In the text"]
-    assert found(stranger(app), "q=kettle&sort=title") == ["By its tag", "In the text", "The kettle itself"]
+    assert found(anonymous(app), "q=kettles") == ["The kettle itself", "By its tag", "In the text"]
+    assert found(anonymous(app), "q=kettle&sort=title") == ["By its tag", "In the text", "The kettle itself"]
 
 
 def test_drafts_are_found_by_those_who_see_them(app: Flask) -> None:
@@ -36,20 +36,20 @@ def test_drafts_are_found_by_those_who_see_them(app: Flask) -> None:
 
 def test_words_are_combined_as_in_search_engines(app: Flask) -> None:
     library(app)
-    assert found(stranger(app), "q=kettle+long") == ["In the text"]
-    assert found(stranger(app), 'q="long+text"') == ["In the text"]
-    assert set(found(stranger(app), "q=coffee+or+long")) == {"Coffee", "In the text"}
-    assert found(stranger(app), "q=kettle+-long") == ["The kettle itself", "By its tag"]
-    assert found(stranger(app), "q=the+and") == []
+    assert found(anonymous(app), "q=kettle+long") == ["In the text"]
+    assert found(anonymous(app), 'q="long+text"') == ["In the text"]
+    assert set(found(anonymous(app), "q=coffee+or+long")) == {"Coffee", "In the text"}
+    assert found(anonymous(app), "q=kettle+-long") == ["The kettle itself", "By its tag"]
+    assert found(anonymous(app), "q=the+and") == []
 
 
 def test_beginnings_are_found_in_titles_and_tags(app: Flask) -> None:
     library(app)
-    assert set(found(stranger(app), "q=kett*")) == {"The kettle itself", "By its tag"}
-    assert found(stranger(app), "q=kett*+long") == []
-    stranger(app).get("/posts?q=k*", status=400)
-    assert found(stranger(app), "title[starts_with]=the+KETT") == ["The kettle itself"]
-    assert [tag["slug"] for tag in stranger(app).get("/tags?name[starts_with]=KETT").json["data"]] == ["kettle"]
+    assert set(found(anonymous(app), "q=kett*")) == {"The kettle itself", "By its tag"}
+    assert found(anonymous(app), "q=kett*+long") == []
+    anonymous(app).get("/posts?q=k*", status=400)
+    assert found(anonymous(app), "title[starts_with]=the+KETT") == ["The kettle itself"]
+    assert [tag["slug"] for tag in anonymous(app).get("/tags?name[starts_with]=KETT").json["data"]] == ["kettle"]
 
 
 def test_hostile_words_are_only_words(app: Flask) -> None:
@@ -61,32 +61,32 @@ def test_hostile_words_are_only_words(app: Flask) -> None:
 
 def test_a_snippet_shows_the_words_and_holds_no_other_tag(app: Flask) -> None:
     library(app)
-    (post,) = stranger(app).get("/posts?q=whistle&fields=id,snippet,relevance").json["data"]
+    (post,) = anonymous(app).get("/posts?q=whistle&fields=id,snippet,relevance").json["data"]
     assert "<mark>whistle</mark>" in post["snippet"]
     assert "<" not in post["snippet"].replace("<mark>", "").replace("</mark>", "")
     assert post["relevance"] > 0
-    stranger(app).get("/posts?fields=id,snippet", status=400)
-    stranger(app).get("/posts?sort=-relevance", status=400)
+    anonymous(app).get("/posts?fields=id,snippet", status=400)
+    anonymous(app).get("/posts?sort=-relevance", status=400)
 
 
 def test_pages_of_a_search_hold_every_match_once(app: Flask) -> None:
     editor = sign_up(app, "editor")
     for number in range(7):
         write_post(editor, f"Kettle {number}", content="kettle " * (1 + number % 3))
-    whole = found(stranger(app), "q=kettle")
+    whole = found(anonymous(app), "q=kettle")
     walked, cursor = [], ""
     while cursor is not None:
-        page = stranger(app).get(f"/posts?q=kettle&limit=2{cursor and '&cursor=' + cursor}").json
+        page = anonymous(app).get(f"/posts?q=kettle&limit=2{cursor and '&cursor=' + cursor}").json
         walked += [post["title"] for post in page["data"]]
         cursor = page["page"]["next"]
     assert walked == whole
     assert len(set(walked)) == 7
-    assert stranger(app).get("/posts?q=kettle&count=true").json["page"]["total"] == 7
+    assert anonymous(app).get("/posts?q=kettle&count=true").json["page"]["total"] == 7
 
 
 def test_filters_hold_in_a_search(app: Flask) -> None:
     library(app)
-    assert found(stranger(app), "q=kettle&tag=kettle") == ["By its tag"]
+    assert found(anonymous(app), "q=kettle&tag=kettle") == ["By its tag"]
 
 
 def test_related_posts_share_tags_and_those_that_share_most_come_first(app: Flask) -> None:
@@ -98,6 +98,6 @@ def test_related_posts_share_tags_and_those_that_share_most_come_first(app: Flas
     write_post(editor, "Two shared", tags=["milk", "tea"])
     write_post(editor, "None shared", tags=["sugar"])
     write_post(editor, "A draft", tags=["milk", "tea"], published=False)
-    page = stranger(app).get(f"/posts/{post['slug']}/related?include=tags,author").json["data"]
+    page = anonymous(app).get(f"/posts/{post['slug']}/related?include=tags,author").json["data"]
     assert [(each["title"], each["shared_tags"]) for each in page] == [("Two shared", 2), ("One shared", 1)]
-    stranger(app).get("/posts/nothing/related", status=404)
+    anonymous(app).get("/posts/nothing/related", status=404)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 
 TRIES = 200
 THREADS = 16
@@ -54,10 +54,10 @@ def test_old_slugs_lead_to_the_present_one(app: Flask) -> None:
     post = write_post(author, slug="first")
     for slug in ("second", "third"):
         author.patch(f"/posts/{post['id']}", {"slug": slug})
-    assert moved(stranger(app), "/posts/first") == moved(stranger(app), "/posts/second") == "/posts/third"
-    assert moved(stranger(app), "/posts/first?fields=id,title") == "/posts/third?fields=id,title"
+    assert moved(anonymous(app), "/posts/first") == moved(anonymous(app), "/posts/second") == "/posts/third"
+    assert moved(anonymous(app), "/posts/first?fields=id,title") == "/posts/third?fields=id,title"
     author.patch(f"/posts/{post['id']}", {"slug": "first"})
-    assert stranger(app).get("/posts/first").json["id"] == post["id"]
+    assert anonymous(app).get("/posts/first").json["id"] == post["id"]
 
 
 def test_a_slug_that_was_given_up_can_be_taken_by_another_post(app: Flask) -> None:
@@ -65,16 +65,16 @@ def test_a_slug_that_was_given_up_can_be_taken_by_another_post(app: Flask) -> No
     first = write_post(author, slug="tea")
     author.patch(f"/posts/{first['id']}", {"slug": "old-tea"})
     second = write_post(author, slug="tea")
-    assert stranger(app).get("/posts/tea").json["id"] == second["id"]
+    assert anonymous(app).get("/posts/tea").json["id"] == second["id"]
     author.patch(f"/posts/{second['id']}", {"slug": "new-tea"})
-    assert moved(stranger(app), "/posts/tea") == "/posts/new-tea"
+    assert moved(anonymous(app), "/posts/tea") == "/posts/new-tea"
 
 
 def test_an_old_slug_tells_nothing_of_a_draft(app: Flask) -> None:
     author = sign_up(app, "author")
     draft = write_post(author, published=False, slug="secret")
     author.patch(f"/posts/{draft['id']}", {"slug": "more-secret"})
-    stranger(app).get("/posts/secret", status=404)
+    anonymous(app).get("/posts/secret", status=404)
     assert moved(author, "/posts/secret") == "/posts/more-secret"
 
 
@@ -89,5 +89,5 @@ def test_a_slug_is_small_letters_and_numbers_and_no_identifier(app: Flask, slug:
 @pytest.mark.parametrize("title", ["שלום עולם", "🍵🍵🍵", "---", "0" * 32, "<script>alert(1)</script>", "x" * 150])
 def test_any_title_makes_a_slug_that_finds_the_post(app: Flask, title: str) -> None:
     post = write_post(sign_up(app, "author"), title)
-    found = stranger(app).get(f"/posts/{post['slug']}").json
+    found = anonymous(app).get(f"/posts/{post['slug']}").json
     assert (found["id"], found["title"]) == (post["id"], title)

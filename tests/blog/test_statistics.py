@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
-from tests.helpers.statements import counted
+from tests.helpers.caller import anonymous, sign_up
+from tests.helpers.statements import captured_statements
 
 
 def test_what_is_out_is_counted(app: Flask) -> None:
@@ -24,25 +24,25 @@ def test_what_is_out_is_counted(app: Flask) -> None:
     eve.delete("/posts/gone")
 
     def counts(name: str, key: str) -> list[tuple[object, int]]:
-        return [(each[key], each["posts"]) for each in stranger(app).get(f"/statistics/{name}").json["data"]]
+        return [(each[key], each["posts"]) for each in anonymous(app).get(f"/statistics/{name}").json["data"]]
 
     assert counts("months", "month") == [("2026-03-01", 1), ("2026-01-01", 3)]
     assert counts("categories", "slug") == [("kitchen", 3)]
     assert counts("tags", "slug") == [("tea", 2), ("milk", 1)]
     assert counts("authors", "id") == [(ada.user_id, 3), (eve.user_id, 1)]
-    assert stranger(app).get("/statistics/authors?include=author").json["data"][0]["author"]["name"] == "Ada"
-    assert stranger(app).get("/statistics/months?month[gte]=2026-02-01").json["data"] == [
+    assert anonymous(app).get("/statistics/authors?include=author").json["data"][0]["author"]["name"] == "Ada"
+    assert anonymous(app).get("/statistics/months?month[gte]=2026-02-01").json["data"] == [
         {"month": "2026-03-01", "posts": 1}
     ]
-    first = stranger(app).get("/statistics/tags?limit=1").json
-    second = stranger(app).get(f"/statistics/tags?limit=1&cursor={first['page']['next']}").json
+    first = anonymous(app).get("/statistics/tags?limit=1").json
+    second = anonymous(app).get(f"/statistics/tags?limit=1&cursor={first['page']['next']}").json
     assert [first["data"][0]["slug"], second["data"][0]["slug"]] == ["tea", "milk"]
 
 
 @pytest.mark.parametrize("name", ["months", "categories", "tags", "authors"])
 def test_each_takes_one_statement(app: Flask, name: str) -> None:
     write_post(sign_up(app, "author"))
-    with counted() as sent:
-        stranger(app).get(f"/statistics/{name}")
+    with captured_statements() as sent:
+        anonymous(app).get(f"/statistics/{name}")
     # To fill its entry, the cache asks besides when the next post comes out.
     assert len([sql for sql in sent if "MIN(" not in sql]) == 1

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask
 
 from tests.blog.test_posts import write_post
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 
 
 def found(app: Flask, words: str) -> set[str]:
-    return {post["title"] for post in stranger(app).get(f"/posts?q={words}").json["data"]}
+    return {post["title"] for post in anonymous(app).get(f"/posts?q={words}").json["data"]}
 
 
 def test_posts_are_found_by_tag(app: Flask) -> None:
@@ -21,10 +21,10 @@ def test_posts_are_found_by_tag(app: Flask) -> None:
     write_post(editor, "Both", tags=["tea", "milk"])
     write_post(editor, "Tea only", tags=["tea"])
     write_post(editor, "None")
-    assert [post["title"] for post in stranger(app).get("/posts?tag=tea").json["data"]] == ["Tea only", "Both"]
-    assert [post["title"] for post in stranger(app).get("/posts?tag=milk").json["data"]] == ["Both"]
-    assert len(stranger(app).get("/posts?tag[in]=tea,milk").json["data"]) == 2
-    assert stranger(app).get("/posts?tag=coffee").json["data"] == []
+    assert [post["title"] for post in anonymous(app).get("/posts?tag=tea").json["data"]] == ["Tea only", "Both"]
+    assert [post["title"] for post in anonymous(app).get("/posts?tag=milk").json["data"]] == ["Both"]
+    assert len(anonymous(app).get("/posts?tag[in]=tea,milk").json["data"]) == 2
+    assert anonymous(app).get("/posts?tag=coffee").json["data"] == []
 
 
 def test_an_unknown_tag_is_named_with_its_place(app: Flask) -> None:
@@ -59,5 +59,5 @@ def test_a_tag_may_be_renamed_while_posts_take_it(app: Flask) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(rename_or_take, range(60)))
     editor.patch("/tags/name-0", {"name": "Zanzibar"})
-    tagged = {post["title"] for post in stranger(app).get("/posts?tag=name-0").json["data"]}
+    tagged = {post["title"] for post in anonymous(app).get("/posts?tag=name-0").json["data"]}
     assert found(app, "zanzibar") == tagged

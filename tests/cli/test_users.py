@@ -7,7 +7,7 @@ from click.testing import Result
 from flask import Flask
 
 from blog_app.accounts.models import User
-from tests.helpers.caller import PASSWORD, Caller, sign_up, stranger
+from tests.helpers.caller import PASSWORD, Caller, anonymous, sign_up
 
 
 def users(app: Flask, *arguments: str, answers: str = "") -> Result:
@@ -18,7 +18,7 @@ def test_the_first_admin_is_asked_for_a_password_and_can_sign_in(app: Flask) -> 
     made = users(app, "create", "Ada@Example.com", "--admin", answers=f"Ada\n{PASSWORD}\n{PASSWORD}\n")
     assert made.exit_code == 0, made.output
     assert PASSWORD not in made.output
-    token = stranger(app).post("/tokens", {"email": "ada@example.com", "password": PASSWORD}).json["token"]
+    token = anonymous(app).post("/tokens", {"email": "ada@example.com", "password": PASSWORD}).json["token"]
     me = Caller(app, token).get("/me?include=profile").json
     assert (me["name"], me["roles"], me["profile"]["bio"]) == ("Ada", ["admin"], "")
 

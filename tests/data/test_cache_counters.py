@@ -17,7 +17,7 @@ from blog_app.data.watermarks.leases import Keeper
 from blog_app.data.watermarks.link import Link
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
-from tests.helpers.caller import API, sign_up, stranger
+from tests.helpers.caller import API, anonymous, sign_up
 from tests.helpers.web_server import gunicorn
 
 SECONDS = 30
@@ -70,7 +70,7 @@ def more_than(before: dict[str, Any], view: str = VIEW) -> Counter[str]:
 
 
 def test_what_answers_say_is_counted_and_handed_over(app: Flask) -> None:
-    before, reader = counts_of(VIEW), stranger(app)
+    before, reader = counts_of(VIEW), anonymous(app)
     said = Counter(NAMES[reader.get("/tags").headers["X-Cache"]] for _ in range(20))
     assert wait_until(lambda: more_than(before) == said, SECONDS), (more_than(before), said)
 

@@ -18,7 +18,7 @@ from blog_app.data import databases, models
 from blog_app.development.local.stack import Stack
 from blog_app.development.seed import SeedError, files, sample
 from blog_app.development.seed.load import load
-from tests.helpers.caller import stranger
+from tests.helpers.caller import anonymous
 
 
 def run(app: Flask, *arguments: str, **options: Any) -> Any:
@@ -54,7 +54,7 @@ def test_the_checked_in_data_loads_twice_and_ada_may_do_everything(app: Flask) -
     assert second.exit_code == 0, second.output
     assert second.output == first.output.replace(" new", " unchanged")
     assert list(Post.select(Post.id, Post.version, Post.updated_at).order_by(Post.id).tuples()) == versions
-    stranger(app).post("/tokens", {"email": "ada@example.com", "password": "Correct-Horse-1"})
+    anonymous(app).post("/tokens", {"email": "ada@example.com", "password": "Correct-Horse-1"})
     roles = RoleGrant.select(RoleGrant.role).join(User, on=RoleGrant.user).where(User.email == "ada@example.com")
     assert {role for (role,) in roles.tuples()} == {"admin", "author", "editor", "vendor"}
 
@@ -179,7 +179,7 @@ def test_a_new_password_in_the_file_replaces_the_old_one(app: Flask, folder: Pat
     load("accounts", folder)
     write(folder, "accounts/users", [{"email": "eve@example.com", "name": "Eve", "password": "Pear-Tree-22"}])
     assert load("accounts", folder)["users"] == {"changed": 1}
-    stranger(app).post("/tokens", {"email": "eve@example.com", "password": "Pear-Tree-22"})
+    anonymous(app).post("/tokens", {"email": "eve@example.com", "password": "Pear-Tree-22"})
 
 
 def test_loading_goes_through_the_database_that_requests_use(app: Flask, folder: Path) -> None:

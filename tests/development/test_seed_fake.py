@@ -16,7 +16,7 @@ from blog_app.blog.models.tags import refresh_tag_words
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 from tests.conftest import empty_all_tables
-from tests.helpers.caller import stranger
+from tests.helpers.caller import anonymous
 from tests.helpers.programs import Program
 
 SECONDS = 60
@@ -40,7 +40,7 @@ def texts_of_posts() -> list[Any]:
 def test_it_makes_as_many_whole_posts_as_asked_for(app: Flask) -> None:
     assert fake(app, "--posts", "300") == "added 40 users and 300 posts"
     assert (User.select().count(), Post.select().count(), PostTag.select().count()) == (40, 300, 900)
-    page = stranger(app).get("/posts?include=author,category,tags&limit=1").json["data"][0]
+    page = anonymous(app).get("/posts?include=author,category,tags&limit=1").json["data"][0]
     assert page["author"]["name"]
     assert page["category"]["name"]
     assert len(page["tags"]) == 3

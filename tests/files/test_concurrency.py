@@ -20,7 +20,7 @@ from blog_app.files.storage import CHUNK_BYTES
 from tests.helpers.caller import API, Caller, sign_up
 from tests.helpers.files import content, folder, paths
 from tests.helpers.files_invariants import require_invariants
-from tests.helpers.threads import SECONDS, Beside, at_once, somebody_waits
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall, has_lock_waiters, run_in_parallel
 
 chance = random.Random(5)
 
@@ -53,10 +53,10 @@ def test_two_folders_moved_into_each_other_at_once_do_not_become_a_circle(app: F
         one, two = folder(ada, f"{number} one"), folder(ada, f"{number} two")
         inner = folder(ada, "inner", two)
         calls = [
-            ada.sending("PATCH", f"/files/{one['id']}", {"parent_id": inner["id"]}),
-            ada.sending("PATCH", f"/files/{two['id']}", {"parent_id": one["id"]}),
+            ada.deferred("PATCH", f"/files/{one['id']}", {"parent_id": inner["id"]}),
+            ada.deferred("PATCH", f"/files/{two['id']}", {"parent_id": one["id"]}),
         ]
-        assert Counter(at_once(*calls)) == {200: 1, 422: 1}
+        assert Counter(run_in_parallel(*calls)) == {200: 1, 422: 1}
     require_invariants()
 
 
@@ -69,22 +69,22 @@ def test_moves_copies_trash_and_uploads_at_once_leave_a_tree(app: Flask) -> None
         who = chance.choice([ada, admin])
         address = f"/files/{one['id']}"
         calls += [
-            who.sending("PATCH", address, {"parent_id": chance.choice([two["id"], None])}),
-            ada.sending("PATCH", address, {"name": chance.choice("0123")}),
-            ada.sending("POST", f"{address}/copies", {"name": chance.choice("abcd"), "parent_id": two["id"]}),
-            who.sending("DELETE", address, None),
-            who.sending("PUT", f"{address}/restoration", {}),
+            who.deferred("PATCH", address, {"parent_id": chance.choice([two["id"], None])}),
+            ada.deferred("PATCH", address, {"name": chance.choice("0123")}),
+            ada.deferred("POST", f"{address}/copies", {"name": chance.choice("abcd"), "parent_id": two["id"]}),
+            who.deferred("DELETE", address, None),
+            who.deferred("PUT", f"{address}/restoration", {}),
             uploading(ada, chance.choice("xyz"), b"tea"),
         ]
     chance.shuffle(calls)
-    assert set(at_once(*calls)) <= {200, 201, 204, 404, 409, 422}
+    assert set(run_in_parallel(*calls)) <= {200, 201, 204, 404, 409, 422}
     require_invariants()
 
 
 def test_a_name_is_given_to_one_of_many(app: Flask) -> None:
     ada = sign_up(app)
     calls = [uploading(ada, name, data) for name in ("tea", "TEA") for data in (b"1", b"2", b"3", b"4")]
-    assert Counter(at_once(*calls)) == {201: 1, 409: 7}
+    assert Counter(run_in_parallel(*calls)) == {201: 1, 409: 7}
     assert len(paths(ada)) == 1
     require_invariants()
 
@@ -95,7 +95,7 @@ def test_contents_with_chunks_in_common_are_stored_at_once_and_once(app: Flask) 
     orders = [chunks[turn:] + chunks[:turn] for turn in range(4)]
     calls = [uploading(who, str(n), b"".join(order)) for who in people for n, order in enumerate(orders)]
     chance.shuffle(calls)
-    assert Counter(at_once(*calls)) == {201: 32}
+    assert Counter(run_in_parallel(*calls)) == {201: 32}
     assert (Content.select().count(), Chunk.select().count()) == (4, 6)
     require_invariants()
 
@@ -112,7 +112,7 @@ def test_what_is_forgotten_and_sent_again_at_once_is_there(app: Flask) -> None:
         calls = [uploading(ada, f"again-{turn}-{number}", body) for number, body in enumerate(bodies[turn % 3 :])]
         calls += [forget] * 4
         chance.shuffle(calls)
-        assert set(at_once(*calls)) == {0, 201}
+        assert set(run_in_parallel(*calls)) == {0, 201}
         require_invariants()
         for file in ada.get("/files?limit=100").json["data"]:
             assert content(ada, file).data in bodies
@@ -127,14 +127,14 @@ def test_a_chunk_that_is_about_to_be_used_again_is_not_forgotten(app: Flask, mon
 
     def pausing(rows: Any) -> Any:
         found.set()
-        go_on.wait(SECONDS)
+        go_on.wait(TIMEOUT_SECONDS)
         return insert(rows)
 
     monkeypatch.setattr(Part, "insert_many", pausing)
-    sent = Beside(uploading(ada, "new", chunk + b"more"))
-    assert found.wait(SECONDS)
-    forgotten = Beside(forget)
-    assert wait_until(lambda: not forgotten.running or somebody_waits(databases.files), SECONDS)
+    sent = BackgroundCall(uploading(ada, "new", chunk + b"more"))
+    assert found.wait(TIMEOUT_SECONDS)
+    forgotten = BackgroundCall(forget)
+    assert wait_until(lambda: not forgotten.running or has_lock_waiters(databases.files), TIMEOUT_SECONDS)
     go_on.set()
     assert (sent.result(), forgotten.result()) == (201, 0)
     assert content(ada, ada.get("/files").json["data"][0]).data == chunk + b"more"

@@ -15,7 +15,7 @@ from tests.files.test_concurrency import uploading
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.files import TEXT, content, folder, send_bytes, upload, upload_form
 from tests.helpers.files_invariants import require_invariants
-from tests.helpers.threads import at_once
+from tests.helpers.threads import run_in_parallel
 
 QUOTA = 100
 
@@ -154,12 +154,15 @@ def test_a_drive_that_was_never_counted_is_counted(ada: Caller) -> None:
 def test_of_uploads_and_copies_at_once_only_those_succeed_that_fit(ada: Caller) -> None:
     for size in (60, 51):
         uploads = [uploading(ada, f"{n} of {size}", random.randbytes(size)) for n in range(2)]
-        assert Counter(at_once(*uploads)) == {201: 1, 409: 1}
+        assert Counter(run_in_parallel(*uploads)) == {201: 1, 409: 1}
         (file,) = ada.get("/files").json["data"]
         ada.delete(f"/files/{file['id']}")
         ada.delete("/trash")
     file = upload(ada, "source", bytes(10))
-    copies = [ada.sending("POST", f"/files/{file['id']}/copies", {"name": str(n)}) for n in range(8)]
+    copies = [ada.deferred("POST", f"/files/{file['id']}/copies", {"name": str(n)}) for n in range(8)]
     uploads = [uploading(ada, f"upload {n}", random.randbytes(10)) for n in range(8)]
-    assert Counter(at_once(*(call for pair in zip(copies, uploads, strict=True) for call in pair))) == {201: 9, 409: 7}
+    assert Counter(run_in_parallel(*(call for pair in zip(copies, uploads, strict=True) for call in pair))) == {
+        201: 9,
+        409: 7,
+    }
     assert used(ada) == QUOTA

@@ -1,4 +1,4 @@
-"""A caller of the API for tests: signs in, sends JSON, and says what it expects."""
+"""An API client for tests: sends JSON with a token, and checks the status of the response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 @dataclass
 class Caller:
-    """Somebody who calls the API; `token` is None for a stranger."""
+    """A client of the API; `token` is None for an anonymous one."""
 
     app: Flask
     token: str | None = None
@@ -43,8 +43,8 @@ class Caller:
             assert response.mimetype == "application/problem+json"
         return response
 
-    def sending(self, method: str, path: str, body: Any = None) -> Callable[[], int]:
-        """Return a call that sends a request, and returns the status of the answer, whatever it is."""
+    def deferred(self, method: str, path: str, body: Any = None) -> Callable[[], int]:
+        """Return a function that sends a request and returns the status of the response, whatever it is."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return lambda: self.app.test_client().open(API + path, method=method, json=body, headers=headers).status_code
 
@@ -64,7 +64,7 @@ class Caller:
         return self.send("DELETE", path, status=status, headers=headers)
 
 
-def stranger(app: Flask) -> Caller:
+def anonymous(app: Flask) -> Caller:
     """Return a caller without a token."""
     return Caller(app)
 
@@ -79,21 +79,21 @@ def sign_up(app: Flask, *roles: str, name: str = "Somebody") -> Caller:
 
 
 def revoked(caller: Caller) -> Caller:
-    """Return the caller, whose token is revoked."""
+    """Revoke the token of the caller; return the caller."""
     with caller.app.app_context():
         tokens.revoke_all(caller.user_id)
     return caller
 
 
 def expired(caller: Caller) -> Caller:
-    """Return the caller, whose token has expired."""
+    """Let the token of the caller expire; return the caller."""
     with caller.app.app_context():
         Token.update(expires_at=now()).where(Token.user == caller.user_id).execute()
     return caller
 
 
 def suspended(caller: Caller) -> Caller:
-    """Return the caller, whose account is suspended."""
+    """Suspend the account of the caller; return the caller."""
     with caller.app.app_context():
         User.update(status="suspended").where(User.id == caller.user_id).execute()
     return caller

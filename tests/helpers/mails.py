@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from tests.helpers.caller import PASSWORD, stranger
+from tests.helpers.caller import PASSWORD, anonymous
 from tests.helpers.worker import work
 
 TOKEN = re.compile(r"^[\w.-]{40,}\r?$", re.MULTILINE)
@@ -32,5 +32,5 @@ def token_for(app: Flask, to: str) -> str:
 
 def ask_for_account(app: Flask, email: str = "ada@example.com", name: str = "Ada") -> str:
     """Ask for an account with PASSWORD and return the token of the mail."""
-    stranger(app).post("/users", {"email": email, "name": name, "password": PASSWORD}, status=202)
+    anonymous(app).post("/users", {"email": email, "name": name, "password": PASSWORD}, status=202)
     return token_for(app, email)

@@ -13,12 +13,12 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from tests.helpers.threads import Company
+from tests.helpers.threads import BackgroundLoops
 
 PAUSE = 0.05
 
 
-class Load(Company):
+class Load(BackgroundLoops):
     """As many writers as posts, and `readers`; `wrong` says what went wrong."""
 
     def __init__(self, port: int, token: str, posts: list[str], readers: int = 2) -> None:
@@ -34,7 +34,7 @@ class Load(Company):
     def _write(self, post: str) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         refused_since = None
-        while not self.over.wait(PAUSE):
+        while not self.stopping.wait(PAUSE):
             self.tried[post] += 1
             number = self.tried[post]
             body = json.dumps({"content": f"number {number} "})
@@ -53,7 +53,7 @@ class Load(Company):
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self.over.wait(PAUSE / 4):
+        while not self.stopping.wait(PAUSE / 4):
             for post in self.answered:
                 least = self.answered[post]
                 status, headers, answer = self._send(connection, "GET", f"/api/v1/posts/{post}?fields=content")

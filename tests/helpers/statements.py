@@ -1,4 +1,4 @@
-"""Counting the SQL statements of a request."""
+"""The SQL statements that a block sends, for tests that count them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from blog_app.data.databases import routing
 
-OF_WATERMARKS = ("watermark_epoch", "pg_current_wal_insert_lsn")
+WATERMARK_SQL = ("watermark_epoch", "pg_current_wal_insert_lsn")
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
-    """Yield a list that fills with the SQL of every statement that this thread sends meanwhile, to whichever server.
+def captured_statements() -> Iterator[list[str]]:
+    """Yield a list of the SQL of every statement that this thread sends during the block, to whichever server.
 
-    At the end those are taken out that leases and marks needed: they are seldom, and depend on the time.
+    At the end the statements of leases and watermarks are left out: they are rare, and depend on the time.
     """
     with routing.noted() as sent:
         yield sent
-        sent[:] = [sql for sql in sent if not any(word in sql for word in OF_WATERMARKS)]
+        sent[:] = [sql for sql in sent if not any(part in sql for part in WATERMARK_SQL)]

@@ -1,4 +1,4 @@
-"""Calls that run beside a test: waited for with a limit, and what one of them raises, the test raises."""
+"""Background threads of a test: it waits for them with a time limit, and raises what one of them raises."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from blog_app.data import databases
 from blog_app.data.databases import LogicalDatabase
 
 Result = TypeVar("Result")
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 """How long a call may take."""
 
 
-class Beside(Generic[Result]):
-    """A call that runs in a thread of its own from now on."""
+class BackgroundCall(Generic[Result]):
+    """A call that runs in a thread of its own, started at once."""
 
     def __init__(self, function: Callable[..., Result], *arguments: object) -> None:
         self._future: Future[Result] = Future()
@@ -27,7 +27,7 @@ class Beside(Generic[Result]):
         """Whether it has neither returned nor raised yet."""
         return not self._future.done()
 
-    def result(self, seconds: float = SECONDS) -> Result:
+    def result(self, seconds: float = TIMEOUT_SECONDS) -> Result:
         """Wait for its end; return what it returned, or raise what it raised."""
         return self._future.result(seconds)
 
@@ -38,10 +38,10 @@ class Beside(Generic[Result]):
             self._future.set_exception(error)
 
 
-def at_once(*functions: Callable[[], Result], most: int = 16) -> list[Result]:
-    """Let functions run at once, `most` of them at a time, which begin together; return what each of them returned."""
-    number = min(most, len(functions))
-    ready = Barrier(number, timeout=SECONDS)
+def run_in_parallel(*functions: Callable[[], Result], max_threads: int = 16) -> list[Result]:
+    """Run the functions in parallel threads, started together; return what each of them returned."""
+    number = min(max_threads, len(functions))
+    ready = Barrier(number, timeout=TIMEOUT_SECONDS)
 
     def call(function: Callable[[], Result]) -> Result:
         try:
@@ -54,25 +54,25 @@ def at_once(*functions: Callable[[], Result], most: int = 16) -> list[Result]:
         return list(pool.map(call, functions))
 
 
-def somebody_waits(database: LogicalDatabase) -> bool:
-    """Tell whether anybody waits for a lock on the server of `database`, which must not be in a transaction."""
+def has_lock_waiters(database: LogicalDatabase) -> bool:
+    """Return whether any session waits for a lock on the server of `database`, which must not be in a transaction."""
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     return bool(database.execute_sql(waiting).fetchall())
 
 
-class Company:
-    """People who do the same again and again while a block runs, each in a thread, until it is `over`."""
+class BackgroundLoops:
+    """Functions that run while a block runs, each in a thread; they return when the event `stopping` is set."""
 
-    def __init__(self, *lives: Callable[[], None]) -> None:
-        self.over = Event()
-        self._lives = lives
-        self.people: list[Beside[None]] = []
+    def __init__(self, *functions: Callable[[], None]) -> None:
+        self.stopping = Event()
+        self._functions = functions
+        self.calls: list[BackgroundCall[None]] = []
 
     def __enter__(self) -> Self:
-        self.people = [Beside(life) for life in self._lives]
+        self.calls = [BackgroundCall(function) for function in self._functions]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for each in self.people:
-            each.result()
+        self.stopping.set()
+        for call in self.calls:
+            call.result()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from blog_app.development.local.process import wait_until
-from tests.helpers.threads import Beside
+from tests.helpers.threads import BackgroundCall
 from tests.rehearsal.changes import Change
 from tests.rehearsal.run import FOUND_NONE, Outcome, rehearse
 from tests.rehearsal.site import Site, site
@@ -31,7 +31,7 @@ def test_people_are_served_while_a_change_waits_for_the_lock_that_somebody_holds
     change = Change("Add a note", 'migrator.add_fields("posts", note=pw.TextField(null=True))', head="")
     with place.visited() as traffic, traffic.watched() as seen:
         with report(place.url):
-            made = Beside(place.make, change)
+            made = BackgroundCall(place.make, change)
             assert wait_until(lambda: place.query(WAITS), SECONDS)
             enough = len(seen.times) + 50
             assert wait_until(lambda: len(seen.times) >= enough, SECONDS), "they wait behind the change"

@@ -14,7 +14,7 @@ from functools import partial
 
 import psycopg2
 
-from tests.helpers.threads import Company
+from tests.helpers.threads import BackgroundLoops
 
 PAUSE = 0.08
 """Seconds between two requests of one person."""
@@ -41,7 +41,7 @@ class Seen:
         return len(self.times) / max(self.seconds, 0.001)
 
 
-class Traffic(Company):
+class Traffic(BackgroundLoops):
     """`people` at once, each on a connection of its own: lists, single posts, edits, new posts."""
 
     def __init__(self, port: int, token: str, posts: Sequence[str], people: int = 4) -> None:
@@ -67,12 +67,12 @@ class Traffic(Company):
         seen.seconds = time.monotonic() - began
         if seen.asking:
             seen.failures.append(f"{seen.asking} requests without an answer")
-        seen.failures += ["a person is gone" for each in self.people if not each.running]
+        seen.failures += ["a person is gone" for each in self.calls if not each.running]
 
     def _live(self, number: int) -> None:
         chance = random.Random(number)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
-        while not self.over.wait(PAUSE * chance.uniform(0.5, 1.5)):
+        while not self.stopping.wait(PAUSE * chance.uniform(0.5, 1.5)):
             self._request(connection, chance)
         connection.close()
 
@@ -107,7 +107,7 @@ class Traffic(Company):
         return "POST", "/posts", {"title": title, "content": "Some *words*."}, 201
 
 
-class LongTransactions(Company):
+class LongTransactions(BackgroundLoops):
     """Somebody who holds a transaction open that has read the table and written another, again and again."""
 
     def __init__(self, url: str, *, held: float, free: float) -> None:
@@ -124,13 +124,13 @@ class LongTransactions(Company):
             assert self._begun.wait_for(lambda: self.began > before, timeout=LONGEST), "nobody holds a lock any more"
 
     def _hold(self) -> None:
-        while not self.over.is_set():
+        while not self.stopping.is_set():
             with report(self.url):
                 with self._begun:
                     self.began += 1
                     self._begun.notify_all()
-                self.over.wait(self.held)
-            self.over.wait(self.free)
+                self.stopping.wait(self.held)
+            self.stopping.wait(self.free)
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from flask import Flask
 from blog_app.background import worker
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.data.backoff import Rests
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
 from tests.helpers.shop_invariants import require_invariants
-from tests.helpers.threads import at_once
+from tests.helpers.threads import run_in_parallel
 from tests.helpers.worker import work
 
 
@@ -26,11 +26,13 @@ def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> Non
     product = offer(sign_up(app, "vendor"), stock=1)
     buyers = [buyer(app) for _ in range(20)]
     calls = [
-        customer.sending("POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to})
+        customer.deferred(
+            "POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to}
+        )
         for customer, to in buyers * 50
     ]
-    assert Counter(at_once(*calls)) == {201: 1, 409: 999}
-    assert stranger(app).get(f"/products/{product['id']}").json["available"] == 0
+    assert Counter(run_in_parallel(*calls)) == {201: 1, 409: 999}
+    assert anonymous(app).get(f"/products/{product['id']}").json["available"] == 0
     require_invariants()
 
 
@@ -43,9 +45,9 @@ def test_carts_of_the_same_products_in_any_order_never_deadlock(app: Flask) -> N
     def cart(customer: Caller, to: str) -> Callable[[], int]:
         chosen = chance.sample(products, chance.randint(2, 6))
         items = [{"product_id": each["id"], "quantity": chance.randint(1, 3)} for each in chosen]
-        return customer.sending("POST", "/orders", {"items": items, "address_id": to})
+        return customer.deferred("POST", "/orders", {"items": items, "address_id": to})
 
-    statuses = Counter(at_once(*(cart(*each) for each in buyers * 25)))
+    statuses = Counter(run_in_parallel(*(cart(*each) for each in buyers * 25)))
     assert set(statuses) == {201, 409}
     require_invariants()
 
@@ -65,17 +67,17 @@ def test_orders_cancellations_shipments_and_edits_at_once_keep_the_sums(app: Fla
     calls = []
     for customer, each in placed:
         path = f"/orders/{each['id']}"
-        calls.append(customer.sending("PUT", f"{path}/cancellation", None))
-        calls.append(admin.sending("PUT", f"{path}/status", {"status": "shipped"}))
+        calls.append(customer.deferred("PUT", f"{path}/cancellation", None))
+        calls.append(admin.deferred("PUT", f"{path}/status", {"status": "shipped"}))
     for customer, to in buyers * 4:
         items = [{"product_id": each["id"], "quantity": 2} for each in chance.sample(products, 3)]
-        calls.append(customer.sending("POST", "/orders", {"items": items, "address_id": to}))
+        calls.append(customer.deferred("POST", "/orders", {"items": items, "address_id": to}))
     calls += [
-        vendor.sending("PATCH", f"/products/{product['id']}", {"stock": chance.randint(20, 60)})
+        vendor.deferred("PATCH", f"/products/{product['id']}", {"stock": chance.randint(20, 60)})
         for product in products * 5
     ]
     chance.shuffle(calls)
-    assert set(at_once(*calls)) <= {200, 201, 409}
+    assert set(run_in_parallel(*calls)) <= {200, 201, 409}
     require_invariants()
 
 
@@ -85,13 +87,13 @@ def test_a_status_changed_twice_at_once_changes_once(app: Flask) -> None:
     for _ in range(10):
         placed = order(customer, address, (product, 1))
         path = f"/orders/{placed['id']}"
-        calls = [admin.sending("PUT", f"{path}/status", {"status": "processing"})] * 4
-        assert Counter(at_once(*calls)) == {200: 1, 409: 3}
+        calls = [admin.deferred("PUT", f"{path}/status", {"status": "processing"})] * 4
+        assert Counter(run_in_parallel(*calls)) == {200: 1, 409: 3}
         calls = [
-            admin.sending("PUT", f"{path}/status", {"status": "shipped"}),
-            customer.sending("PUT", f"{path}/cancellation", None),
+            admin.deferred("PUT", f"{path}/status", {"status": "shipped"}),
+            customer.deferred("PUT", f"{path}/cancellation", None),
         ]
-        assert Counter(at_once(*calls)) == {200: 1, 409: 1}
+        assert Counter(run_in_parallel(*calls)) == {200: 1, 409: 1}
     require_invariants()
 
 
@@ -101,10 +103,10 @@ def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Fla
     admin.put(f"/customers/{customer.user_id}/purchase-limit", {"monthly_limit": "100.00"})
     products = [offer(vendor, "30.00", type="digital") for _ in range(1 if same_product else 8)]
     calls = [
-        customer.sending("POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
+        customer.deferred("POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
         for each in products * (8 // len(products))
     ]
-    assert Counter(at_once(*calls)) == {201: 3, 409: 5}
+    assert Counter(run_in_parallel(*calls)) == {201: 3, 409: 5}
     assert Decimal(customer.get("/me/purchase-limit").json["spent"]) == Decimal("90.00")
 
 
@@ -116,15 +118,15 @@ def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: 
     calls: list[Callable[[], Any]] = []
     for customer, to in buyers * 10:
         items = [{"product_id": each["id"], "quantity": 1} for each in chance.sample(products, 4)]
-        calls.append(customer.sending("POST", "/orders", {"items": items, "address_id": to}))
-    leaving = [caller.sending("DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
+        calls.append(customer.deferred("POST", "/orders", {"items": items, "address_id": to}))
+    leaving = [caller.deferred("DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
 
     def deliver() -> None:
         worker.deliver_due(app, Rests(), threading.Event())
 
     for place, call in enumerate([*leaving, *[deliver] * 12]):
         calls.insert(20 + 4 * place, call)
-    assert set(at_once(*calls)) <= {201, 204, 401, 409, 422, None}
+    assert set(run_in_parallel(*calls)) <= {201, 204, 401, 409, 422, None}
     work(app)
     assert DELIVERIES["accounts"].select().count() == 0
     require_invariants()

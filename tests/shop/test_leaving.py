@@ -10,9 +10,9 @@ from blog_app.data import databases
 from blog_app.development.local.process import wait_until
 from blog_app.shop import checkout
 from blog_app.shop.models import Address, Customer
-from tests.helpers.caller import Caller, sign_up, stranger
+from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
-from tests.helpers.threads import SECONDS, Beside, somebody_waits
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall, has_lock_waiters
 from tests.helpers.worker import work
 
 
@@ -31,7 +31,7 @@ def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(ap
     leave(app, customer)
     states = [admin.get(f"/orders/{each['id']}").json["status"] for each in (pending, processing, shipped)]
     assert states == ["cancelled", "cancelled", "shipped"]
-    assert [stranger(app).get(f"/products/{each['id']}").json["available"] for each in (first, second)] == [5, 3]
+    assert [anonymous(app).get(f"/products/{each['id']}").json["available"] for each in (first, second)] == [5, 3]
     last = admin.get(f"/orders/{pending['id']}?include=changes").json["changes"][-1]
     assert (last["new"], last["changed_by"]) == ("cancelled", None)
     assert not Address.select().where(Address.user_id == customer.user_id).exists()
@@ -54,7 +54,7 @@ def test_what_a_vendor_who_left_was_selling_is_off_sale(app: Flask) -> None:
     offer(vendor)
     kept = offer(other)
     leave(app, vendor)
-    assert [each["id"] for each in stranger(app).get("/products").json["data"]] == [kept["id"]]
+    assert [each["id"] for each in anonymous(app).get("/products").json["data"]] == [kept["id"]]
 
 
 def test_a_customer_whose_row_goes_while_they_wait_for_it_gets_another(app: Flask) -> None:
@@ -70,7 +70,7 @@ def test_a_customer_whose_row_goes_while_they_wait_for_it_gets_another(app: Flas
     first = lock()
     with databases.shop.atomic():
         gone = Customer.locked(customer)
-        late = Beside(lock)
-        assert wait_until(lambda: somebody_waits(databases.accounts), SECONDS)
+        late = BackgroundCall(lock)
+        assert wait_until(lambda: has_lock_waiters(databases.accounts), TIMEOUT_SECONDS)
         gone.delete_instance()
     assert late.result() != first

@@ -9,7 +9,7 @@ from flask import Flask
 
 from blog_app.shop.schemas.orders import MAX_ITEMS
 from blog_app.shop.states import MACHINES
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 from tests.helpers.shop import LONDON, buyer, move, offer, order, settle
 
 
@@ -34,7 +34,7 @@ def test_nothing_of_an_order_is_kept_when_one_product_is_short(app: Flask) -> No
     plenty, few = offer(vendor, stock=10), offer(vendor, stock=1)
     problem = order(customer, address, (plenty, 2), (few, 2), status=409)
     assert problem["errors"] == [{"pointer": "/items/1/quantity", "detail": "Only 1 of 'Kettle' can be ordered."}]
-    assert stranger(app).get(f"/products/{plenty['id']}").json["available"] == 10
+    assert anonymous(app).get(f"/products/{plenty['id']}").json["available"] == 10
     assert customer.get("/me/orders").json["data"] == []
 
 
@@ -90,7 +90,7 @@ def test_an_order_goes_its_way_and_each_step_is_kept_with_who_and_when(app: Flas
         ("status", "processing", "shipped", admin.user_id),
         ("status", "shipped", "delivered", admin.user_id),
     ]
-    left = stranger(app).get(f"/products/{product['id']}").json
+    left = anonymous(app).get(f"/products/{product['id']}").json
     assert (left["stock"], left["reserved"], left["available"]) == (6, 0, 6)
 
 
@@ -122,7 +122,7 @@ def test_customers_cancel_their_own_orders_until_they_are_shipped_and_the_stock_
     order(customer, address, (product, 1), status=409)
     sign_up(app).put(f"/orders/{first['id']}/cancellation", status=404)
     assert customer.put(f"/orders/{first['id']}/cancellation").json["status"] == "cancelled"
-    assert stranger(app).get(f"/products/{product['id']}").json["available"] == 3
+    assert anonymous(app).get(f"/products/{product['id']}").json["available"] == 3
     second = order(customer, address, (product, 1))
     move(admin, second, "processing", "shipped")
     assert "delivered" in customer.put(f"/orders/{second['id']}/cancellation", status=409).json["detail"]
@@ -144,7 +144,7 @@ def test_everybody_sees_their_own_orders_and_admins_all(app: Flask) -> None:
     one.get(f"/orders/{second}", status=404)
     one.put(f"/orders/{first}/status", {"status": "processing"}, status=403)
     one.put(f"/orders/{first}/payment", {"payment": "paid"}, status=403)
-    stranger(app).get("/me/orders", status=401)
+    anonymous(app).get("/me/orders", status=401)
 
 
 def test_a_checkout_repeated_with_its_key_is_one_order(app: Flask) -> None:
@@ -155,4 +155,4 @@ def test_a_checkout_repeated_with_its_key_is_one_order(app: Flask) -> None:
     assert customer.post("/orders", body, **{"Idempotency-Key": "once"}).json == first
     body["items"][0]["quantity"] = 2
     customer.post("/orders", body, status=422, **{"Idempotency-Key": "once"})
-    assert stranger(app).get(f"/products/{product['id']}").json["reserved"] == 1
+    assert anonymous(app).get(f"/products/{product['id']}").json["reserved"] == 1

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from blog_app.development.local.stack import Stack
-from tests.helpers.caller import API, Caller, sign_up, stranger
+from tests.helpers.caller import API, Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, offer
 from tests.helpers.shop_invariants import require_invariants
 from tests.helpers.web_server import gunicorn
@@ -49,5 +49,5 @@ def test_a_thousand_orders_for_the_last_item_over_the_network_sell_exactly_one(a
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         statuses = Counter(status for each in pool.map(shop, buyers) for status in each)
     assert statuses == {201: 1, 409: CONNECTIONS * ORDERS - 1}
-    assert stranger(app).get(f"/products/{product['id']}").json["available"] == 0
+    assert anonymous(app).get(f"/products/{product['id']}").json["available"] == 0
     require_invariants()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.helpers.caller import sign_up, stranger
+from tests.helpers.caller import anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
 
 
 def test_vendors_offer_products_and_everybody_finds_them_by_id_and_slug(app: Flask) -> None:
     sign_up(app).post("/products", {"type": "digital", "name": "Book", "price": "1.00"}, status=403)
     product = offer(sign_up(app, "vendor"), "12.50", name="Cast-iron kettle", metadata={"litres": 2})
-    found = stranger(app).get("/products/cast-iron-kettle").json
-    assert found == stranger(app).get(f"/products/{product['id']}").json
+    found = anonymous(app).get("/products/cast-iron-kettle").json
+    assert found == anonymous(app).get(f"/products/{product['id']}").json
     assert (found["price"], found["stock"], found["available"]) == ("12.50", 10, 10)
 
 
@@ -22,7 +22,7 @@ def test_a_product_off_sale_is_seen_by_its_vendor_and_by_admins_only(app: Flask)
     product = offer(vendor, active=False)
     for caller, status in ((vendor, 200), (sign_up(app, "admin"), 200), (sign_up(app, "vendor"), 404)):
         caller.get(f"/products/{product['id']}", status=status)
-    assert stranger(app).get("/products").json["data"] == []
+    assert anonymous(app).get("/products").json["data"] == []
 
 
 def test_nobody_changes_the_product_of_another_vendor(app: Flask) -> None:
@@ -137,15 +137,15 @@ def test_products_are_filtered_by_price_type_and_category(app: Flask) -> None:
     dear = offer(vendor, "50.00", category_id=category["id"])
 
     def ids(query: str) -> list[str]:
-        return [each["id"] for each in stranger(app).get(f"/products?{query}").json["data"]]
+        return [each["id"] for each in anonymous(app).get(f"/products?{query}").json["data"]]
 
     assert ids("price[gte]=50&price[lt]=100&type=physical") == [dear["id"]]
     assert ids("sort=price") == [cheap["id"], dear["id"]]
-    page = stranger(app).get("/products?sort=price&limit=1").json
+    page = anonymous(app).get("/products?sort=price&limit=1").json
     assert [
-        each["id"] for each in stranger(app).get(f"/products?sort=price&cursor={page['page']['next']}").json["data"]
+        each["id"] for each in anonymous(app).get(f"/products?sort=price&cursor={page['page']['next']}").json["data"]
     ] == [dear["id"]]
-    found = stranger(app).get(f"/products/{dear['id']}?include=category,vendor").json
+    found = anonymous(app).get(f"/products/{dear['id']}?include=category,vendor").json
     assert (found["category"]["slug"], found["vendor"]["name"]) == ("teaware", "Somebody")
     admin.delete("/product-categories/teaware")
-    assert stranger(app).get(f"/products/{dear['id']}").json["category_id"] is None
+    assert anonymous(app).get(f"/products/{dear['id']}").json["category_id"] is None

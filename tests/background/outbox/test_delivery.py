@@ -18,7 +18,7 @@ from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import Server
 from blog_app.data.models import now
 from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
-from tests.helpers.threads import at_once
+from tests.helpers.threads import run_in_parallel
 
 Deliver = Callable[[], int]
 OUTBOX = DELIVERIES["accounts"]
@@ -169,7 +169,7 @@ def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> 
         for database in databases.ALL:
             database.release()
 
-    at_once(work, work, work)
+    run_in_parallel(work, work, work)
     for subject in subjects:
         assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
 

@@ -16,7 +16,7 @@ from blog_app.data import backoff, databases
 from blog_app.data.backoff import Rests
 from blog_app.data.databases import Server
 from blog_app.data.models import now
-from tests.helpers.threads import SECONDS, Beside
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
 SCHEDULE = SCHEDULES["shop"]
 runs: list[str] = []
@@ -97,15 +97,15 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
     def hold() -> None:
         runs.append("run")
         running.set()
-        may_end.wait(SECONDS)
+        may_end.wait(TIMEOUT_SECONDS)
 
     def first_worker() -> None:
         jobs.run_due(Rests())
         databases.shop.release()
 
     declare(hold)
-    first = Beside(first_worker)
-    assert running.wait(SECONDS)
+    first = BackgroundCall(first_worker)
+    assert running.wait(TIMEOUT_SECONDS)
     assert not jobs.run_due(Rests())
     may_end.set()
     first.result()

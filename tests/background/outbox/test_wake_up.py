@@ -12,7 +12,7 @@ from flask import Flask
 from blog_app.background.outbox import wake_up
 from blog_app.development.local.stack import Stack
 from tests.helpers.outbox_handlers import publish
-from tests.helpers.threads import Beside
+from tests.helpers.threads import BackgroundCall
 
 
 def test_an_idle_worker_is_told_at_the_end_of_what_published(
@@ -22,7 +22,7 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
         pytest.skip("there is no Redis on this machine")
     monkeypatch.setattr(wake_up, "LOOK_SECONDS", 30)
     wait, stop = wake_up.listener(app), threading.Event()
-    idle = Beside(wait, stop)
+    idle = BackgroundCall(wait, stop)
     with app.app_context():
         publish(uuid4(), 1)
     idle.result(wake_up.LOOK_SECONDS - 5)

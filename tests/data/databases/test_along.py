@@ -11,7 +11,7 @@ from flask import Flask
 from blog_app.blog.models import Tag
 from blog_app.data import databases
 from blog_app.data.models import now
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 
 def tag(name: str) -> peewee.Node:
@@ -43,7 +43,7 @@ def test_a_write_goes_with_the_next_statement_which_sees_it(app: Flask, monkeypa
     with databases.blog.atomic():
         databases.blog.send_along(tag("one"))
         databases.blog.send_along(tag("two"))
-        with counted() as statements:
+        with captured_statements() as statements:
             assert slugs() == {"one", "two"}
     assert len(statements) == 3
     begin, second, commit = sent

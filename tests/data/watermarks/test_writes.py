@@ -17,7 +17,7 @@ from blog_app.data.databases import UntouchedWrite
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.link import Link, RedisAway
 from blog_app.development.local.process import wait_until
-from tests.helpers.statements import counted
+from tests.helpers.statements import captured_statements
 
 from .conftest import NAME, SECONDS, World
 
@@ -99,7 +99,7 @@ def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
     calls: list[object] = []
     original = warm.keeper.link.calls
     warm.keeper.link.calls = lambda *given: calls.append(given[1][0]) or original(*given)  # type: ignore[method-assign]
-    with counted() as statements:
+    with captured_statements() as statements:
         Tag.update(name="1").where(Tag.id == warm.row.id).execute()
     assert len(statements) == 1
     assert calls == ["EVALSHA", "EVALSHA"]

@@ -11,7 +11,7 @@ from blog_app.development.local.process import wait_until
 from blog_app.operations.migrate import MigrationError, backfill
 from blog_app.operations.migrate.backfill import next_size
 from tests.helpers.programs import SECONDS
-from tests.helpers.threads import Beside
+from tests.helpers.threads import BackgroundCall
 from tests.operations.migrate.test_steps import start
 
 STEPS = "atomic = False"
@@ -77,7 +77,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
     monkeypatch.setattr("blog_app.operations.migrate.locks.FIRST_PAUSE", 0.1)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
-        runner = Beside(posts.up, "blog")
+        runner = BackgroundCall(posts.up, "blog")
         assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), SECONDS)
         rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
         assert 0 < rows[0][0] < ROWS
@@ -88,7 +88,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
 
 def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
-    runner = Beside(posts.up, "blog")
+    runner = BackgroundCall(posts.up, "blog")
     assert wait_until(lambda: done(posts) > 0, SECONDS)
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'blog_app migrate blog'"
     posts.query(end, database="shop")

@@ -10,7 +10,7 @@ import pytest
 from blog_app.development.local.process import wait_until
 from blog_app.operations.migrate import MigrationError, locks
 from blog_app.operations.migrate.connection import connected
-from tests.helpers.threads import SECONDS, Beside
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
     holder = connect(posts, "report of the boss")
     with holder.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM blog.posts")
-        runner = Beside(posts.up, "blog")
+        runner = BackgroundCall(posts.up, "blog")
         with connect(posts) as reader, reader.cursor() as reading:
 
             def read_while_it_tries() -> bool:
@@ -46,7 +46,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
                 return sum("found no lock" in line for line in posts.said) == 3
 
             reading.execute("SET statement_timeout = '30s'")
-            assert wait_until(read_while_it_tries, SECONDS)
+            assert wait_until(read_while_it_tries, TIMEOUT_SECONDS)
         reader.close()
     holder.close()
     runner.result()
@@ -79,8 +79,8 @@ def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(pos
     holder = connect(posts)
     with holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
-        runner = Beside(posts.up, "blog")
-        assert wait_until(lambda: any("found no lock" in line for line in posts.said), SECONDS)
+        runner = BackgroundCall(posts.up, "blog")
+        assert wait_until(lambda: any("found no lock" in line for line in posts.said), TIMEOUT_SECONDS)
         assert posts.tables() == ["posts"]
     holder.close()
     runner.result()

@@ -9,7 +9,7 @@ import pytest
 from blog_app.operations.migrate import MigrationError, history
 from blog_app.operations.migrate.connection import connected, run_lock
 from blog_app.operations.migrate.plan import of_pending
-from tests.helpers.threads import SECONDS, Beside
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
 CREATE_POSTS = """
 @migrator.create_model
@@ -179,8 +179,8 @@ def test_a_second_runner_waits_says_for_whom_and_reads_the_history_again(worksho
     waiting = threading.Event()
     workshop.say = lambda line: waiting.set() if "waiting for another run" in line else None
     with connected(workshop.settings, "blog", print) as first, run_lock(first):
-        second = Beside(workshop.up, "blog")
-        assert waiting.wait(SECONDS)
+        second = BackgroundCall(workshop.up, "blog")
+        assert waiting.wait(TIMEOUT_SECONDS)
         history.ensure(first, "blog")
         history.add(first, "blog", "001_a")
     assert second.result() == {"blog": []}

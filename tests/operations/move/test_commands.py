@@ -16,7 +16,7 @@ from blog_app.operations.migrate import history
 from blog_app.operations.migrate.connection import connected
 from blog_app.operations.move.mover import Mover
 from blog_app.operations.move.opening import opened
-from tests.helpers.threads import Beside
+from tests.helpers.threads import BackgroundCall
 from tests.operations.move.conftest import Follow, Removal
 from tests.operations.move.test_move import LEFT_OVER
 
@@ -139,7 +139,7 @@ def test_two_that_share_a_database_move_at_once_and_a_third_stays(removal: Remov
         with opened(settings, "shop", removal.said.append, to=removal.target, rerouting=Follow()) as mover:
             Mover.forward(mover)
 
-    other = Beside(move_shop)
+    other = BackgroundCall(move_shop)
     removal.move()
     other.result()
     assert removal.query("target", "SELECT count(*), count(DISTINCT i) FROM shop.things") == [(99, 99)]

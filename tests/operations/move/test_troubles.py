@@ -16,7 +16,7 @@ from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
 from blog_app.operations.move import MoveError, checks, overview, replication, rerouting, structure, verification
 from blog_app.operations.move.places import FreezeExpired, Place
-from tests.helpers.threads import Beside
+from tests.helpers.threads import BackgroundCall
 from tests.operations.move.conftest import Removal, make_removal
 
 
@@ -121,7 +121,7 @@ def test_a_long_transaction_is_named_and_waited_for(removal: Removal, monkeypatc
     monkeypatch.setattr(checks, "TRY_SECONDS", 0.2)
     with psycopg2.connect(removal.source, application_name="somebody's report") as report:
         report.cursor().execute("UPDATE blog.posts SET price = 3 WHERE number = 1")
-        moving = Beside(removal.move)
+        moving = BackgroundCall(removal.move)
         named = lambda: any("somebody's report" in line for line in removal.said)  # noqa: E731
         assert wait_until(named, 60), removal.said
     report.close()
