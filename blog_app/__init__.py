@@ -11,7 +11,7 @@ from blog_app import accounts, analytics, api, blog, cli, errors, files, health,
 from blog_app.accounts import directory
 from blog_app.api import auth
 from blog_app.api.token_cache import Identities
-from blog_app.background import outbox
+from blog_app.background.outbox import wake_up
 from blog_app.config import Settings
 from blog_app.data import cache, databases, watermarks
 
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     databases.init_app(app)
     watermarks.init_app(app)
     cache.init_app(app)
-    outbox.init_app(app)
+    wake_up.init_app(app)
     auth.init_app(app, Identities(directory.holder, directory.holder_depends_on))
     api.init_app(app)
     for domain in DOMAINS:

@@ -13,7 +13,8 @@ from blog_app.accounts import attempts, signing, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
 from blog_app.api.token_cache import Identity
-from blog_app.background import mail, outbox
+from blog_app.background import mail
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.errors import Conflict, invalid
 
@@ -29,7 +30,7 @@ def ask_for_reset(email: str) -> None:
     mail.require()
     attempts.try_mail(email)
     with databases.accounts.atomic():
-        outbox.publish(databases.accounts, "reset.asked", email=email)
+        publish_event(databases.accounts, "reset.asked", email=email)
 
 
 def reset_password(token: str, password: str) -> None:
@@ -46,7 +47,7 @@ def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
     user = _require_password(identity.user_id, password, "password")
     wish = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
     with databases.accounts.atomic():
-        outbox.publish(databases.accounts, "email.asked", subject=user.id, **wish)
+        publish_event(databases.accounts, "email.asked", subject=user.id, **wish)
 
 
 def confirm_email_change(token: str) -> User:
@@ -55,7 +56,7 @@ def confirm_email_change(token: str) -> User:
     user = _unchanged(wanted)
     with databases.accounts.atomic():
         _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
-        outbox.publish(databases.accounts, "email.changed", subject=user.id, former=user.email)
+        publish_event(databases.accounts, "email.changed", subject=user.id, former=user.email)
     return user
 
 

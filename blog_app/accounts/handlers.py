@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from blog_app.accounts import mail_texts, signing
 from blog_app.accounts.models import Registration, User
-from blog_app.background import mail, outbox
+from blog_app.background import mail
+from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.data import databases
 
 
-@outbox.on("registration.asked", databases.accounts)
-def answer_registration(event: outbox.Event) -> None:
+@event_handler("registration.asked", databases.accounts)
+def answer_registration(event: Event) -> None:
     """Send a token to whoever wants an account, or tell a member that they have one."""
     registration = Registration.get_or_none(Registration.id == event.subject)
     if registration is None:
@@ -25,8 +26,8 @@ def answer_registration(event: outbox.Event) -> None:
     mail.send(event, registration.email, *letter)
 
 
-@outbox.on("reset.asked", databases.accounts)
-def answer_reset(event: outbox.Event) -> None:
+@event_handler("reset.asked", databases.accounts)
+def answer_reset(event: Event) -> None:
     """Send a token to a member who forgot their password, or tell somebody that they have no account."""
     email = event.payload["email"]
     user = User.with_email(email)
@@ -38,8 +39,8 @@ def answer_reset(event: outbox.Event) -> None:
     mail.send(event, email, *letter)
 
 
-@outbox.on("email.asked", databases.accounts)
-def answer_email_change(event: outbox.Event) -> None:
+@event_handler("email.asked", databases.accounts)
+def answer_email_change(event: Event) -> None:
     """Send a token to a member's new address, or tell its holder that it has an account already."""
     user = User.get_or_none(User.id == event.subject)
     if user is None:
@@ -52,8 +53,8 @@ def answer_email_change(event: outbox.Event) -> None:
     mail.send(event, event.payload["email"], *letter)
 
 
-@outbox.on("email.changed", databases.accounts)
-def tell_former_address(event: outbox.Event) -> None:
+@event_handler("email.changed", databases.accounts)
+def tell_former_address(event: Event) -> None:
     """Tell a member's old address that it was left."""
     user = User.get_or_none(User.id == event.subject)
     if user:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blog_app.accounts import tokens
 from blog_app.accounts.models import Pair, User
 from blog_app.accounts.roles import require_another_admin
-from blog_app.background import outbox
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.errors import Conflict
 
@@ -25,7 +25,7 @@ def close(user: User) -> None:
     tokens.revoke_all(user.id)
     Pair.end_all(user.id)
     user.soft_delete()
-    outbox.publish(databases.accounts, "user.left", subject=user.id)
+    publish_event(databases.accounts, "user.left", subject=user.id)
 
 
 def restore(user: User) -> User:

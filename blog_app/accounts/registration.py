@@ -11,7 +11,8 @@ from datetime import timedelta
 from blog_app.accounts import attempts, signing
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
-from blog_app.background import mail, outbox
+from blog_app.background import mail
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.data.models import now
 
@@ -24,7 +25,7 @@ def register(email: str, name: str, password: str) -> None:
     with databases.accounts.atomic():
         _sweep()
         registration = Registration.create(email=email, name=name, password_hash=password_hash)
-        outbox.publish(databases.accounts, "registration.asked", subject=registration.id)
+        publish_event(databases.accounts, "registration.asked", subject=registration.id)
 
 
 def confirm(token: str) -> User:

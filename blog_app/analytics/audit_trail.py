@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from blog_app.accounts import directory
 from blog_app.analytics.models import AuditEntry
-from blog_app.background import jobs, outbox
+from blog_app.background import jobs
+from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.background.outbox.tables import to_json
 from blog_app.config import settings
 from blog_app.data import databases
@@ -42,8 +43,8 @@ FORGET = Noted("""
 """)
 
 
-@outbox.on("action.done", databases.analytics, batch=BATCH)
-def store_audit_entries(events: Sequence[outbox.Event]) -> None:
+@event_handler("action.done", databases.analytics, batch=BATCH)
+def store_audit_entries(events: Sequence[Event]) -> None:
     """Add what was done to the audit trail."""
     databases.analytics.execute_sql(LOCK.format("_shared"))
     entries = [{"id": event.id, "happened_at": event.published_at, **event.payload["entry"]} for event in events]
@@ -53,8 +54,8 @@ def store_audit_entries(events: Sequence[outbox.Event]) -> None:
         _forget(person)
 
 
-@outbox.on("user.left", databases.analytics)
-def forget_in_audit_trail(event: outbox.Event) -> None:
+@event_handler("user.left", databases.analytics)
+def forget_in_audit_trail(event: Event) -> None:
     """Take a user who left out of the audit trail, and with them what it tells of what was theirs."""
     databases.analytics.execute_sql(LOCK.format(""))
     _forget(str(event.subject))

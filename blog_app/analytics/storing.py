@@ -18,7 +18,8 @@ import peewee
 
 from blog_app.analytics import partitions, queue
 from blog_app.analytics.models import DailyTotal, PageView
-from blog_app.background import jobs, outbox
+from blog_app.background import jobs
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.data.models import now
 
@@ -55,7 +56,7 @@ def store(batches: Sequence[bytes]) -> None:
         DailyTotal.insert_many(rows).on_conflict(
             conflict_target=[DailyTotal.day], update={DailyTotal.stale: True}
         ).execute()
-        outbox.publish(databases.analytics, "posts.viewed", views=viewed)
+        publish_event(databases.analytics, "posts.viewed", views=viewed)
 
 
 @jobs.every(timedelta(seconds=1), databases.analytics)

@@ -36,7 +36,7 @@ from uuid import UUID
 
 import peewee
 
-from blog_app.background import outbox
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import audit_subject, databases
 from blog_app.data.databases import LogicalDatabase, Server, first_line
 from blog_app.data.databases.servers import BEFORE_COMMIT
@@ -123,7 +123,7 @@ class Action(audit_subject.Subject):
             "changes": self.changes(),
             "request_id": request_id(),
         }
-        outbox.publish(database, "action.done", entry=entry)
+        publish_event(database, "action.done", entry=entry)
 
     def _about(self) -> tuple[str | None, Any, Any]:
         """Return the table and identifier of the subject, and whose it is."""

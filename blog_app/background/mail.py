@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from uuid_utils import uuid7
 
-from blog_app.background import outbox
+from blog_app.background.outbox.handlers import Event, ServiceUnreachable
 from blog_app.config import settings
 from blog_app.data import email_addresses
 from blog_app.data.models import now
@@ -39,8 +39,8 @@ def require() -> None:
         raise Unavailable("Mail cannot be sent from here.")
 
 
-def send(event: outbox.Event, to: str, subject: str, text: str) -> None:
-    """Send the message that an event asks for; raise `outbox.Away` if the mail server does not take it now.
+def send(event: Event, to: str, subject: str, text: str) -> None:
+    """Send the message that an event asks for; raise `ServiceUnreachable` if the mail server does not take it now.
 
     If the worker dies in the wrong moment it is sent twice, with one Message-ID, so that whoever gets both can tell. An
     address that the server refuses for good gets nothing, and neither does anybody where there is no mail.
@@ -98,7 +98,7 @@ def _hand_over(message: EmailMessage, parts: SplitResult) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         (code, reason), *_ = error.recipients.values()
         if code < PERMANENT:
-            raise outbox.Away(f"The mail server does not take it now: {code} {reason!r}") from error
+            raise ServiceUnreachable(f"The mail server does not take it now: {code} {reason!r}") from error
         log.warning("the mail server refuses to send to %s: %s %r", message["To"], code, reason)
     except (OSError, smtplib.SMTPException) as error:
-        raise outbox.Away(f"The mail server does not take it now: {error}") from error
+        raise ServiceUnreachable(f"The mail server does not take it now: {error}") from error

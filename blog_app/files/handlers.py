@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from blog_app.accounts import directory
-from blog_app.background import jobs, outbox
+from blog_app.background import jobs
+from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.config import settings
 from blog_app.data import databases
 from blog_app.data.models import now
@@ -15,8 +16,8 @@ from blog_app.files.models import Drive
 DELETED_AT_ONCE = 2_000
 
 
-@outbox.on("user.left", databases.files)
-def close_drive(event: outbox.Event) -> None:
+@event_handler("user.left", databases.files)
+def close_drive(event: Event) -> None:
     """Let everything that belongs to a user who left go after a while: an admin may still restore them."""
     Drive.locked(event.subject).change(closes_at=now() + timedelta(days=settings().files_grace_days))
 

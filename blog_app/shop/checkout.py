@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from blog_app.background import outbox
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.errors import Conflict, Invalid, invalid
 from blog_app.shop import customers, stock
@@ -89,5 +89,5 @@ def _write(
     ]
     databases.shop.send_along(OrderItem.insert_many(rows))
     OrderChange.create(order=order, field="status", new=order.status, changed_by=user_id)
-    outbox.publish(databases.shop, "order.placed", subject=order.id)
+    publish_event(databases.shop, "order.placed", subject=order.id)
     return order

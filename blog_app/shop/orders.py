@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from blog_app.background import outbox
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 from blog_app.shop import stock
 from blog_app.shop.models import Order, OrderChange
@@ -42,5 +42,5 @@ def _change(order: Order, field: str, new: str, by: UUID | None) -> Order:
     old = getattr(order, field)
     order.change(**{field: new})
     OrderChange.create(order=order, field=field, old=old, new=new, changed_by=by)
-    outbox.publish(databases.shop, "order.changed", subject=order.id, field=field, new=new)
+    publish_event(databases.shop, "order.changed", subject=order.id, field=field, new=new)
     return order

@@ -14,8 +14,8 @@ from flask import Flask
 
 from blog_app.analytics import audit_trail
 from blog_app.analytics.models import AuditEntry
-from blog_app.background import outbox
-from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
+from blog_app.background.outbox.publishing import publish_event
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.config import DATABASE_NAMES
 from blog_app.data import databases
 from blog_app.data.models import now
@@ -223,7 +223,7 @@ def test_a_delivery_that_is_repeated_adds_nothing(app: Flask, admin: Caller) -> 
     admin.post("/tags", {"name": "Tea"})
     again = list(DELIVERIES["blog"].select().dicts())
     work(app)
-    PROCESSED["analytics"].delete().execute()
+    PROCESSED_EVENTS["analytics"].delete().execute()
     DELIVERIES["blog"].insert_many(again).execute()
     work(app)
     assert [each.action for each in audit_entries.arrived()] == ["tags.create_tag"]
@@ -232,7 +232,7 @@ def test_a_delivery_that_is_repeated_adds_nothing(app: Flask, admin: Caller) -> 
 def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask, admin: Caller) -> None:
     admin.post("/tags", {"name": "Tea"})
     with databases.blog.atomic():
-        outbox.publish(databases.blog, "action.done", entry={"actor_id": "nobody"})
+        publish_event(databases.blog, "action.done", entry={"actor_id": "nobody"})
     admin.post("/tags", {"name": "Coffee"})
     assert actions(admin) == ["tags.create_tag"] * 2
     assert [each.attempts for each in DELIVERIES["blog"].select()] == [1]
@@ -242,7 +242,7 @@ def test_many_entries_arrive_in_few_transactions(app: Flask, admin: Caller) -> N
     entry = {"actor_type": "user", "actor_id": admin.user_id, "owner_id": None, "action": "tags.create_tag"}
     with databases.blog.atomic():
         for _ in range(audit_trail.BATCH + 1):
-            outbox.publish(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
+            publish_event(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
     with captured_statements() as sent:
         work(app)
     assert AuditEntry.select().count() == audit_trail.BATCH + 1

@@ -15,14 +15,15 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from flask import Flask
 from uuid_utils.compat import uuid7
 
-from blog_app.background import mail, outbox
+from blog_app.background import mail
+from blog_app.background.outbox.handlers import Event, ServiceUnreachable
 from blog_app.config import MAIL_FOLDER, ConfigurationError, Settings
 from blog_app.data.models import now
 from blog_app.errors import Unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # No TLS on the loopback.
 
-EVENT = outbox.Event(uuid7(), "test.happened", uuid7(), {}, now())
+EVENT = Event(uuid7(), "test.happened", uuid7(), {}, now())
 URLS = {"DATABASE_URL": "postgresql://127.0.0.1/blog", "SECRET_KEY": "x" * 32}
 
 
@@ -97,7 +98,7 @@ def test_a_mail_server_gets_the_message_after_signing_in(migrated_app: Flask, se
 def test_what_the_server_does_not_take_now_is_tried_again(
     migrated_app: Flask, server: Controller, url: str, reason: str
 ) -> None:
-    with pytest.raises(outbox.Away, match=reason):
+    with pytest.raises(ServiceUnreachable, match=reason):
         send(migrated_app, url.format(port=server.port))
 
 
@@ -107,7 +108,7 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
     url = f"smtp://us%20er:p%40ss@127.0.0.1:{server.port}"
     send(migrated_app, url, to="nobody@example.com")
     assert "No such mailbox" in caplog.text
-    with pytest.raises(outbox.Away, match="451"):
+    with pytest.raises(ServiceUnreachable, match="451"):
         send(migrated_app, url, to="later@example.com")
     assert server.handler.envelopes == []
 

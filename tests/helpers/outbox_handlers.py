@@ -15,14 +15,14 @@ from uuid import UUID
 import peewee
 
 from blog_app import create_app as create_real_app
-from blog_app.background import outbox
 from blog_app.background.outbox import delivery, tables
-from blog_app.background.outbox.events import EVENTS, Declaration
-from blog_app.background.outbox.publishing import REACTIONS
+from blog_app.background.outbox.events import EVENTS, EventDeclaration
+from blog_app.background.outbox.handlers import HANDLERS_BY_EVENT, Event, event_handler
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 
-EVENTS["test.happened"] = Declaration("accounts", "Something happened in a test. Subject: anything.", ("number",))
-REACTIONS["test.happened"] = []
+EVENTS["test.happened"] = EventDeclaration("accounts", "Something happened in a test. Subject: anything.", ("number",))
+HANDLERS_BY_EVENT["test.happened"] = []
 
 create_app = create_real_app
 
@@ -54,8 +54,8 @@ class AccountsEffect(Effect):
 EFFECTS = (ShopEffect, AccountsEffect)
 
 
-@outbox.on("test.happened", databases.shop)
-def note_in_shop(event: outbox.Event) -> None:
+@event_handler("test.happened", databases.shop)
+def note_in_shop(event: Event) -> None:
     """Note the event in another database; fail as often as its payload says."""
     ShopEffect.create(subject=event.subject, number=event.payload["number"])
     die_at("in the handler")
@@ -63,8 +63,8 @@ def note_in_shop(event: outbox.Event) -> None:
         raise ValueError("a negative number")
 
 
-@outbox.on("test.happened", databases.accounts)
-def note_in_accounts(event: outbox.Event) -> None:
+@event_handler("test.happened", databases.accounts)
+def note_in_accounts(event: Event) -> None:
     """Note the event in the database that it comes from."""
     AccountsEffect.create(subject=event.subject, number=event.payload["number"])
 
@@ -73,7 +73,7 @@ def publish(subject: UUID, *numbers: int) -> None:
     """Publish one event after the other, in one transaction."""
     with databases.accounts.atomic():
         for number in numbers:
-            outbox.publish(databases.accounts, "test.happened", subject=subject, number=number)
+            publish_event(databases.accounts, "test.happened", subject=subject, number=number)
 
 
 def noted(effect: type[Effect], subject: UUID | None = None) -> list[int]:
@@ -90,10 +90,10 @@ def die_at(point: str) -> None:
 
 
 if "DIE_AT" in os.environ:
-    tick_off = delivery.tick_off
+    delete_delivered = delivery.delete_delivered
 
-    def tick_off_or_die(deliveries: Sequence[tables.Delivery]) -> None:
+    def delete_or_die(deliveries: Sequence[tables.Delivery]) -> None:
         die_at("before the delivery is ticked off")
-        tick_off(deliveries)
+        delete_delivered(deliveries)
 
-    delivery.tick_off = tick_off_or_die
+    delivery.delete_delivered = delete_or_die

@@ -1,8 +1,8 @@
-"""Delivering what waits in an outbox.
+"""Delivering outbox events to their handlers, with retries and exponential backoff.
 
-The row of a delivery stays locked until its handler has committed. When a worker dies, PostgreSQL gives the lock back
-at once and another worker takes the row. If the handler writes to the database that the event came from, its work and
-the deletion of the row are even one transaction.
+The row of a delivery stays locked (`FOR UPDATE SKIP LOCKED`) until its handler has committed. When a worker dies,
+PostgreSQL releases the lock and another worker takes the row. If the handler writes to the database that the event came
+from, its work and the deletion of the row are one transaction.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import timedelta
 
 import peewee
 
-from blog_app.background.outbox.publishing import HANDLERS, Away, Event
-from blog_app.background.outbox.tables import DELIVERIES, Delivery, mark_processed, tick_off
+from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
+from blog_app.background.outbox.tables import DELIVERIES, Delivery, delete_delivered, mark_processed
 from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import now
@@ -22,16 +22,16 @@ from blog_app.data.models import now
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_BACKOFF = timedelta(hours=1)
 MAX_ERROR_LENGTH = 500
-IN_ORDER = "SET LOCAL enable_sort = off"
-"""Without statistics, as in a new table, PostgreSQL thinks that little waits, and sorts all of it for each claim."""
+NO_SORT = "SET LOCAL enable_sort = off"
+"""Without statistics, as on a new table, PostgreSQL expects few rows and sorts them all instead of using the index."""
 
 
-def handlers_waited_for(database: LogicalDatabase, rests: Rests) -> list[str]:
-    """Return the handlers for which `deliver_next` may find something; those in `rests` are left out.
+def handlers_with_due_deliveries(database: LogicalDatabase, rests: Rests) -> list[str]:
+    """Return the handlers for which `deliver_next` may find something, except those in `rests`.
 
-    Without a transaction: an idle worker would begin thousands.
+    It opens no transaction: an idle worker would open thousands.
     """
     table = DELIVERIES[database.name]
     awake = [name for name in HANDLERS if name not in rests]
@@ -40,18 +40,19 @@ def handlers_waited_for(database: LogicalDatabase, rests: Rests) -> list[str]:
 
 
 def deliver_next(database: LogicalDatabase, handler: str, rests: Rests) -> int:
-    """Deliver what is due next to a handler in the outbox of `database`: one event, or a batch if it takes batches.
+    """Deliver the next due event to a handler from the outbox of `database`, or a batch if it takes batches.
 
-    Returns how many deliveries were tried; 0 if nothing is due, or others have it all, or the handler is in `rests`,
-    where it comes if its databases cannot be reached. Raises `DatabaseAway` if the outbox itself cannot be reached.
+    Return how many deliveries were attempted; 0 if none is due, or other workers hold them all, or the handler is in
+    `rests`, to which it is added if its database cannot be reached. Raise `DatabaseAway` if the outbox cannot be.
     """
     if handler in rests:
         return 0
     with database.atomic():
-        database.execute_sql(IN_ORDER)
-        deliveries = _claim(_due(database, handler), HANDLERS[handler].batch or 1)
+        database.execute_sql(NO_SORT)
+        due = _due(database, handler).limit(HANDLERS[handler].batch or 1)
+        deliveries = list(due.for_update("FOR UPDATE SKIP LOCKED", of=due.model))
         if deliveries:
-            _try(deliveries, rests)
+            _attempt(deliveries, rests)
         return len(deliveries)
 
 
@@ -62,7 +63,7 @@ def _is_due(table: type[Delivery]) -> peewee.Expression:
 def _due(database: LogicalDatabase, handler: str) -> peewee.ModelSelect:
     """Return the query for the due deliveries to a handler, the oldest first.
 
-    One that waits holds up the later ones about the same subject, and no others.
+    A pending delivery blocks the later ones of the same subject, and no others.
     """
     table = DELIVERIES[database.name]
     queue = table.alias()
@@ -76,29 +77,25 @@ def _due(database: LogicalDatabase, handler: str) -> peewee.ModelSelect:
     )
 
 
-def _claim(due: peewee.ModelSelect, most: int) -> list[Delivery]:
-    return list(due.limit(most).for_update("FOR UPDATE SKIP LOCKED", of=due.model))
-
-
-def _try(deliveries: Sequence[Delivery], rests: Rests) -> None:
-    """Let their handler, which is one, handle these deliveries; if it fails for several, each by itself."""
+def _attempt(deliveries: Sequence[Delivery], rests: Rests) -> None:
+    """Call the handler that these deliveries share; if a batch fails, attempt each delivery by itself."""
     name = deliveries[0].handler
     try:
         _handle(deliveries)
     except DatabaseAway as error:
-        log.warning("%s rests: %s", name, error)
+        log.warning("%s backs off: %s", name, error)
         rests.begin(name)
     except Exception as error:
         if len(deliveries) > 1:
             for each in deliveries:
-                _try([each], rests)
+                _attempt([each], rests)
             return
-        if isinstance(error, Away):
+        if isinstance(error, ServiceUnreachable):
             rests.begin(name)
         _postpone(deliveries[0], error)
     else:
         rests.end(name)
-        tick_off(deliveries)
+        delete_delivered(deliveries)
 
 
 def _handle(deliveries: Sequence[Delivery]) -> None:
@@ -114,21 +111,21 @@ def _handle(deliveries: Sequence[Delivery]) -> None:
 
 
 def _postpone(delivery: Delivery, error: Exception) -> None:
-    """Try again later, or never, after a failure that waiting for a database would not cure."""
+    """Schedule the next attempt of a delivery that failed, or mark it as dead after the last one."""
     delivery.attempts += 1
     delivery.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
     if delivery.attempts < MAX_ATTEMPTS:
-        delivery.due_at = now() + pause(delivery.attempts, longest=LONGEST_PAUSE.total_seconds())
-        _hold_up(delivery)
+        delivery.due_at = now() + pause(delivery.attempts, longest=MAX_BACKOFF.total_seconds())
+        _postpone_later_deliveries(delivery)
     else:
         delivery.dead_at = now()
     delivery.save()
-    outcome = "is dead" if delivery.dead_at else f"failed, next try at {delivery.due_at:%H:%M:%S}"
+    outcome = "is dead" if delivery.dead_at else f"failed, next attempt at {delivery.due_at:%H:%M:%S}"
     log.warning("%s to %s %s (attempt %s)", delivery.name, delivery.handler, outcome, delivery.attempts, exc_info=error)
 
 
-def _hold_up(delivery: Delivery) -> None:
-    """Let what comes after it, which cannot go before it, wait as long: nobody needs to look at that until then."""
+def _postpone_later_deliveries(delivery: Delivery) -> None:
+    """Postpone the later deliveries of the same subject, which it blocks, so that no worker selects them before."""
     table = type(delivery)
     is_after = (
         (table.handler == delivery.handler)

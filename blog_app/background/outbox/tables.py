@@ -1,4 +1,4 @@
-"""The tables of the outbox, once in the schema of every logical database."""
+"""The tables `outbox` and `processed_events`, in the schema of every logical database."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from blog_app.data.models import Base, TimestampField, any_of, now
 
 
 def to_json(value: Any) -> str:
-    """Return `value` as JSON; UUIDs and times become text by themselves, Decimals here."""
+    """Return `value` as JSON; UUIDs, times and Decimals become text."""
     return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 class Delivery(Base):
-    """One event on its way to one handler. The row is deleted when the handler has done its work."""
+    """A pending or dead delivery of one event to one handler. The row is deleted when the handler has succeeded."""
 
     position = peewee.BigAutoField()
     event_id = peewee.UUIDField()
@@ -38,8 +38,8 @@ class Delivery(Base):
         untouched = True  # Nothing that is cached or read from a replica depends on it.
 
 
-class Processed(Base):
-    """That a handler of this database has done its work for an event."""
+class ProcessedEvent(Base):
+    """The record that a handler of this database has processed an event."""
 
     event_id = peewee.UUIDField()
     handler = peewee.CharField(max_length=100)
@@ -63,31 +63,31 @@ def _delivery_in(name: str) -> type[Delivery]:
     return model
 
 
-def _processed_in(name: str) -> type[Processed]:
+def _processed_in(name: str) -> type[ProcessedEvent]:
     class Meta:
         database = databases.BY_NAME[name]
         schema = name
         table_name = "processed_events"
 
-    return type(f"{name.capitalize()}Processed", (Processed,), {"Meta": Meta})
+    return type(f"{name.capitalize()}ProcessedEvent", (ProcessedEvent,), {"Meta": Meta})
 
 
 DELIVERIES: Mapping[str, type[Delivery]] = {name: _delivery_in(name) for name in databases.BY_NAME}
-PROCESSED: Mapping[str, type[Processed]] = {name: _processed_in(name) for name in databases.BY_NAME}
+PROCESSED_EVENTS: Mapping[str, type[ProcessedEvent]] = {name: _processed_in(name) for name in databases.BY_NAME}
 
-INSERT: Mapping[str, Noted] = {
+INSERT_DELIVERY: Mapping[str, Noted] = {
     name: Noted(
         f'INSERT INTO "{name}".outbox (event_id, name, subject, payload, handler, published_at, due_at) '
         "VALUES (%s, %s, %s, %s, %s, now(), now())"
     )
     for name in databases.BY_NAME
 }
-"""What `publish` sends: written out, because it is part of most write requests."""
+"""The statement of `publish_event`, as plain SQL because most write requests send it."""
 
 
 def mark_processed(database: databases.LogicalDatabase, events: list[UUID], handler: str) -> set[UUID]:
-    """Note, in the handler's transaction, that it handles these events; return those that it has not handled before."""
-    table = PROCESSED[database.name]
+    """Record, in the handler's transaction, that it processes these events; return those that are new to it."""
+    table = PROCESSED_EVENTS[database.name]
     sql = (
         f'INSERT INTO "{database.name}"."{table._meta.table_name}" (event_id, handler, processed_at) '
         "SELECT event_id, %s, now() FROM unnest(%s::uuid[]) event_id ON CONFLICT DO NOTHING RETURNING event_id"
@@ -95,7 +95,7 @@ def mark_processed(database: databases.LogicalDatabase, events: list[UUID], hand
     return {UUID(row[0]) for row in database.execute_sql(Noted(sql), (handler, [str(each) for each in events]))}
 
 
-def tick_off(deliveries: Sequence[Delivery]) -> None:
-    """Delete deliveries of one outbox that are done."""
+def delete_delivered(deliveries: Sequence[Delivery]) -> None:
+    """Delete deliveries of one outbox whose handler has succeeded."""
     table = type(deliveries[0])
     table.delete().where(any_of(table.position, [each.position for each in deliveries], "bigint")).execute()

@@ -1,6 +1,6 @@
-"""A word to an idle worker that there is something to deliver, through Redis where there is one.
+"""Waking idle workers: a request or command that published an event pushes to a Redis list that workers wait on.
 
-It only saves the time until the worker looks by itself, so nothing is done about a word that is lost.
+It only saves the time until a worker polls its outboxes, so a lost wake-up needs no repair. Without Redis workers poll.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from flask import Flask, g, has_app_context
 from blog_app.data import watermarks
 
 KEY = "outbox:nudge"
-LOOK_SECONDS = 1.0
-"""How long an event waits at most for an idle worker that nobody nudges."""
-MOST_WORDS = 10
+POLL_SECONDS = 1.0
+"""The longest that an event waits for an idle worker that gets no wake-up."""
+MAX_WAKE_UPS = 10
 
 
 def init_app(app: Flask) -> None:
-    """Nudge a worker at the end of each request and command that published something: by then it has committed."""
+    """Wake a worker at the end of each request and command that published an event: by then it has committed."""
 
     @app.teardown_appcontext
-    def tell(_: BaseException | None) -> None:
+    def wake_worker(_: BaseException | None) -> None:
         if g.pop("outbox_published", False):
-            watermarks.ask_redis(("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MOST_WORDS - 1))
+            watermarks.ask_redis(("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MAX_WAKE_UPS - 1))
 
 
-def note_published() -> None:
-    """Remember that this request or command published something."""
+def request_wake_up() -> None:
+    """Have a worker woken when this request or command ends."""
     if has_app_context():
         g.outbox_published = True
 
 
-def listener(app: Flask) -> Callable[[threading.Event], None]:
-    """Return a function that waits until a worker is nudged, for `LOOK_SECONDS` at most, or until it shall stop."""
+def waiter(app: Flask) -> Callable[[threading.Event], None]:
+    """Return a function that waits for a wake-up, for `POLL_SECONDS` at most, or until the given event is set."""
     url = app.config["SETTINGS"].redis_url
-    ear = redis.Redis.from_url(url, socket_timeout=2 * LOOK_SECONDS) if url else None
+    client = redis.Redis.from_url(url, socket_timeout=2 * POLL_SECONDS) if url else None
 
     def wait(stop: threading.Event) -> None:
         try:
-            if ear:
-                ear.blpop([KEY], timeout=LOOK_SECONDS)
+            if client:
+                client.blpop([KEY], timeout=POLL_SECONDS)
                 return
         except redis.RedisError:
             pass
-        stop.wait(LOOK_SECONDS)
+        stop.wait(POLL_SECONDS)
 
     return wait

@@ -10,9 +10,10 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from blog_app.background import outbox, worker
+from blog_app.background import worker
 from blog_app.background.outbox import delivery
-from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
+from blog_app.background.outbox.publishing import publish_event
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import backoff, databases
 from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import Server
@@ -50,14 +51,14 @@ def test_an_event_of_a_change_that_is_rolled_back_never_happened(deliver: Delive
 
 def test_an_event_is_published_in_the_transaction_of_its_change_or_not_at_all(app: Flask) -> None:
     with pytest.raises(RuntimeError, match="in the transaction"):
-        outbox.publish(databases.accounts, "test.happened", subject=uuid4(), number=1)
+        publish_event(databases.accounts, "test.happened", subject=uuid4(), number=1)
 
 
 def test_an_event_carries_what_is_declared_and_comes_from_where_it_is_declared(app: Flask) -> None:
     with databases.accounts.atomic(), pytest.raises(TypeError, match="declared"):
-        outbox.publish(databases.accounts, "test.happened", subject=uuid4(), colour="red")
+        publish_event(databases.accounts, "test.happened", subject=uuid4(), colour="red")
     with databases.shop.atomic(), pytest.raises(TypeError, match="declared"):
-        outbox.publish(databases.shop, "test.happened", subject=uuid4(), number=1)
+        publish_event(databases.shop, "test.happened", subject=uuid4(), number=1)
 
 
 def test_events_of_one_subject_come_in_their_order(deliver: Deliver) -> None:
@@ -80,7 +81,7 @@ def test_a_delivery_repeated_after_the_handler_had_committed_does_nothing(delive
 
 
 def test_much_that_waits_for_one_handler_does_not_hold_up_another(app: Flask) -> None:
-    for number in range(3 * worker.TURN):
+    for number in range(3 * worker.MAX_PER_TURN):
         publish(uuid4(), number)
     OUTBOX.delete().where(OUTBOX.handler == "accounts.note_in_accounts").execute()
     publish(last := uuid4(), 1)
@@ -101,7 +102,7 @@ def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deli
     assert [(each.payload["number"], each.attempts) for each in waiting] == [(-1, 1), (2, 0)]
     assert waiting[0].error == "ValueError: a negative number"
     assert waiting[0].due_at > now()
-    assert PROCESSED["shop"].select().count() == 1
+    assert PROCESSED_EVENTS["shop"].select().count() == 1
 
 
 def test_a_delivery_that_fails_too_often_is_dead_and_later_ones_go_on(deliver: Deliver) -> None:
@@ -192,7 +193,7 @@ def test_a_claim_sorts_nothing_however_much_waits_and_whatever_postgresql_knows_
     due = delivery._due(databases.accounts, ["shop.note_in_shop"]).limit(1)
     with databases.accounts.atomic():
         databases.accounts.execute_sql("SET LOCAL enable_seqscan = off")  # As for a table that is not tiny.
-        databases.accounts.execute_sql(delivery.IN_ORDER)
+        databases.accounts.execute_sql(delivery.NO_SORT)
         plan = str(databases.accounts.execute_sql("EXPLAIN " + due.sql()[0], due.sql()[1]).fetchall())
     assert "outbox_due" in plan
     assert "Sort" not in plan

@@ -20,21 +20,21 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
 ) -> None:
     if stack.redis is None:
         pytest.skip("there is no Redis on this machine")
-    monkeypatch.setattr(wake_up, "LOOK_SECONDS", 30)
-    wait, stop = wake_up.listener(app), threading.Event()
+    monkeypatch.setattr(wake_up, "POLL_SECONDS", 30)
+    wait, stop = wake_up.waiter(app), threading.Event()
     idle = BackgroundCall(wait, stop)
     with app.app_context():
         publish(uuid4(), 1)
-    idle.result(wake_up.LOOK_SECONDS - 5)
+    idle.result(wake_up.POLL_SECONDS - 5)
 
 
 def test_without_redis_a_worker_looks_by_itself_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     without = Flask("without_redis")
     without.config["SETTINGS"] = type("Settings", (), {"redis_url": "redis://127.0.0.1:1"})()
-    wait, stop = wake_up.listener(without), threading.Event()
+    wait, stop = wake_up.waiter(without), threading.Event()
     begun = time.monotonic()
     wait(stop)
-    assert time.monotonic() - begun > 0.9 * wake_up.LOOK_SECONDS
-    monkeypatch.setattr(wake_up, "LOOK_SECONDS", 30)
+    assert time.monotonic() - begun > 0.9 * wake_up.POLL_SECONDS
+    monkeypatch.setattr(wake_up, "POLL_SECONDS", 30)
     stop.set()
     wait(stop)

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from flask import Flask
 
-from blog_app.background.outbox.tables import DELIVERIES, PROCESSED
-from blog_app.background.outbox.upkeep import forget_handled_events
+from blog_app.background.outbox.cleanup import delete_processed_events
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import databases
 from blog_app.data.models import now
 from tests.helpers.outbox_handlers import ShopEffect, noted, publish
@@ -20,21 +20,21 @@ def test_an_event_that_was_handled_is_forgotten_when_nothing_as_old_waits(
 ) -> None:
     publish(uuid4(), 1)
     deliver()
-    forget_handled_events(databases.shop)
-    assert PROCESSED["shop"].select().count() == 1
-    PROCESSED["shop"].update(processed_at=now() - timedelta(days=2)).execute()
-    forget_handled_events(databases.shop)
-    assert PROCESSED["shop"].select().count() == 0
+    delete_processed_events(databases.shop)
+    assert PROCESSED_EVENTS["shop"].select().count() == 1
+    PROCESSED_EVENTS["shop"].update(processed_at=now() - timedelta(days=2)).execute()
+    delete_processed_events(databases.shop)
+    assert PROCESSED_EVENTS["shop"].select().count() == 0
 
 
 def test_an_event_that_could_come_again_after_months_is_remembered(app: Flask, deliver: Callable[[], int]) -> None:
     publish(uuid4(), 1)
     waiting = [{**row, "published_at": now() - timedelta(days=90)} for row in DELIVERIES["accounts"].select().dicts()]
     deliver()
-    PROCESSED["shop"].update(processed_at=now() - timedelta(days=90)).execute()
+    PROCESSED_EVENTS["shop"].update(processed_at=now() - timedelta(days=90)).execute()
     DELIVERIES["accounts"].insert_many(waiting).execute()
     DELIVERIES["accounts"].update(dead_at=now()).execute()
-    forget_handled_events(databases.shop)
+    delete_processed_events(databases.shop)
     DELIVERIES["accounts"].update(dead_at=None).execute()
     deliver()
     assert noted(ShopEffect) == [1]
