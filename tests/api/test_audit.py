@@ -203,7 +203,7 @@ def test_what_is_refused_leaves_no_entry(
 
 def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     author = sign_up(app, "author")
-    monkeypatch.setitem(tables.INSERT, "blog", Noted("SELECT 1 / 0 -- %s %s %s %s %s"))
+    monkeypatch.setitem(tables.INSERT_DELIVERY, "blog", Noted("SELECT 1 / 0 -- %s %s %s %s %s"))
     author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)
     monkeypatch.undo()
     assert audit_entries.waiting() == []

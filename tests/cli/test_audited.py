@@ -104,7 +104,9 @@ def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it
 
 def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setitem(tables.INSERT, "analytics", tables.INSERT["analytics"].replace("analytics", "elsewhere"))
+        patch.setitem(
+            tables.INSERT_DELIVERY, "analytics", tables.INSERT_DELIVERY["analytics"].replace("analytics", "elsewhere")
+        )
         run(app, "outbox purge --database shop")
     assert [(entry["action"], entry["database"]) for entry in audit_entries.waiting()] == [
         ("flask outbox purge", "accounts")
