@@ -27,7 +27,7 @@ def change_password(identity: Identity, current_password: str, password: str) ->
 
 def ask_for_reset(email: str) -> None:
     """Have a mail sent to the address: with a token if it has an account, else saying that it has none."""
-    mail.require()
+    mail.require_mail()
     attempts.try_mail(email)
     with databases.accounts.atomic():
         publish_event(databases.accounts, "reset.asked", email=email)
@@ -42,7 +42,7 @@ def reset_password(token: str, password: str) -> None:
 
 def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
     """Have a token sent to the new address; whether that has an account already is said in the mail only."""
-    mail.require()
+    mail.require_mail()
     attempts.try_mail(email)
     user = _require_password(identity.user_id, password, "password")
     wish = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}

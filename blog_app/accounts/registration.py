@@ -19,7 +19,7 @@ from blog_app.data.models import now
 
 def register(email: str, name: str, password: str) -> None:
     """Note the wish for an account; a mail to the address follows."""
-    mail.require()
+    mail.require_mail()
     attempts.try_mail(email)
     password_hash = hash_password(password)
     with databases.accounts.atomic():

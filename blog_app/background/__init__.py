@@ -1,1 +1,1 @@
-"""What happens after the answer: the outbox, periodic jobs, mail and the audit trail, run by the worker."""
+"""Background work: the outbox, periodic jobs, mail and the recording of the audit trail; the worker runs it."""

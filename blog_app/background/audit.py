@@ -1,28 +1,28 @@
-"""The audit trail: who did what to which object, told by every action of the API and every command.
+"""Recording the audit trail: who did what to which object, for every write operation of the API and every command.
 
-    with audit.Action("posts.change_post", audit.user(user_id), databases.blog):
-        ...                                         # models note what it is about, and what that held before
+    with audit.AuditedAction("posts.change_post", audit.user_actor(user_id), databases.blog):
+        ...                                         # models set the audit subject, and what it held before
 
-Nobody has to remember it: operations of blueprints are actions, `cli` makes one of each command that changes something,
-and what may be told of a record is declared by its model (see `acting`).
+It is automatic: blueprint operations are audited actions, `cli.audited` makes one of each command that changes
+something, and a model declares which of its fields are audited or redacted (see `blog_app.data.audit_subject`).
 
 Guarantees:
 
-* **An entry if and only if the change commits.** It is the event `action.done`, written in the transaction of the
-  change, or, where an operation opens that itself, in the first that it commits. What is refused or rolled back leaves
-  no entry, and a request that is repeated with its Idempotency-Key no second one.
-* **One entry an action**, however much it writes: about the record that it loads or returns, else the first that it
-  writes, else the caller's own account.
-* **Once**: the worker takes it to the analytics database, where the event's identifier is the entry's.
-* **No secrets**: what a field holds that is not declared, or is redacted, never leaves its database.
+* **An entry if and only if the change commits.** It is the event `action.done`, published in the transaction of the
+  change, or, if the operation opens that itself, in the first that it commits. A refused or rolled back change leaves
+  no entry, and a replay by Idempotency-Key leaves no second one.
+* **One entry an action**, however much it writes. Its subject is the record that it loads or returns, else the first
+  that it writes, else the caller's own account.
+* **Stored once**: the worker delivers it to the analytics database, where the event's id is the entry's id.
+* **No secrets**: the value of a field that is not declared, or is redacted, never leaves its database.
 
-Not promised: when an entry arrives (within about two seconds, later while the worker or a database is away), nor that
-entries of several databases arrive in their order; they are sorted by the time of the action. A command that writes by
-connections of its own (migrating, restoring, moving) has its entry written when it ends, in a transaction of its own;
-killed before that, or where no outbox is left, it leaves none.
+Not promised: when an entry arrives (within about two seconds; later while the worker or a database is down), nor that
+entries of several databases arrive in order; they are sorted by the time of the action. A command that writes through
+its own connections (migrate, restore, move) records its entry when it ends, in a separate transaction; if it is killed
+before that, or no outbox is left, there is no entry.
 
-No action is: reading, and the page views that it counts; what the worker does by itself or because of an event, which
-follows from an action that is told, or from time.
+Not audited: reads, and the page views that they count; and the work of the worker, which follows from time or from
+events of audited actions.
 """
 
 from __future__ import annotations
@@ -48,46 +48,46 @@ ACTORS = ("user", "anonymous", "command")
 
 
 class Actor(NamedTuple):
-    """Who acts."""
+    """Who performs an action."""
 
     type: str
     id: UUID | None = None
-    """Of a user."""
+    """The user's id, of a `user`."""
     name: str | None = None
-    """Of a command: the operating system's user who runs it."""
+    """The operating system's user, of a `command`."""
 
 
-def user(user_id: UUID | None) -> Actor:
-    """Return the actor for a caller of the API, None for one without a token."""
+def user_actor(user_id: UUID | None) -> Actor:
+    """Return the actor for a caller of the API; `user_id` is None for a caller without a token."""
     return Actor("user", user_id) if user_id else Actor("anonymous")
 
 
-def operator() -> Actor:
-    """Return the actor for a command: whom the operating system names, not whom the environment does."""
+def command_actor() -> Actor:
+    """Return the actor for a command: the process's effective user, whatever the environment says."""
     number = os.geteuid()
     try:
         return Actor("command", name=pwd.getpwuid(number).pw_name)
-    except KeyError:  # A container may run as a number without a name.
+    except KeyError:  # A container may run as a user id without a name.
         return Actor("command", name=str(number))
 
 
-class Action(audit_subject.Subject):
-    """What somebody does while this context lasts; it is told when it ends without an exception, or earlier.
+class AuditedAction(audit_subject.Subject):
+    """A context manager that records one audit entry, unless its body fails before anything is committed.
 
-    In a `database` it belongs to the transaction that runs when it begins, or to the first that commits within.
-    Without one (a command) it belongs to the first that commits in any.
+    With a `database` the entry belongs to the transaction that runs at the start, or to the first that commits within.
+    Without one (a command) it belongs to the first that commits in any database.
     """
 
-    __slots__ = ("actor", "database", "elsewhere", "name", "token", "told")
+    __slots__ = ("actor", "database", "name", "recorded", "token", "wrote_directly")
 
     def __init__(self, name: str, actor: Actor, database: LogicalDatabase | None = None) -> None:
         super().__init__()
         self.name = name
         self.actor = actor
         self.database = database
-        self.told = False
-        self.elsewhere = False
-        """Whether something was committed where no entry can be written: through a connection of the command's own."""
+        self.recorded = False
+        self.wrote_directly = False
+        """Whether the command committed through its own connection, where no entry can be recorded."""
 
     def __enter__(self) -> Self:
         self.token = audit_subject.current.set(self)
@@ -97,21 +97,21 @@ class Action(audit_subject.Subject):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         audit_subject.current.reset(self.token)
-        if self.told or (kind is not None and not self.elsewhere):
+        if self.recorded or (kind is not None and not self.wrote_directly):
             return
         if self.database is None:
-            self._tell_at_last()
+            self._record_in_any_outbox()
         elif self.database.in_transaction():
-            self.tell(self.database)
+            self.record_entry(self.database)
         else:
             with self.database.atomic():
-                self.tell(self.database)
+                self.record_entry(self.database)
 
-    def tell(self, database: LogicalDatabase) -> None:
-        """Write the entry in the running transaction of `database`."""
-        self.told = True
+    def record_entry(self, database: LogicalDatabase) -> None:
+        """Publish the entry in the running transaction of `database`."""
+        self.recorded = True
         actor_type, actor_id, actor_name = self.actor
-        subject_type, subject_id, owner_id = self._about()
+        subject_type, subject_id, owner_id = self._subject()
         entry = {
             "actor_type": actor_type,
             "actor_id": actor_id,
@@ -125,8 +125,8 @@ class Action(audit_subject.Subject):
         }
         publish_event(database, "action.done", entry=entry)
 
-    def _about(self) -> tuple[str | None, Any, Any]:
-        """Return the table and identifier of the subject, and whose it is."""
+    def _subject(self) -> tuple[str | None, Any, Any]:
+        """Return the subject's type (its table), its id, and its owner's id."""
         if self.record is not None:
             meta = self.record._meta
             return f"{meta.schema}.{meta.table_name}", self.record.id, getattr(self.record, "owner_id", None)
@@ -134,27 +134,27 @@ class Action(audit_subject.Subject):
             return "accounts.users", self.actor.id, self.actor.id
         return None, None, None
 
-    def _tell_at_last(self) -> None:
-        """Write the entry into any outbox that takes it: after migrations and moves, some may not."""
+    def _record_in_any_outbox(self) -> None:
+        """Publish the entry in the first outbox that accepts it: after a migration or a move some may not exist."""
         for database in (databases.analytics, *databases.ALL):
             try:
                 with database.atomic():
-                    self.tell(database)
+                    self.record_entry(database)
                 return
             except (peewee.DatabaseError, peewee.InterfaceError) as error:
-                problem = first_line(error)
-        log.warning("%s by %s is not in the audit trail: %s", self.name, self.actor.name, problem)
+                reason = first_line(error)
+        log.warning("no audit entry for %s by %s: %s", self.name, self.actor.name, reason)
 
 
 def _before_commit(server: Server) -> None:
     action = audit_subject.current.get()
-    if not isinstance(action, Action) or action.told:
+    if not isinstance(action, AuditedAction) or action.recorded:
         return
     database = databases.BY_NAME[server.name]
     if database.obj is not server:
-        action.elsewhere = True
+        action.wrote_directly = True
     elif action.database in (None, database):
-        action.tell(database)
+        action.record_entry(database)
 
 
 BEFORE_COMMIT.append(_before_commit)

@@ -1,14 +1,14 @@
-"""What the worker does again and again: `every` declares it beside the domain that needs it.
+"""Periodic jobs, the worker's cron: `every` declares one beside the code that needs it.
 
     @jobs.every(timedelta(minutes=5), databases.shop)
     def refresh_revenue() -> None:
         "Bring the revenue report up to date."
 
 Guarantees: however many workers run, a job has one runner at a time and runs once a period: its row in the table `jobs`
-of its database is locked while it runs, and says when it is due next. A job is one transaction of its database, with a
-time limit of its own. One that returns True has more to do and is due again at once. One that returns a function has it
-called when the transaction is committed; what that returns says the same. One that fails is tried again after growing
-pauses. A job that was due while no worker ran, runs once when one does.
+of its database is locked while it runs, and holds when it is due next. A job runs in one transaction of its database,
+with its own statement timeout. A job that returns True has more to do and is due again immediately. If it returns a
+function, that is called after the commit, and its result means the same. A job that fails is retried with exponential
+backoff. A job that was due while no worker ran, runs once when one does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Function = Callable[[], bool | Callable[[], bool] | None]
 
 @dataclass(frozen=True)
 class Job:
-    """A function that is run once a period, in a transaction of one database."""
+    """A function that runs once a period, in a transaction of one database."""
 
     name: str
     period: timedelta
@@ -49,7 +49,10 @@ JOBS: dict[str, Job] = {}
 
 
 def every(period: timedelta, database: LogicalDatabase) -> Callable[[Function], Function]:
-    """Let the worker run the decorated function once a period, in a transaction of `database`."""
+    """Register the decorated function as a job of `database` that the worker runs once a `period`.
+
+    The function's name identifies the job in stored rows.
+    """
 
     def decorate(function: Function) -> Function:
         job = Job(f"{database.name}.{function.__name__}", period, database, function)
@@ -61,7 +64,7 @@ def every(period: timedelta, database: LogicalDatabase) -> Callable[[Function], 
 
 
 class Schedule(Base):
-    """When a job is due."""
+    """When a job is due, and how its last run ended."""
 
     name = peewee.CharField(max_length=100, primary_key=True)
     due_at = TimestampField(default=now)
@@ -86,9 +89,9 @@ SCHEDULES: Mapping[str, type[Schedule]] = {name: _schedule_in(name) for name in 
 
 
 def run_due(rests: Rests) -> bool:
-    """Run each job that is due and that nobody else is running; return whether one ran.
+    """Run each due job that no other worker runs; return whether one ran.
 
-    A job whose database cannot be used begins to rest.
+    A job whose database fails is added to `rests`.
     """
     ran = False
     for job in JOBS.values():
@@ -98,7 +101,7 @@ def run_due(rests: Rests) -> bool:
             ran |= _run_if_due(job)
             rests.end(job.name)
         except DATABASE_ERRORS as error:
-            log.warning("%s rests: %s", job.name, first_line(error))
+            log.warning("%s backs off: %s", job.name, first_line(error))
             rests.begin(job.name)
     return ran
 
@@ -107,7 +110,7 @@ def _run_if_due(job: Job) -> bool:
     table = SCHEDULES[job.database.name]
     due_at = table.select(table.due_at).where(table.name == job.name).scalar()
     if due_at is None:
-        table.insert(name=job.name).on_conflict_ignore().execute()  # A job that is new is due at once.
+        table.insert(name=job.name).on_conflict_ignore().execute()  # A new job is due immediately.
     elif due_at > now():
         return False
     with job.database.atomic():

@@ -1,8 +1,8 @@
-"""Sending mail, to where `MAIL_URL` says: `smtp://user:password@host:port`, `smtps://…`, or `file:///folder`.
+"""Sending mail (SMTP) as `MAIL_URL` says: `smtp://user:password@host:port`, `smtps://…`, or `file:///folder`.
 
-Without it, development and tests write `.eml` files into var/mail and say so in the log; production has no mail, and
-what needs it answers 503. Sending takes long, so that only handlers of events do it, in the worker: whoever asked for a
-mail does not wait for it, and one that cannot be sent now is tried again.
+Without it, development and tests write `.eml` files into var/mail and log the path; in production, requests that need
+mail get 503. Only event handlers send mail, in the worker: no request waits for a mail server, and a mail that cannot
+be sent now is retried.
 """
 
 from __future__ import annotations
@@ -28,38 +28,39 @@ from blog_app.errors import Unavailable
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
-PERMANENT = 500
-"""RFC 5321, section 4.2.1: replies from here on say that the same will be refused again."""
-LONGEST_LINE = 990  # RFC 5321 allows 998: a token stays in one piece, also for who reads the file.
+PERMANENT_FAILURE = 500
+"""Reply codes from here on are permanent failures (RFC 5321, section 4.2.1)."""
+MAX_LINE_LENGTH = 990  # RFC 5321 allows 998. A token is not wrapped, so it can be copied from an .eml file.
 
 
-def require() -> None:
-    """Raise `Unavailable` where no mail is sent: nobody shall wait for one."""
+def require_mail() -> None:
+    """Raise `Unavailable` if no mail is configured, so that nobody waits for one."""
     if settings().mail_url is None:
-        raise Unavailable("Mail cannot be sent from here.")
+        raise Unavailable("This server cannot send mail.")
 
 
 def send(event: Event, to: str, subject: str, text: str) -> None:
-    """Send the message that an event asks for; raise `ServiceUnreachable` if the mail server does not take it now.
+    """Send the mail that an event causes; raise `ServiceUnreachable` if the mail server does not accept it now.
 
-    If the worker dies in the wrong moment it is sent twice, with one Message-ID, so that whoever gets both can tell. An
-    address that the server refuses for good gets nothing, and neither does anybody where there is no mail.
+    If the worker dies before it commits, the mail is sent twice with the same Message-ID, so that mail clients can
+    recognize the duplicate. Nothing is sent to an address that the server refuses permanently, or if no mail is
+    configured.
     """
     url = settings().mail_url
     if url is None:
-        log.info("nobody is told by mail of %s %s: MAIL_URL is not set", event.name, event.id)
+        log.info("no mail is sent for %s %s: MAIL_URL is not set", event.name, event.id)
         return
     message = _message(to, subject, text, str(event.id))
     parts = urlsplit(url)
     if parts.scheme == "file":
-        _write(message, Path(unquote(parts.path)))
+        _write_eml(message, Path(unquote(parts.path)))
     else:
-        _hand_over(message, parts)
+        _send_by_smtp(message, parts)
 
 
 def _message(to: str, subject: str, text: str, key: str) -> EmailMessage:
     sender, to = settings().mail_from, email_addresses.deliverable(to)
-    message = EmailMessage(policy=(SMTP if to.isascii() else SMTPUTF8).clone(max_line_length=LONGEST_LINE))
+    message = EmailMessage(policy=(SMTP if to.isascii() else SMTPUTF8).clone(max_line_length=MAX_LINE_LENGTH))
     message["From"] = sender
     message["To"] = to
     message["Subject"] = subject
@@ -71,15 +72,15 @@ def _message(to: str, subject: str, text: str, key: str) -> EmailMessage:
     return message
 
 
-def _write(message: EmailMessage, folder: Path) -> None:
+def _write_eml(message: EmailMessage, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{uuid7()}.eml"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(message.as_bytes())
-    log.info("a mail to %s is in %s", message["To"], path)
+    log.info("mail to %s written to %s", message["To"], path)
 
 
-def _hand_over(message: EmailMessage, parts: SplitResult) -> None:
+def _send_by_smtp(message: EmailMessage, parts: SplitResult) -> None:
     context = ssl.create_default_context()
     host = parts.hostname or "localhost"
     try:
@@ -97,8 +98,8 @@ def _hand_over(message: EmailMessage, parts: SplitResult) -> None:
             server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         (code, reason), *_ = error.recipients.values()
-        if code < PERMANENT:
-            raise ServiceUnreachable(f"The mail server does not take it now: {code} {reason!r}") from error
-        log.warning("the mail server refuses to send to %s: %s %r", message["To"], code, reason)
+        if code < PERMANENT_FAILURE:
+            raise ServiceUnreachable(f"The mail server does not accept it now: {code} {reason!r}") from error
+        log.warning("the mail server refuses the recipient %s: %s %r", message["To"], code, reason)
     except (OSError, smtplib.SMTPException) as error:
-        raise ServiceUnreachable(f"The mail server does not take it now: {error}") from error
+        raise ServiceUnreachable(f"The mail server does not accept it now: {error}") from error

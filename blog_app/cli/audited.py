@@ -49,7 +49,7 @@ def _told(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **options: Any) -> Any:
         if options.get("dry_run"):
             return function(*args, **options)
-        with audit.Action(name, audit.operator()):
+        with audit.AuditedAction(name, audit.command_actor()):
             return function(*args, **options)
 
     return told

@@ -1,4 +1,4 @@
-"""`flask cache`: how the cache does."""
+"""`flask cache`: hits, misses and fill times of the response cache."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from flask.cli import AppGroup
 from blog_app.data import cache_counters
 from blog_app.data.cache_counters import Counts
 
-cache = AppGroup("cache", help="Kept answers.")
+cache = AppGroup("cache", help="The response cache.")
 
 REASONS = {
-    "away": "Redis does not answer: nothing is cached, and nobody knows what was.",
-    "not configured": "There is no REDIS_URL: nothing is cached.",
+    "away": "Redis is unavailable: nothing is cached, and there are no statistics.",
+    "not configured": "REDIS_URL is not set: nothing is cached.",
 }
 HEADINGS = ("", "hits", "misses", "bypasses", "hit ratio", "mean fill", "longest fill")
 FORMS = ("{:,}", "{:,}", "{:,}", "{:.1%}", "{:.1f} ms", "{:.1f} ms")
@@ -24,17 +24,17 @@ FORMS = ("{:,}", "{:,}", "{:,}", "{:.1%}", "{:.1f} ms", "{:.1f} ms")
     type=click.IntRange(1, cache_counters.MOST_HOURS),
     default=cache_counters.MOST_HOURS,
     show_default=True,
-    help="How many hours, the current one among them.",
+    help="Number of hours to cover, including the current one.",
 )
 def status(hours: int) -> None:
-    """Show hits, misses, bypasses and fill times of each view, of all processes. Exit code 1 when Redis is away."""
-    found = cache_counters.report(hours)
-    if found.status in REASONS:
-        click.echo(REASONS[found.status])
-        raise SystemExit(found.status == "away")
-    rows = [HEADINGS, *(_row(view, counts) for view, counts in found.views.items()), _row("total", found.total)]
+    """Show cache hits, misses, bypasses and fill times by view, for all processes. Exit code 1 if Redis is down."""
+    report = cache_counters.report(hours)
+    if report.status in REASONS:
+        click.echo(REASONS[report.status])
+        raise SystemExit(report.status == "away")
+    rows = [HEADINGS, *(_row(view, counts) for view, counts in report.views.items()), _row("total", report.total)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    click.echo(f"since {found.since:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"since {report.since:%Y-%m-%d %H:%M} UTC")
     for name, *numbers in rows:
         cells = (number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True))
         click.echo("  ".join((name.ljust(widths[0]), *cells)))

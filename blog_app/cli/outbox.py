@@ -1,4 +1,4 @@
-"""`flask outbox`: what waits to be delivered, what could not be, and what to do about that."""
+"""`flask outbox`: inspect, retry and purge outbox deliveries."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from blog_app.cli.options import databases_option
 from blog_app.config import DATABASE_NAMES
 from blog_app.data.models import now
 
-outbox = AppGroup("outbox", help="Events on their way to other databases.")
-publishers_option = databases_option("The logical database that published; may be repeated. Default: all.")
+outbox = AppGroup("outbox", help="Deliveries of events to other databases.")
+publishers_option = databases_option("The logical database that published the event; may be repeated. Default: all.")
 
 
 @outbox.command()
 @publishers_option
 def status(names: Sequence[str]) -> None:
-    """Count what waits, what failed and is tried again, and what is dead. Exit code 1 when something is dead."""
+    """Count pending, retried and dead deliveries. Exit code 1 if a delivery is dead."""
     any_dead = False
     for name in names or DATABASE_NAMES:
         table = DELIVERIES[name]
         alive = table.dead_at.is_null()
-        waiting, retried, dead, oldest = (
+        pending, retried, dead, oldest = (
             table.select(
                 peewee.fn.count(1).filter(alive),
                 peewee.fn.count(1).filter(alive & (table.attempts > 0)),
@@ -37,8 +37,8 @@ def status(names: Sequence[str]) -> None:
             .tuples()
             .get()
         )
-        age = f", the oldest for {(now() - oldest).total_seconds():.0f} s" if oldest else ""
-        click.echo(f"{name:<10} {waiting} waiting ({retried} after a failure){age}; {dead} dead")
+        age = f", oldest {(now() - oldest).total_seconds():.0f} s old" if oldest else ""
+        click.echo(f"{name:<10} {pending} pending ({retried} being retried){age}; {dead} dead")
         any_dead |= bool(dead)
     if any_dead:
         raise SystemExit(1)
@@ -46,10 +46,10 @@ def status(names: Sequence[str]) -> None:
 
 @outbox.command("list")
 @publishers_option
-@click.option("--dead", is_flag=True, help="Only what is not tried any more.")
+@click.option("--dead", is_flag=True, help="Only dead deliveries.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
-    """List deliveries, the oldest first: event, handler, subject, attempts, the last error."""
+    """List deliveries, oldest first: event, handler, subject, attempts and last error."""
     for name in names or DATABASE_NAMES:
         table = DELIVERIES[name]
         query = table.select().order_by(table.position).limit(limit)
@@ -61,27 +61,33 @@ def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
 
 @outbox.command()
 @click.argument("event_id", type=click.UUID, required=False)
-@click.option("--all", "everything", is_flag=True, help="Every dead delivery.")
+@click.option("--all", "everything", is_flag=True, help="Retry every dead delivery.")
 @publishers_option
 def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None:
-    """Let the dead deliveries of EVENT_ID, or all, be tried again from the beginning."""
+    """Retry the dead deliveries of EVENT_ID, or all, with their attempts reset to 0."""
     if (event_id is None) is not everything:
-        raise click.UsageError("give an event's id, or --all")
+        raise click.UsageError("give either EVENT_ID or --all")
     count = 0
     for name in names or DATABASE_NAMES:
         table = DELIVERIES[name]
         query = table.update(dead_at=None, attempts=0, due_at=now()).where(table.dead_at.is_null(False))
         count += (query if event_id is None else query.where(table.event_id == event_id)).execute()
-    click.echo(f"{count} to be tried again")
+    click.echo(f"{count} scheduled for retry")
     if event_id and not count:
         raise SystemExit(1)
 
 
 @outbox.command()
-@click.option("--days", type=click.IntRange(min=0), default=30, show_default=True, help="Dead for so long.")
+@click.option(
+    "--days",
+    type=click.IntRange(min=0),
+    default=30,
+    show_default=True,
+    help="Minimum days since the delivery died.",
+)
 @publishers_option
 def purge(days: int, names: Sequence[str]) -> None:
-    """Delete deliveries that have been dead for a while: what they were to do will never happen."""
+    """Delete old dead deliveries. Their handlers will never run."""
     count = 0
     for name in names or DATABASE_NAMES:
         table = DELIVERIES[name]

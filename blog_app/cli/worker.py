@@ -1,4 +1,4 @@
-"""`flask worker`: the process that delivers events and runs periodic jobs."""
+"""`flask worker`: run the worker process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from blog_app import logs
-from blog_app.background import worker as loop
+from blog_app.background import worker as worker_loop
 from blog_app.config import settings
 
 
 @click.command()
 @with_appcontext
 def worker() -> None:
-    """Deliver events and run periodic jobs until SIGTERM or Ctrl-C. Several may run."""
+    """Deliver events and run periodic jobs until SIGTERM or Ctrl-C. Several workers can run at the same time."""
     logs.configure(settings().log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    loop.run(current_app._get_current_object(), stop)  # type: ignore[attr-defined]
+    worker_loop.run(current_app._get_current_object(), stop)  # type: ignore[attr-defined]

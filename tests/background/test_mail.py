@@ -138,6 +138,6 @@ def test_without_a_url_development_writes_files_and_production_sends_nothing(
     send(migrated_app, None)
     with migrated_app.app_context(), monkeypatch.context() as patch, pytest.raises(Unavailable):
         patch.setitem(migrated_app.config, "SETTINGS", production)
-        mail.require()
+        mail.require_mail()
     with pytest.raises(ConfigurationError, match="MAIL_URL"):
         Settings.from_environment({**URLS, "MAIL_URL": "imap://mail.example.com"})

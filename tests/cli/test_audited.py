@@ -93,7 +93,7 @@ def test_looking_is_not_told(app: Flask) -> None:
 def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
     with (
         pytest.raises(RuntimeError),
-        audit.Action("flask migrate up", audit.operator()),
+        audit.AuditedAction("flask migrate up", audit.command_actor()),
         databases.direct(app.config["SETTINGS"], "shop") as server,
     ):
         with server.atomic():

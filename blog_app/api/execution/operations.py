@@ -150,7 +150,7 @@ def _told(operation: Operation) -> AbstractContextManager[object]:
     """Return the context in which the operation is an action of the caller, which the audit trail tells."""
     if operation.method == "GET":
         return nullcontext()
-    return audit.Action(operation.endpoint, audit.user(auth.user_id()), operation.database)
+    return audit.AuditedAction(operation.endpoint, audit.user_actor(auth.user_id()), operation.database)
 
 
 def _body(schema: type[Schema]) -> Any:

@@ -36,7 +36,7 @@ def test_status_counts_what_waits_and_fails_when_something_is_dead(app: Flask, d
     publish(uuid4(), 1)
     lines = run(app, "status", status=1).splitlines()
     assert lines[0].split(maxsplit=1)[0] == "accounts"
-    assert "2 waiting (0 after a failure)" in lines[0]
+    assert "2 pending (0 being retried)" in lines[0]
     assert lines[0].endswith("1 dead")
     assert len(lines) == 5
     run(app, "status", "--database", "blog")
@@ -57,10 +57,10 @@ def test_a_dead_delivery_is_retried_when_a_person_says_so(
     run(app, "retry", str(uuid4()), status=1)
     run(app, "retry", status=2)
     OUTBOX.update(payload={"number": 7}).execute()
-    assert "1 to be tried again" in run(app, "retry", dead_event)
+    assert "1 scheduled for retry" in run(app, "retry", dead_event)
     deliver()
     assert noted(ShopEffect) == [7]
-    assert "0 to be tried again" in run(app, "retry", "--all")
+    assert "0 scheduled for retry" in run(app, "retry", "--all")
 
 
 def test_purge_deletes_what_has_been_dead_for_long_and_nothing_that_waits(app: Flask, dead_event: str) -> None:
