@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import AppGroup
 
-from blog_app.cli.refusals import plainly
+from blog_app.cli.errors import plainly
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
 from blog_app.operations.move import overview
 from blog_app.operations.move.mover import Mover

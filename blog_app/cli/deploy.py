@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from blog_app.cli.refusals import plainly
+from blog_app.cli.errors import plainly
 from blog_app.config import settings
 from blog_app.operations.deploy import backups
 from blog_app.operations.deploy.release import Release, ReleaseError

@@ -9,16 +9,17 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from blog_app.cli.errors import plainly
 from blog_app.cli.options import database_option, databases_option
-from blog_app.cli.refusals import plainly
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.data import models
 from blog_app.data.databases import server
-from blog_app.operations.migrate import all_databases, create, files
-from blog_app.operations.migrate import check as drift
+from blog_app.operations.migrate import all_databases, files
 from blog_app.operations.migrate import plan as plans
 from blog_app.operations.migrate import status as state
+from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.runner import Runner
+from blog_app.operations.migrate.schema import drift
 
 
 class MigrateGroup(AppGroup):

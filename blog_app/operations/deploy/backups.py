@@ -19,7 +19,8 @@ from blog_app.data.databases import first_line
 from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.connection import Connection, Say, connected, run_lock
+from blog_app.operations.migrate.connection import Connection, connected, run_lock
+from blog_app.operations.migrate.database import Say
 
 SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
 LOCK_WAIT_MILLISECONDS = 10_000

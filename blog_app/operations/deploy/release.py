@@ -18,9 +18,10 @@ from blog_app.data import databases, models
 from blog_app.data.databases import first_line
 from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import MigrationError, all_databases, plan
-from blog_app.operations.migrate.check import check
-from blog_app.operations.migrate.connection import Say, connected
+from blog_app.operations.migrate.connection import connected
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.migrate.runner import Runner
+from blog_app.operations.migrate.schema.drift import check
 
 PATIENCE = 60.0
 """Seconds to wait for the databases."""

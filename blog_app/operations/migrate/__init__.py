@@ -3,12 +3,13 @@
 One logical database has one folder of files (`migrations/blog/001_….py`), one history (`blog.migrations`) and one
 connection, which leads straight to the primary. Nothing here knows Flask; `blog_app.cli.migrate` has the commands.
 
-files        which migrations there are, in which order, and what one says
-history      which of them are applied
-connection   the direct connection of a run, and its advisory lock
-migrator     what a migration file talks to
-runner       up, down, status of one logical database
-across       the same over several logical databases
+files, history, status   which migrations there are, which of them are applied, which are pending
+connection, lock_retry   the direct connection of a run; short waits for locks, tried again
+migrator, steps/         what a migration file talks to, and the steps for tables in use
+runner, all_databases    up and down of one logical database, and of several in turn
+preview, lint/, plan     what a migration would send, the dangers in it, its locks
+schema/                  schemas read, built and compared (drift)
+autogenerate/            new migration files
 """
 
 

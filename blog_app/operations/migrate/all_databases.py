@@ -9,9 +9,10 @@ from pathlib import Path
 from blog_app.config import Settings
 from blog_app.data.databases import DatabaseAway, first_line
 from blog_app.operations.migrate import MigrationError, files
-from blog_app.operations.migrate.connection import Say, connected, run_lock
-from blog_app.operations.migrate.interrupts import Stopped
+from blog_app.operations.migrate.connection import connected, run_lock
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.migrate.runner import Runner
+from blog_app.operations.migrate.signals import Stopped
 
 Work = Callable[[Runner], Sequence[str]]
 

@@ -22,11 +22,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
 from blog_app.data.databases import CONNECTION_ERRORS, DatabaseAway, first_line
-from blog_app.operations.migrate import MigrationError, interrupts, locks, moving
-from blog_app.operations.migrate.recorder import PAST_THE_CHECKS
+from blog_app.operations.migrate import MigrationError, lock_retry, move_check, signals
+from blog_app.operations.migrate.database import PAST_THE_CHECKS, Say
 
 T = TypeVar("T")
-Say = Callable[[str], None]
 
 LOCK_CLASS = 0x626C6F67  # "blog": the first half of the advisory lock's key; the second is the name's hash.
 LOCK_POLL = 0.25
@@ -48,8 +47,8 @@ class Connection(peewee.PostgresqlDatabase):
         # The mark reaches the server only without a pooler in between: those refuse or drop start-up options.
         options = {
             DIRECT_MARK: "yes",
-            "lock_timeout": f"{locks.LOCK_TIMEOUT}s",
-            "statement_timeout": f"{locks.STATEMENT_TIMEOUT}s",
+            "lock_timeout": f"{lock_retry.LOCK_TIMEOUT}s",
+            "statement_timeout": f"{lock_retry.STATEMENT_TIMEOUT}s",
         }
         own = psycopg2.extensions.parse_dsn(self.url).get("options", "")
         super().__init__(
@@ -65,7 +64,7 @@ class Connection(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if self.inspect:
             self.inspect(sql, params)
-        with self._telling_of_loss(), self.inspected(None), interrupts.raised():
+        with self._telling_of_loss(), self.inspected(None), signals.raised():
             try:
                 return super().execute_sql(sql, params)
             except IndexError as error:
@@ -117,7 +116,7 @@ class Connection(peewee.PostgresqlDatabase):
 
     def patiently(self, attempt: Callable[[], T], what: str) -> T:
         """Return what `attempt` returns, trying again while it finds no lock (see `locks`)."""
-        return locks.patiently(self, attempt, what)
+        return lock_retry.patiently(self, attempt, what)
 
     @contextmanager
     def limits(self, *, lock: float | None = None, statement: float | None = None) -> Iterator[None]:
@@ -203,7 +202,7 @@ def run_lock(connection: Connection) -> Iterator[None]:
     Raises `MigrationError` where the logical database is not, because it moves or has moved.
     """
     with advisory_lock(connection, connection.name):
-        moving.refuse_elsewhere(connection, connection.name)
+        move_check.refuse_elsewhere(connection, connection.name)
         yield
 
 

@@ -18,10 +18,11 @@ from peewee_migrate import Migrator as PeeweeMigrator
 from peewee_migrate.migrator import PostgresqlMigrator
 from playhouse.migrate import Operation, SchemaMigrator, make_index_name, operation
 
-from blog_app.operations.migrate import MigrationError, expand, indexes
-from blog_app.operations.migrate.backfill import Backfill
-from blog_app.operations.migrate.constraints import AddConstraint, SetNotNull
-from blog_app.operations.migrate.steps import PythonStep, Step, quoted
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.steps import expand, indexes
+from blog_app.operations.migrate.steps.backfill import Backfill
+from blog_app.operations.migrate.steps.base import PythonStep, Step, quoted
+from blog_app.operations.migrate.steps.constraints import AddConstraint, SetNotNull
 
 
 class Operations(PostgresqlMigrator):

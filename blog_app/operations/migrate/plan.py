@@ -15,10 +15,19 @@ import peewee
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, files, history
 from blog_app.operations.migrate.connection import Connection, connected
+from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.files import Migration
-from blog_app.operations.migrate.lint import Finding, created, inverse, lint, locks, syntax, unanswered, writes
+from blog_app.operations.migrate.lint import (
+    Finding,
+    created,
+    lint,
+    lock_modes,
+    rollbacks,
+    row_rules,
+    syntax,
+    unanswered,
+)
 from blog_app.operations.migrate.preview import Preview, preview
-from blog_app.operations.migrate.recorder import Statement
 from blog_app.operations.migrate.runner import Runner
 
 SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
@@ -64,7 +73,7 @@ class Planned:
     preview: Preview
     findings: Sequence[Finding]
     sizes: Mapping[str, Size]
-    catalog: locks.Catalog
+    catalog: lock_modes.Catalog
     begun: Sequence[history.Step] = ()
     """What an earlier run has done of it."""
 
@@ -81,7 +90,7 @@ def plan(
 ) -> list[Planned]:
     """Return the plan for the `wanted` migrations of a logical database."""
     sizes = sizes_of(live, name) if live else {}
-    catalog = catalog_of(live, name) if live else locks.Catalog()
+    catalog = catalog_of(live, name) if live else lock_modes.Catalog()
     found = preview(name, migrations, wanted, live)
     return [Planned(item, lint(name, item, rows_of(sizes)), sizes, catalog) for item in found]
 
@@ -91,12 +100,12 @@ def sizes_of(live: peewee.PostgresqlDatabase, name: str) -> dict[str, Size]:
     return {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
 
 
-def catalog_of(live: peewee.PostgresqlDatabase, name: str) -> locks.Catalog:
+def catalog_of(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog:
     """Return whose the indexes are, and where the foreign keys lead."""
     keys = live.execute_sql(REFERENCES, (name,)).fetchall()
-    return locks.Catalog(
+    return lock_modes.Catalog(
         dict(live.execute_sql(INDEXES, (name,)).fetchall()),
-        [locks.Reference(table, key, columns, other) for table, key, other, columns in keys],
+        [lock_modes.Reference(table, key, columns, other) for table, key, other, columns in keys],
     )
 
 
@@ -160,9 +169,9 @@ class LintGuard:
         """Raise `MigrationError` when Python changes, one by one, more rows than a statement should."""
         if CHANGE.match(sql) and "many-rows" not in migration.safe:
             self._changes[migration.path, sql] += 1
-            if self._changes[migration.path, sql] > writes.BIG:
+            if self._changes[migration.path, sql] > row_rules.BIG:
                 raise MigrationError(
-                    f"many-rows: it sends {sql[:200]!r} for the {writes.BIG + 1:,}th time in one transaction, and "
+                    f"many-rows: it sends {sql[:200]!r} for the {row_rules.BIG + 1:,}th time in one transaction, and "
                     "everybody waits for the rows that it has changed: use migrator.backfill"
                 )
 
@@ -180,12 +189,12 @@ def refuse_dangers(planned: Sequence[Planned]) -> None:
 def drops_in_use(planned: Sequence[Planned], models: Sequence[Any]) -> list[str]:
     """Return in sentences which tables and columns of the models are gone when all that is planned has run."""
     texts = [statement.text for item in planned for statement in item.preview.statements]
-    gone = set(inverse.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).gone())
+    gone = set(rollbacks.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).gone())
     found = []
     for model in models:
         table = model._meta.table_name
-        used = [inverse.Thing("table", None, table)]
-        used += [inverse.Thing("column", table, column) for column in model._meta.columns]
+        used = [rollbacks.Thing("table", None, table)]
+        used += [rollbacks.Thing("column", table, column) for column in model._meta.columns]
         found += [f"the {thing} is dropped, and {model.__name__} still uses it" for thing in used if thing in gone]
     return found
 
@@ -207,9 +216,9 @@ def describe(item: Planned) -> Iterator[str]:
     new = {name for nodes in parsed for name in created(nodes, item.preview.types)}
     for text, nodes in zip(texts, parsed, strict=True):
         yield f"  {' '.join(text.split())}"
-        found = [lock for node in nodes for lock in locks.taken(node, item.catalog) if lock.table not in new]
+        found = [lock for node in nodes for lock in lock_modes.taken(node, item.catalog) if lock.table not in new]
         for lock in found:
-            yield f"    {lock}{_size(item, lock.table.name)}: {locks.MEANING[lock.mode]}"
+            yield f"    {lock}{_size(item, lock.table.name)}: {lock_modes.MEANING[lock.mode]}"
         if not found:
             yield "    no lock on a table in use"
     yield from (f"  {line}" for line in item.preview.unseen)

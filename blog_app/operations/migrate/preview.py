@@ -10,12 +10,12 @@ import peewee
 
 from blog_app.data.databases import first_line
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.backfill import Backfill
+from blog_app.operations.migrate.dry_run import Recorder, Statement
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator, type_of
-from blog_app.operations.migrate.recorder import Recorder, Statement
-from blog_app.operations.migrate.runner import replay
-from blog_app.operations.migrate.steps import PythonStep, Step, describe, perform, sql_of
+from blog_app.operations.migrate.replay import replay
+from blog_app.operations.migrate.steps.backfill import Backfill
+from blog_app.operations.migrate.steps.base import PythonStep, Step, describe, perform, sql_of
 
 
 @dataclass

@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import peewee
 
 from blog_app.data.watermarks import epochs
-from blog_app.operations.migrate import MigrationError, files, history, locks, moving
+from blog_app.operations.migrate import MigrationError, files, history, lock_retry, move_check
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator
-from blog_app.operations.migrate.recorder import NoRows, Recorder
-from blog_app.operations.migrate.steps import Step, describe, perform, runs_alone, waits_quietly
+from blog_app.operations.migrate.replay import replay
+from blog_app.operations.migrate.steps.base import Step, describe, perform, runs_alone, waits_quietly
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
@@ -97,17 +97,17 @@ class Runner:
         return self.up(only=names)
 
     def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
-        moving.refuse(self.connection, self.name)
+        move_check.refuse(self.connection, self.name)
         self.connection.say(f"{self.name}: {verb} {migration.name}")
         run = self._run_atomic if migration.atomic else self._run_steps
         try:
             with self.connection.limits(statement=migration.statement_timeout):
                 run(migration, verb, function, record)
         except peewee.OperationalError as error:
-            if not locks.out_of_time(error):
+            if not lock_retry.out_of_time(error):
                 error.add_note(migration.name)
                 raise
-            limit = migration.statement_timeout or locks.STATEMENT_TIMEOUT
+            limit = migration.statement_timeout or lock_retry.STATEMENT_TIMEOUT
             raise MigrationError(
                 f"{migration.name}: a statement took longer than {limit:g} s. A migration that may be slow says so "
                 "(statement_timeout = SECONDS at the top of the file); changes to many rows belong in a backfill"
@@ -201,7 +201,7 @@ class Runner:
                 yield
                 transaction.rollback()
         except peewee.DatabaseError as error:
-            if locks.sqlstate(error) != locks.READ_ONLY:
+            if lock_retry.sqlstate(error) != lock_retry.READ_ONLY:
                 raise
             raise MigrationError(
                 f"{migration.name} runs step by step, and writes outside of its steps: that would be done again each "
@@ -234,28 +234,3 @@ class Runner:
             f"{self.name}: {name} is applied, but its file is gone, so nothing knows how to take it back; "
             "check out the version of the code that has it"
         )
-
-
-def replay(database: peewee.PostgresqlDatabase, name: str, migrations: Sequence[Migration]) -> Migrator:
-    """Return a migrator whose models are as these migrations make them; nothing is sent to the database.
-
-    Not even by those models: what a migration does by them was done when it was applied.
-    """
-    recorder = Recorder(name)
-    recorder.answer = NoRows
-    migrator = Migrator(recorder, name)
-    for migration in migrations:
-        migrator.atomic = migration.atomic
-        try:
-            migration.migrate(migrator, recorder, fake=True)
-        except MigrationError:
-            raise
-        except Exception as error:
-            raise MigrationError(
-                f"{migration.name} cannot be replayed: {type(error).__name__}: {error}. Every run replays the files "
-                "before, with no database behind them: what asks the database belongs under `if not fake:`"
-            ) from error
-        migrator.take_operations()
-    migrator.atomic = True
-    migrator.work_on(database)
-    return migrator

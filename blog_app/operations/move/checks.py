@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import peewee
 
 from blog_app.data.databases import first_line
-from blog_app.operations.migrate import locks
+from blog_app.operations.migrate import lock_retry
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.places import Place
@@ -186,8 +186,8 @@ def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]
         with place.connection.limits(lock=0, statement=TRY_SECONDS):
             attempt()
     except peewee.DatabaseError as error:
-        code = locks.sqlstate(error) or ""
-        if code == locks.QUERY_CANCELED:
+        code = lock_retry.sqlstate(error) or ""
+        if code == lock_retry.QUERY_CANCELED:
             return  # It may, but waits: a transaction is open. The real one says so, and has patience.
         role = place.connection.value("SELECT current_user")
         todo = TODO.get(

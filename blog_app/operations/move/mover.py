@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, interrupts
-from blog_app.operations.migrate.connection import Say
+from blog_app.operations.migrate import MigrationError, signals
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError, checks, state, structure, verification
 from blog_app.operations.move.places import Place
 from blog_app.operations.move.replication import Channel
@@ -168,7 +168,7 @@ class Mover:
             leaving.hold()
             self._require_rerouting().lead(self.settings, self.name, self.addresses.of(entering.side))
             leaving.await_departure()
-            with interrupts.put_off():
+            with signals.put_off():
                 leaving.leave()
                 entering.open()
         except BaseException:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import moving
-from blog_app.operations.migrate.connection import Connection, Say, advisory_lock, connected
+from blog_app.operations.migrate import move_check
+from blog_app.operations.migrate.connection import Connection, advisory_lock, connected
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError, checks, state, structure
 from blog_app.operations.move.mover import Mover
 from blog_app.operations.move.orphaned_process import Survivor
@@ -26,7 +27,7 @@ def recorded(settings: Settings, name: str) -> Record | None:
     with connected(settings, name, lambda _: None) as connection:
         record = state.read(connection)
         if record is None and not Place(connection, SOURCE).exists(name):
-            moving.refuse_elsewhere(connection, name)
+            move_check.refuse_elsewhere(connection, name)
         return record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blog_app.config import Settings
-from blog_app.operations.migrate.connection import Say
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError, state
 from blog_app.operations.move.places import Place
 from blog_app.operations.move.replication import Channel

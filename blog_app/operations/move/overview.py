@@ -9,7 +9,7 @@ import peewee
 
 from blog_app.config import Settings
 from blog_app.data.databases import first_line
-from blog_app.operations.migrate import MigrationError, moving
+from blog_app.operations.migrate import MigrationError, move_check
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.move import checks, state
 from blog_app.operations.move.mover import Mover
@@ -63,7 +63,7 @@ def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
             if record := state.read(connection):
                 found.lines += _move(settings, name, record)
             else:
-                moving.refuse_elsewhere(connection, name)
+                move_check.refuse_elsewhere(connection, name)
     except MigrationError as error:
         found.lines.append(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError) as error:

@@ -26,7 +26,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, parse_dsn
 from blog_app.config import ConfigurationError, Settings
 from blog_app.data.databases import first_line
 from blog_app.operations import pgbouncer as pooler
-from blog_app.operations.migrate.connection import Say
+from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.places import DEPARTURE_SECONDS, POLL
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
-from blog_app.operations.migrate import catalog, drift
+from blog_app.operations.migrate.schema import catalog, comparison
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.places import FENCE, FOREVER, MATERIALIZED, SEQUENCES, Place
 
@@ -104,7 +104,7 @@ def require_same(giving: Place, taking: Place) -> None:
     for schema in found:
         for table in schema.values():
             table.triggers.pop(FENCE, None)
-    differences = drift.compare(found[0], found[1], *names)
+    differences = comparison.compare(found[0], found[1], *names)
     # The catalog leaves partitions out, which come and go without migrations.
     for here, there, without in ((giving, taking, names[1]), (taking, giving, names[0])):
         differences += [f"partition {name}: absent in {without}" for name in here.partitions() - there.partitions()]

@@ -16,8 +16,9 @@ from blog_app.development.local.stack import Stack
 from blog_app.operations.deploy import backups
 from blog_app.operations.deploy import release as release_module
 from blog_app.operations.deploy.release import Release, ReleaseError
-from blog_app.operations.migrate import MigrationError, all_databases, catalog, drift, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, files, plan
 from blog_app.operations.migrate.connection import connected
+from blog_app.operations.migrate.schema import catalog, comparison
 from tests.operations.migrate.conftest import Workshop, settings  # noqa: F401
 
 
@@ -244,7 +245,7 @@ def test_a_backup_comes_back_whole_into_an_empty_database(deployed, stack, tmp_p
         with connected(place, "blog", print) as connection:
             schemas.append((catalog.read(connection, "blog"), connection.execute_sql(content).fetchall()))
             assert connection.value("SELECT status FROM blog.watermark_epoch") == "closed"
-    assert drift.compare(schemas[0][0], schemas[1][0], "the original", "the copy") == []
+    assert comparison.compare(schemas[0][0], schemas[1][0], "the original", "the copy") == []
     assert schemas[0][1] == schemas[1][1]
     assert schemas[0][1][0][0] == 500
     Release(elsewhere, print, None, folder=deployed.folder)._verify()

@@ -8,8 +8,9 @@ import psycopg2
 import pytest
 
 from blog_app.development.local.process import wait_until
-from blog_app.operations.migrate import MigrationError, backfill
-from blog_app.operations.migrate.backfill import next_size
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.steps import backfill
+from blog_app.operations.migrate.steps.backfill import next_size
 from tests.helpers.programs import SECONDS
 from tests.helpers.threads import BackgroundCall
 from tests.operations.migrate.test_steps import start
@@ -74,7 +75,7 @@ def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
 
 
 def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, monkeypatch):
-    monkeypatch.setattr("blog_app.operations.migrate.locks.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("blog_app.operations.migrate.lock_retry.FIRST_PAUSE", 0.1)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
         runner = BackgroundCall(posts.up, "blog")
@@ -135,7 +136,7 @@ def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
 
 
 def test_a_batch_that_runs_out_of_time_is_tried_again_with_fewer_rows(workshop, monkeypatch):
-    monkeypatch.setattr("blog_app.operations.migrate.locks.STATEMENT_TIMEOUT", 0.3)
+    monkeypatch.setattr("blog_app.operations.migrate.lock_retry.STATEMENT_TIMEOUT", 0.3)
     workshop.sql("001_slow", "CREATE TABLE blog.slow (id integer PRIMARY KEY, done integer DEFAULT 0)")
     workshop.up("blog")
     workshop.query("INSERT INTO blog.slow SELECT generate_series(1, 60)")

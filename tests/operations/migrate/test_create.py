@@ -6,9 +6,11 @@ import peewee as pw
 import pytest
 from playhouse.postgres_ext import ArrayField, BinaryJSONField, DateTimeTZField, TSVectorField
 
-from blog_app.operations.migrate import MigrationError, catalog, create
+from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.plan import LintGuard
-from blog_app.operations.migrate.shadow import of_models
+from blog_app.operations.migrate.schema import catalog
+from blog_app.operations.migrate.schema.shadow import of_models
 
 
 def tag_model(**fields):

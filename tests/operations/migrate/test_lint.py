@@ -6,7 +6,7 @@ import pytest
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.operations.migrate import MigrationError, files
-from blog_app.operations.migrate.lint import widens, writes
+from blog_app.operations.migrate.lint import row_rules, widens
 from blog_app.operations.migrate.plan import LintGuard, of_pending, plan, refuse_dangers
 from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
 from tests.operations.migrate.conftest import Workshop
@@ -193,7 +193,7 @@ def test_python_code_that_cannot_be_previewed_is_said_and_checked_as_it_runs(wor
 
 
 def test_python_that_changes_a_big_table_row_by_row_is_stopped(workshop, monkeypatch):
-    monkeypatch.setattr(writes, "BIG", 3)
+    monkeypatch.setattr(row_rules, "BIG", 3)
     workshop.sql("001_t", "CREATE TABLE blog.t (id int); INSERT INTO blog.t VALUES (1)", "DROP TABLE blog.t")
     body = "for i in range(LAST): database.execute_sql('UPDATE blog.t SET id = -id WHERE id = %s', (i,))"
     workshop.write("002_some", f"def go():\n    {body.replace('LAST', '4')}\nmigrator.run(go)", "migrator.run(print)")

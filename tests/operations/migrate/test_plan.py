@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blog_app.operations.migrate.lint import locks, syntax
+from blog_app.operations.migrate.lint import lock_modes, syntax
 from blog_app.operations.migrate.plan import catalog_of, describe, of_pending
 
 STATEMENTS = [
@@ -77,20 +77,20 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
     workshop.up("blog")
     workshop.query(SETUP)
     tables = dict(connection.execute_sql(TABLES).fetchall())
-    modes = {name.replace(" ", "").lower() + "lock": name for name in locks.MEANING}
+    modes = {name.replace(" ", "").lower() + "lock": name for name in lock_modes.MEANING}
     really: dict[str, str] = {}
     with connection.atomic() as transaction:
         connection.execute_sql(statement)
         for oid, mode in connection.execute_sql(TAKEN).fetchall():
             if oid in tables:
                 taken = modes[mode.lower()]
-                really[tables[oid]] = max(really.get(tables[oid], taken), taken, key=locks.STRENGTH.index)
+                really[tables[oid]] = max(really.get(tables[oid], taken), taken, key=lock_modes.STRENGTH.index)
         transaction.rollback()
 
     catalog = catalog_of(connection, "blog")
-    found = [lock for node in syntax.parse(statement) for lock in locks.taken(node, catalog) if not lock.kind]
+    found = [lock for node in syntax.parse(statement) for lock in lock_modes.taken(node, catalog) if not lock.kind]
     planned = {lock.table.name: lock.mode for lock in found}
-    really = {table: mode for table, mode in really.items() if table in planned or mode not in locks.QUIET}
+    really = {table: mode for table, mode in really.items() if table in planned or mode not in lock_modes.QUIET}
     assert planned == really
 
 

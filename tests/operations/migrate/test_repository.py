@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate import all_databases, catalog, files
+from blog_app.operations.migrate import all_databases, files
+from blog_app.operations.migrate.schema import catalog
 
 WITH_MIGRATIONS = [name for name in DATABASE_NAMES if files.read(name)]
 

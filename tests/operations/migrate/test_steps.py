@@ -141,10 +141,10 @@ RUN = """
 import sys
 from pathlib import Path
 from blog_app.config import Settings
-from blog_app.operations.migrate import across, interrupts
+from blog_app.operations.migrate import all_databases, signals
 settings = Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": sys.argv[1]})
-with interrupts.heeded():
-    across.run(
+with signals.heeded():
+    all_databases.run(
         settings, sys.argv[3:], lambda runner: runner.up(), lambda line: print(line, flush=True), Path(sys.argv[2])
     )
 """

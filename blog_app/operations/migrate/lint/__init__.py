@@ -3,13 +3,13 @@
 A migration answers a finding by saying why it is no danger there: `safe = {"ban-drop-column": "no code reads it since
 release 12"}`. Lint needs no database; a live one tells it in addition how big the tables are.
 
-syntax   SQL as a tree
-names    which objects a statement names
-locks    which locks it takes
-rules    our own rules
-shapes   those for what a column or type is made of
-writes   those for which rows a statement changes
-inverse  whether a rollback takes back what its migration does
+syntax      SQL as a tree
+names       which objects a statement names
+lock_modes  which locks it takes
+rules       our own rules
+type_rules  those for what a column or type is made of
+row_rules   those for which rows a statement changes
+rollbacks   whether a rollback takes back what its migration does
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from dataclasses import dataclass
 
 import orjson
 
+from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.lint import (
-    inverse,
-    locks,
+    lock_modes,
     names,
+    rollbacks,
+    row_rules,  # noqa: F401  # It registers its rules, as `type_rules` does.
     rules,
-    shapes,
     syntax,
-    writes,  # noqa: F401  # It registers its rules, as `shapes` does.
+    type_rules,
 )
 from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 from blog_app.operations.migrate.preview import Preview
-from blog_app.operations.migrate.recorder import Statement
 
 # Matters of taste, of the runner (it sets the time limits), or about clients rather than about the running server.
 NOT_ASKED = (
@@ -138,7 +138,7 @@ def _of_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> 
                 if name in ALWAYS or not statement.by_step:
                     yield from (Finding(name, text, message) for message in rule(node, context))
             if preview.migration.atomic:
-                locked |= {lock.table.name: None for lock in locks.taken(node) if locks.stops_all(lock, new)}
+                locked |= {lock.table.name: None for lock in lock_modes.taken(node) if lock_modes.stops_all(lock, new)}
 
 
 def created(nodes: Sequence[Node], there: Collection[tuple[str, str]] = ()) -> Iterator[Name]:
@@ -186,7 +186,7 @@ def _is_no_danger(rule: str, text: str, preview: Preview) -> bool:
     if rule == "changing-column-type":
         return _only_widens(text, preview)
     if rule == "adding-field-with-default":
-        return not any(shapes.rewrites(column) for node in syntax.parse(text) for column in node.all("ADD_COLUMN"))
+        return not any(type_rules.rewrites(column) for node in syntax.parse(text) for column in node.all("ADD_COLUMN"))
     return False
 
 
@@ -233,4 +233,4 @@ def _of_rollback(preview: Preview) -> Iterator[Finding]:
             [node for nodes in syntax.parse_all([s.text for s in statements if not _scaffold(s)]) for node in nodes]
             for statements in (preview.whole, preview.back)
         )
-        yield from (Finding("rollback-differs", "", message) for message in inverse.missing(there, back))
+        yield from (Finding("rollback-differs", "", message) for message in rollbacks.missing(there, back))

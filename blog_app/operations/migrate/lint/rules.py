@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate.lint import locks, names
+from blog_app.operations.migrate.lint import lock_modes, names
 from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 
@@ -121,7 +121,7 @@ def write_under_lock(statement: Node, context: Context) -> Found:
 
 @rule("several-tables")
 def several_tables(statement: Node, context: Context) -> Found:
-    more = [lock.table.name for lock in locks.taken(statement) if locks.stops_all(lock, context.new)]
+    more = [lock.table.name for lock in lock_modes.taken(statement) if lock_modes.stops_all(lock, context.new)]
     if context.locked and (more := [name for name in more if name not in context.locked]):
         yield (
             f"this transaction keeps everybody out of {', '.join(context.locked)} while it waits for "

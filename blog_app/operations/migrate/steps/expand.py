@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from blog_app.operations.migrate.constraints import add_validated
-from blog_app.operations.migrate.steps import Database, Step, quoted
+from blog_app.operations.migrate.database import Database
+from blog_app.operations.migrate.steps.base import Step, quoted
+from blog_app.operations.migrate.steps.constraints import add_validated
 
 NEW_TYPE = "{column}__new"
 

@@ -11,7 +11,8 @@ from typing import Any
 import peewee
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.steps import Database, Step, quoted
+from blog_app.operations.migrate.database import Database
+from blog_app.operations.migrate.steps.base import Step, quoted
 
 # Validation waits for other schema changes and for autovacuum; reads and writes do not wait behind it.
 VALIDATE_LOCK_TIMEOUT = 5.0

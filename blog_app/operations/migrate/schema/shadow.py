@@ -17,9 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 import peewee
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, all_databases, catalog
+from blog_app.operations.migrate import MigrationError, all_databases
 from blog_app.operations.migrate.connection import advisory_lock, connected
-from blog_app.operations.migrate.recorder import Recorder, Statement
+from blog_app.operations.migrate.dry_run import Recorder, Statement
+from blog_app.operations.migrate.schema import catalog
 
 
 class NoScratch(MigrationError):

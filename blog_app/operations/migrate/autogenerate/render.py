@@ -9,7 +9,7 @@ import peewee
 from peewee_migrate.auto import find_field_type
 from playhouse.postgres_ext import IndexedFieldMixin
 
-from blog_app.operations.migrate.recorder import Recorder, literal
+from blog_app.operations.migrate.dry_run import Recorder, literal
 
 INDENT = "    "
 CHECKS = re.compile(r"\b(CHECK|REFERENCES|UNIQUE)\b")

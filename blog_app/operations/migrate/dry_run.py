@@ -16,11 +16,9 @@ import peewee
 import psycopg2.extensions
 
 from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.database import PAST_THE_CHECKS
 
 T = TypeVar("T")
-PAST_THE_CHECKS = (
-    "a cursor or a connection of one's own goes past the checks: send SQL by migrator.sql or database.execute_sql"
-)
 CATALOG_QUESTION = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*;?\s*$", re.I)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import catalog, drift, files, history, shadow
+from blog_app.operations.migrate import files, history
 from blog_app.operations.migrate.connection import connected
+from blog_app.operations.migrate.schema import catalog, comparison, shadow
 
 MODELS, FILES, LIVE = "the models", "the migrations", "the database"
 
@@ -45,8 +46,8 @@ def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | N
     except shadow.NoScratch as error:
         report.notes.append(f"{error}: only the models were compared with the database")
         if not pending:
-            report.differences += drift.compare_models(wanted, live, models, MODELS, LIVE)
+            report.differences += comparison.compare_models(wanted, live, models, MODELS, LIVE)
         return report
-    report.differences += drift.compare_models(wanted, made, models, MODELS, FILES)
-    report.differences += drift.compare(due, live, FILES, LIVE)
+    report.differences += comparison.compare_models(wanted, made, models, MODELS, FILES)
+    report.differences += comparison.compare(due, live, FILES, LIVE)
     return report

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, all_databases, catalog, drift, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, files, plan
+from blog_app.operations.migrate.autogenerate.draft import NOTHING, Change, Draft, draft
 from blog_app.operations.migrate.connection import Connection, connected
-from blog_app.operations.migrate.draft import NOTHING, Change, Draft, draft
-from blog_app.operations.migrate.recorder import Recorder
-from blog_app.operations.migrate.runner import replay
-from blog_app.operations.migrate.shadow import of_models, scratch
+from blog_app.operations.migrate.dry_run import Recorder
+from blog_app.operations.migrate.replay import replay
+from blog_app.operations.migrate.schema import catalog, comparison
+from blog_app.operations.migrate.schema.shadow import of_models, scratch
 
 TEMPLATE = '''\
 """{title}."""
@@ -58,7 +59,7 @@ def automatic(settings: Settings, name: str, title: str, models: Sequence[Any], 
         all_databases.run(elsewhere, [name], lambda runner: runner.up(), _silent, folder)
         with connected(elsewhere, name, _silent) as connection:
             old, new = _read(connection, name), of_models(connection, name, models)
-        if not drift.compare(new, old, "", ""):
+        if not comparison.compare(new, old, "", ""):
             raise MigrationError(f"{name}: the models and the migrations agree, there is nothing to write")
         old_models = replay(Recorder(name), name, files.read(name, folder)).orm
         found = draft(old, new, models, {model._meta.table_name: model for model in old_models})
@@ -84,17 +85,17 @@ def _try(
     try:
         all_databases.run(settings, [name], lambda runner: runner.up(only=written), _silent, folder)
         with connected(settings, name, _silent) as connection:
-            notes = drift.compare(new, _read(connection, name), "the models", "the files written")
+            notes = comparison.compare(new, _read(connection, name), "the models", "the files written")
         notes += _dangers(name, written, folder)
         all_databases.run(settings, [name], lambda runner: runner.down(steps=len(written)), _silent, folder)
         with connected(settings, name, _silent) as connection:
-            return notes + drift.compare(old, _read(connection, name), "the files before", "their rollback")
+            return notes + comparison.compare(old, _read(connection, name), "the files before", "their rollback")
     except MigrationError as error:
         return [f"the files written do not run: {error}"]
 
 
 def _read(connection: Connection, name: str) -> catalog.Schema:
-    return drift.as_models_know(catalog.read(connection, name))
+    return comparison.as_models_know(catalog.read(connection, name))
 
 
 def _dangers(name: str, written: Sequence[str], folder: Path | None) -> list[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from playhouse.migrate import Operation
 
+from blog_app.operations.migrate.database import Database
 from blog_app.operations.migrate.history import Step as Progress
 
-T = TypeVar("T")
 # Statements that PostgreSQL refuses inside a transaction.
 ALONE = re.compile(
     r"VACUUM\b|CLUSTER\s*;?\s*$|REINDEX\b.*\b(CONCURRENTLY|SCHEMA|DATABASE|SYSTEM)\b|ALTER\s+SYSTEM\b"
@@ -26,21 +25,6 @@ ALONE = re.compile(
 LOUD = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
 """Those of them that keep others out, and so must not wait for a lock with others behind them."""
 LEADING_COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
-
-
-class Database(Protocol):
-    """What a step needs: a `Connection` when it runs, a `Recorder` when it is previewed."""
-
-    name: str
-
-    @property
-    def say(self) -> Callable[[str], None]: ...
-    def execute_sql(self, sql: str, params: Any = None) -> Any: ...
-    def send(self, sql: str) -> Any: ...
-    def value(self, sql: str, params: Any = None) -> Any: ...
-    def patiently(self, attempt: Callable[[], T], what: str) -> T: ...
-    def limits(self, *, lock: float | None = None, statement: float | None = None) -> AbstractContextManager[None]: ...
-    def atomic(self) -> AbstractContextManager[Any]: ...
 
 
 class Step:

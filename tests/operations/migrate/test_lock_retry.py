@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from blog_app.development.local.process import wait_until
-from blog_app.operations.migrate import MigrationError, locks
+from blog_app.operations.migrate import MigrationError, lock_retry
 from blog_app.operations.migrate.connection import connected
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
@@ -23,8 +23,8 @@ def posts(workshop):
 
 @pytest.fixture
 def quick_pauses(monkeypatch):
-    monkeypatch.setattr(locks, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(locks, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(lock_retry, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(lock_retry, "LONGEST_PAUSE", 0.2)
 
 
 def connect(workshop, application_name: str = "psql"):
@@ -59,7 +59,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
 
 
 def test_it_gives_up_in_the_end_and_says_who_was_in_the_way(posts, quick_pauses, monkeypatch):
-    monkeypatch.setattr(locks, "TRIES", 2)
+    monkeypatch.setattr(lock_retry, "TRIES", 2)
     posts.sql("002_wide", "ALTER TABLE blog.posts ADD COLUMN words integer")
     with connect(posts, "the one") as holder, holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
@@ -88,7 +88,7 @@ def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(pos
 
 
 def test_a_slow_statement_is_stopped_unless_the_file_says_that_it_may_be_slow(posts, monkeypatch):
-    monkeypatch.setattr(locks, "STATEMENT_TIMEOUT", 0.5)
+    monkeypatch.setattr(lock_retry, "STATEMENT_TIMEOUT", 0.5)
     posts.sql("002_slow", "SELECT pg_sleep(1)")
     with pytest.raises(MigrationError, match=r"002_slow: a statement took longer than 0\.5 s.*statement_timeout ="):
         posts.up("blog")

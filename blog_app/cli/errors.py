@@ -9,7 +9,7 @@ import click
 import peewee
 
 from blog_app.data.databases import first_line
-from blog_app.operations.migrate import MigrationError, interrupts
+from blog_app.operations.migrate import MigrationError, signals
 
 INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
 
@@ -21,7 +21,7 @@ def plainly(then: str = "") -> Iterator[None]:
     `then` says what to do after one of the last two.
     """
     try:
-        with interrupts.heeded():
+        with signals.heeded():
             yield
     except MigrationError as error:
         raise click.ClickException(str(error)) from error

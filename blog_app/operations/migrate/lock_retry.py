@@ -13,15 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import peewee
 import psycopg2
 
 from blog_app.operations.migrate import MigrationError
-
-if TYPE_CHECKING:
-    from blog_app.operations.migrate.connection import Connection
+from blog_app.operations.migrate.database import Database
 
 T = TypeVar("T")
 
@@ -40,6 +38,15 @@ SELECT pid, coalesce(nullif(application_name, ''), 'no application name'), usena
 FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
 """
 WANTED = "SELECT relation::regclass::text FROM pg_locks WHERE pid = %s AND NOT granted AND relation IS NOT NULL"
+
+
+class LockingDatabase(Database, Protocol):
+    """A database that can be seen waiting for a lock."""
+
+    @property
+    def pid(self) -> int: ...
+    def observer(self) -> Any:
+        """Return a second connection, which looks what this one waits for."""
 
 
 @dataclass
@@ -64,7 +71,7 @@ def out_of_time(error: BaseException) -> bool:
     return sqlstate(error) == QUERY_CANCELED and "user request" not in str(error)
 
 
-def patiently(connection: Connection, attempt: Callable[[], T], what: str) -> T:
+def patiently(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
     """Return what `attempt` returns, trying again when it finds no lock; raise `MigrationError` after `TRIES`.
 
     An attempt must leave nothing behind when it fails: a whole transaction, or one statement.
@@ -72,7 +79,7 @@ def patiently(connection: Connection, attempt: Callable[[], T], what: str) -> T:
     began = time.monotonic()
     pause, wait = FIRST_PAUSE, Wait()
     for left in reversed(range(TRIES)):
-        with watching(connection, wait):
+        with watching(database, wait):
             try:
                 return attempt()
             except peewee.OperationalError as error:
@@ -81,38 +88,36 @@ def patiently(connection: Connection, attempt: Callable[[], T], what: str) -> T:
         if not left:
             break
         seconds = pause * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
-        connection.say(f"{connection.name}: {what} found no lock; in the way: {wait}; next try in {seconds:.1f} s")
+        database.say(f"{database.name}: {what} found no lock; in the way: {wait}; next try in {seconds:.1f} s")
         time.sleep(seconds)
         pause = min(pause * GROWTH, LONGEST_PAUSE)
         if wait.only_autovacuum and wait.table:
-            push_autovacuum_aside(connection, wait.table)
+            push_autovacuum_aside(database, wait.table)
     raise MigrationError(
         f"{what} found no lock in {TRIES} tries over {time.monotonic() - began:.0f} s; last in the way: {wait}"
     )
 
 
-def push_autovacuum_aside(connection: Connection, table: str) -> None:
+def push_autovacuum_aside(database: LockingDatabase, table: str) -> None:
     """Make autovacuum leave `table`: it gives way to a lock that waits longer than `deadlock_timeout`.
 
     The lock asked for conflicts with no read and no write, so nobody queues behind it.
     """
-    patience = connection.value("SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)") + 1
-    with connection.limits(lock=float(patience)):
+    patience = database.value("SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)") + 1
+    with database.limits(lock=float(patience)):
         try:
-            with connection.atomic():
-                connection.execute_sql(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
+            with database.atomic():
+                database.execute_sql(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         except peewee.OperationalError:
-            connection.say(
-                f"{connection.name}: autovacuum stays on {table} (to prevent wraparound it does not give way)"
-            )
+            database.say(f"{database.name}: autovacuum stays on {table} (to prevent wraparound it does not give way)")
 
 
 @contextmanager
-def watching(connection: Connection, wait: Wait) -> Iterator[None]:
+def watching(database: LockingDatabase, wait: Wait) -> Iterator[None]:
     """Note in `wait` who blocks the connection while the context runs; say it when that takes long."""
     done = threading.Event()
-    pid = connection.pid
-    watcher = threading.Thread(target=_watch, args=(connection, pid, done, wait), daemon=True)
+    pid = database.pid
+    watcher = threading.Thread(target=_watch, args=(database, pid, done, wait), daemon=True)
     watcher.start()
     try:
         yield
@@ -121,10 +126,10 @@ def watching(connection: Connection, wait: Wait) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(connection: Connection, pid: int, done: threading.Event, wait: Wait) -> None:
+def _watch(database: LockingDatabase, pid: int, done: threading.Event, wait: Wait) -> None:
     spoken = time.monotonic()
     try:
-        with connection.observer().cursor() as cursor:  # Connected before it is needed: a try is short.
+        with database.observer().cursor() as cursor:  # Connected before it is needed: a try is short.
             while not done.wait(LOOK_EVERY):
                 cursor.execute(BLOCKERS, (pid,))
                 if not (rows := cursor.fetchall()):
@@ -135,7 +140,7 @@ def _watch(connection: Connection, pid: int, done: threading.Event, wait: Wait) 
                 wait.only_autovacuum = all(row[2] is None for row in rows)
                 wait.table = wanted[0] if wanted else None
                 if time.monotonic() - spoken > REPEAT_EVERY:
-                    connection.say(f"{connection.name}: still waiting; in the way: {wait}")
+                    database.say(f"{database.name}: still waiting; in the way: {wait}")
                     spoken = time.monotonic()
     except psycopg2.Error:
         pass  # Watching is a courtesy; the run's own connection will tell.

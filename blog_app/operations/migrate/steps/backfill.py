@@ -19,11 +19,12 @@ from typing import Any
 import peewee
 
 from blog_app.data.watermarks import epochs
-from blog_app.operations.migrate import MigrationError, interrupts
-from blog_app.operations.migrate.interrupts import Stopped
-from blog_app.operations.migrate.locks import out_of_time
+from blog_app.operations.migrate import MigrationError, signals
+from blog_app.operations.migrate.database import Database
+from blog_app.operations.migrate.lock_retry import out_of_time
 from blog_app.operations.migrate.progress import Bar
-from blog_app.operations.migrate.steps import Database, Step, quoted
+from blog_app.operations.migrate.signals import Stopped
+from blog_app.operations.migrate.steps.base import Step, quoted
 
 BATCH_SECONDS = 0.2
 PAUSE_SHARE = 0.25
@@ -72,7 +73,7 @@ class Backfill(Step):
                     epochs.close(database)
             return found
 
-        with interrupts.put_off() as stopping, Bar(str(self), total, rows) as bar:
+        with signals.put_off() as stopping, Bar(str(self), total, rows) as bar:
             while True:
                 began = time.monotonic()
                 try:

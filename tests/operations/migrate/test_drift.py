@@ -10,8 +10,9 @@ from playhouse.postgres_ext import DateTimeTZField
 
 from blog_app.config import DATABASE_NAMES
 from blog_app.data import models
-from blog_app.operations.migrate import all_databases, create
-from blog_app.operations.migrate.check import check
+from blog_app.operations.migrate import all_databases
+from blog_app.operations.migrate.autogenerate import create
+from blog_app.operations.migrate.schema.drift import check
 from tests.operations.migrate.test_create import post_model, tag_model
 
 STRICT = "character varying(80) NOT NULL in the migrations"

@@ -14,7 +14,8 @@ from typing import Any
 import peewee
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.steps import Database, Step, quoted, without_comments
+from blog_app.operations.migrate.database import Database
+from blog_app.operations.migrate.steps.base import Step, quoted, without_comments
 
 WORD = r'(?:"(?:[^"]|"")+"|\w+)'
 CREATE = re.compile(
