@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import attempts, signing, tokens
+from blog_app.accounts import signed_tokens, throttling, tokens
 from blog_app.accounts.models import User
 from blog_app.accounts.passwords import hash_password, verify_password
 from blog_app.api.token_cache import Identity
@@ -28,14 +28,14 @@ def change_password(identity: Identity, current_password: str, password: str) ->
 def ask_for_reset(email: str) -> None:
     """Have a mail sent to the address: with a token if it has an account, else saying that it has none."""
     mail.require_mail()
-    attempts.try_mail(email)
+    throttling.try_mail(email)
     with databases.accounts.atomic():
         publish_event(databases.accounts, "reset.asked", email=email)
 
 
 def reset_password(token: str, password: str) -> None:
     """Give another password to the account that the token is for, and end all its sessions."""
-    wanted = signing.read(signing.PASSWORD_RESET, token)
+    wanted = signed_tokens.read(signed_tokens.PASSWORD_RESET, token)
     user = _unchanged(wanted)
     _set(user, password_hash=hash_password(password))
 
@@ -43,7 +43,7 @@ def reset_password(token: str, password: str) -> None:
 def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
     """Have a token sent to the new address; whether that has an account already is said in the mail only."""
     mail.require_mail()
-    attempts.try_mail(email)
+    throttling.try_mail(email)
     user = _require_password(identity.user_id, password, "password")
     wish = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
     with databases.accounts.atomic():
@@ -52,7 +52,7 @@ def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
 
 def confirm_email_change(token: str) -> User:
     """Give the account its new address, tell the old one, and end all other sessions than the one that asked."""
-    wanted = signing.read(signing.EMAIL_CHANGE, token)
+    wanted = signed_tokens.read(signed_tokens.EMAIL_CHANGE, token)
     user = _unchanged(wanted)
     with databases.accounts.atomic():
         _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
@@ -63,16 +63,16 @@ def confirm_email_change(token: str) -> User:
 def _unchanged(wanted: dict[str, Any]) -> User:
     user = User.get_or_none(User.id == wanted["id"], User.status == "active")
     if user is None or user.credentials_version != wanted["version"]:
-        raise signing.refused()
+        raise signed_tokens.refused()
     return user
 
 
 def _require_password(user_id: UUID, password: str, field: str) -> User:
     user: User = User.get_by_id(user_id)
-    attempts.try_password(user.email)
+    throttling.try_password(user.email)
     if not verify_password(user.password_hash, password):
         raise invalid(field, "It is not your current password.")
-    attempts.password_was_right(user.email)
+    throttling.password_was_right(user.email)
     return user
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts.models import FORMER_MEMBER, Pair, RoleGrant, Token, User
+from blog_app.accounts.models import FORMER_MEMBER, Relationship, RoleGrant, Token, User
 from blog_app.api import auth
 from blog_app.api.token_cache import Holder, Identity
 from blog_app.data import cache, databases
@@ -48,7 +48,7 @@ def existing(ids: list[str]) -> set[str]:
 def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
     """Return the collections that decide what is known of a token's holder: it, its user, their roles and blocks."""
     user = identity.user_id
-    rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Pair, user))
+    rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Relationship, user))
     return tuple(pair for model, row in rows for pair in collections.read_by(model, row))
 
 

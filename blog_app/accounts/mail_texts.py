@@ -1,83 +1,86 @@
-"""The mails that accounts send: each function returns a subject and a text.
+"""The mails that the accounts domain sends: each function returns a subject and a body.
 
-What a stranger typed, such as a name, goes only to those who have confirmed their address: nobody sends their own words
-to others from here.
+User input, such as a name, goes only to confirmed addresses: nobody can send their own words to others from here.
 """
 
 from __future__ import annotations
 
-from blog_app.accounts import signing
+from blog_app.accounts import signed_tokens
+from blog_app.background.mail import MailText, compose
 
-Letter = tuple[str, str]
 
-
-def confirm_registration(token: str) -> Letter:
-    """Ask whoever wants an account to prove that they read the mail of this address."""
-    return "Confirm your address", _text(
+def confirm_registration(token: str) -> MailText:
+    """Ask for proof that whoever registers reads the mail of this address."""
+    return compose(
+        "Confirm your email address",
         "Hello,",
-        "an account was asked for with this address. Confirm it with this token:",
+        "We received a request to create an account with this email address. To confirm it, use this token:",
         token,
-        f"It is valid for {signing.REGISTRATION.hours} hours. If it was not you, do nothing: no account is opened.",
+        f"{_expiry(signed_tokens.REGISTRATION)} If you did not request an account, ignore this email: "
+        "no account is created.",
     )
 
 
-def already_a_member() -> Letter:
-    """Tell a member that somebody asked for an account with their address."""
-    return "You have an account already", _text(
+def already_registered() -> MailText:
+    """Tell a user that somebody tried to register with their address."""
+    return compose(
+        "You already have an account",
         "Hello,",
-        "an account was asked for with this address, which has one already. Nothing was changed.",
-        "If it was you, sign in, or ask for a new password. If it was not, there is nothing to do.",
+        "Someone tried to create an account with this email address, but it already has one. Nothing has changed.",
+        "If it was you, sign in or reset your password. If not, you can ignore this email.",
     )
 
 
-def reset_password(name: str, token: str) -> Letter:
-    """Let a member choose another password."""
-    return "Choose a new password", _text(
+def reset_password(name: str, token: str) -> MailText:
+    """Let a user choose a new password."""
+    return compose(
+        "Reset your password",
         f"Hello {name},",
-        "a new password was asked for. Choose one with this token:",
+        "We received a request to reset your password. To choose a new one, use this token:",
         token,
-        f"It is valid for {_hours(signing.PASSWORD_RESET)}. If it was not you, do nothing: your password stays.",
+        f"{_expiry(signed_tokens.PASSWORD_RESET)} If you did not request this, ignore this email: "
+        "your password stays the same.",
     )
 
 
-def nobody_here() -> Letter:
-    """Tell whoever asked for a new password that this address has no account."""
-    return "No account with this address", _text(
+def no_account() -> MailText:
+    """Tell whoever requested a password reset that this address has no account."""
+    return compose(
+        "No account for this email address",
         "Hello,",
-        "a new password was asked for, but this address has no account that could be signed in to.",
-        "Perhaps yours is under another address. If it was not you, there is nothing to do.",
+        "Someone requested a password reset for this email address, but no account that can sign in uses it.",
+        "If it was you, try another email address. If not, you can ignore this email.",
     )
 
 
-def confirm_email_change(name: str, token: str) -> Letter:
-    """Ask a member to prove that they read the mail of the new address."""
-    return "Confirm your new address", _text(
+def confirm_email_change(name: str, token: str) -> MailText:
+    """Ask a user for proof that they read the mail of their new address."""
+    return compose(
+        "Confirm your new email address",
         f"Hello {name},",
-        "this address is to become that of your account. Confirm it with this token:",
+        "We received a request to use this email address for your account. To confirm it, use this token:",
         token,
-        f"It is valid for {_hours(signing.EMAIL_CHANGE)}. If it was not you, do nothing: nothing is changed.",
+        f"{_expiry(signed_tokens.EMAIL_CHANGE)} If you did not request this, ignore this email: nothing changes.",
     )
 
 
-def address_has_account() -> Letter:
-    """Tell whoever wants to move their account to this address that it has an account already."""
-    return "This address has an account already", _text(
+def address_in_use() -> MailText:
+    """Tell the holder of an address that another account cannot change to it, because it has an account."""
+    return compose(
+        "This email address is already in use",
         "Hello,",
-        "this address was to become that of another account, but it has an account already. Nothing was changed.",
+        "Someone asked to use this email address for another account, but it already has one. Nothing has changed.",
     )
 
 
-def email_was_changed(name: str) -> Letter:
-    """Tell the old address that it was left."""
-    return "Your address was changed", _text(
+def email_changed(name: str) -> MailText:
+    """Tell the old address that the account no longer uses it."""
+    return compose(
+        "Your email address was changed",
         f"Hello {name},",
-        "your account has another address from now on. If it was not you, tell us at once.",
+        "Your account now uses another email address. If you did not change it, contact us immediately.",
     )
 
 
-def _hours(purpose: signing.Purpose) -> str:
-    return f"{purpose.hours} hour{'s' if purpose.hours > 1 else ''}"
-
-
-def _text(*paragraphs: str) -> str:
-    return "\n\n".join(paragraphs) + "\n"
+def _expiry(purpose: signed_tokens.Purpose) -> str:
+    return f"The token expires in {purpose.hours} hour{'s' if purpose.hours > 1 else ''}."

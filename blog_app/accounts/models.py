@@ -55,7 +55,7 @@ class User(AccountsRecord, SoftDeletable):
             return cls.select()
         if user_id is None:
             return cls.select().where(cls.status == "active")
-        is_in_sight = (cls.status == "active") & cls.id.not_in(Pair.blocked_with(user_id))
+        is_in_sight = (cls.status == "active") & cls.id.not_in(Relationship.blocked_with(user_id))
         return cls.select().where((cls.id == user_id) | is_in_sight)
 
     @classmethod
@@ -130,6 +130,11 @@ class Profile(AccountsRecord):
         """Return the profiles of the users that someone with this scope may see."""
         return cls.select().where(cls.user.in_(User.within(scope, user_id).select(User.id)))
 
+    @classmethod
+    def ensure(cls, user_id: UUID) -> None:
+        """Insert an empty profile if the user has none, as users loaded from seed files may; needs a transaction."""
+        cls.insert(user=user_id).on_conflict(conflict_target=[cls.user], action="IGNORE").execute()
+
 
 class Token(AccountsRecord):
     """A key to the API that a user holds; only its hash is stored."""
@@ -180,7 +185,7 @@ class Attempt(Base):
         untouched = True
 
 
-class Pair(AccountsRecord):
+class Relationship(AccountsRecord):
     """What is between two users: a friend request, a friendship, or a block; one row, or none, for each two.
 
     `low` is the smaller identifier, so no pair can be stored twice; both sides read the same row, so none can be half.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from blog_app.accounts import attempts, signing
+from blog_app.accounts import signed_tokens, throttling
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.background import mail
@@ -20,7 +20,7 @@ from blog_app.data.models import now
 def register(email: str, name: str, password: str) -> None:
     """Note the wish for an account; a mail to the address follows."""
     mail.require_mail()
-    attempts.try_mail(email)
+    throttling.try_mail(email)
     password_hash = hash_password(password)
     with databases.accounts.atomic():
         _sweep()
@@ -30,14 +30,14 @@ def register(email: str, name: str, password: str) -> None:
 
 def confirm(token: str) -> User:
     """Open the account that was asked for and return it; raise `Invalid` if the token does not count."""
-    wanted = signing.read(signing.REGISTRATION, token)
+    wanted = signed_tokens.read(signed_tokens.REGISTRATION, token)
     registration = Registration.get_or_none(Registration.id == wanted["id"])
     if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
-        raise signing.refused()
+        raise signed_tokens.refused()
     return User.open(registration.email, registration.name, registration.password_hash)
 
 
 def _sweep() -> None:
     """Forget the wishes whose token has expired."""
-    oldest = now() - timedelta(hours=signing.REGISTRATION.hours)
+    oldest = now() - timedelta(hours=signed_tokens.REGISTRATION.hours)
     Registration.delete().where(Registration.created_at < oldest).execute()

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validate
 from marshmallow import fields as ma
 
 from blog_app.accounts import directory, passwords
-from blog_app.accounts.models import STATUSES, Pair, Profile, RoleGrant, Token, User
+from blog_app.accounts.models import STATUSES, Profile, Relationship, RoleGrant, Token, User
 from blog_app.api import Schema
 from blog_app.api.auth import identity
 from blog_app.api.resources.fields import Email, Integer, String, Timestamp, WebAddress
@@ -19,7 +19,7 @@ from blog_app.api.resources.schema import PerRequest
 from blog_app.permissions import ROLES
 
 MAX_SOCIAL_LINKS = 20
-RECEIVER = peewee.Case(Pair.requester, ((Pair.low, Pair.high),), Pair.low)
+RECEIVER = peewee.Case(Relationship.requester, ((Relationship.low, Relationship.high),), Relationship.low)
 
 
 def _acceptable(password: str) -> None:
@@ -130,15 +130,15 @@ class FriendRequestSchema(Schema):
     """A friend request."""
 
     class Meta:
-        model = Pair
+        model = Relationship
         columns = {
             "receiver_id": RECEIVER,
-            "status": peewee.Case(None, ((Pair.friends_since.is_null(), "pending"),), "accepted"),
+            "status": peewee.Case(None, ((Relationship.friends_since.is_null(), "pending"),), "accepted"),
         }
         sortable = ("sent_at",)
         sort = ("-sent_at",)
         includes = {
-            "sender": one_from(directory.people, PersonSchema, Pair.requester),
+            "sender": one_from(directory.people, PersonSchema, Relationship.requester),
             "receiver": one_from(directory.people, PersonSchema, RECEIVER),
         }
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import attempts
+from blog_app.accounts import throttling
 from blog_app.accounts.models import Token, User
 from blog_app.accounts.passwords import verify_password
 from blog_app.api.auth import hash_token
@@ -21,7 +21,7 @@ TOKEN_BYTES = 32
 
 def sign_in(email: str, password: str) -> dict[str, Any]:
     """Return a new token with its secret; raise `Unauthorized` without telling which of the two was wrong."""
-    attempts.try_password(email)
+    throttling.try_password(email)
     user = User.with_email(email)
     if not verify_password(user.password_hash if user else None, password) or user is None:
         raise _refused()
@@ -32,7 +32,7 @@ def sign_in(email: str, password: str) -> dict[str, Any]:
         if same is None:
             raise _refused()
         token = issue(same)
-    attempts.password_was_right(email)
+    throttling.password_was_right(email)
     return token
 
 

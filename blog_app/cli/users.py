@@ -6,7 +6,7 @@ import click
 import peewee
 from flask.cli import AppGroup
 
-from blog_app.accounts import leaving, roles
+from blog_app.accounts import lifecycle, roles
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password, weakness
 from blog_app.data import databases, email_addresses
@@ -69,7 +69,7 @@ def _set_status(email: str, status: str) -> None:
         if user is None:
             raise click.ClickException(f"there is no user with the address {address}")
         try:
-            leaving.set_status(user, status)
+            lifecycle.set_status(user, status)
         except Problem as problem:
             raise click.ClickException(problem.detail) from None
     click.echo(f"{address} is {status}")

@@ -1,4 +1,4 @@
-"""What the shop does when something happened elsewhere, or later."""
+"""The outbox handlers of the shop: account deletion cancels open orders; order mails are sent."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from blog_app.shop.models import Address, Customer, Order
 
 @event_handler("user.left", databases.shop)
 def close_customer(event: Event) -> None:
-    """Cancel what a user who left has not been sent, and forget their addresses.
+    """Cancel the open orders of a user who deleted their account, and delete their saved addresses.
 
-    Orders stay, with the address that they were sent to: the books must.
+    Orders stay, with their shipping address: bookkeeping needs them.
     """
-    Customer.delete().where(Customer.user_id == event.subject).execute()  # First, as a checkout locks it first.
+    Customer.delete().where(Customer.user_id == event.subject).execute()  # First: a checkout locks it first, too.
     Address.delete().where(Address.user_id == event.subject).execute()
     orders.cancel_all_open(event.subject)
 
 
 @event_handler("user.left", databases.shop)
 def close_vendor(event: Event) -> None:
-    """Take what a user who left was selling off sale."""
+    """Take the products of a vendor who deleted their account off sale."""
     products.withdraw_all(event.subject)
 
 
 @event_handler("order.placed", databases.shop)
 @event_handler("order.changed", databases.shop)
 def tell_customer(event: Event) -> None:
-    """Confirm an order, and tell what becomes of it, by mail, to those who have not left, where there is mail."""
+    """Mail an order confirmation, or a change of an order, to a customer who still has an account."""
     order = Order.get_by_id(event.subject)
     to = directory.addresses([str(order.user_id)]).get(str(order.user_id))
     if to is None:
-        orders.cancel_all_open(order.user_id)  # This one may have been on its way while they left.
+        orders.cancel_all_open(order.user_id)  # This order may have been placed while they left.
         return
     is_new = event.name == "order.placed"
-    letter = mail_texts.confirm(order) if is_new else mail_texts.tell_change(order, event.payload["new"])
-    mail.send(event, to, *letter)
+    mail_text = mail_texts.order_confirmation(order) if is_new else mail_texts.order_change(order, event.payload["new"])
+    mail.send(event, to, *mail_text)

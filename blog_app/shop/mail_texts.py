@@ -1,42 +1,37 @@
-"""The mails that the shop sends: each function returns a subject and a text."""
+"""The mails that the shop sends: each function returns a subject and a body."""
 
 from __future__ import annotations
 
+from blog_app.background.mail import MailText, compose
 from blog_app.shop.models import Order, OrderItem
 
-Letter = tuple[str, str]
-
 CHANGES = {
-    "processing": "We are packing it.",
-    "shipped": "It is on its way.",
-    "delivered": "It has arrived.",
-    "cancelled": "It is cancelled; nothing of it will be sent.",
-    "paid": "We have your payment. Thank you.",
-    "failed": "The payment did not go through.",
-    "refunded": "Your payment is on its way back.",
+    "processing": "We are preparing your order.",
+    "shipped": "Your order has been shipped.",
+    "delivered": "Your order has been delivered.",
+    "cancelled": "Your order has been cancelled. Nothing will be shipped.",
+    "paid": "We have received your payment. Thank you.",
+    "failed": "Your payment failed.",
+    "refunded": "We are refunding your payment.",
 }
 
 
-def confirm(order: Order) -> Letter:
+def order_confirmation(order: Order) -> MailText:
     """Confirm an order, item by item."""
     items = OrderItem.select().where(OrderItem.order == order).order_by(OrderItem.id)
     lines = [f"{item.quantity} x {item.name}, {item.unit_price} each" for item in items]
-    return f"Your order {reference(order)}", _text(
-        "Thank you for your order:", "\n".join(lines), f"In all: {order.total}"
+    return compose(
+        f"Your order {_reference(order)}", "Thank you for your order:", "\n".join(lines), f"Total: {order.total}"
     )
 
 
-def tell_change(order: Order, new: str) -> Letter:
-    """Tell what became of an order, or of its payment."""
-    return f"Your order {reference(order)}: {new}", _text(
-        CHANGES[new], f"It was placed on {order.created_at:%d %B %Y}."
+def order_change(order: Order, new: str) -> MailText:
+    """Announce a new status of an order, or of its payment."""
+    return compose(
+        f"Your order {_reference(order)}: {new}", CHANGES[new], f"Order placed on {order.created_at:%d %B %Y}."
     )
 
 
-def reference(order: Order) -> str:
-    """Return the end of an order's identifier, its random part: enough for people to talk about it."""
+def _reference(order: Order) -> str:
+    """Return the end of an order's identifier, its random part: short enough for people to quote."""
     return str(order.id).rpartition("-")[2]
-
-
-def _text(*paragraphs: str) -> str:
-    return "\n\n".join(paragraphs) + "\n"

@@ -10,7 +10,7 @@ from blog_app.data import databases
 from blog_app.shop import stock
 from blog_app.shop.models import Order, OrderChange
 from blog_app.shop.models.orders import OPEN
-from blog_app.shop.states import require_step
+from blog_app.shop.order_states import require_step
 
 
 def set_status(order: Order, status: str, by: UUID | None) -> Order:

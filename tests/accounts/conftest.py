@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from blog_app.accounts import attempts
+from blog_app.accounts import throttling
 from blog_app.data.models import now
 
 
@@ -12,5 +12,5 @@ from blog_app.data.models import now
 def clock(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """Let no time pass for the counters of tries, however slow this machine is."""
     instant = now()
-    monkeypatch.setattr(attempts, "now", lambda: instant)
+    monkeypatch.setattr(throttling, "now", lambda: instant)
     return instant

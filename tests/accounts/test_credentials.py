@@ -76,7 +76,7 @@ def test_a_reset_gets_one_answer_and_the_same_statements_for_any_address(app: Fl
     with captured_statements() as unknown:
         second = anonymous(app).post("/password-resets", {"email": "nobody@example.com"}, status=202)
     assert (first.data, known) == (second.data, unknown)
-    assert mails(app, "nobody@example.com")[-1]["Subject"] == "No account with this address"
+    assert mails(app, "nobody@example.com")[-1]["Subject"] == "No account for this email address"
 
 
 @pytest.mark.parametrize("status", ["suspended", "inactive"])
@@ -104,7 +104,7 @@ def test_a_new_address_is_confirmed_by_whoever_reads_it(app: Flask, ada: Caller)
     anonymous(app).post("/me/email/confirmation", {"token": token_for(app, "new@example.com")}, status=204)
     assert ada.get("/me").json["email"] == "new@example.com"
     other.get("/me", status=401)
-    assert mails(app, EMAIL)[-1]["Subject"] == "Your address was changed"
+    assert mails(app, EMAIL)[-1]["Subject"] == "Your email address was changed"
     sign_in(app, status=401)
     sign_in(app, "new@example.com")
 
@@ -127,7 +127,7 @@ def test_a_taken_address_is_said_in_the_mail_only(app: Flask, ada: Caller) -> No
         for email in ("taken@example.com", "free@example.com")
     ]
     assert len(set(answers)) == 1
-    assert mails(app, "taken@example.com")[-1]["Subject"] == "This address has an account already"
+    assert mails(app, "taken@example.com")[-1]["Subject"] == "This email address is already in use"
 
 
 def test_an_address_that_was_taken_before_its_confirmation_is_a_conflict(app: Flask, ada: Caller) -> None:

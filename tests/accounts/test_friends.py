@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app.accounts.models import Pair
+from blog_app.accounts.models import Relationship
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.statements import captured_statements
 from tests.helpers.threads import run_in_parallel
@@ -160,7 +160,7 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
         assert run_in_parallel(*calls) == [201, 201]
         assert (ids(ada, "/me/friends"), ids(bea, "/me/friends")) == ([bea.user_id], [ada.user_id])
     with app.app_context():
-        assert Pair.select().count() == 10
+        assert Relationship.select().count() == 10
 
 
 def test_one_who_asks_many_times_at_once_has_asked_once(app: Flask) -> None:
@@ -185,4 +185,4 @@ def test_whatever_happens_at_once_leaves_one_thing_between_two(app: Flask) -> No
         assert all(status < 500 for status in statuses), statuses
         assert ids(bea, "/me/friends") == ids(bea, "/friend-requests") == []
     with app.app_context():
-        assert all(pair.requester_id is None for pair in Pair.select())
+        assert all(pair.requester_id is None for pair in Relationship.select())

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from blog_app.accounts.models import Registration, User
-from blog_app.accounts.signing import REGISTRATION
+from blog_app.accounts.signed_tokens import REGISTRATION
 from blog_app.data.models import now
 from tests.helpers.caller import PASSWORD, anonymous, sign_up
 from tests.helpers.mails import ask_for_account, mails, token_for
@@ -59,7 +59,7 @@ def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_
         again = anonymous(app).post("/users", {**BODY, "name": "Eve"}, status=202)
     assert (again.data, taken) == (fresh.data, free)
     new = mails(app, "ada@example.com")[before:]
-    assert [mail["Subject"] for mail in new] == ["You have an account already"]
+    assert [mail["Subject"] for mail in new] == ["You already have an account"]
     assert "Eve" not in new[0].get_content()
     sign_in(app)
 

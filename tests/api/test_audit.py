@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from blog_app.accounts import signing
+from blog_app.accounts import signed_tokens
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.api.execution import operations
@@ -30,13 +30,13 @@ UNSAFE = {name: operation for name, operation in OPERATIONS.items() if operation
 PASSWORD_HASH = hash_password(PASSWORD)
 
 
-def token(purpose: signing.Purpose, caller: Caller, **content: Any) -> dict[str, str]:
-    return {"token": signing.sign(purpose, id=caller.user_id, version=1, **content)}
+def token(purpose: signed_tokens.Purpose, caller: Caller, **content: Any) -> dict[str, str]:
+    return {"token": signed_tokens.sign(purpose, id=caller.user_id, version=1, **content)}
 
 
 def registration() -> dict[str, str]:
     wish = Registration.create(email="eve@example.com", name="Eve", password_hash="-")
-    return {"token": signing.sign(signing.REGISTRATION, id=str(wish.id))}
+    return {"token": signed_tokens.sign(signed_tokens.REGISTRATION, id=str(wish.id))}
 
 
 def someone() -> str:
@@ -55,11 +55,11 @@ BODIES: Mapping[str, Callable[[Caller], Any]] = {
     "PUT /me/password": lambda caller: {"current_password": PASSWORD, "password": "Other-Horse-2"},
     "PUT /me/email": lambda caller: {"email": "new@example.com", "password": PASSWORD},
     "POST /me/email/confirmation": lambda caller: token(
-        signing.EMAIL_CHANGE, caller, email="new@example.com", keep=caller.user_id
+        signed_tokens.EMAIL_CHANGE, caller, email="new@example.com", keep=caller.user_id
     ),
     "POST /tokens": lambda caller: CREDENTIALS,
     "POST /password-resets/completion": lambda caller: {
-        **token(signing.PASSWORD_RESET, caller),
+        **token(signed_tokens.PASSWORD_RESET, caller),
         "password": "Other-Horse-2",
     },
     "POST /friend-requests": lambda caller: {"user_id": someone()},

@@ -35,7 +35,7 @@ def test_an_order_is_confirmed_and_each_change_is_told_in_its_order(app: Flask) 
     ]
     text = sent[0].get_content()
     assert "2 x Kettle, 19.99 each" in text
-    assert "In all: 44.98" in text
+    assert "Total: 44.98" in text
 
 
 def test_an_order_that_did_not_happen_is_not_confirmed(app: Flask) -> None:

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
+from blog_app.shop.order_states import MACHINES
 from blog_app.shop.schemas.orders import MAX_ITEMS
-from blog_app.shop.states import MACHINES
 from tests.helpers.caller import anonymous, sign_up
 from tests.helpers.shop import LONDON, buyer, move, offer, order, settle
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import peewee
 
 from blog_app.accounts import friends as actions
-from blog_app.accounts.models import Pair, User
+from blog_app.accounts.models import Relationship, User
 from blog_app.accounts.schemas import DirectionParameter, FriendRequestSchema, SuggestionSchema, UserSchema
 from blog_app.accounts.views.users import user_at
 from blog_app.api import Blueprint
@@ -20,26 +20,26 @@ friends = Blueprint("friends", database=databases.accounts, prefix="")
 
 
 def request_at(request_id: UUID) -> Any:
-    return Pair.requests_of(identity().user_id).where(Pair.id == request_id)
+    return Relationship.requests_of(identity().user_id).where(Relationship.id == request_id)
 
 
 def request_to_me_at(request_id: UUID) -> Any:
-    return request_at(request_id).where(Pair.requester != identity().user_id)
+    return request_at(request_id).where(Relationship.requester != identity().user_id)
 
 
 def friendship_at(user_id: UUID) -> Any:
     me = identity().user_id
-    return Pair.of(me).where(Pair.friends_since.is_null(False), Pair.other(me) == user_id)
+    return Relationship.of(me).where(Relationship.friends_since.is_null(False), Relationship.other(me) == user_id)
 
 
 @requests.lists("", FriendRequestSchema, parameters=DirectionParameter)
 def list_requests(direction: str | None) -> Any:
     """List the friend requests that you sent or received and nobody has answered yet."""
     me = identity().user_id
-    query = Pair.requests_of(me)
+    query = Relationship.requests_of(me)
     if direction is None:
         return query
-    return query.where(Pair.requester == me if direction == "sent" else Pair.requester != me)
+    return query.where(Relationship.requester == me if direction == "sent" else Relationship.requester != me)
 
 
 @requests.shows("/<uuid:request_id>", FriendRequestSchema)
@@ -49,19 +49,19 @@ def show_request(request_id: UUID) -> Any:
 
 
 @requests.creates("", FriendRequestSchema)
-def send_request(user_id: UUID) -> Pair:
+def send_request(user_id: UUID) -> Relationship:
     """Ask a user to be friends; if they have asked you meanwhile, you are friends, and the answer says `accepted`."""
     return actions.ask(identity().user_id, user_id)
 
 
 @requests.does("PUT", "/<uuid:request_id>/acceptance", answers=FriendRequestSchema, load=request_to_me_at)
-def accept_request(request: Pair) -> Pair:
+def accept_request(request: Relationship) -> Relationship:
     """Accept a friend request that you received."""
     return actions.accept(request)
 
 
 @requests.deletes("/<uuid:request_id>", load=request_at)
-def end_request(request: Pair) -> None:
+def end_request(request: Relationship) -> None:
     """Decline a friend request that you received, or withdraw one that you sent."""
     request.delete_instance()
 
@@ -69,11 +69,11 @@ def end_request(request: Pair) -> None:
 @friends.lists("/me/friends", UserSchema)
 def list_friends() -> Any:
     """List your friends."""
-    return allowed(User).where(User.id.in_(Pair.friends_of(identity().user_id)))
+    return allowed(User).where(User.id.in_(Relationship.friends_of(identity().user_id)))
 
 
 @friends.deletes("/me/friends/<uuid:user_id>", load=friendship_at)
-def end_friendship(friendship: Pair) -> None:
+def end_friendship(friendship: Relationship) -> None:
     """End a friendship, for both of you."""
     friendship.delete_instance()
 
@@ -89,20 +89,20 @@ def list_mutual_friends(user_id: UUID) -> Any:
     """List the friends that you and another user have in common."""
     return (
         allowed(User)
-        .where(User.id.in_(Pair.friends_of(identity().user_id)))
-        .where(User.id.in_(Pair.friends_of(user_id)))
-        .where(peewee.Value(user_id).not_in(Pair.blocked_with(identity().user_id)))
+        .where(User.id.in_(Relationship.friends_of(identity().user_id)))
+        .where(User.id.in_(Relationship.friends_of(user_id)))
+        .where(peewee.Value(user_id).not_in(Relationship.blocked_with(identity().user_id)))
     )
 
 
 @friends.lists("/me/blocks", UserSchema)
 def list_blocks() -> Any:
     """List the users that you block."""
-    return User.select().where(User.id.in_(Pair.blocked_by(identity().user_id)))
+    return User.select().where(User.id.in_(Relationship.blocked_by(identity().user_id)))
 
 
 @friends.does("PUT", "/me/blocks/<uuid:user_id>")
-def block_user(user_id: UUID) -> Pair:
+def block_user(user_id: UUID) -> Relationship:
     """Block a user: you are hidden from each other, and friendship and requests between you end.
 
     What either of you has published stays public, with its author's name.

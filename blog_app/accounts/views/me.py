@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app.accounts import credentials, leaving, profiles
+from blog_app.accounts import credentials, lifecycle
 from blog_app.accounts.models import Profile, User
 from blog_app.accounts.schemas import (
     AcceptedSchema,
@@ -27,7 +27,9 @@ def my_account() -> Any:
 
 
 def my_profile() -> Any:
-    return profiles.of(identity().user_id)
+    """Return the query for the caller's profile, which is created first if it is missing."""
+    Profile.ensure(identity().user_id)
+    return Profile.select().where(Profile.user == identity().user_id)
 
 
 @me.shows("", MeSchema)
@@ -46,7 +48,7 @@ def change_me(user: User, name: str) -> User:
 @me.deletes("", load=my_account)
 def delete_me(user: User) -> None:
     """Close your account: your sessions and friendships end, and your name disappears. An admin can restore it."""
-    leaving.close(user)
+    lifecycle.close(user)
 
 
 @me.shows("/profile", ProfileSchema)

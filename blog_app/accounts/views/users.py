@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import leaving, registration
-from blog_app.accounts.models import Pair, Profile, User
+from blog_app.accounts import lifecycle, registration
+from blog_app.accounts.models import Profile, Relationship, User
 from blog_app.accounts.schemas import (
     AcceptedSchema,
     ConfirmationSchema,
@@ -48,21 +48,21 @@ def confirm_user(token: str) -> User:
 
 
 @users.lists("", UserSchema, parameters=DeletedParameter)
-@hot(by_caller=(Pair,))
+@hot(by_caller=(Relationship,))
 def list_users(deleted: str | None) -> Any:
     """List the users, the newest first."""
     return allowed(User, deleted=deleted)
 
 
 @users.shows("/<uuid:user_id>", UserSchema)
-@hot(row="user_id", by_caller=(Pair,))
+@hot(row="user_id", by_caller=(Relationship,))
 def show_user(user_id: UUID) -> Any:
     """Show one user."""
     return user_at(user_id)
 
 
 @users.shows("/<uuid:user_id>/profile", ProfileSchema)
-@hot(User, row="user_id", by_caller=(Pair,))
+@hot(User, row="user_id", by_caller=(Relationship,))
 def show_profile(user_id: UUID) -> Any:
     """Show what a user says of themselves."""
     return allowed(Profile).where(Profile.user == user_id)
@@ -71,22 +71,22 @@ def show_profile(user_id: UUID) -> Any:
 @users.does("PUT", "/<uuid:user_id>/status", takes=StatusSchema, answers=UserSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
     """Let a user in, or keep them out; keeping them out ends their sessions."""
-    return leaving.set_status(user, status)
+    return lifecycle.set_status(user, status)
 
 
 @users.deletes("/<uuid:user_id>", load=user_at)
 def delete_user(user: User) -> None:
     """Delete a user, who can be restored; their sessions and friendships end."""
-    leaving.close(user)
+    lifecycle.close(user)
 
 
 @users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=user_even_deleted_at)
 def restore_user(user: User) -> User:
     """Bring a deleted user back; 409 if their address has another account by now."""
-    return leaving.restore(user)
+    return lifecycle.restore(user)
 
 
 @users.deletes("/<uuid:user_id>/remains", load=user_even_deleted_at)
 def purge_user(user: User) -> None:
     """Delete a deleted user for good; 409 if they are not deleted."""
-    leaving.purge(user)
+    lifecycle.purge(user)

@@ -9,7 +9,7 @@ from marshmallow import post_load
 
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Money, String, Timestamp
-from blog_app.shop import postal
+from blog_app.shop import address_validation
 from blog_app.shop.models import Address
 
 
@@ -35,7 +35,7 @@ class ShippingAddressSchema(Schema):
     @post_load
     def check_by_country(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the address in its canonical form; what the country does not know is an error of its field."""
-        return postal.checked(data)
+        return address_validation.checked(data)
 
 
 class PurchaseLimitSchema(Schema):

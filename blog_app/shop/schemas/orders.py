@@ -13,7 +13,7 @@ from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
 from blog_app.api.resources.includes import one_from, owned
 from blog_app.shop.models import Order, OrderChange, OrderItem
-from blog_app.shop.states import PAYMENT, STATUS
+from blog_app.shop.order_states import PAYMENT, STATUS
 
 MAX_ITEMS = 100
 MAX_QUANTITY = 1_000

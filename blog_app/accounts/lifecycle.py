@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blog_app.accounts import tokens
-from blog_app.accounts.models import Pair, User
+from blog_app.accounts.models import Relationship, User
 from blog_app.accounts.roles import require_another_admin
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
@@ -23,7 +23,7 @@ def close(user: User) -> None:
     """Delete a user, who can be restored: hidden everywhere, sessions and friendships ended, the address free again."""
     require_another_admin(user.id)
     tokens.revoke_all(user.id)
-    Pair.end_all(user.id)
+    Relationship.end_all(user.id)
     user.soft_delete()
     publish_event(databases.accounts, "user.left", subject=user.id)
 

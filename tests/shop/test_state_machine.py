@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from blog_app.shop.states import MACHINES
+from blog_app.shop.order_states import MACHINES
 from tests.conftest import empty_all_tables
 from tests.helpers.caller import API, Caller, sign_up
 from tests.helpers.shop import LONDON

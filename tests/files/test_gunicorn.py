@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def web(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[Web]:
     """One process with few threads: one that does not come back would be missed."""
     variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder)}
-    with gunicorn(stack, "tests.helpers.impatient_app:app", MAX_FILE_BYTES="8000000", **variables) as web:
+    with gunicorn(stack, "tests.helpers.short_timeout_app:app", MAX_FILE_BYTES="8000000", **variables) as web:
         yield web
 
 

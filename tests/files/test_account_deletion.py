@@ -21,7 +21,7 @@ from blog_app.files.models import Drive, Node
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.files import folder, paths, upload
 from tests.helpers.programs import Program
-from tests.shop.test_leaving import leave
+from tests.shop.test_account_deletion import leave
 
 
 def fill(caller: Caller) -> None:

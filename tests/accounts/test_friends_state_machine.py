@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from blog_app.accounts import friends, leaving
-from blog_app.accounts.models import Pair, User
+from blog_app.accounts import friends, lifecycle
+from blog_app.accounts.models import Relationship, User
 from blog_app.data import databases
 from blog_app.errors import Conflict, Invalid
 from tests.conftest import empty_all_tables
@@ -53,7 +53,7 @@ class Friends(RuleBasedStateMachine):
 
     def pair(self, first: int, second: int) -> Any:
         one = self.ids[first]
-        return Pair.of(one).where(Pair.other(one) == self.ids[second]).first()
+        return Relationship.of(one).where(Relationship.other(one) == self.ids[second]).first()
 
     @rule(who=two)
     def ask(self, who: tuple[int, int]) -> None:
@@ -99,7 +99,7 @@ class Friends(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE))
     def leave(self, person: int) -> None:
         if person not in self.gone:
-            self.act(leaving.close, User.get_by_id(self.ids[person]))
+            self.act(lifecycle.close, User.get_by_id(self.ids[person]))
             self.gone.add(person)
             self.requests = {each for each in self.requests if person not in each}
             self.friends = {each for each in self.friends if person not in each}
@@ -107,24 +107,24 @@ class Friends(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE))
     def come_back(self, person: int) -> None:
         if person in self.gone:
-            self.act(leaving.restore, User.only_deleted().where(User.id == self.ids[person]).get())
+            self.act(lifecycle.restore, User.only_deleted().where(User.id == self.ids[person]).get())
             self.gone.remove(person)
 
     @invariant()
     def the_database_says_the_same(self) -> None:
         number = {identifier: index for index, identifier in enumerate(self.ids)}
         for person, identifier in enumerate(self.ids):
-            assert self._numbers(Pair.friends_of(identifier), number) == {
+            assert self._numbers(Relationship.friends_of(identifier), number) == {
                 other for pair in self.friends if person in pair for other in pair - {person}
             }
-            assert self._numbers(Pair.blocked_by(identifier), number) == {
+            assert self._numbers(Relationship.blocked_by(identifier), number) == {
                 blocked for blocker, blocked in self.blocks if blocker == person
             }
             assert {
                 (number[pair.requester_id], number[pair.low_id], number[pair.high_id])
-                for pair in Pair.requests_of(identifier)
+                for pair in Relationship.requests_of(identifier)
             } == {(sender, *sorted((sender, to))) for sender, to in self.requests if person in (sender, to)}
-        assert Pair.select().count() == len(
+        assert Relationship.select().count() == len(
             self.friends | {frozenset(each) for each in self.requests} | {frozenset(each) for each in self.blocks}
         )
 
