@@ -21,7 +21,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
-from blog_app.data.databases import sqlstate
+from blog_app.data.databases.sqlstates import PROGRAM_LIMIT_EXCEEDED, sqlstate
 from blog_app.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 RETRY_AFTER_SECONDS = 2
-PROGRAM_LIMIT = "54"
 """The class of SQLSTATE for what is too large or too complex for PostgreSQL: to try again would not help."""
 
 
@@ -221,7 +220,7 @@ def as_problem(error: Exception) -> Problem:
             return _from_constraint(error)
         case peewee.DataError():
             return _from_data(error)
-        case peewee.OperationalError() if sqlstate(error).startswith(PROGRAM_LIMIT):
+        case peewee.OperationalError() if sqlstate(error).startswith(PROGRAM_LIMIT_EXCEEDED):
             return _from_data(error)
         case peewee.OperationalError() | peewee.InterfaceError():
             return Unavailable("The database cannot answer right now. Try again soon.")

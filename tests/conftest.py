@@ -117,7 +117,7 @@ def empty_all_tables() -> None:
         if filled:
             with database.atomic():
                 for model in filled:
-                    database.touch(model)
+                    database.declare_write(model)
                 tables = ", ".join(f'"{name}"."{model._meta.table_name}"' for model in filled)
                 database.execute_sql(f"TRUNCATE {tables} CASCADE")
         database.release()

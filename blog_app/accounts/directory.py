@@ -9,7 +9,7 @@ from blog_app.accounts.models import FORMER_MEMBER, Relationship, RoleGrant, Tok
 from blog_app.api import auth
 from blog_app.api.token_cache import Holder, Identity
 from blog_app.data import cache, databases
-from blog_app.data.databases import collections
+from blog_app.data.databases import dependencies
 from blog_app.data.models import rows_by
 
 # Subqueries instead of joins: PostgreSQL plans this anew for every request, and those it need not put in an order.
@@ -49,7 +49,7 @@ def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
     """Return the collections that decide what is known of a token's holder: it, its user, their roles and blocks."""
     user = identity.user_id
     rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Relationship, user))
-    return tuple(pair for model, row in rows for pair in collections.read_by(model, row))
+    return tuple(pair for model, row in rows for pair in dependencies.read_dependencies(model, row))
 
 
 @cache.reads(User)

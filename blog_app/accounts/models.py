@@ -167,7 +167,7 @@ class Registration(AccountsRecord):
 
     class Meta:
         table_name = "registrations"
-        untouched = True  # Nothing that is cached or read from a replica depends on it.
+        watermarked = False  # Nothing that is cached or read from a replica depends on it.
 
 
 class Attempt(Base):
@@ -182,7 +182,7 @@ class Attempt(Base):
         database = databases.accounts
         schema = "accounts"
         table_name = "attempts"
-        untouched = True
+        watermarked = False
 
 
 class Relationship(AccountsRecord):

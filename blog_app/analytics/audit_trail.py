@@ -18,7 +18,7 @@ from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.background.outbox.tables import to_json
 from blog_app.config import settings
 from blog_app.data import databases
-from blog_app.data.databases.collections import Noted
+from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.data.models import now
 
 BATCH = 500
@@ -26,12 +26,12 @@ MOST_AT_ONCE = 10_000
 """Entries in one statement, which has a time limit."""
 LOCK = "SELECT pg_advisory_xact_lock{}(hashtext('blog_app.analytics.audit_trail'))"
 COLUMNS = ", ".join(field.column_name for field in AuditEntry._meta.sorted_fields)
-STORE = Noted(f"""
+STORE = DeclaredSQL(f"""
     INSERT INTO analytics.audit_entries ({COLUMNS})
     SELECT {COLUMNS} FROM jsonb_populate_recordset(NULL::analytics.audit_entries, %s)
         ON CONFLICT DO NOTHING
 """)  # noqa: S608 (the columns are the model's)
-FORGET = Noted("""
+FORGET = DeclaredSQL("""
     UPDATE analytics.audit_entries
        SET actor_id = nullif(actor_id, %(person)s),
            subject_id = nullif(subject_id, %(person)s),

@@ -16,7 +16,7 @@ from blog_app.analytics.rollups import roll_up_all
 from blog_app.background import jobs
 from blog_app.config import settings
 from blog_app.data import databases
-from blog_app.data.databases import DatabaseAway, moves
+from blog_app.data.databases import DatabaseAway, move_record
 from blog_app.data.models import now
 
 AHEAD = 2
@@ -53,7 +53,7 @@ def ensure(months: Iterable[date]) -> None:
         return
     if _moving():
         raise DatabaseAway("analytics moves to another server: until that is confirmed it gets no new partition")
-    databases.analytics.touch(PageView, ())
+    databases.analytics.declare_write(PageView, ())
     databases.analytics.execute_sql("LOCK TABLE analytics.page_views IN SHARE UPDATE EXCLUSIVE MODE")
     for month in sorted(missing - existing()):
         name = _name(month)
@@ -78,7 +78,7 @@ def drop_old_partitions() -> None:
     if not old or _moving():
         return
     roll_up_all(before=oldest_kept().date())
-    databases.analytics.touch(PageView, ())
+    databases.analytics.declare_write(PageView, ())
     databases.analytics.execute_sql("SET LOCAL lock_timeout = '2s'")
     for month in sorted(old):
         databases.analytics.execute_sql(f"DROP TABLE {_name(month)}")
@@ -86,7 +86,7 @@ def drop_old_partitions() -> None:
 
 def _moving() -> bool:
     """Tell whether analytics moves to another server: both places must have the same partitions then."""
-    return moves.of(databases.analytics, "analytics") is not None
+    return move_record.find_move(databases.analytics, "analytics") is not None
 
 
 def _name(month: date) -> str:

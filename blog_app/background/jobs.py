@@ -73,7 +73,7 @@ class Schedule(Base):
     error = peewee.TextField(null=True)
 
     class Meta:
-        untouched = True  # Nothing that is cached or read from a replica depends on it.
+        watermarked = False  # Nothing that is cached or read from a replica depends on it.
 
 
 def _schedule_in(name: str) -> type[Schedule]:

@@ -35,7 +35,7 @@ from flask_caching.backends.rediscache import RedisCache
 from blog_app.config import DATABASE_NAMES
 from blog_app.data import models, watermarks
 from blog_app.data.cache_counters import counters
-from blog_app.data.databases.collections import tables_in
+from blog_app.data.databases.dependencies import is_watermarked, tables_in
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.reading import Look, Wanted, look
 
@@ -241,7 +241,7 @@ def require_declared(statements: list[str], declared: Iterable[tuple[str, str]])
         (name, model._meta.table_name)
         for name in DATABASE_NAMES
         for model in models.of(name)
-        if getattr(model._meta, "untouched", False)
+        if not is_watermarked(model)
     }
     strange = tables_in(statements) - known
     if strange:

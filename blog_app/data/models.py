@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from blog_app.data import audit_subject
 from blog_app.data.compiled import peewees_sql
-from blog_app.data.databases.collections import Noted, of_new, row_keys
+from blog_app.data.databases.dependencies import DeclaredSQL, row_keys, written_by_insert
 
 
 def now() -> datetime:
@@ -83,25 +83,25 @@ class Record(Base):
     def save(self, force_insert: bool = False) -> None:
         """Write what has changed, or with `force_insert` a new row; in a transaction, with the statement after it."""
         if force_insert:
-            self._meta.database.send_along(*self._insertion())
+            self._meta.database.pipeline(*self._insertion())
         elif self._dirty:
             changed = {name: self.__data__[name] for name in self._dirty}
-            self._meta.database.send_along(self.update(changed).where(self._pk_expr()))
+            self._meta.database.pipeline(self.update(changed).where(self._pk_expr()))
         self._dirty.clear()
 
     def save_unless_taken(self, name: str) -> bool:
         """Write a new row; return False, with nothing written, if another row has its value of the field `name`."""
-        sql, values, touched = self._insertion(unless_taken=name)
+        sql, values, written = self._insertion(unless_taken=name)
         self._dirty.clear()
-        return bool(self._meta.database.execute_noted(sql, values, touched).rowcount)
+        return bool(self._meta.database.execute_declared(sql, values, written).rowcount)
 
-    def _insertion(self, unless_taken: str | None = None) -> tuple[Noted, list[Any], set[str]]:
+    def _insertion(self, unless_taken: str | None = None) -> tuple[DeclaredSQL, list[Any], set[str]]:
         """Return the SQL of the new row, its parameters, and the collections that it writes."""
         audit_subject.note(self, new=True)
         model: Any = type(self)
         sql, converters = _insert(model, tuple(self.__data__), unless_taken)
         values = [convert(value) for convert, value in zip(converters, self.__data__.values(), strict=True)]
-        return sql, values, of_new(model, self.__data__)
+        return sql, values, written_by_insert(model, self.__data__)
 
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> Any:
         """Delete the row for good."""
@@ -186,7 +186,7 @@ def column_of_found(name: str) -> peewee.SQL:
 @lru_cache(maxsize=1024)
 def _insert(
     model: Any, names: tuple[str, ...], unless_taken: str | None
-) -> tuple[Noted, tuple[Callable[[Any], Any], ...]]:
+) -> tuple[DeclaredSQL, tuple[Callable[[Any], Any], ...]]:
     """Return the SQL that inserts a row with values for these fields, and what converts each value."""
     fields = [model._meta.fields[name] for name in names]
     columns = ", ".join(f'"{field.column_name}"' for field in fields)
@@ -195,7 +195,7 @@ def _insert(
     sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 (the names are the model's)
     if unless_taken is not None:
         sql += f' ON CONFLICT ("{model._meta.fields[unless_taken].column_name}") DO NOTHING'
-    return Noted(sql), tuple(field.db_value for field in fields)
+    return DeclaredSQL(sql), tuple(field.db_value for field in fields)
 
 
 def rows_by(field: peewee.Field, query: peewee.ModelSelect) -> Callable[[list[Any]], list[tuple[Any, ...]]]:

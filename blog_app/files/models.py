@@ -66,7 +66,7 @@ class Content(Base):
         database = databases.files
         schema = "files"
         table_name = "contents"
-        untouched = True  # It never changes.
+        watermarked = False  # It never changes.
 
 
 class Chunk(Base):
@@ -79,7 +79,7 @@ class Chunk(Base):
         database = databases.files
         schema = "files"
         table_name = "chunks"
-        untouched = True
+        watermarked = False
         constraints = [peewee.Check("sha256 = encode(sha256(data), 'hex')", name="chunks_are_what_they_are_called")]
 
 
@@ -94,7 +94,7 @@ class Part(Base):
         database = databases.files
         schema = "files"
         table_name = "parts"
-        untouched = True
+        watermarked = False
         primary_key = peewee.CompositeKey("content", "position")
 
 

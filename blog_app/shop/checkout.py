@@ -87,7 +87,7 @@ def _write(
         }
         for item in items
     ]
-    databases.shop.send_along(OrderItem.insert_many(rows))
+    databases.shop.pipeline(OrderItem.insert_many(rows))
     OrderChange.create(order=order, field="status", new=order.status, changed_by=user_id)
     publish_event(databases.shop, "order.placed", subject=order.id)
     return order

@@ -28,7 +28,7 @@ def days() -> Any:
 @jobs.every(timedelta(minutes=5), databases.shop)
 def refresh_daily_revenue() -> None:
     """Bring the revenue of each day up to date; it can be read meanwhile."""
-    databases.shop.touch(DailyRevenue)
+    databases.shop.declare_write(DailyRevenue)
     databases.shop.execute_sql("REFRESH MATERIALIZED VIEW CONCURRENTLY shop.daily_revenue")
 
 

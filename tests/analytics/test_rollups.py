@@ -195,7 +195,7 @@ def months() -> set[date]:
 
 def drop(month: date) -> None:
     with databases.analytics.atomic():
-        databases.analytics.touch(PageView, ())
+        databases.analytics.declare_write(PageView, ())
         databases.analytics.execute_sql(f"DROP TABLE analytics.page_views_{month:%Y_%m}")
 
 

@@ -18,7 +18,7 @@ from blog_app.api.execution import operations
 from blog_app.api.operation import Operation
 from blog_app.background.outbox import tables
 from blog_app.blog.models import Post
-from blog_app.data.databases.collections import Noted
+from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.files import tree
 from blog_app.files.models import Node
 from tests.helpers import audit_entries, objects
@@ -203,7 +203,7 @@ def test_what_is_refused_leaves_no_entry(
 
 def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     author = sign_up(app, "author")
-    monkeypatch.setitem(tables.INSERT_DELIVERY, "blog", Noted("SELECT 1 / 0 -- %s %s %s %s %s"))
+    monkeypatch.setitem(tables.INSERT_DELIVERY, "blog", DeclaredSQL("SELECT 1 / 0 -- %s %s %s %s %s"))
     author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)
     monkeypatch.undo()
     assert audit_entries.waiting() == []

@@ -215,7 +215,7 @@ def test_raw_sql_that_says_what_it_writes_is_seen(api: Flask) -> None:
     category = Category.create(name="Kitchen", slug="kitchen")
     anonymous(api).get("/categories/kitchen")
     with databases.blog.atomic():
-        databases.blog.touch(Category, [category.id])
+        databases.blog.declare_write(Category, [category.id])
         databases.blog.execute_sql("UPDATE blog.categories SET name = 'Cellar'")
     assert anonymous(api).get("/categories/kitchen").json["name"] == "Cellar"
 

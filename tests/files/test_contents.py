@@ -254,7 +254,7 @@ def test_contents_that_are_sent_again_in_time_stay(ada: Caller) -> None:
 def test_what_is_damaged_is_not_sent(ada: Caller) -> None:
     file = upload(ada, "big", BIG)
     with databases.files.atomic():
-        databases.files.touch(Part)
+        databases.files.declare_write(Part)
         databases.files.execute_sql("DELETE FROM files.parts WHERE position = 0")
     assert "parts" not in content(ada, file, status=500).text
     damage: Any = Chunk.update(data=b"something else").where(Chunk.sha256 == Part.select(Part.chunk).limit(1))

@@ -34,7 +34,7 @@ class Effect(peewee.Model):
     number = peewee.IntegerField()
 
     class Meta:
-        untouched = True
+        watermarked = False
 
 
 class ShopEffect(Effect):

@@ -16,6 +16,6 @@ def captured_statements() -> Iterator[list[str]]:
 
     At the end the statements of leases and watermarks are left out: they are rare, and depend on the time.
     """
-    with routing.noted() as sent:
+    with routing.recorded_statements() as sent:
         yield sent
         sent[:] = [sql for sql in sent if not any(part in sql for part in WATERMARK_SQL)]

@@ -14,7 +14,7 @@ from flask import Flask, Response
 from blog_app import create_app
 from blog_app.blog.models import Category
 from blog_app.data import databases, watermarks
-from blog_app.data.databases.collections import read_by
+from blog_app.data.databases.dependencies import read_dependencies
 from blog_app.data.watermarks import epochs, leases, reading
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.link import Link
@@ -38,7 +38,7 @@ def show(row: UUID) -> Response:
         query = Category.select(Category.description, peewee.fn.inet_server_port()).where(Category.id == row)
         return databases.blog.execute(query).fetchone()
 
-    value, port = reading.read(watermarks.keeper, read_by(Category, row), produce)
+    value, port = reading.read(watermarks.keeper, read_dependencies(Category, row), produce)
     return Response(value, headers={"X-Server": str(port)})
 
 

@@ -33,7 +33,7 @@ class AuditEntry(AnalyticsBase):
 
     class Meta:
         table_name = "audit_entries"
-        untouched = True  # It is read from the primary only, and never kept.
+        watermarked = False  # It is read from the primary only, and never kept.
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:

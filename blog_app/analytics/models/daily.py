@@ -37,7 +37,7 @@ class DailyView(OfPost):
             (("day",), False),
             (("author_id", "day"), False),
         )
-        untouched = True
+        watermarked = False
 
 
 class DailyReferrer(OfPost):
@@ -53,7 +53,7 @@ class DailyReferrer(OfPost):
             (("author_id", "day"), False),
             (("post_id", "day"), False),
         )
-        untouched = True
+        watermarked = False
 
 
 class DailyTotal(AnalyticsBase):
@@ -67,4 +67,4 @@ class DailyTotal(AnalyticsBase):
 
     class Meta:
         table_name = "daily_totals"
-        untouched = True
+        watermarked = False

@@ -27,7 +27,7 @@ class PageView(AnalyticsBase):
         table_name = "page_views"
         primary_key = peewee.CompositeKey("viewed_at", "id")
         table_settings = "PARTITION BY RANGE (viewed_at)"
-        untouched = True  # Nothing that is cached or read from a replica depends on it.
+        watermarked = False  # Nothing that is cached or read from a replica depends on it.
 
 
 class VisitorSalt(AnalyticsBase):
@@ -38,5 +38,5 @@ class VisitorSalt(AnalyticsBase):
 
     class Meta:
         table_name = "visitor_salts"
-        untouched = True
+        watermarked = False
         fleeting = True  # In no dump: it would outlive its day there.

@@ -34,7 +34,7 @@ from blog_app.data import cache, watermarks
 from blog_app.data.cache import Answer, Reads
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases import routing
-from blog_app.data.databases.collections import named_like, read_by
+from blog_app.data.databases.dependencies import read_dependencies, row_key_model
 from blog_app.data.watermarks import reading
 from blog_app.data.watermarks.reading import Wanted
 from blog_app.permissions import Scope
@@ -88,7 +88,7 @@ def answer(app: Flask, address: Address, authorization: str | None) -> tuple[Ans
     produce = partial(operation.produce, address)
     if entry is None:
         counters.bypass(operation.endpoint)
-        depends = address.collections + tuple(pair for model in declared.by_caller for pair in read_by(model))
+        depends = address.collections + tuple(pair for model in declared.by_caller for pair in read_dependencies(model))
         return reading.read(watermarks.keeper, depends, _watched(app, produce, depends)), "bypass"
     if not planned:
         (found,) = cache.glance(entry)
@@ -100,7 +100,7 @@ def kept(produce: Callable[..., Answer]) -> Callable[..., Response]:
     """Make a view of a function that declares what it reads and answers everybody alike, outside the API."""
     declared = cache.reads_of(produce)
     assert declared
-    collections = tuple(dict.fromkeys(pair for model in declared.models for pair in read_by(model)))
+    collections = tuple(dict.fromkeys(pair for model in declared.models for pair in read_dependencies(model)))
 
     @wraps(produce)
     def view(**values: Any) -> Response:
@@ -151,7 +151,7 @@ def _collections(address: Address, declared: Reads) -> tuple[tuple[str, str], ..
             row = UUID(row)
         except ValueError:  # Named by something else, such as its slug: any row may be, or become, the one.
             row = None
-    return plan.collections + tuple(pair for model in plan.by_row for pair in read_by(model, row))
+    return plan.collections + tuple(pair for model in plan.by_row for pair in read_dependencies(model, row))
 
 
 def _plan(address: Address, declared: Reads) -> Plan:
@@ -161,8 +161,8 @@ def _plan(address: Address, declared: Reads) -> Plan:
     for name in answers.includes(address):
         models += options.includes[name].reads
     # Rows that are named like the row which is shown: it, and what belongs to it or what it belongs to.
-    alike = [model for model in models if declared.row and named_like(model) is named_like(options.model)]
-    pairs = [pair for model in models if model not in alike for pair in read_by(model)]
+    alike = [model for model in models if declared.row and row_key_model(model) is row_key_model(options.model)]
+    pairs = [pair for model in models if model not in alike for pair in read_dependencies(model)]
     return Plan(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
 
 
@@ -195,7 +195,7 @@ def _watched(
         return produce
 
     def watched() -> Answer:
-        with routing.noted() as statements:
+        with routing.recorded_statements() as statements:
             result = produce()
         cache.require_declared(statements, collections)
         return result

@@ -52,7 +52,7 @@ class StoredAnswer(Base):
 
     class Meta:
         primary_key = peewee.CompositeKey("user_id", "key")
-        untouched = True  # It is read only by a retry, and there from the primary.
+        watermarked = False  # It is read only by a retry, and there from the primary.
 
 
 def _answers_in(name: str) -> type[StoredAnswer]:
@@ -89,7 +89,7 @@ def once(database: LogicalDatabase, key: str, body: bytes, act: Callable[[], Res
     if stored:
         return _replayed(stored, _fingerprint(body))
     response = act()
-    database.send_along(answers.delete().where(mine))
+    database.pipeline(answers.delete().where(mine))
     stored = answers.insert(
         user_id=caller,
         key=key,
@@ -98,7 +98,7 @@ def once(database: LogicalDatabase, key: str, body: bytes, act: Callable[[], Res
         headers="\n".join(f"{name}: {response.headers[name]}" for name in STORED_HEADERS if name in response.headers),
         body=response.get_data(),
     )
-    database.send_along(stored)
+    database.pipeline(stored)
     return response
 
 

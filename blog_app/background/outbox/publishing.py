@@ -27,6 +27,6 @@ def publish_event(database: LogicalDatabase, event: str, *, subject: UUID | None
     event_id = str(uuid7())
     row = (event_id, event, str(subject or event_id), to_json(payload))
     for handler in HANDLERS_BY_EVENT[event]:
-        database.send_along(INSERT_DELIVERY[database.name], (*row, handler))
+        database.pipeline(INSERT_DELIVERY[database.name], (*row, handler))
     if declared.wakes_worker:
         request_wake_up()

@@ -10,7 +10,7 @@ import orjson
 import peewee
 
 from blog_app.data import databases
-from blog_app.data.databases.collections import Noted
+from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.data.models import Base, TimestampField, any_of, now
 
 
@@ -35,7 +35,7 @@ class Delivery(Base):
     dead_at = TimestampField(null=True)
 
     class Meta:
-        untouched = True  # Nothing that is cached or read from a replica depends on it.
+        watermarked = False  # Nothing that is cached or read from a replica depends on it.
 
 
 class ProcessedEvent(Base):
@@ -46,7 +46,7 @@ class ProcessedEvent(Base):
     processed_at = TimestampField(default=now)
 
     class Meta:
-        untouched = True
+        watermarked = False
         primary_key = peewee.CompositeKey("event_id", "handler")
 
 
@@ -75,8 +75,8 @@ def _processed_in(name: str) -> type[ProcessedEvent]:
 DELIVERIES: Mapping[str, type[Delivery]] = {name: _delivery_in(name) for name in databases.BY_NAME}
 PROCESSED_EVENTS: Mapping[str, type[ProcessedEvent]] = {name: _processed_in(name) for name in databases.BY_NAME}
 
-INSERT_DELIVERY: Mapping[str, Noted] = {
-    name: Noted(
+INSERT_DELIVERY: Mapping[str, DeclaredSQL] = {
+    name: DeclaredSQL(
         f'INSERT INTO "{name}".outbox (event_id, name, subject, payload, handler, published_at, due_at) '
         "VALUES (%s, %s, %s, %s, %s, now(), now())"
     )
@@ -92,7 +92,7 @@ def mark_processed(database: databases.LogicalDatabase, events: list[UUID], hand
         f'INSERT INTO "{database.name}"."{table._meta.table_name}" (event_id, handler, processed_at) '
         "SELECT event_id, %s, now() FROM unnest(%s::uuid[]) event_id ON CONFLICT DO NOTHING RETURNING event_id"
     )
-    return {UUID(row[0]) for row in database.execute_sql(Noted(sql), (handler, [str(each) for each in events]))}
+    return {UUID(row[0]) for row in database.execute_sql(DeclaredSQL(sql), (handler, [str(each) for each in events]))}
 
 
 def delete_delivered(deliveries: Sequence[Delivery]) -> None:

@@ -28,7 +28,7 @@ class PostCounters(Base):
         database = databases.blog
         schema = "blog"
         table_name = "post_counters"
-        untouched = True
+        watermarked = False
         constraints = [peewee.Check("views >= 0 AND likes >= 0", name="post_counters_are_not_negative")]
 
 

@@ -26,4 +26,4 @@ class FormerSlug(Base):
         """Remember the slug that the post is about to give up."""
         row = {cls.slug: post.slug, cls.post: post.id, cls.created_at: now()}
         insert = cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at])
-        databases.blog.send_along(insert)
+        databases.blog.pipeline(insert)

@@ -10,7 +10,7 @@ import peewee
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
 from blog_app.data import databases
-from blog_app.data.databases.collections import Noted, of_rows
+from blog_app.data.databases.dependencies import DeclaredSQL, collections_of_rows
 from blog_app.data.models import Base
 from blog_app.errors import Invalid, explain_constraint
 from blog_app.permissions import Scope
@@ -99,7 +99,7 @@ class PostTag(Base):
     def replace(cls, post: Post, tags: list[NamedTag]) -> None:
         """Give the post exactly these tags. The words of them that its search needs are the caller's to write."""
         others = cls.tag.not_in([tag.id for tag in tags])
-        databases.blog.send_along(cls.delete().where((cls.post == post.id) & others))
+        databases.blog.pipeline(cls.delete().where((cls.post == post.id) & others))
         cls.add(post, tags)
 
     @classmethod
@@ -109,7 +109,7 @@ class PostTag(Base):
             places = ", ".join(["(%s, %s)"] * len(tags))
             sql = f"INSERT INTO blog.post_tags (post_id, tag_id) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608
             links = [identifier for tag in tags for identifier in (str(post.id), tag.id)]
-            databases.blog.send_along(Noted(sql), links, of_rows(cls, [post.id]))
+            databases.blog.pipeline(DeclaredSQL(sql), links, collections_of_rows(cls, [post.id]))
 
 
 def lock(posts: Any) -> list[UUID]:

@@ -1,25 +1,25 @@
-"""The five logical databases: where each one is, how a thread reaches it, what happens when it is gone.
+"""The five logical databases: configuration, connections, transactions, read routing, behaviour when one is away.
 
 Guarantees:
 
-* A model says `database = databases.blog`, `schema = "blog"`; which server that is, is configuration.
-* A thread keeps one connection per logical database and never pings it. A connection found broken is replaced;
-  a read outside a transaction, and a BEGIN, are then tried once more. Everything else fails with
+* A model says `database = databases.blog`, `schema = "blog"`; configuration says which server that is.
+* A thread has one persistent connection per logical database and never pings it. A broken connection is replaced;
+  a read outside a transaction, and a BEGIN, are then repeated once. Everything else fails with
   `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
 * Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
   stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
   from the connection's own options.
-* A write outside `atomic()` runs in a transaction of its own. One whose result nobody needs (`send_along`; a record
-  that is saved) goes in one message with the statement after it, and its failure is that statement's.
-* Each transaction knows which collections it wrote (see `collections`); raw SQL that writes must say so by `touch()`.
-  Who wants to hear of it (the watermarks) is the `announcer`.
-* Everything goes to the primary, but for reads outside transactions while somebody (the watermarks) has said who may
-  answer them instead; a request that has written reads the primary from then on.
+* A write outside `atomic()` runs in a transaction of its own. A pipelined write (`pipeline`, `Record.save`) goes in one
+  message with the next statement, which fails if the write fails.
+* Each transaction knows its written collections (see `dependencies`); raw SQL that writes must declare them by
+  `declare_write()`. The `announcer` (the watermarks) learns of them.
+* Everything goes to the primary, except reads outside transactions that the watermarks route to a replica; a request
+  that has written reads the primary from then on.
 
-servers       one address: connections, transactions
-collections   what a statement writes
-routing       who answers the reads of this request
-replicas      which replicas there are, and which of them are fit to be asked
+servers        one address: connections, transactions, pipelined statements
+dependencies   the collections that a statement writes or reads
+routing        which server answers the reads of this request
+replicas       the replicas and their health checks
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
 from blog_app.data.compiled import sql_of
-from blog_app.data.databases import collections, routing
-from blog_app.data.databases.collections import UntouchedWrite
+from blog_app.data.databases import dependencies, routing
+from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.replicas import Rotation
 from blog_app.data.databases.routing import primary
-from blog_app.data.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line, sqlstate
+from blog_app.data.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line
 
 __all__ = [
     "CONNECTION_ERRORS",
@@ -51,11 +51,10 @@ __all__ = [
     "DatabaseAway",
     "LogicalDatabase",
     "Server",
-    "UntouchedWrite",
+    "UndeclaredWrite",
     "direct",
     "first_line",
     "primary",
-    "sqlstate",
 ]
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ START_PAUSES = (0.5, 1.0, 2.0, 4.0)
 
 
 class LogicalDatabase(peewee.DatabaseProxy):
-    """A logical database, which models name before anybody knows its server."""
+    """A logical database, which models name before its server is known."""
 
     __setattr__ = object.__setattr__  # Proxy refuses attributes of its own.
     name: str
@@ -86,25 +85,25 @@ class LogicalDatabase(peewee.DatabaseProxy):
         self.name = name
 
     def execute(self, query: peewee.Node) -> Any:
-        """Run a Peewee query; a read may go to who answers this request's reads."""
-        reader = routing.reader(self.name)
-        if reader is None or self.obj.in_transaction() or collections.of_query(query):
+        """Run a Peewee query; a read goes to the reader of this request."""
+        reader = routing.reader_of(self.name)
+        if reader is None or self.obj.in_transaction() or dependencies.written_by_query(query):
             return self.obj.execute(query)
         return reader.read(*sql_of(self.obj, query))
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Run a statement; a read may go to who answers this request's reads."""
-        reader = routing.reader(self.name)
-        if reader is None or self.obj.in_transaction() or collections.writes(sql):
+        """Run a statement; a read goes to the reader of this request."""
+        reader = routing.reader_of(self.name)
+        if reader is None or self.obj.in_transaction() or dependencies.is_write(sql):
             return self.obj.execute_sql(sql, params)
         return reader.read(sql, params)
 
     def savepoint(self) -> Any:
-        """Return the context of a part of a transaction, as the server makes it; the proxy's own would be another."""
+        """Return the server's own savepoint; the proxy would make a plain one."""
         return self.obj.savepoint()
 
     def release(self) -> None:
-        """Give back what this thread holds of it."""
+        """Release this thread's connections, for its next request."""
         self.obj.release()
         self.rotation.release()
 
@@ -125,12 +124,12 @@ def init_app(app: Flask) -> None:
     bind(app.config["SETTINGS"])
 
     @app.teardown_appcontext
-    def give_back(_: BaseException | None) -> None:
+    def release_connections(_: BaseException | None) -> None:
         release()
 
 
 def release() -> None:
-    """Give back what this thread holds, at the end of a request or command."""
+    """Release this thread's connections, at the end of a request or command."""
     for database in ALL:
         database.release()
 
@@ -146,7 +145,7 @@ def bind(settings: Settings) -> None:
 
 
 def server(settings: Settings, name: str, url: str) -> Server:
-    """Return a new server of the logical database `name` at `url`, with the time limits of the settings."""
+    """Return a new `Server` of the logical database `name` at `url`, with the time limits of the settings."""
     return Server(
         name,
         url,
@@ -157,7 +156,7 @@ def server(settings: Settings, name: str, url: str) -> Server:
 
 @contextmanager
 def direct(settings: Settings, name: str) -> Iterator[Server]:
-    """Yield a connected server that is reached without a pooler and has no statement time limit.
+    """Yield a server connected without a pooler, and without a statement time limit.
 
     For migrations and maintenance, which may hold session locks and set session parameters. It is closed afterwards.
     """

@@ -1,16 +1,16 @@
-"""A question to a server that must not take longer than a time limit, whatever state the server is in.
+"""A health check query with a hard time limit, whatever state the server is in.
 
 A blocking connection cannot promise that: a frozen server keeps the connection open and never answers.
 """
 
 from __future__ import annotations
 
-import select
 import time
 from typing import Any
 
 import psycopg2
-import psycopg2.extensions
+
+from blog_app.data.databases.polling import poll_until_done
 
 
 class NoAnswer(Exception):
@@ -18,7 +18,7 @@ class NoAnswer(Exception):
 
 
 class Probe:
-    """A connection to one address, kept from one question to the next."""
+    """A persistent connection to one address."""
 
     def __init__(self, url: str, limit: float) -> None:
         self.url = url
@@ -26,32 +26,22 @@ class Probe:
         self._connection: Any = None
 
     def ask(self, sql: str) -> tuple[Any, ...]:
-        """Return the first row of the answer; raise `NoAnswer`."""
+        """Return the first row of the result; raise `NoAnswer`."""
         deadline = time.monotonic() + self.limit
         try:
             if self._connection is None:
                 self._connection = psycopg2.connect(self.url, async_=True)
-                self._wait(deadline)
+                poll_until_done(self._connection, deadline)
             cursor = self._connection.cursor()
             cursor.execute(sql)
-            self._wait(deadline)
+            poll_until_done(self._connection, deadline)
             return tuple(cursor.fetchone())
         except (psycopg2.Error, OSError) as error:
             self.close()
             raise NoAnswer(str(error)) from error
-        except NoAnswer:
-            self.close()
-            raise
 
     def close(self) -> None:
-        """Close the connection; the next question opens another."""
+        """Close the connection; the next `ask` opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def _wait(self, deadline: float) -> None:
-        while (state := self._connection.poll()) != psycopg2.extensions.POLL_OK:
-            reads = [self._connection] if state == psycopg2.extensions.POLL_READ else []
-            writes = [self._connection] if state == psycopg2.extensions.POLL_WRITE else []
-            if not any(select.select(reads, writes, [], max(0.0, deadline - time.monotonic()))):
-                raise NoAnswer("no answer in time")

@@ -26,7 +26,8 @@ import psycopg2
 
 from blog_app.config import Settings
 from blog_app.data.databases.probe import NoAnswer, Probe
-from blog_app.data.databases.servers import Server, first_line, sqlstate
+from blog_app.data.databases.servers import Server, first_line
+from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ INTERVAL = 0.5
 """Seconds between two looks at a replica."""
 IDLE = 10.0
 """Seconds without a reader after which nobody looks any more."""
-READ_ONLY = "25006"
-"""SQLSTATE of a write that a replica refuses."""
 WRITTEN = "SELECT pg_current_wal_flush_lsn()::text"
 REPLAYED = "SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery()"
 
@@ -70,7 +69,7 @@ class Replica:
             self._waiting[thread] = self.server.connection()
             return self.server._execute_cursor(f"{condition}; {sql}", params)
         except (peewee.DatabaseError, peewee.InterfaceError) as error:
-            if sqlstate(error) == READ_ONLY and self._settings.mode == "test":
+            if sqlstate(error) == READ_ONLY_SQL_TRANSACTION and self._settings.mode == "test":
                 raise
             if self.server.is_lost():
                 self.server.discard()

@@ -1,6 +1,6 @@
-"""Who answers the reads of this request or command, outside its transactions; by default the primary does.
+"""Read routing: which server answers the reads of this request outside transactions; by default the primary.
 
-And, for tests and for checks that tests make, which statements were sent.
+And, for tests and their checks, a record of the statements that were sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Reader(Protocol):
-    """Answers reads in the primary's stead."""
+    """Answers reads instead of the primary."""
 
     def read(self, sql: str, params: Any) -> Any:
         """Return the cursor of a statement that only reads."""
@@ -21,15 +21,15 @@ class Reader(Protocol):
 _readers: ContextVar[dict[str, Reader] | None] = ContextVar("readers", default=None)
 
 
-def reader(name: str) -> Reader | None:
-    """Return who answers the reads of a logical database; None: the primary."""
+def reader_of(name: str) -> Reader | None:
+    """Return the reader that answers for a logical database; None: the primary."""
     readers = _readers.get()
     return readers.get(name) if readers else None
 
 
 @contextmanager
-def routed(readers: Mapping[str, Reader]) -> Iterator[None]:
-    """Let these readers answer, by logical database, while the context lasts."""
+def route_reads(readers: Mapping[str, Reader]) -> Iterator[None]:
+    """Let these readers, by logical database, answer the reads of the context."""
     token = _readers.set(dict(readers))
     try:
         yield
@@ -39,7 +39,7 @@ def routed(readers: Mapping[str, Reader]) -> Iterator[None]:
 
 @contextmanager
 def primary() -> Iterator[None]:
-    """Let the primaries answer everything while the context lasts."""
+    """Let the primaries answer all reads of the context."""
     token = _readers.set(None)
     try:
         yield
@@ -47,32 +47,32 @@ def primary() -> Iterator[None]:
         _readers.reset(token)
 
 
-_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+_recorded: ContextVar[list[str] | None] = ContextVar("recorded", default=None)
 
 
 @contextmanager
-def noted() -> Iterator[list[str]]:
-    """Yield a list that gets every statement sent in this context, whichever server answers it."""
+def recorded_statements() -> Iterator[list[str]]:
+    """Yield a list to which every statement sent in this context is added, whichever server answers it."""
     statements: list[str] = []
-    outer = _noted.get()
-    token = _noted.set(statements)
+    outer = _recorded.get()
+    token = _recorded.set(statements)
     try:
         yield statements
     finally:
-        _noted.reset(token)
+        _recorded.reset(token)
         if outer is not None:
             outer += statements
 
 
-def note(sql: str) -> None:
-    """Add a statement to the list of who wants to know, if anybody does."""
-    statements = _noted.get()
+def record_statement(sql: str) -> None:
+    """Add a statement to the list of the `recorded_statements` context, if there is one."""
+    statements = _recorded.get()
     if statements is not None:
         statements.append(sql)
 
 
 def to_primary(name: str) -> None:
-    """Let the primary of a logical database answer from now on, in the context that there is."""
+    """Let the primary of a logical database answer for the rest of the current context."""
     readers = _readers.get()
     if readers:
         readers.pop(name, None)

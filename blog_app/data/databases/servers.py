@@ -1,4 +1,4 @@
-"""One physical address of a logical database: connections that are kept and replaced, transactions that are watched."""
+"""One address of a logical database: a persistent connection for each thread, reconnects, pipelined statements."""
 
 from __future__ import annotations
 
@@ -14,79 +14,79 @@ import psycopg2
 import psycopg2.extensions
 
 from blog_app.data.compiled import sql_of
-from blog_app.data.databases import collections, routing
-from blog_app.data.databases.collections import Noted, UntouchedWrite
+from blog_app.data.databases import dependencies, routing
+from blog_app.data.databases.dependencies import DeclaredSQL, UndeclaredWrite
+from blog_app.data.databases.sqlstates import CONNECTION_LOST, LOGICAL_DATABASE_MOVING, UNDEFINED_TABLE, sqlstate
 
 log = logging.getLogger(__name__)
 
-RETRY_WITHIN_SECONDS = 1.0
-LOST_CODES = ("08", "57P01", "57P02", "57P03")  # SQLSTATE: connection exceptions, the server shuts down or starts
-MOVING_CODE = "57M01"
-"""SQLSTATE, in PostgreSQL's class for interventions of operators: a move fences this place (`operations.move`)."""
-UNDEFINED_TABLE = "42P01"
-MOST_ALONG = 100
-"""So many writes wait for the next statement; what a message holds is held in memory, here and in the pooler."""
+RETRY_WINDOW = 1.0
+"""Seconds: a statement is repeated only if its connection turned out to be lost within them."""
+MAX_PIPELINED = 100
+"""Writes in one message, which is held in memory, here and in the pooler."""
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
 
 
 class DatabaseAway(peewee.OperationalError):
-    """The server of a logical database cannot be reached, or went away in the middle."""
+    """The server of a logical database cannot be reached, or the connection to it was lost."""
 
 
 class Announcer(Protocol):
-    """Who hears of every transaction of a logical database, and tells others what it wrote."""
+    """Sends BEGIN and COMMIT of a logical database, and announces what the transaction wrote."""
 
     def begin(self, server: Server, isolation_level: Any) -> Any:
-        """Send BEGIN; return what `commit` will want to know."""
+        """Send BEGIN; return what `commit` needs."""
 
-    def commit(self, server: Server, begun: Any, touched: frozenset[str], last: bytes) -> None:
-        """Send `last` and COMMIT in one message; return when the write may be answered.
+    def commit(self, server: Server, begun: Any, written: frozenset[str], last: bytes) -> None:
+        """Send `last` and COMMIT in one message; return when the request may be answered.
 
-        Raise only if it did not, or may not have, committed.
+        Raise only if the transaction did not, or may not have, committed.
         """
 
 
-class Touched(threading.local):
-    """What the transaction of this thread has written."""
+class TransactionState(threading.local):
+    """The state of this thread's transaction."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        self.collections: set[str] = set()
+        self.written: set[str] = set()
+        """The written collections."""
         self.declared = False
+        """Whether `declare_write` was called: raw SQL may write."""
         self.begun: Any = None
-        """What the announcer noted at BEGIN."""
-        self.along: list[tuple[str, Any]] = []
-        """Statements to be sent with the next one."""
-        self.ending = False
+        """What the announcer's `begin` returned."""
+        self.pipelined: list[tuple[str, Any]] = []
+        """Statements that the next message takes along."""
+        self.committing = False
         """Whether COMMIT comes next; Peewee thinks that the transaction has ended already."""
 
 
 class Savepoint(peewee._savepoint):
-    """A part of a transaction; when it is rolled back, so is what it wanted to be sent with its next statement."""
+    """A savepoint whose rollback also drops the statements that it pipelined."""
 
     def rollback(self, begin: bool = True) -> None:
-        self.db._touched.along.clear()  # What waited before was sent with SAVEPOINT.
+        self.db._transaction.pipelined.clear()  # Those from before the savepoint were sent with SAVEPOINT.
         super().rollback(begin)
 
 
 BEFORE_COMMIT: list[Callable[[Server], None]] = []
-"""Are called before each COMMIT; they may still write."""
+"""Hooks that run before each COMMIT; they may write."""
 
 
 class Server(peewee.PostgresqlDatabase):
-    """One physical address of a logical database, through a pooler or not."""
+    """One address of a logical database, through a pooler or not."""
 
     def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
         self.name = name
         self.url = url
-        self._touched = Touched()
+        self._transaction = TransactionState()
         parameters: dict[str, Any] = {
             "connect_timeout": connect_timeout,
-            # One name for all: where logical databases share a pool, it would send a SET with each change of name.
+            # One name for all: where logical databases share a pool, PgBouncer sends a SET with each change of name.
             "application_name": "blog_app",
-            # A peer that the network took away is noticed in half a minute, also while we wait for its answer.
+            # A lost peer is noticed within half a minute, also while a statement runs.
             "keepalives_idle": 15,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -95,8 +95,8 @@ class Server(peewee.PostgresqlDatabase):
         if "options=" not in url:
             parameters["options"] = f"-c statement_timeout={round(statement_timeout * 1000)}"
         super().__init__(url, **parameters)
-        # Connections belong to threads. Peewee's lock would let them connect one after the other, and so let each of
-        # them wait out the time limits of all before it.
+        # Connections belong to threads. Under Peewee's lock they would connect one after the other, each after the
+        # time-outs of all before it.
         self._lock = peewee._NoopLock()
         self.announcer: Announcer | None = None
 
@@ -121,107 +121,107 @@ class Server(peewee.PostgresqlDatabase):
             raise DatabaseAway(f"cannot connect to {self.name}: {first_line(error)}") from error
 
     def execute(self, query: peewee.Node) -> Any:
-        touched = collections.of_query(query)
+        written = dependencies.written_by_query(query)
         sql, params = sql_of(self, query)
-        return self.execute_noted(Noted(sql), params, touched)
+        return self.execute_declared(DeclaredSQL(sql), params, written)
 
-    def execute_noted(self, sql: Noted, params: Any, touched: Set[str]) -> Any:
-        """Run a statement that writes these collections; one that writes any gets a transaction if there is none."""
-        if touched and not self.in_transaction():
+    def execute_declared(self, sql: DeclaredSQL, params: Any, written: Set[str]) -> Any:
+        """Run a statement that writes these collections, in a transaction of its own if it writes any outside one."""
+        if written and not self.in_transaction():
             with self.atomic():
-                return self.execute_noted(sql, params, touched)
-        self._touched.collections |= touched
+                return self.execute_declared(sql, params, written)
+        self._transaction.written |= written
         return self.execute_sql(sql, params)
 
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
-        if not self._touched.along:
-            routing.note(sql)
+        if not self._transaction.pipelined:
+            routing.record_statement(sql)
             return super()._execute_cursor(sql, params, **options)
         with peewee.__exception_wrapper__:
             cursor = self.cursor(**options)
-            message = self._take_along(cursor) + cursor.mogrify(sql, params or ())
-            routing.note(sql)
+            message = self._take_pipelined(cursor) + cursor.mogrify(sql, params or ())
+            routing.record_statement(sql)
             cursor.execute(message)
         return cursor
 
-    def _take_along(self, cursor: Any) -> bytes:
-        """Return the statements that were to be sent with the next one, each with its semicolon."""
-        along, self._touched.along = self._touched.along, []
-        for sql, _ in along:
-            routing.note(sql)
-        return b"".join(cursor.mogrify(sql, params or ()) + b"; " for sql, params in along)
+    def _take_pipelined(self, cursor: Any) -> bytes:
+        """Return the pipelined statements as one message that ends with a semicolon, and empty the pipeline."""
+        pipelined, self._transaction.pipelined = self._transaction.pipelined, []
+        for sql, _ in pipelined:
+            routing.record_statement(sql)
+        return b"".join(cursor.mogrify(sql, params or ()) + b"; " for sql, params in pipelined)
 
-    def touch(self, model: Any, rows: Iterable[Any] | None = None) -> None:
-        """Say that raw SQL in this transaction writes these rows of `model`; None: rows that cannot be named."""
+    def declare_write(self, model: Any, rows: Iterable[Any] | None = None) -> None:
+        """Declare that raw SQL in this transaction writes these rows of `model`; None: rows that are not named."""
         if not self.in_transaction():
-            raise UntouchedWrite("touch() is about the statements of a transaction, and there is none")
-        self._touched.collections |= collections.of_rows(model, rows)
-        self._touched.declared = True
+            raise UndeclaredWrite("declare_write() needs a transaction: call it inside atomic()")
+        self._transaction.written |= dependencies.collections_of_rows(model, rows)
+        self._transaction.declared = True
 
-    def send_along(self, write: peewee.Node | Noted, params: Any = None, touched: Set[str] = frozenset()) -> None:
-        """Let a write be sent in one message with the statement after it, or with COMMIT.
+    def pipeline(self, write: peewee.Node | DeclaredSQL, params: Any = None, written: Set[str] = frozenset()) -> None:
+        """Pipeline a write: send it in one message with the next statement, or with COMMIT.
 
-        It costs no round trip of its own; nobody learns its result, and if it fails, the other one does. `touched` is
-        what SQL writes; a query says so itself. Without a transaction it gets one.
+        It costs no round trip. Its result is dropped; if it fails, the statement after it fails. `written` declares
+        what raw SQL writes; a query says so itself. Outside a transaction it gets one of its own.
         """
         if not self.in_transaction():
             with self.atomic():
-                return self.send_along(write, params, touched)
-        if not isinstance(write, Noted):
-            touched = collections.of_query(write)
+                return self.pipeline(write, params, written)
+        if not isinstance(write, DeclaredSQL):
+            written = dependencies.written_by_query(write)
             sql, params = sql_of(self, write)
-            write = Noted(sql)
-        self._touched.collections |= touched
-        if len(self._touched.along) < MOST_ALONG:
-            self._touched.along.append((write, params))
+            write = DeclaredSQL(sql)
+        self._transaction.written |= written
+        if len(self._transaction.pipelined) < MAX_PIPELINED:
+            self._transaction.pipelined.append((write, params))
         else:
-            self.execute_sql(write, params)  # Which takes the others along.
+            self.execute_sql(write, params)  # In one message with the pipelined ones.
 
     def savepoint(self) -> Savepoint:
         return Savepoint(self)
 
     def in_transaction(self) -> bool:
-        return bool(super().in_transaction()) or self._touched.ending
+        return bool(super().in_transaction()) or self._transaction.committing
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        if not isinstance(sql, Noted) and not self._touched.declared and collections.writes(sql):
-            raise UntouchedWrite(f"raw SQL writes, and no touch() in its transaction says what: {sql[:80]}")
+        if not isinstance(sql, DeclaredSQL) and not self._transaction.declared and dependencies.is_write(sql):
+            raise UndeclaredWrite(f"raw SQL writes, and no declare_write() in its transaction says what: {sql[:80]}")
         repeatable = sql.lstrip("( \n")[:6].upper() == "SELECT" and not self.in_transaction()
         return self._attempt(partial(super().execute_sql, sql, params), repeatable=repeatable)
 
     def begin(self, isolation_level: Any = None) -> None:
-        self._touched.clear()
-        routing.to_primary(self.name)  # What comes after a transaction must see what it wrote.
+        self._transaction.clear()
+        routing.to_primary(self.name)  # Later reads must see what this transaction writes.
         self._attempt(partial(self._begin, isolation_level), repeatable=True)
 
     def _begin(self, isolation_level: Any) -> None:
         if self.announcer:
-            self._touched.begun = self.announcer.begin(self, isolation_level)
+            self._transaction.begun = self.announcer.begin(self, isolation_level)
         else:
             super().begin(isolation_level)
 
     def commit(self) -> None:
         try:
-            self._touched.ending = True
+            self._transaction.committing = True
             for function in BEFORE_COMMIT:
                 function(self)
-            self._touched.ending = False
+            self._transaction.committing = False
             self._attempt(self._commit, loss="was lost in COMMIT: its outcome is unknown")
         finally:
-            self._touched.clear()
+            self._transaction.clear()
 
     def _commit(self) -> None:
         with peewee.__exception_wrapper__:
             cursor = self.cursor()
-            last = self._take_along(cursor)
-        if self.announcer and self._touched.begun is not None:
-            self.announcer.commit(self, self._touched.begun, frozenset(self._touched.collections), last)
+            last = self._take_pipelined(cursor)
+        if self.announcer and self._transaction.begun is not None:
+            self.announcer.commit(self, self._transaction.begun, frozenset(self._transaction.written), last)
         else:
             with peewee.__exception_wrapper__:
                 cursor.execute(last + b"COMMIT")
 
     def rollback(self) -> None:
-        self._touched.clear()
+        self._transaction.clear()
         try:
             if not self.is_lost():
                 return super().rollback()
@@ -230,13 +230,13 @@ class Server(peewee.PostgresqlDatabase):
         self.discard()
 
     def _attempt(self, action: Callable[[], Any], *, repeatable: bool = False, loss: str = "was lost") -> Any:
-        """Return what `action` returns. If the connection turns out to be lost, drop it and raise `DatabaseAway`.
+        """Return what `action` returns. If the connection is lost, drop it and raise `DatabaseAway`.
 
-        But a connection that was kept from before and is found broken says nothing about the server: then a
-        repeatable action is tried again on a new one. Not if the loss took its time: the server was at work, or the
-        pooler waited for it in vain, and whoever asked should not wait twice.
+        A persistent connection that turns out to be broken says nothing about the server: a repeatable action is then
+        repeated once on a new connection. Not if the loss took longer than `RETRY_WINDOW`: the server was at work, or
+        the pooler waited for it, and the caller should not wait twice.
         """
-        kept = not self.is_closed()
+        persistent = not self.is_closed()
         started = time.monotonic()
         try:
             return action()
@@ -244,22 +244,22 @@ class Server(peewee.PostgresqlDatabase):
             if isinstance(error, DatabaseAway):
                 raise
             if not self.is_lost(error):
-                self._raise_if_elsewhere(error)
+                self._raise_if_moved(error)
                 raise
-            if self._state.conn is None:  # connect() has said why; Peewee's own calls made another type of it.
+            if self._state.conn is None:  # connect() raised DatabaseAway; Peewee wrapped it in another type.
                 raise DatabaseAway(first_line(error)) from error
             if self.in_transaction():
-                self._state.conn.close()  # Its end belongs to rollback(): until then nothing may connect anew.
+                self._state.conn.close()  # rollback() discards it: until then nothing may connect anew.
             else:
                 self.discard()
-            if not (kept and repeatable and time.monotonic() - started < RETRY_WITHIN_SECONDS):
+            if not (persistent and repeatable and time.monotonic() - started < RETRY_WINDOW):
                 raise DatabaseAway(f"the connection to {self.name} {loss}: {first_line(error)}") from error
         return self._attempt(action)
 
-    def _raise_if_elsewhere(self, error: Exception) -> None:
-        """Raise `DatabaseAway` if the error says that this logical database is not, or not now, at this place."""
+    def _raise_if_moved(self, error: Exception) -> None:
+        """Raise `DatabaseAway` if the error says that this logical database moves, has moved, or has no tables here."""
         code = sqlstate(error)
-        if code == MOVING_CODE:
+        if code == LOGICAL_DATABASE_MOVING:
             raise DatabaseAway(first_line(error)) from error
         if code == UNDEFINED_TABLE:
             why = "it was moved to another server, or its migrations have not run (flask migrate up)"
@@ -281,14 +281,9 @@ class Server(peewee.PostgresqlDatabase):
             self.discard()
 
     def is_lost(self, error: Exception | None = None) -> bool:
-        """Return whether this thread's connection is of no more use; psycopg2 does not always know it at once."""
-        lost = sqlstate(error).startswith(LOST_CODES)
+        """Return whether this thread's connection is unusable; psycopg2 does not always know it at once."""
+        lost = sqlstate(error).startswith(CONNECTION_LOST)
         return self._state.conn is None or bool(self._state.conn.closed) or lost
-
-
-def sqlstate(error: Exception | None) -> str:
-    """Return PostgreSQL's code for an error; empty if it did not come from a server."""
-    return getattr(getattr(error, "orig", None), "pgcode", None) or ""
 
 
 def first_line(error: BaseException) -> str:

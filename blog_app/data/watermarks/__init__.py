@@ -41,6 +41,7 @@ from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases
+from blog_app.data.databases.catalog import table_exists
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.leases import Keeper
@@ -91,7 +92,7 @@ def leave(settings: Settings) -> None:
     for name in DATABASE_NAMES:
         server = databases.server(settings, name, settings.databases[name].url)
         try:
-            if epochs.exists(server, name):
+            if table_exists(server, name, epochs.TABLE):
                 epochs.close(server)
         finally:
             server.discard()

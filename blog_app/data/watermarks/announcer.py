@@ -4,7 +4,7 @@
    another level the row would be older than the xid, so such a transaction counts as unmarked.
 2. The statements; `databases` notes which collections they write.
 3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
-4. Unmarked: the epoch is closed, in this transaction, as the last statement that touches anything.
+4. Unmarked: the epoch is closed, in this transaction, as the last statement that writes anything.
 5. COMMIT, in the same message the writes that wait for it before it, and after it the position that covers it.
 6. Marked: the token makes place for that position. Unmarked, or nothing was written and the epoch is closed (a retry
    acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
@@ -29,7 +29,7 @@ from blog_app.data.watermarks.link import RedisAway
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS = 100
+MAX_ROWS = 100
 """A transaction that names more rows of a table marks `table/*` instead."""
 READ_COMMITTED = psycopg2.extensions.ISOLATION_LEVEL_READ_COMMITTED
 
@@ -67,8 +67,8 @@ class Announcer:
                 raise
         return Begun(xid, Row(*row), level.upper() == "READ COMMITTED")
 
-    def commit(self, server: Server, begun: Begun, touched: frozenset[str], last: bytes) -> None:
-        keys = self._keys(begun, touched)
+    def commit(self, server: Server, begun: Begun, written: frozenset[str], last: bytes) -> None:
+        keys = self._keys(begun, written)
         marked = bool(keys) and self._mark(begun, keys)
         if keys and not marked:
             last += self._close
@@ -105,12 +105,12 @@ class Announcer:
         except RedisAway as error:
             log.warning("a mark of %s keeps its token for now: %s", self.name, error)
 
-    def _keys(self, begun: Begun, touched: frozenset[str]) -> list[str]:
-        """Return the marks of what was touched; too many rows of one table become its `*`."""
+    def _keys(self, begun: Begun, written: frozenset[str]) -> list[str]:
+        """Return the mark keys of the written collections; more than `MAX_ROWS` rows of a table become its `*`."""
         rows: dict[str, list[str]] = {}
-        for collection in touched:
+        for collection in written:
             rows.setdefault(collection.partition("/")[0], []).append(collection)
         chosen: list[str] = []
         for table, collections in rows.items():
-            chosen += collections if len(collections) <= MOST_ROWS + 1 else [table, f"{table}/*"]
+            chosen += collections if len(collections) <= MAX_ROWS + 1 else [table, f"{table}/*"]
         return [mark_key(self.name, begun.row.epoch, collection) for collection in sorted(chosen)]

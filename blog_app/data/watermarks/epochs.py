@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import peewee
 
-from blog_app.data.databases.collections import Noted
+from blog_app.data.databases.catalog import table_exists
+from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.data.watermarks.clock import ENDED
 
 CLOSED, OPENING, OPEN = "closed", "opening", "open"
@@ -68,7 +69,7 @@ def table(name: str) -> str:
 
 def create(database: Database, name: str) -> None:
     """Create the table and its row, closed, where they are missing; the schema must exist."""
-    if exists(database, name):
+    if table_exists(database, name, TABLE):
         return
     with database.atomic():
         database.execute_sql(
@@ -87,12 +88,6 @@ def read(database: Database) -> Row:
     return Row(*the_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
 
 
-def exists(database: Database, name: str) -> bool:
-    """Tell whether a logical database has the table: it has once its migrations have run."""
-    found = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s)"
-    return bool(database.execute_sql(found, (name, TABLE)).fetchone()[0])
-
-
 def the_row(database: Database, cursor: Any) -> tuple[Any, ...]:
     """Return the one row of a cursor on the table; raise `ProgrammingError` if somebody deleted it."""
     found = cursor.fetchone()
@@ -108,7 +103,7 @@ def closing(name: str) -> str:
 
 def close(database: Database) -> None:
     """Close the epoch, in the current transaction if there is one."""
-    database.execute_sql(Noted(closing(database.name)))
+    database.execute_sql(DeclaredSQL(closing(database.name)))
 
 
 def begin_opening(database: Database, closed: str, redis: str) -> bool:
@@ -172,6 +167,6 @@ def lsn(position: str) -> str:
 
 
 def _update(database: Database, change: str, values: tuple[Any, ...] = ()) -> bool:
-    # Noted: this is no write that anybody must be told of.
-    cursor = database.execute_sql(Noted(f"UPDATE {table(database.name)} SET {change}"), values)
+    # DeclaredSQL: no mark depends on the epoch row.
+    cursor = database.execute_sql(DeclaredSQL(f"UPDATE {table(database.name)} SET {change}"), values)
     return bool(cursor.rowcount == 1)

@@ -174,7 +174,7 @@ class Look:
         for name, row in self._by_name():
             if replica := databases.BY_NAME[name].rotation.next():
                 routes[name] = Route(name, row, replica, self._highest(name))
-        with routing.routed(routes):
+        with routing.route_reads(routes):
             yield list(routes.values())
 
     def _by_name(self) -> Iterator[tuple[str, Row]]:

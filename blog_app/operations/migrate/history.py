@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import peewee
 
+from blog_app.data.databases.catalog import table_exists
 from blog_app.data.watermarks import epochs
 
 TABLE = "migrations"
@@ -52,24 +53,14 @@ def ensure(database: epochs.Database, name: str) -> None:
     if not database.execute_sql("SELECT to_regnamespace(quote_ident(%s)) IS NOT NULL", (name,)).fetchone()[0]:
         database.execute_sql(f'CREATE SCHEMA "{name}"')
     for table, columns in CREATE.items():
-        if not exists(database, name, table):
+        if not table_exists(database, name, table):
             database.execute_sql(f'CREATE TABLE "{name}"."{table}" {columns}')
     epochs.create(database, name)
 
 
-def exists(database: peewee.PostgresqlDatabase, name: str, table: str) -> bool:
-    """Return whether the schema has this table."""
-    # Looked up in the catalog: to_regclass would ask for USAGE on the schema.
-    found = database.execute_sql(
-        "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = %s AND tablename = %s",
-        (name, table),
-    )
-    return found.fetchone() is not None
-
-
 def applied(database: peewee.PostgresqlDatabase, name: str) -> dict[str, datetime]:
     """Return the applied migrations in the order they were applied, with when; empty for a new database."""
-    if not exists(database, name, TABLE):
+    if not table_exists(database, name, TABLE):
         return {}
     rows = database.execute_sql(f'SELECT name, migrated_at FROM "{name}"."{TABLE}" ORDER BY id')  # noqa: S608
     return dict(rows.fetchall())
@@ -89,7 +80,7 @@ def remove(database: peewee.PostgresqlDatabase, name: str, migration: str) -> No
 
 def steps(database: peewee.PostgresqlDatabase, name: str, migration: str) -> dict[int, Step]:
     """Return the steps of a migration that have begun."""
-    if not exists(database, name, STEPS):
+    if not table_exists(database, name, STEPS):
         return {}
     rows = database.execute_sql(
         f'SELECT step, what, position, rows, done, changed_at FROM "{name}"."{STEPS}" WHERE migration = %s',  # noqa: S608

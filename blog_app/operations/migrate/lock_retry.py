@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 import peewee
 import psycopg2
 
+from blog_app.data.databases.sqlstates import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED, sqlstate
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.database import Database
 
@@ -28,7 +29,6 @@ STATEMENT_TIMEOUT = 5.0
 """Seconds a statement may take unless something says otherwise; others may wait behind it meanwhile."""
 TRIES = 40
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 10.0, 1.5
-LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, QUERY_CANCELED, READ_ONLY = "55P03", "40P01", "57014", "25006"
 LOOK_EVERY, REPEAT_EVERY = 0.08, 10.0
 
 BLOCKERS = """
@@ -59,11 +59,6 @@ class Wait:
 
     def __str__(self) -> str:
         return "; ".join(self.blockers) or "somebody who was gone a moment later"
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's code of an error that Peewee wrapped."""
-    return getattr(getattr(error, "orig", None) or error.__context__, "pgcode", None)
 
 
 def out_of_time(error: BaseException) -> bool:

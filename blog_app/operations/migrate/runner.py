@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import peewee
 
+from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
 from blog_app.data.watermarks import epochs
 from blog_app.operations.migrate import MigrationError, files, history, lock_retry, move_check
 from blog_app.operations.migrate.connection import Connection
@@ -201,7 +202,7 @@ class Runner:
                 yield
                 transaction.rollback()
         except peewee.DatabaseError as error:
-            if lock_retry.sqlstate(error) != lock_retry.READ_ONLY:
+            if sqlstate(error) != READ_ONLY_SQL_TRANSACTION:
                 raise
             raise MigrationError(
                 f"{migration.name} runs step by step, and writes outside of its steps: that would be done again each "

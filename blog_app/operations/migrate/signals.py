@@ -5,14 +5,15 @@ Left to itself the driver would not notice before the statement ends, and the se
 
 from __future__ import annotations
 
-import select
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+from psycopg2.extensions import set_wait_callback
+
+from blog_app.data.databases.polling import poll_until_done
 
 _heeded, _pending = threading.Event(), threading.Event()
 
@@ -54,10 +55,9 @@ def raised() -> Iterator[None]:
 
 
 def _wait(connection: Any) -> None:
-    while (state := connection.poll()) != POLL_OK:
+    while True:
         try:
-            reads, writes = ([connection], []) if state == POLL_READ else ([], [connection])
-            select.select(reads, writes, [])
+            return poll_until_done(connection)
         except KeyboardInterrupt:
             if _pending.is_set():  # The second time: now.
                 raise

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 import peewee
 
 from blog_app.data.databases import first_line
-from blog_app.operations.migrate import lock_retry
+from blog_app.data.databases.sqlstates import (
+    CONFIGURATION_LIMIT_EXCEEDED,
+    INSUFFICIENT_PRIVILEGE,
+    OBJECT_NOT_IN_PREREQUISITE_STATE,
+    QUERY_CANCELED,
+    sqlstate,
+)
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.places import Place
@@ -21,7 +27,6 @@ OLDEST = 14
 OLDEST_ONLINE = 16
 """The first version that lets a plain role subscribe, and does not send back what it received."""
 TRY_SECONDS = 3.0
-NO_RIGHT, NOT_LOGICAL, NO_SLOT_LEFT = "42501", "55000", "53400"
 
 HERE = """
 SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid
@@ -175,9 +180,13 @@ def _about_replication(source: Place, target: Place, addresses: Addresses) -> It
 
 OFFLINE = "Or move it with --offline: writes are refused while all rows are copied"
 TODO = {
-    NO_RIGHT: 'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)',
-    NOT_LOGICAL: "set wal_level = logical there, which takes a restart",
-    NO_SLOT_LEFT: "raise max_replication_slots there, or drop a slot that nobody uses (pg_replication_slots)",
+    INSUFFICIENT_PRIVILEGE: (
+        'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)'
+    ),
+    OBJECT_NOT_IN_PREREQUISITE_STATE: "set wal_level = logical there, which takes a restart",
+    CONFIGURATION_LIMIT_EXCEEDED: (
+        "raise max_replication_slots there, or drop a slot that nobody uses (pg_replication_slots)"
+    ),
 }
 
 
@@ -186,8 +195,8 @@ def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]
         with place.connection.limits(lock=0, statement=TRY_SECONDS):
             attempt()
     except peewee.DatabaseError as error:
-        code = lock_retry.sqlstate(error) or ""
-        if code == lock_retry.QUERY_CANCELED:
+        code = sqlstate(error)
+        if code == QUERY_CANCELED:
             return  # It may, but waits: a transaction is open. The real one says so, and has patience.
         role = place.connection.value("SELECT current_user")
         todo = TODO.get(

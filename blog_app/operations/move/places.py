@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from psycopg2.extensions import quote_ident
 
-from blog_app.data.databases.moves import SCHEMA
+from blog_app.data.databases.move_record import SCHEMA
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED
 from blog_app.operations.migrate.connection import Connection

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import peewee
 
-from blog_app.operations.migrate import lock_retry
+from blog_app.data.databases.sqlstates import QUERY_CANCELED, sqlstate
 from blog_app.operations.migrate.progress import Bar
 from blog_app.operations.move import MoveError, state
 from blog_app.operations.move.places import FreezeExpired, Place
@@ -94,7 +94,7 @@ class Channel:
                 with connection.limits(lock=0, statement=SLOT_TRY):
                     connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
             except peewee.OperationalError as error:
-                if lock_retry.sqlstate(error) != lock_retry.QUERY_CANCELED:
+                if sqlstate(error) != QUERY_CANCELED:
                     raise
                 if time.monotonic() - told > QUIET:
                     told = time.monotonic()

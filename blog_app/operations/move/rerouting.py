@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shlex
 import subprocess
 import time
@@ -21,10 +20,11 @@ from typing import Any, Protocol
 import click
 import psycopg2
 import psycopg2.extras
-from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, parse_dsn
+from psycopg2.extensions import parse_dsn
 
 from blog_app.config import ConfigurationError, Settings
 from blog_app.data.databases import first_line
+from blog_app.data.databases.polling import poll_until_done
 from blog_app.operations import pgbouncer as pooler
 from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError
@@ -133,10 +133,10 @@ class ByPgBouncer:
         deadline = time.monotonic() + CONSOLE_SECONDS
         try:
             with closing(psycopg2.connect(**parts, async_=True)) as connection:
-                _await(connection, deadline)
+                poll_until_done(connection, deadline)
                 with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
                     cursor.execute(command)
-                    _await(connection, deadline)
+                    poll_until_done(connection, deadline)
                     return [dict(row) for row in cursor.fetchall()] if cursor.description else []
         except psycopg2.Error as error:
             raise MoveError(f"PgBouncer does not do {command}: {first_line(error)}") from error
@@ -149,14 +149,6 @@ class ByPgBouncer:
 def _entry(settings: Settings, name: str) -> str:
     """Return the name of a logical database's line in PgBouncer's file."""
     return str(parse_dsn(settings.databases[name].url)["dbname"])
-
-
-def _await(connection: Any, deadline: float) -> None:
-    """Return when the connection has done what it was told; raise `TimeoutError` at the deadline."""
-    while (waits_for := connection.poll()) != POLL_OK:
-        sockets = [connection] if waits_for == POLL_READ else [], [connection] if waits_for == POLL_WRITE else []
-        if not any(select.select(*sockets, [], max(0.0, deadline - time.monotonic()))):
-            raise TimeoutError
 
 
 class ByCommand:

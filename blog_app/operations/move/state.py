@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 from psycopg2.extensions import parse_dsn
 
-from blog_app.data.databases import moves
-from blog_app.data.databases.moves import GONE, PLACES, SCHEMA
+from blog_app.data.databases import move_record
+from blog_app.data.databases.move_record import GONE, PLACES, SCHEMA
+from blog_app.data.databases.sqlstates import LOGICAL_DATABASE_MOVING
 from blog_app.operations.migrate.connection import Connection, advisory_lock
 
-SERVING, RECEIVING, LEFT = moves.SERVING, "receiving", "left"
+SERVING, RECEIVING, LEFT = move_record.SERVING, "receiving", "left"
 SOURCE, TARGET = "source", "target"
 SIDES = (SOURCE, TARGET)
 
@@ -43,7 +44,7 @@ GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
 GRANT SELECT (name, standing, source, target, begun_at) ON {PLACES} TO PUBLIC;
 CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF clock_timestamp() < TG_ARGV[1]::timestamptz THEN
-        RAISE EXCEPTION USING ERRCODE = '57M01', MESSAGE =
+        RAISE EXCEPTION USING ERRCODE = '{LOGICAL_DATABASE_MOVING}', MESSAGE =
             TG_ARGV[0] || ' moves to another server, or has moved: nothing is written here (flask databases)';
     END IF;
     RETURN NULL;
@@ -108,7 +109,7 @@ def markers(name: str) -> str:
 
 def read(connection: Connection) -> Record | None:
     """Return the record of this place; None if nothing moves from or to here."""
-    if not moves.exists(connection):
+    if not move_record.exists(connection):
         return None
     row = connection.execute_sql(READ, (connection.name,)).fetchone()
     if row is None:
@@ -162,7 +163,7 @@ def bury(connection: Connection) -> None:
 
 def forget(connection: Connection) -> None:
     """Remove every trace of the move from this place."""
-    if not moves.exists(connection):
+    if not move_record.exists(connection):
         return
     with advisory_lock(connection, SCHEMA), connection.atomic():
         connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")

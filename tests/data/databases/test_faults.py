@@ -13,7 +13,7 @@ import pytest
 from blog_app.config import Settings
 from blog_app.data import databases
 from blog_app.data.databases import DatabaseAway, Server
-from blog_app.data.databases.servers import RETRY_WITHIN_SECONDS
+from blog_app.data.databases.servers import RETRY_WINDOW
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 
@@ -141,7 +141,7 @@ def test_an_error_of_the_application_is_not_hidden_by_a_lost_connection(server: 
 
 
 def test_a_long_read_that_loses_its_server_is_not_started_again(server: Server, fragile: Stack) -> None:
-    crash = threading.Timer(RETRY_WITHIN_SECONDS + 0.2, fragile.postgres.kill)
+    crash = threading.Timer(RETRY_WINDOW + 0.2, fragile.postgres.kill)
     crash.start()
 
     with pytest.raises(DatabaseAway):

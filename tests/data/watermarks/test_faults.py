@@ -52,7 +52,7 @@ def test_nothing_is_kept_while_two_writers_are_under_way_and_the_higher_position
     other = Tag.create(name="x", slug=f"other-{time.monotonic_ns()}")
     Tag.update(name="y").where(Tag.id == other.id).execute(quick.server)
     with quick.server.atomic():  # Not the locked row, but the same mark.
-        quick.server.touch(Tag, [world.row.id])
+        quick.server.declare_write(Tag, [world.row.id])
         quick.server.execute_sql("SELECT 1")
     assert world.mark().count("+") == 1, "the quick writer's token is settled, the slow one's is not"
     assert world.read() == (0, "bypass")
@@ -283,7 +283,7 @@ def test_a_commit_that_rolled_back_is_an_error_and_no_write(world: World) -> Non
     writer = world.process()
     writer.server.begin()
     writer.server.push_transaction(object())
-    writer.server._touched.collections.add(f"tags/{world.row.id}")
+    writer.server._transaction.written.add(f"tags/{world.row.id}")
     with pytest.raises(Exception, match="syntax error"):
         writer.server.execute_sql("SELECT FROM WHERE")
     with pytest.raises(peewee.InternalError, match="rolled it back"):

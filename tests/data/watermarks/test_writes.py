@@ -13,7 +13,7 @@ import pytest
 from blog_app.blog.models import Tag
 from blog_app.blog.models.counters import PostCounters
 from blog_app.data import databases, watermarks
-from blog_app.data.databases import UntouchedWrite
+from blog_app.data.databases import UndeclaredWrite
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.link import Link, RedisAway
 from blog_app.development.local.process import wait_until
@@ -107,14 +107,14 @@ def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
 
 def test_raw_sql_must_say_what_it_writes(warm: World) -> None:
     change = "UPDATE blog.tags SET name = '1'"
-    with pytest.raises(UntouchedWrite, match="no touch"):
+    with pytest.raises(UndeclaredWrite, match="no declare_write"):
         databases.blog.execute_sql(change)
-    with pytest.raises(UntouchedWrite, match="transaction"):
-        databases.blog.touch(Tag)
+    with pytest.raises(UndeclaredWrite, match="transaction"):
+        databases.blog.declare_write(Tag)
     with databases.blog.atomic():
-        databases.blog.touch(Tag)
+        databases.blog.declare_write(Tag)
         databases.blog.execute_sql(change)
-    with pytest.raises(UntouchedWrite), databases.blog.atomic():
+    with pytest.raises(UndeclaredWrite), databases.blog.atomic():
         databases.blog.execute_sql(change)  # What the transaction before said is over.
     assert warm.value() == 1
 

@@ -83,7 +83,7 @@ def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(f
     server = databases.server(removal.settings, "blog", removal.source)
     connection = server.connection()
     with pytest.raises(DatabaseAway, match="nothing is written here") as caught, server.atomic():
-        server.execute_sql(databases.collections.Noted("UPDATE blog.posts SET price = 1"))
+        server.execute_sql(databases.dependencies.DeclaredSQL("UPDATE blog.posts SET price = 1"))
     problem = as_problem(caught.value)
     assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
     assert server.execute_sql("SELECT count(*) FROM blog.posts").fetchone() == (500,)

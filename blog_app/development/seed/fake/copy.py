@@ -41,7 +41,7 @@ class Batch:
             if database.execute_sql(known, ([row[0] for row in first.values],)).rowcount:
                 return False
             for rows in self.tables:
-                database.touch(rows.model)
+                database.declare_write(rows.model)
                 _copy(database.cursor(), rows)
         return True
 

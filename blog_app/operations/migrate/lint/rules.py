@@ -233,7 +233,7 @@ def trigger(statement: Node, context: Context) -> Found:
     if statement.kind in ("CREATE_TRIGGER", "CREATE_RULE") and context.in_use(statement):
         yield (
             "from now on every write of the running code does more than it says, and what that writes leaves no mark: "
-            "readers may be shown an older answer. Do it in the model, or declare what it touches (databases.touch)"
+            "readers may be shown an older answer. Do it in the model, or declare what it writes (declare_write())"
         )
 
 
