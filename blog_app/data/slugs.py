@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
-from uuid import UUID
 
 from slugify import slugify
 
 from blog_app.data.models import Record
+from blog_app.data.uuids import parse_uuid
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SUFFIX_LENGTH = 6
@@ -16,18 +16,9 @@ PATTERN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
 def slug_of(text: str, most: int) -> str:
-    """Return the slug of a text, at most `most` characters; one that would be empty or an identifier is random."""
+    """Return the slug of a text, at most `most` characters; one that would be empty or a UUID is random."""
     slug = slugify(text, max_length=most, word_boundary=True)
-    return slug if slug and not is_identifier(slug) else _random()
-
-
-def is_identifier(text: str) -> bool:
-    """Return whether a path would take `text` for an identifier, so that it cannot be a slug."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return slug if slug and parse_uuid(slug) is None else _random()
 
 
 def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:

@@ -20,7 +20,6 @@ from contextlib import nullcontext
 from functools import cache as once
 from functools import partial, wraps
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from flask import Flask, Response, current_app, request
 
@@ -35,6 +34,7 @@ from blog_app.data.cache import Answer, Reads
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases import routing
 from blog_app.data.databases.dependencies import read_dependencies, row_key_model
+from blog_app.data.uuids import parse_uuid
 from blog_app.data.watermarks import reading
 from blog_app.data.watermarks.reading import Wanted
 from blog_app.permissions import Scope
@@ -147,10 +147,7 @@ def _collections(address: Address, declared: Reads) -> tuple[tuple[str, str], ..
     assert declared.row
     row = address.values[declared.row]
     if isinstance(row, str):
-        try:
-            row = UUID(row)
-        except ValueError:  # Named by something else, such as its slug: any row may be, or become, the one.
-            row = None
+        row = parse_uuid(row)  # None: a slug, and any row may have it, or get it.
     return plan.collections + tuple(pair for model in plan.by_row for pair in read_dependencies(model, row))
 
 

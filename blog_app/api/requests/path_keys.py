@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from blog_app.api.auth import allowed
+from blog_app.data.uuids import parse_uuid
 
 
 def named(model: Any, key: str, *, deleted: str | None = None) -> Any:
@@ -13,8 +13,6 @@ def named(model: Any, key: str, *, deleted: str | None = None) -> Any:
 
     `deleted`: as for `allowed`.
     """
-    try:
-        condition = model.id == UUID(key)
-    except ValueError:
-        condition = model.slug == key
+    identifier = parse_uuid(key)
+    condition = model.slug == key if identifier is None else model.id == identifier
     return allowed(model, deleted=deleted).where(condition)

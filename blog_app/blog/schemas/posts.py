@@ -20,7 +20,8 @@ from blog_app.blog.models.posts import FORMATS, STATUSES
 from blog_app.blog.schemas.images import ImageSchema
 from blog_app.blog.schemas.metadata import METADATA, Metadata
 from blog_app.blog.schemas.taxonomy import CategorySchema, TagSchema
-from blog_app.data.slugs import PATTERN, is_identifier
+from blog_app.data.slugs import PATTERN
+from blog_app.data.uuids import parse_uuid
 
 MAX_TAGS = 20
 MAX_SLUG = 170
@@ -29,7 +30,7 @@ DAY = 24 * 60 * 60
 
 def no_identifier(slug: str) -> None:
     """Raise `ValidationError` for a slug that a path would take for an identifier."""
-    if is_identifier(slug):
+    if parse_uuid(slug) is not None:
         raise ValidationError("Must not look like an identifier.")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import UUID
 
 import peewee
 
 from blog_app.data import models
 from blog_app.data.models import Base
+from blog_app.data.uuids import parse_uuid
 from blog_app.development.seed.values import TEXT
 
 Fields = tuple[peewee.Field, ...]
@@ -40,7 +40,7 @@ def is_reference(field: peewee.Field, value: Any) -> bool:
         isinstance(column, peewee.UUIDField)
         and not (column is field and field.primary_key)
         and isinstance(value, str)
-        and not _is_uuid(value)
+        and parse_uuid(value) is None
     )
 
 
@@ -62,14 +62,6 @@ class References:
                 raise ValueError(f"names {text!r}, but no row of {_full_name(model)} has this {by.name}")
             self._found[model, text] = row[0]
         return self._found[model, text]
-
-
-def _is_uuid(value: str) -> bool:
-    try:
-        UUID(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _target(field: peewee.Field, value: str) -> tuple[type[Base], str]:
