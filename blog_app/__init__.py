@@ -1,26 +1,28 @@
-"""A blog platform's backend: a JSON API over five logical databases."""
+"""A blog platform's backend: a JSON API over several logical databases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from flask import Flask
 
-from blog_app import accounts, analytics, api, blog, cli, errors, files, health, shop
+from blog_app import analytics, api, blog, cli, errors, health
 from blog_app.accounts import directory
 from blog_app.api import auth
 from blog_app.api.token_cache import Identities
 from blog_app.background.outbox import wake_up
-from blog_app.config import Settings
+from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import cache, databases, watermarks
 
 API = "/api/v1"
-DOMAINS = (accounts, blog, shop, files, analytics)
+DOMAINS = tuple(import_module(f"{__name__}.{name}") for name in DATABASE_NAMES)
+"""A package for each logical database, with its `blueprints`."""
 
 
 class App(Flask):
-    """The app; there is nothing asynchronous in it, so nobody has to look."""
+    """A Flask app without asynchronous views, which need not be looked for on each request."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

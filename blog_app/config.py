@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 DATABASE_NAMES = ("accounts", "blog", "shop", "files", "analytics")
+"""The logical databases: each has a package `blog_app/NAME` and a folder `migrations/NAME`."""
 Mode = Literal["production", "development", "test"]
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")

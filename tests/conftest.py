@@ -39,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """PostgreSQL, PgBouncer and Redis; five logical databases in one physical one."""
+    """PostgreSQL, PgBouncer and Redis; all logical databases in one physical one."""
     with throwaway(variables=PATIENT) as started:
         yield started
 

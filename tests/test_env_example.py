@@ -32,7 +32,7 @@ class Recorder(dict[str, str]):
 
 def explained() -> dict[str, str]:
     """Return the variables of the example, those in comments too, with their values."""
-    return dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^(?:# )?([A-Z0-9_]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 
 def read_elsewhere() -> set[str]:

@@ -1,4 +1,4 @@
-"""The five logical databases: configuration, connections, transactions, read routing, behaviour when one is away.
+"""The logical databases: configuration, connections, transactions, read routing, behaviour when one is away.
 
 Guarantees:
 
@@ -108,15 +108,9 @@ class LogicalDatabase(peewee.DatabaseProxy):
         self.rotation.release()
 
 
-accounts = LogicalDatabase("accounts")
-blog = LogicalDatabase("blog")
-shop = LogicalDatabase("shop")
-files = LogicalDatabase("files")
-analytics = LogicalDatabase("analytics")
-
-ALL = (accounts, blog, shop, files, analytics)
+ALL = tuple(LogicalDatabase(name) for name in DATABASE_NAMES)
 BY_NAME = {database.name: database for database in ALL}
-assert tuple(BY_NAME) == DATABASE_NAMES
+accounts, blog, shop, files, analytics = ALL
 
 
 def init_app(app: Flask) -> None:

@@ -24,7 +24,7 @@ HEAD = "import peewee as pw\nimport playhouse.postgres_ext as pw_pext\n"
 
 @pytest.fixture
 def settings(stack: Stack) -> Iterator[Settings]:
-    """Settings of an app whose five logical databases share one new and empty physical database."""
+    """Settings of an app whose logical databases share one new and empty physical database."""
     database = f"migrate_{next(numbers)}"
     stack.postgres.create_database(database, owner="blog_app")
     url = stack.postgres.url(database, "blog_app", stack.passwords.app)
