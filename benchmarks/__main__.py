@@ -17,7 +17,7 @@ from benchmarks.load import Measurement, Request, run, wrk
 from benchmarks.servers import Subject, fetch, warm
 from blog_app.api.requests import cursors
 from blog_app.api.requests.query_string import list_arguments
-from blog_app.blog.schemas import PostSchema
+from blog_app.blog.schemas.posts import PostSchema
 from blog_app.config import ROOT
 from blog_app.development.local.stack import throwaway
 

@@ -1,4 +1,4 @@
-"""The blog domain: posts, and what orders them, hangs on them, counts them and spreads them."""
+"""The blog domain: posts with categories, tags, images, comments, likes and revisions; search, statistics and feeds."""
 
 from blog_app.blog import handlers
 from blog_app.blog.views import blueprints, pages

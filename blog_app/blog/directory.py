@@ -1,4 +1,4 @@
-"""What other parts of the app may ask the blog. Look-ups are in batches, never one by one."""
+"""The blog's directory: what other domains may look up, always in batches."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _titles = rows_by(Post.id, Post.select(Post.id, Post.title, Post.slug))
 
 @cache.reads(Post)
 def titles(ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return `id`, `title` and `slug` of these posts, by id; not of those that are deleted. One statement."""
+    """Return `id`, `title` and `slug` of these posts, by id, without deleted posts. One statement."""
     return {row[0]: dict(zip(("id", "title", "slug"), row, strict=True)) for row in _titles(ids)}

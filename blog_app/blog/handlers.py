@@ -1,4 +1,4 @@
-"""What the blog does when something happened elsewhere."""
+"""The blog's handlers of outbox events."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from blog_app.data import databases
 
 @event_handler("posts.viewed", databases.blog)
 def count_views(event: Event) -> None:
-    """Add what was viewed to the posts' counters."""
+    """Add stored page views to the view counters of posts."""
     reactions.add_views(event.payload["views"])

@@ -1,4 +1,4 @@
-"""What happens to posts: writing, editing, publishing, archiving, deleting."""
+"""Operations on posts: creating, editing, publishing, archiving, restoring and purging."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from uuid import UUID
 
 from blog_app.blog import revisions
 from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostTag, Tag
-from blog_app.blog.models.tags import tag_words, words_of
+from blog_app.blog.models.tags import tag_words, tag_words_query
 from blog_app.data.models import now
 from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import Conflict, invalid
 
 
 def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
-    """Write a new draft and return it; without a slug it gets one from its title."""
-    found = Tag.named(tags, lock=True)
+    """Create a draft and return it; without a slug it gets one from its title."""
+    found = Tag.by_slugs(tags, lock=True)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     if slug is None:
         post: Post = insert_with_slug(Post, values["title"], **values)
@@ -29,24 +29,24 @@ def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: A
 
 
 def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
-    """Give the post these values and exactly these tags; what its title and text were is kept as a revision."""
+    """Update the post with these values and exactly these tags; its former title and content become a revision."""
     if kind != post.kind:
-        raise invalid("kind", f"This is a post of the kind {post.kind!r}, and stays one.")
-    found = Tag.named(tags)
-    revisions.keep(post, editor_id, **values)
+        raise invalid("kind", f"The kind of a post cannot be changed; this is a post of kind {post.kind!r}.")
+    found = Tag.by_slugs(tags)
+    revisions.record(post, editor_id, **values)
     if slug is not None and slug != post.slug:
-        FormerSlug.keep(post)
+        FormerSlug.record(post)
         values["slug"] = slug
     PostTag.replace(post, found)
-    post.change(tag_words=words_of(post), **values)
+    post.change(tag_words=tag_words_query(post.id), **values)
     return post
 
 
 def publish(post: Post, published_at: datetime | None) -> Post:
-    """Let the post out, now or at a time to come; one that is out already keeps its time unless another is given."""
+    """Publish the post now, or schedule it; a public post keeps its time of publication unless another is given."""
     instant = now()
-    already = post.published_at if post.published_at and post.published_at <= instant else None
-    post.change(status="published", published_at=published_at or already or instant)
+    public_since = post.published_at if post.published_at and post.published_at <= instant else None
+    post.change(status="published", published_at=published_at or public_since or instant)
     return post
 
 
@@ -57,35 +57,35 @@ def unpublish(post: Post) -> Post:
 
 
 def archive(post: Post) -> Post:
-    """Take the post out of sight; it keeps its time of publication."""
+    """Hide the post; it keeps its time of publication."""
     post.change(status="archived")
     return post
 
 
 def unarchive(post: Post) -> Post:
-    """Make the post again what it was: published, or a draft if it never was."""
+    """Make an archived post published again, or a draft if it never was published."""
     if post.status == "archived":
         post.change(status="published" if post.published_at else "draft")
     return post
 
 
 def restore(post: Post) -> Post:
-    """Take a post back that was deleted."""
+    """Restore the post if it is deleted."""
     if post.deleted_at:
         post.restore()
     return post
 
 
 def purge(post: Post) -> None:
-    """Delete the post for good, and everything that hangs on it; only what was deleted before.
+    """Delete the post permanently, with everything that belongs to it; raise `Conflict` if it is not soft-deleted.
 
-    No foreign key holds comments to what they are about, so they go first; the caller has the post locked. Its tags,
-    images, revisions, likes, counters and former slugs go with it by cascade.
+    Comments have no foreign key to their subject and are deleted here; the caller holds the lock of the post. Its tags,
+    images, revisions, likes, counters and former slugs are deleted by cascade.
     """
     if post.deleted_at is None:
-        raise Conflict("Delete this post first.")
+        raise Conflict("Only deleted posts can be purged. Delete this post first.")
     images = [image_id for (image_id,) in Image.select(Image.id).where(Image.post == post.id).tuples()]
     if images:
-        Comment.remove_from("image", images)
-    Comment.remove_from("post", [post.id])
+        Comment.delete_on("image", images)
+    Comment.delete_on("post", [post.id])
     post.delete_instance()

@@ -1,6 +1,6 @@
-"""What readers do to a post without a word: they look at it, and like it.
+"""Likes and view counters of posts.
 
-Who looks at a post writes nothing: views are counted elsewhere, and come here by the batch.
+A read writes nothing here: page views are counted by analytics and arrive in batches.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from blog_app.data.models import now
 
 
 def like(post: Post, user_id: UUID) -> dict[str, Any]:
-    """Let the user like the post, and return how things stand; liking twice is liking once, also at the same moment."""
+    """Record the user's like and return the like status; idempotent, also when sent concurrently."""
     insert = Like.insert(post=post.id, user_id=user_id, created_at=now()).on_conflict_ignore()
     if insert.returning(Like.user_id).tuples().execute():
-        return {"liked": True, "likes": _count(post, PostCounters.likes, 1)}
-    return standing(post, user_id)
+        return {"liked": True, "likes": _increment(post, PostCounters.likes, 1)}
+    return like_status(post, user_id)
 
 
 def unlike(post: Post, user_id: UUID) -> dict[str, Any]:
-    """Take the user's like back, if there is one, and return how things stand."""
+    """Remove the user's like, if there is one, and return the like status."""
     delete = Like.delete().where((Like.post == post.id) & (Like.user_id == user_id))
     if delete.execute():
-        return {"liked": False, "likes": _count(post, PostCounters.likes, -1)}
-    return standing(post, user_id)
+        return {"liked": False, "likes": _increment(post, PostCounters.likes, -1)}
+    return like_status(post, user_id)
 
 
-def standing(post: Post, user_id: UUID) -> dict[str, Any]:
-    """Return whether the user likes the post, and how many do."""
+def like_status(post: Post, user_id: UUID) -> dict[str, Any]:
+    """Return whether the user likes the post, and its number of likes."""
     mine = Like.select().where((Like.post == post.id) & (Like.user_id == user_id))
     likes = PostCounters.select(PostCounters.likes).where(PostCounters.post == post.id)
     row = Post.select(peewee.fn.EXISTS(mine), peewee.fn.coalesce(likes, 0)).where(Post.id == post.id).tuples().first()
@@ -41,14 +41,14 @@ def standing(post: Post, user_id: UUID) -> dict[str, Any]:
 
 
 def add_views(views: Mapping[str, int]) -> None:
-    """Add views to the counters of the posts with these identifiers, of those that are still there: one statement."""
+    """Add views, by post id, to the counters of those posts that still exist: one statement."""
     batch = peewee.SQL("jsonb_each_text(%s::jsonb) AS batch (post_id, views)", [orjson.dumps(views).decode()])
     found = (
         Post.with_deleted()
         .select(Post.id, peewee.SQL("batch.views::bigint"))
         .from_(Post, batch)
         .where(Post.id == peewee.SQL("batch.post_id::uuid"))
-        .order_by(Post.id)  # Everybody locks the counters in this order.
+        .order_by(Post.id)  # One lock order for all transactions: no deadlock.
     )
     insert = PostCounters.insert_from(found, [PostCounters.post, PostCounters.views])
     insert.on_conflict(
@@ -57,8 +57,8 @@ def add_views(views: Mapping[str, int]) -> None:
     ).execute()
 
 
-def _count(post: Post, counter: peewee.Field, step: int) -> int:
-    """Add `step` to a counter of the post and return its new value: one statement, so that none gets lost."""
+def _increment(post: Post, counter: peewee.Field, step: int) -> int:
+    """Add `step` to a counter of the post and return its new value: one statement, so no update is lost."""
     row = {PostCounters.post: post.id, counter: max(step, 0)}
     upsert = PostCounters.insert(row).on_conflict(
         conflict_target=[PostCounters.post],

@@ -1,4 +1,4 @@
-"""Keeping the former titles and texts of posts, and going back to them."""
+"""Operations on revisions: recording the former title and content of a post, and restoring them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from uuid import UUID
 from blog_app.blog.models import Post, Revision
 from blog_app.errors import NotFound
 
-KEPT = ("title", "content", "content_format")
+REVISED_FIELDS = ("title", "content", "content_format")
 
 
-def keep(post: Post, editor_id: UUID, **values: Any) -> None:
-    """Keep what the title and text of the post are, if `values` change one of them. The post must be locked."""
-    if all(values.get(name, getattr(post, name)) == getattr(post, name) for name in KEPT):
+def record(post: Post, editor_id: UUID, **values: Any) -> None:
+    """Record the present title and content of the post if `values` change them. The caller holds the post's lock."""
+    if all(values.get(name, getattr(post, name)) == getattr(post, name) for name in REVISED_FIELDS):
         return
     last = Revision.select().where(Revision.post == post.id).order_by(Revision.number.desc()).first()
     Revision.create(
@@ -22,16 +22,16 @@ def keep(post: Post, editor_id: UUID, **values: Any) -> None:
         author_id=last.replaced_by if last else post.author_id,
         written_at=last.created_at if last else post.created_at,
         replaced_by=editor_id,
-        **{name: getattr(post, name) for name in KEPT},
+        **{name: getattr(post, name) for name in REVISED_FIELDS},
     )
 
 
 def restore(post: Post, editor_id: UUID, revision_id: UUID) -> Post:
-    """Give the post the title and text of a revision again; what they are now becomes a revision in its turn."""
+    """Restore the title and content of a revision; the present ones become a revision."""
     revision = Revision.select().where((Revision.post == post.id) & (Revision.id == revision_id)).first()
     if revision is None:
-        raise NotFound("This post has no such revision.")
-    former = {name: getattr(revision, name) for name in KEPT}
-    keep(post, editor_id, **former)
+        raise NotFound("Revision not found for this post.")
+    former = {name: getattr(revision, name) for name in REVISED_FIELDS}
+    record(post, editor_id, **former)
     post.change(**former)
     return post

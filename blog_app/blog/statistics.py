@@ -1,6 +1,6 @@
-"""How many posts are out: a month, a category, a tag, an author. One statement each.
+"""Statistics: the number of public posts by month, category, tag and author. One statement each.
 
-Each is a query on `counted`, which has a row for each of them with its number of `posts`.
+Each query joins or selects from `counted`, which has one row for each of them with its number of `posts`.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ _number = peewee.fn.count(Post.id).alias("posts")
 
 
 def months() -> Any:
-    """Return the months (UTC, by their first day) in which something was published."""
+    """Return the months (UTC, by their first day) in which posts were published."""
     month = peewee.fn.date_trunc("month", Post.published_at)
-    return _from(_out(month.cast("date").alias("month"), _number).group_by(peewee.SQL("1")))
+    return _from(_public_posts(month.cast("date").alias("month"), _number).group_by(peewee.SQL("1")))
 
 
 def authors() -> Any:
-    """Return the authors of whom something is out."""
-    return _from(_out(Post.author_id.alias("id"), _number).group_by(Post.author_id))
+    """Return the authors of public posts."""
+    return _from(_public_posts(Post.author_id.alias("id"), _number).group_by(Post.author_id))
 
 
 def categories() -> Any:
-    """Return the categories in which something is out; what is in those below does not count."""
-    counted = _out(Post.category.alias("id"), _number).group_by(Post.category)
+    """Return the categories of public posts; subcategories do not count."""
+    counted = _public_posts(Post.category.alias("id"), _number).group_by(Post.category)
     return Category.select().join(counted.alias("counted"), on=(Category.id == ID))
 
 
 def tags() -> Any:
-    """Return the tags of which something is out."""
-    counted = _out(PostTag.tag.alias("id"), _number).join(PostTag).group_by(PostTag.tag)
+    """Return the tags of public posts."""
+    counted = _public_posts(PostTag.tag.alias("id"), _number).join(PostTag).group_by(PostTag.tag)
     return Tag.select().join(counted.alias("counted"), on=(Tag.id == ID))
 
 
-def _out(*columns: Any) -> Any:
-    return Post.select(*columns).where(Post.is_out())
+def _public_posts(*columns: Any) -> Any:
+    return Post.select(*columns).where(Post.is_public())
 
 
 def _from(counted: Any) -> Any:

@@ -12,7 +12,7 @@ from blog_app.api.requests.query_string import list_arguments
 from blog_app.api.resources.includes import Fetched
 from blog_app.api.resources.schema import shared
 from blog_app.blog.models import Post
-from blog_app.blog.schemas import PostSchema
+from blog_app.blog.schemas.posts import PostSchema
 from blog_app.data import databases
 from tests.helpers import objects
 from tests.helpers.caller import Caller, sign_up

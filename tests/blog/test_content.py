@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app.blog.content import plain, render, render_comment, summary_of
+from blog_app.blog.content import plain_text, render, render_comment, summary_of
 from tests.helpers.caller import sign_up
 
 ATTACKS = [
@@ -154,7 +154,7 @@ def test_html_in_a_comment_is_text() -> None:
 
 
 def test_a_summary_is_plain_text_cut_after_a_word() -> None:
-    assert summary_of(plain("<h1>Tea</h1><p>A &amp; B</p>")) == "Tea A & B"
+    assert summary_of(plain_text("<h1>Tea</h1><p>A &amp; B</p>")) == "Tea A & B"
     long = summary_of("word " * 100)
     assert len(long) <= 240
     assert long.endswith("word…")

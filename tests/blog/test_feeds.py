@@ -140,11 +140,11 @@ def test_the_sitemap_names_what_is_out(app: Flask, author: Caller) -> None:
 def test_a_large_sitemap_is_one_for_each_month(app: Flask, author: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         Post.update(published_at=datetime(2026, 10, 31, 23, 59, tzinfo=UTC)).where(Post.status == "published").execute()
-    monkeypatch.setattr(sitemap, "MOST", 1)
+    monkeypatch.setattr(sitemap, "MAX_URLS", 1)
     root = ElementTree.fromstring(fetch(app, "/sitemap.xml").data)
     assert root.tag == f"{MAP}sitemapindex"
     (place,) = [each.find(f"{MAP}loc").text for each in root]
-    monkeypatch.setattr(sitemap, "MOST", 50_000)
+    monkeypatch.setattr(sitemap, "MAX_URLS", 50_000)
     month = ElementTree.fromstring(fetch(app, place.partition("localhost")[2]).data)
     assert len(month) == 2
     fetch(app, "/sitemaps/2026-13.xml", 404)

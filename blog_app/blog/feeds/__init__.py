@@ -1,5 +1,5 @@
-"""Feeds and the sitemap: what is out, for feed readers and search engines.
+"""RSS, Atom and JSON feeds of the public posts, and the sitemap.
 
-Each format is a function from a `Feed` to bytes, written with the standard library: the libraries that there are bring
-lxml along (feedgen) or know no JSON Feed (feedgenerator), for some forty lines of XML.
+Each format is a function from a `Feed` to bytes, written with the standard library: the existing libraries need lxml
+(feedgen) or lack JSON Feed (feedgenerator), and would save some forty lines of XML.
 """

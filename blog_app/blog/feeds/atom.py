@@ -1,9 +1,9 @@
-"""Atom (RFC 4287)."""
+"""Atom feeds (RFC 4287)."""
 
 from __future__ import annotations
 
-from blog_app.blog.feeds.entries import Entry, Feed
-from blog_app.blog.feeds.xml import ATOM, Element, add, document, iso
+from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.xml import ATOM, Element, add, rfc3339, to_bytes
 
 MEDIA_TYPE = "application/atom+xml; charset=utf-8"
 
@@ -14,22 +14,22 @@ def write(feed: Feed) -> bytes:
     add(root, "id", feed.feed_url)
     add(root, "title", feed.title)
     add(root, "subtitle", feed.description)
-    add(root, "updated", iso(feed.updated_at))
+    add(root, "updated", rfc3339(feed.updated_at))
     add(root, "link", rel="self", type="application/atom+xml", href=feed.feed_url)
     add(root, "link", rel="alternate", href=feed.home_url)
-    for entry in feed.entries:
-        _entry(add(root, "entry"), entry)
-    return document(root)
+    for item in feed.items:
+        _item(add(root, "entry"), item)
+    return to_bytes(root)
 
 
-def _entry(element: Element, entry: Entry) -> None:
-    add(element, "id", entry.id)
-    add(element, "title", entry.title)
-    add(element, "published", iso(entry.published_at))
-    add(element, "updated", iso(entry.updated_at))
-    add(element, "link", rel="alternate", href=entry.url)
-    add(add(element, "author"), "name", entry.author)
-    for topic in entry.topics:
+def _item(element: Element, item: Item) -> None:
+    add(element, "id", item.id)
+    add(element, "title", item.title)
+    add(element, "published", rfc3339(item.published_at))
+    add(element, "updated", rfc3339(item.updated_at))
+    add(element, "link", rel="alternate", href=item.url)
+    add(add(element, "author"), "name", item.author)
+    for topic in item.topics:
         add(element, "category", term=topic)
-    add(element, "summary", entry.summary)
-    add(element, "content", entry.content_html, type="html")
+    add(element, "summary", item.summary)
+    add(element, "content", item.content_html, type="html")

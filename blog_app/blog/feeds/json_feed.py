@@ -1,10 +1,10 @@
-"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
+"""JSON feeds (JSON Feed 1.1, https://www.jsonfeed.org/version/1.1/)."""
 
 from __future__ import annotations
 
 from blog_app.api.responses.representation import render
-from blog_app.blog.feeds.entries import Entry, Feed
-from blog_app.blog.feeds.xml import iso
+from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.xml import rfc3339
 
 MEDIA_TYPE = "application/feed+json"
 
@@ -18,20 +18,20 @@ def write(feed: Feed) -> bytes:
             "description": feed.description,
             "home_page_url": feed.home_url,
             "feed_url": feed.feed_url,
-            "items": [_item(entry) for entry in feed.entries],
+            "items": [_item(item) for item in feed.items],
         }
     )
 
 
-def _item(entry: Entry) -> dict[str, object]:
+def _item(item: Item) -> dict[str, object]:
     return {
-        "id": entry.id,
-        "url": entry.url,
-        "title": entry.title,
-        "summary": entry.summary,
-        "content_html": entry.content_html,
-        "date_published": iso(entry.published_at),
-        "date_modified": iso(entry.updated_at),
-        "authors": [{"name": entry.author}],
-        "tags": list(entry.topics),
+        "id": item.id,
+        "url": item.url,
+        "title": item.title,
+        "summary": item.summary,
+        "content_html": item.content_html,
+        "date_published": rfc3339(item.published_at),
+        "date_modified": rfc3339(item.updated_at),
+        "authors": [{"name": item.author}],
+        "tags": list(item.topics),
     }

@@ -1,4 +1,4 @@
-"""RSS 2.0 (https://www.rssboard.org/rss-specification), with whole texts and authors by the usual modules."""
+"""RSS 2.0 feeds (https://www.rssboard.org/rss-specification), with full content and authors by the usual modules."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from email.utils import format_datetime
 from html import escape
 from xml.etree import ElementTree
 
-from blog_app.blog.feeds.entries import Entry, Feed
-from blog_app.blog.feeds.xml import ATOM, CONTENT, DUBLIN_CORE, Element, add, document
+from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.xml import ATOM, CONTENT, DUBLIN_CORE, Element, add, to_bytes
 
 MEDIA_TYPE = "application/rss+xml; charset=utf-8"
 
@@ -24,18 +24,18 @@ def write(feed: Feed) -> bytes:
     add(channel, "description", feed.description)
     add(channel, "lastBuildDate", format_datetime(feed.updated_at, usegmt=True))
     add(channel, f"{{{ATOM}}}link", href=feed.feed_url, rel="self", type="application/rss+xml")
-    for entry in feed.entries:
-        _item(add(channel, "item"), entry)
-    return document(root)
+    for item in feed.items:
+        _item(add(channel, "item"), item)
+    return to_bytes(root)
 
 
-def _item(item: Element, entry: Entry) -> None:
-    add(item, "title", entry.title)
-    add(item, "link", entry.url)
-    add(item, "guid", entry.id, isPermaLink="false")
-    add(item, "pubDate", format_datetime(entry.published_at, usegmt=True))
-    add(item, f"{{{DUBLIN_CORE}}}creator", entry.author)
-    for topic in entry.topics:
-        add(item, "category", topic)
-    add(item, "description", escape(entry.summary))  # Readers take it for HTML.
-    add(item, f"{{{CONTENT}}}encoded", entry.content_html)
+def _item(element: Element, item: Item) -> None:
+    add(element, "title", item.title)
+    add(element, "link", item.url)
+    add(element, "guid", item.id, isPermaLink="false")
+    add(element, "pubDate", format_datetime(item.published_at, usegmt=True))
+    add(element, f"{{{DUBLIN_CORE}}}creator", item.author)
+    for topic in item.topics:
+        add(element, "category", topic)
+    add(element, "description", escape(item.summary))  # Feed readers parse it as HTML.
+    add(element, f"{{{CONTENT}}}encoded", item.content_html)

@@ -1,4 +1,4 @@
-"""Where the site is that shows the posts: feeds and sitemaps need whole URLs."""
+"""The absolute URLs of the site and its posts, for feeds and sitemaps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blog_app.config import settings
 
 @dataclass(frozen=True)
 class Site:
-    """A site and its posts; without a configured one, the API is the site."""
+    """The site that shows the posts; if none is configured, the API itself."""
 
     name: str
     url: str
@@ -23,7 +23,7 @@ class Site:
 
 
 def current_site() -> Site:
-    """Return the site of the current request: `SITE_URL`, or where this request was sent."""
+    """Return the site of the current request: `SITE_URL`, else the requested host."""
     configured = settings().site_url
     if configured:
         url = configured.rstrip("/")

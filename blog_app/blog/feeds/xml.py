@@ -1,4 +1,4 @@
-"""Writing XML: elements from names and texts, without the characters that XML 1.0 cannot hold."""
+"""Building XML documents, without the characters that XML 1.0 forbids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 CONTENT = "http://purl.org/rss/1.0/modules/content/"
 DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
-# The rest of the planes is legal; see the production `Char` of XML 1.0.
+# The complement of the production `Char` of XML 1.0.
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Element = ElementTree.Element
@@ -24,11 +24,11 @@ def add(parent: Element, name: str, text: str | None = None, **attributes: str) 
     return element
 
 
-def document(root: Element) -> bytes:
-    """Return the bytes of a document, UTF-8."""
+def to_bytes(root: Element) -> bytes:
+    """Return the XML document as UTF-8."""
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def iso(moment: datetime) -> str:
-    """Return a moment as RFC 3339 writes it, in UTC, to the second."""
+def rfc3339(moment: datetime) -> str:
+    """Return a UTC time in the format of RFC 3339, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

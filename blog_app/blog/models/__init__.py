@@ -1,4 +1,4 @@
-"""What the blog keeps: categories and tags, posts of several kinds, and everything that hangs on a post."""
+"""The models of the blog."""
 
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category

@@ -1,4 +1,4 @@
-"""What the models of the blog have in common."""
+"""The base class of the blog's models."""
 
 from __future__ import annotations
 

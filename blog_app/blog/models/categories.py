@@ -1,4 +1,4 @@
-"""Categories: a tree."""
+"""Categories of posts, a tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.permissions import Scope
 
 
 class Category(BlogRecord):
-    """What a post is about; a post has one or none. A category may be part of another."""
+    """A category; a post has one or none. A category may have a parent."""
 
     name = peewee.CharField(max_length=80)
     slug = peewee.CharField(max_length=100, unique=True)
@@ -28,42 +28,41 @@ class Category(BlogRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the categories that someone with this scope may see: all of them."""
+        """Return the categories that a caller with this scope may see: all."""
         return cls.select()
 
     @classmethod
     def lock_tree(cls) -> None:
-        """Let nobody else move a category until this transaction ends: two moves that are harmless one by one can
-        make a circle together. Readers do not wait. Take it before any row of the tree, or two movers may block
-        each other.
+        """Lock the tree against other moves until this transaction ends: two concurrent moves that are valid alone
+        can create a cycle. Reads do not wait. Take this lock before locking any row of the tree, to avoid deadlocks.
         """
         databases.blog.execute_sql("LOCK TABLE blog.categories IN SHARE ROW EXCLUSIVE MODE")
 
     @classmethod
     def subtree(cls, condition: peewee.Expression) -> Any:
-        """Return the query for the identifiers of the categories that fit `condition`, and of all below them."""
+        """Return the query for the ids of the categories that match `condition`, and of all their descendants."""
         roots = cls.select(cls.id).where(condition).cte("subtree", recursive=True, columns=("id",))
         child = cls.alias()
         tree = roots.union_all(child.select(child.id).join(roots, on=(child.parent == roots.c.id)))
         return tree.select_from(tree.c.id)
 
     def move_to(self, parent_id: UUID | None) -> None:
-        """Put the category below another, None for none; raise `Invalid` if that would make a circle.
+        """Set the parent of the category, None for none; raise `Invalid` if that would create a cycle.
 
-        The tree must be locked.
+        The caller holds the lock of the tree.
         """
         if parent_id is not None and parent_id != self.parent_id:
-            below = {UUID(str(found)) for (found,) in type(self).subtree(Category.id == self.id).tuples()}
-            if parent_id in below:
-                raise invalid("parent_id", "This is the category itself, or one of those below it.")
+            subtree = {UUID(str(found)) for (found,) in type(self).subtree(Category.id == self.id).tuples()}
+            if parent_id in subtree:
+                raise invalid("parent_id", "A category cannot be moved below itself or one of its descendants.")
         self.parent = parent_id
 
     def remove(self) -> None:
-        """Delete the category. Those below it move up, and its posts stay, without one."""
+        """Delete the category. Its children move to its parent; its posts stay, without a category."""
         for child in Category.select().where(Category.parent == self.id).for_update():
             child.change(parent=self.parent_id)
         self.delete_instance()
 
 
-explain_constraint("categories_slug", "name", "There is a category of this name already.")
-explain_constraint("categories_parent_id_fkey", "parent_id", "There is no such category.", status=Invalid)
+explain_constraint("categories_slug", "name", "A category with this name already exists.")
+explain_constraint("categories_parent_id_fkey", "parent_id", "Category not found.", status=Invalid)

@@ -1,9 +1,8 @@
 """Comments on posts and on images.
 
-What a comment is about is named by `subject_type` and `subject_id`, which no foreign key can hold. No orphan is left
-behind all the same: whoever comments holds the post (and the image) locked against deletion until the comment is
-there, and whoever deletes a subject deletes its comments in the same transaction. Nor is one ever visible: a comment
-is seen only by those who may see its subject.
+The subject of a comment is named by `subject_type` and `subject_id`, without a foreign key. Still, no comment is ever
+orphaned: creating a comment locks the post (and the image) against deletion, and deleting a subject deletes its
+comments in the same transaction. A comment is visible only to those who may see its subject.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SUBJECTS = ("post", "image")
 
 
 class Comment(BlogRecord, SoftDeletable):
-    """What somebody says about a post or an image, or in reply to another comment on the same."""
+    """A comment on a post or an image, or a reply to another comment on the same subject."""
 
     subject_type = peewee.CharField(max_length=20)
     subject_id = peewee.UUIDField()
@@ -50,15 +49,15 @@ class Comment(BlogRecord, SoftDeletable):
         ]
 
     @classmethod
-    def shown(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the comments that someone with this scope may see on subjects that they may see.
+    def visible_to(cls, scope: Scope, user_id: UUID | None) -> Any:
+        """Return the comments that a caller with this scope may see on subjects that they may see.
 
-        That is what is approved, what is their own, or everything. A deleted comment that somebody has replied to
-        keeps its place in the thread; its representation is empty.
+        These are the approved ones, their own, or all. A deleted comment that has replies keeps its place in the
+        thread, with an empty representation.
         """
         reply = cls.alias()
-        is_answered = peewee.fn.EXISTS(reply.select(reply.id).where(reply.parent == cls.id))
-        query = cls.with_deleted().where(cls.deleted_at.is_null() | is_answered)
+        has_replies = peewee.fn.EXISTS(reply.select(reply.id).where(reply.parent == cls.id))
+        query = cls.with_deleted().where(cls.deleted_at.is_null() | has_replies)
         if scope is Scope.ALL:
             return query
         approved = cls.status == "approved"
@@ -66,17 +65,17 @@ class Comment(BlogRecord, SoftDeletable):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the comments that someone with this scope may see."""
+        """Return the comments that a caller with this scope may see."""
         visible = Post.visible(scope, user_id)
         post = Post.with_deleted().where(visible & (Post.id == cls.subject_id))
         image = Image.select(Image.id).join(Post).where(visible & (Image.id == cls.subject_id))
         about_post = (cls.subject_type == "post") & peewee.fn.EXISTS(post.select(Post.id))
         about_image = (cls.subject_type == "image") & peewee.fn.EXISTS(image)
-        return cls.shown(scope, user_id).where(about_post | about_image)
+        return cls.visible_to(scope, user_id).where(about_post | about_image)
 
     @classmethod
-    def remove_from(cls, subject_type: str, subjects: Any) -> None:
-        """Delete the comments on these subjects for good, which are about to be deleted themselves."""
+    def delete_on(cls, subject_type: str, subjects: Any) -> None:
+        """Delete the comments on these subjects permanently; the subjects are about to be deleted."""
         cls.delete().where((cls.subject_type == subject_type) & cls.subject_id.in_(subjects)).execute()
 
     @property
@@ -84,9 +83,9 @@ class Comment(BlogRecord, SoftDeletable):
         return self.author_id
 
     def derive(self) -> None:
-        """Fill in the HTML that is safe to show."""
+        """Compute the sanitized HTML."""
         if "content" in self._dirty:
             self.content_html = render_comment(self.content)
 
 
-explain_constraint("comments_parent_id_fkey", "parent_id", "This comment has just been deleted.", status=Invalid)
+explain_constraint("comments_parent_id_fkey", "parent_id", "The parent comment was just deleted.", status=Invalid)

@@ -1,8 +1,8 @@
-"""What is counted of posts. The counters have a table of their own, so that a like neither makes a new version of the
-post, which would refuse an editor's `If-Match`, nor ages the lists in which the post is.
+"""View and like counters of posts, in their own table: a like neither makes a new version of the post, which would fail
+an editor's `If-Match`, nor invalidates cached lists of posts.
 
-Staleness: an answer made for the request counts exactly; one from the cache, or from a replica, may be as old as
-`COUNTERS_SECONDS`.
+Staleness: a response from the primary has exact counters; in a response from the cache or a replica they may be
+`COUNTERS_SECONDS` old.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COUNTERS_SECONDS = 60.0
 
 
 class PostCounters(Base):
-    """How often a post was viewed and liked; a post that never was has no row."""
+    """The counters of a post; a post that was never viewed or liked has no row."""
 
     post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE", primary_key=True)
     views = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
@@ -33,7 +33,7 @@ class PostCounters(Base):
 
 
 class Like(Base):
-    """That a user likes a post; the key makes it once."""
+    """A user's like of a post; the primary key makes it unique."""
 
     post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE", index=False)
     user_id = peewee.UUIDField(index=True)
@@ -44,7 +44,7 @@ class Like(Base):
         schema = "blog"
         table_name = "likes"
         primary_key = peewee.CompositeKey("post", "user_id")
-        depends_on = (PostCounters,)  # Which are loaded before; then the likes are counted.
+        depends_on = (PostCounters,)  # Seeded before the likes, which are then counted.
 
     @classmethod
     def loaded(cls) -> None:
@@ -53,5 +53,5 @@ class Like(Base):
         insert.on_conflict(conflict_target=[PostCounters.post], preserve=[PostCounters.likes]).execute()
 
 
-explain_constraint("likes_post_id_fkey", "", "The post has just been deleted.", status=NotFound)
-explain_constraint("post_counters_post_id_fkey", "", "The post has just been deleted.", status=NotFound)
+explain_constraint("likes_post_id_fkey", "", "The post was just deleted.", status=NotFound)
+explain_constraint("post_counters_post_id_fkey", "", "The post was just deleted.", status=NotFound)

@@ -1,4 +1,4 @@
-"""Images of posts: where they are, and what they show."""
+"""Images of posts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blog_app.permissions import Scope
 
 
 class Image(BlogRecord):
-    """A picture on a post. `alt_text` says what it shows to those who cannot see it."""
+    """An image of a post, by URL."""
 
     post = peewee.ForeignKeyField(Post, backref="images", on_delete="CASCADE")
     url = peewee.TextField()
@@ -28,7 +28,7 @@ class Image(BlogRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the images that someone with this scope may see: those of the posts that they may see."""
+        """Return the images that a caller with this scope may see: those of the posts that they may see."""
         return cls.select(cls, Post.id, Post.author_id).join(Post).where(Post.visible(scope, user_id))
 
     @property

@@ -1,4 +1,4 @@
-"""The kinds of posts: subclasses that share the table of all posts (single-table inheritance)."""
+"""The kinds of posts, article and video: subclasses of `Post` that share its table (single-table inheritance)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from blog_app.blog.models.posts import Post
 
 
 class Article(Post):
-    """Something to read."""
+    """A text to read."""
 
     class Meta:
         table_name = "posts"
 
     def derive(self) -> None:
-        """Fill in what follows from the text, the minutes that it takes to read among it."""
+        """Compute the derived fields, including the reading time."""
         super().derive()
         if "word_count" in self._dirty:
             self.reading_time = reading_time_of(self.word_count)
 
 
 class Video(Post):
-    """Something to watch, at `url`, for `duration` seconds."""
+    """A video at `url`, `duration` seconds long."""
 
     class Meta:
         table_name = "posts"

@@ -1,4 +1,4 @@
-"""Posts, whatever their kind. Articles and videos share this table (see `kinds`)."""
+"""Posts of all kinds. Articles and videos share this table (see `kinds`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 import peewee
 from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 
-from blog_app.blog.content import ENDLESS_WORD, LONGEST_WORD, plain, render, summary_of, word_count_of
+from blog_app.blog.content import MAX_WORD_LENGTH, OVERLONG_WORD, plain_text, render, summary_of, word_count_of
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
 from blog_app.data.models import SoftDeletable, TimestampField
@@ -18,7 +18,7 @@ from blog_app.permissions import Scope
 NOW = peewee.fn.now()
 STATUSES = ("draft", "published", "archived")
 FORMATS = ("markdown", "html")
-SEARCHED = """GENERATED ALWAYS AS (
+SEARCH_VECTOR = """GENERATED ALWAYS AS (
     setweight(to_tsvector('english', title), 'A') ||
     setweight(to_tsvector('english', tag_words), 'B') ||
     setweight(to_tsvector('english', left(content_html, 200000)), 'C')
@@ -26,7 +26,7 @@ SEARCHED = """GENERATED ALWAYS AS (
 
 
 class Post(BlogRecord, SoftDeletable):
-    """Something that an author, who is a user of the accounts database, has to say."""
+    """A post by an author, who is a user of the accounts database."""
 
     kinds: ClassVar[dict[str, type[Post]]] = {}
     """The model of each kind."""
@@ -44,14 +44,14 @@ class Post(BlogRecord, SoftDeletable):
     published_at = TimestampField(null=True)
     category = peewee.ForeignKeyField(Category, backref="+", null=True, on_delete="SET NULL")
     metadata = BinaryJSONField(default=dict, index=False, constraints=[peewee.SQL("DEFAULT '{}'")])
-    # What some kinds have.
+    # Fields of some kinds only.
     excerpt = peewee.TextField(null=True)
     reading_time = peewee.IntegerField(null=True)
     url = peewee.TextField(null=True)
     duration = peewee.IntegerField(null=True)
-    # What a search reads, and nobody else.
+    # Read by the full-text search only.
     tag_words = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
-    search = TSVectorField(null=True, constraints=[peewee.SQL(SEARCHED)])
+    search = TSVectorField(null=True, constraints=[peewee.SQL(SEARCH_VECTOR)])
 
     class Meta:
         table_name = "posts"
@@ -67,38 +67,38 @@ class Post(BlogRecord, SoftDeletable):
         ]
 
     def __new__(cls, *args: Any, **values: Any) -> Post:
-        """Make the post an instance of its kind: what is read from the table comes out as articles and videos."""
+        """Make the post an instance of its kind, so that selected rows are articles and videos."""
         kind = cls.kinds.get(values.get("kind", ""), cls)
         return object.__new__(kind if issubclass(kind, cls) else cls)
 
     @classmethod
     def select(cls, *fields: Any) -> Any:
-        """Return a query for posts that are not deleted. The search vector is for PostgreSQL only."""
+        """Return a query for posts that are not deleted, without the search vector."""
         return super().select(*(fields or [field for field in cls._meta.sorted_fields if field is not cls.search]))
 
     @classmethod
-    def is_out(cls) -> peewee.Expression:
-        """Return the condition that anybody may see a post: its time has come, which needs no cron."""
+    def is_public(cls) -> peewee.Expression:
+        """Return the condition that a post is public: its publication time has passed, so scheduling needs no cron."""
         return (cls.status == "published") & (cls.published_at <= NOW)
 
     @classmethod
     def visible(cls, scope: Scope, user_id: UUID | None) -> peewee.Expression:
-        """Return the condition that someone with this scope may see a post: it is out, or theirs; or any."""
-        exists = cls.deleted_at.is_null()
+        """Return the condition that a caller with this scope may see a post: public, their own, or any."""
+        not_deleted = cls.deleted_at.is_null()
         if scope is Scope.ALL:
-            return exists
-        return exists & (cls.is_out() | (cls.author_id == user_id) if scope is Scope.OWN else cls.is_out())
+            return not_deleted
+        return not_deleted & (cls.is_public() | (cls.author_id == user_id) if scope is Scope.OWN else cls.is_public())
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the posts that someone with this scope may see."""
+        """Return the posts that a caller with this scope may see."""
         return cls.select().where(cls.visible(scope, user_id))
 
     @classmethod
     def seconds_to_next_publication(cls) -> float | None:
-        """Return the seconds until another published post is out, None if none is to come."""
-        left = peewee.fn.DATE_PART("epoch", peewee.fn.MIN(cls.published_at) - NOW)
-        return cls.select(left).where((cls.status == "published") & (cls.published_at > NOW)).scalar()
+        """Return the seconds until the next scheduled post is public, None if none is scheduled."""
+        seconds = peewee.fn.DATE_PART("epoch", peewee.fn.MIN(cls.published_at) - NOW)
+        return cls.select(seconds).where((cls.status == "published") & (cls.published_at > NOW)).scalar()
 
     @property
     def owner_id(self) -> UUID:
@@ -110,19 +110,19 @@ class Post(BlogRecord, SoftDeletable):
         return [link.tag.slug for link in self.post_tags.order_by(peewee.SQL("tag_id"))]
 
     def derive(self) -> None:
-        """Fill in what follows from the text: HTML that is safe to show, a summary, the number of words."""
+        """Compute the fields derived from the content: sanitized HTML, summary, word count."""
         if self._dirty & {"content", "content_format", "excerpt"}:
             self.content, self.content_html = render(self.content, self.content_format)
-            if ENDLESS_WORD.search(self.content_html):
-                raise invalid("content", f"No word in it may have more than {LONGEST_WORD} characters.")
-            text = plain(self.content_html)
+            if OVERLONG_WORD.search(self.content_html):
+                raise invalid("content", f"A word cannot be longer than {MAX_WORD_LENGTH} characters.")
+            text = plain_text(self.content_html)
             self.summary = self.excerpt or summary_of(text)
             self.word_count = word_count_of(text)
 
 
-# Titles that begin with something, in upper or lower case.
+# For case-insensitive prefixes of titles.
 Post.add_index(Post.index(peewee.SQL("lower(title) text_pattern_ops"), name="posts_title_prefix"))
-# All kinds but the common one, newest first.
+# For lists of any kind but the common one, newest first.
 Post.add_index(Post.index(Post.published_at, Post.id, where=peewee.SQL("kind <> 'article'"), name="posts_rare_kinds"))
-explain_constraint("posts_category_id_fkey", "category_id", "There is no such category.", status=Invalid)
-explain_constraint("posts_slug", "slug", "This slug is taken.")
+explain_constraint("posts_category_id_fkey", "category_id", "Category not found.", status=Invalid)
+explain_constraint("posts_slug", "slug", "This slug is already taken.")

@@ -1,4 +1,4 @@
-"""Revisions: the former titles and texts of posts."""
+"""Revisions: the former titles and contents of posts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.permissions import Scope
 
 
 class Revision(BlogRecord):
-    """A title and text that a post had until `created_at`, when `replaced_by` changed them."""
+    """The title and content of a post until `created_at`, when the user `replaced_by` changed them."""
 
     post = peewee.ForeignKeyField(Post, backref="revisions", on_delete="CASCADE", index=False)
     number = peewee.IntegerField()
@@ -31,6 +31,6 @@ class Revision(BlogRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the revisions that someone with this scope may see: of their own posts, or all."""
+        """Return the revisions that a caller with this scope may see: of their own posts, or all."""
         query = cls.select().join(Post).where(Post.deleted_at.is_null())
         return query if scope is Scope.ALL else query.where(Post.author_id == user_id)

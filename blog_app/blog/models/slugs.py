@@ -1,4 +1,4 @@
-"""The slugs that posts had before: whoever comes by one is sent on."""
+"""Former slugs of posts, for redirects to the current slug."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from blog_app.data.models import Base, TimestampField, now
 
 
 class FormerSlug(Base):
-    """A slug that a post gave up last; a post that has it now comes first."""
+    """A slug and the post that had it last. A post that has it now takes precedence."""
 
     slug = peewee.CharField(max_length=180, primary_key=True)
     post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE")
@@ -23,7 +23,7 @@ class FormerSlug(Base):
 
     @classmethod
     def keep(cls, post: Post) -> None:
-        """Remember the slug that the post is about to give up."""
+        """Record the slug of a post that is about to get another."""
         row = {cls.slug: post.slug, cls.post: post.id, cls.created_at: now()}
         insert = cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at])
         databases.blog.pipeline(insert)

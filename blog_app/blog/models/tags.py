@@ -1,4 +1,4 @@
-"""Tags, and which post has which."""
+"""Tags and their posts (many to many), and the tag names in the full-text search of posts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from blog_app.data.models import Base
 from blog_app.errors import Invalid, explain_constraint
 from blog_app.permissions import Scope
 
-NAMED = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"
-LOCKED = f"{NAMED} FOR KEY SHARE"
+BY_SLUG = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"
+BY_SLUG_LOCKED = f"{BY_SLUG} FOR KEY SHARE"
 
 
-class NamedTag(NamedTuple):
-    """What a post needs to know of a tag."""
+class TagRow(NamedTuple):
+    """The columns of a tag that posts need."""
 
     id: str
     slug: str
@@ -28,7 +28,7 @@ class NamedTag(NamedTuple):
 
 
 class Tag(BlogRecord):
-    """A word that posts share."""
+    """A tag of posts."""
 
     name = peewee.CharField(max_length=50)
     slug = peewee.CharField(max_length=60, unique=True)
@@ -39,19 +39,19 @@ class Tag(BlogRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the tags that someone with this scope may see: all of them."""
+        """Return the tags that a caller with this scope may see: all."""
         return cls.select()
 
     @classmethod
-    def named(cls, slugs: list[str], *, lock: bool = False) -> list[NamedTag]:
-        """Return the tags with these slugs in their order; raise `Invalid` naming the ones that do not exist.
+    def by_slugs(cls, slugs: list[str], *, lock: bool = False) -> list[TagRow]:
+        """Return the tags with these slugs, in order; raise `Invalid` naming the slugs that do not exist.
 
-        With `lock` none of them changes until this transaction ends.
+        With `lock` the tags are locked until this transaction ends.
         """
-        rows = databases.blog.execute_sql(LOCKED if lock else NAMED, (slugs,)).fetchall() if slugs else ()
-        found = {tag.slug: tag for tag in map(NamedTag._make, rows)}
+        rows = databases.blog.execute_sql(BY_SLUG_LOCKED if lock else BY_SLUG, (slugs,)).fetchall() if slugs else ()
+        found = {tag.slug: tag for tag in map(TagRow._make, rows)}
         missing = [
-            {"pointer": f"/tags/{place}", "detail": f"There is no tag {slug!r}."}
+            {"pointer": f"/tags/{place}", "detail": f"Tag {slug!r} not found."}
             for place, slug in enumerate(slugs)
             if slug not in found
         ]
@@ -60,25 +60,25 @@ class Tag(BlogRecord):
         return [found[slug] for slug in dict.fromkeys(slugs)]
 
     def posts(self) -> Any:
-        """Return the query for the identifiers of the posts that have this tag."""
+        """Return the query for the ids of the posts that have this tag."""
         return PostTag.select(PostTag.post).where(PostTag.tag == self.id)
 
     def rename(self, name: str) -> None:
-        """Give the tag another name; its slug stays."""
+        """Rename the tag; its slug stays."""
         self.change(name=name)
-        lock(self.posts())
+        lock_posts(self.posts())
         refresh_tag_words(Post.id.in_(self.posts()))
 
     def remove(self) -> None:
-        """Delete the tag, and take it off all posts."""
-        carriers = lock(self.posts())
+        """Delete the tag and remove it from all posts."""
+        posts = lock_posts(self.posts())
         self.delete_instance()
-        if carriers:
-            refresh_tag_words(Post.id.in_(carriers))
+        if posts:
+            refresh_tag_words(Post.id.in_(posts))
 
 
 class PostTag(Base):
-    """That a post has a tag."""
+    """The link between a post and a tag."""
 
     post = peewee.ForeignKeyField(Post, backref="post_tags", on_delete="CASCADE", index=False)
     tag = peewee.ForeignKeyField(Tag, backref="post_tags", on_delete="CASCADE", index=False)
@@ -96,15 +96,15 @@ class PostTag(Base):
         refresh_tag_words()
 
     @classmethod
-    def replace(cls, post: Post, tags: list[NamedTag]) -> None:
-        """Give the post exactly these tags. The words of them that its search needs are the caller's to write."""
+    def replace(cls, post: Post, tags: list[TagRow]) -> None:
+        """Replace the tags of the post; the caller updates its `tag_words`."""
         others = cls.tag.not_in([tag.id for tag in tags])
         databases.blog.pipeline(cls.delete().where((cls.post == post.id) & others))
         cls.add(post, tags)
 
     @classmethod
-    def add(cls, post: Post, tags: list[NamedTag]) -> None:
-        """Give the post these tags too."""
+    def add(cls, post: Post, tags: list[TagRow]) -> None:
+        """Add tags to the post; the caller updates its `tag_words`."""
         if tags:
             places = ", ".join(["(%s, %s)"] * len(tags))
             sql = f"INSERT INTO blog.post_tags (post_id, tag_id) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608
@@ -112,35 +112,34 @@ class PostTag(Base):
             databases.blog.pipeline(DeclaredSQL(sql), links, collections_of_rows(cls, [post.id]))
 
 
-def lock(posts: Any) -> list[UUID]:
-    """Lock the posts with the identifiers that a query finds, in a fixed order; return the identifiers."""
+def lock_posts(posts: Any) -> list[UUID]:
+    """Lock the posts whose ids a query finds, in the order of their ids; return the ids."""
     query = Post.with_deleted().where(Post.id.in_(posts)).order_by(Post.id)
     return [post_id for (post_id,) in query.select(Post.id).for_update("FOR NO KEY UPDATE").tuples()]
 
 
-# Posts keep the names of their tags for the search. No post is left with an old one, and nobody waits in a circle:
-# whoever renames a tag holds the tag, then its posts; whoever edits a post holds the post, then a tag that is new to it
-# (by the foreign key), and reads the names last; whoever writes a post, which nobody else sees yet, holds the tags.
+# `Post.tag_words` holds the names of a post's tags for the full-text search. It is never left stale, without deadlocks:
+# renaming a tag locks the tag, then its posts; editing a post locks the post, then new tags (by the foreign key), and
+# reads the names last; creating a post, which is not visible yet, locks the tags.
 
 
-def words_of(post: Post) -> Any:
-    """Return the query for what the full-text search of a post holds of its tags, as they are when it runs."""
+def tag_words_query(post_id: Any) -> Any:
+    """Return the query for the `tag_words` of a post; `post_id` is an id or a column."""
     names = peewee.fn.string_agg(Tag.name, " ").order_by(Tag.name)
-    return PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == post.id)
+    return PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == post_id)
 
 
-def tag_words(tags: list[NamedTag]) -> str:
-    """Return what a post's full-text search holds of its tags."""
+def tag_words(tags: list[TagRow]) -> str:
+    """Return the `tag_words` of a post with these tags."""
     return " ".join(sorted(tag.name for tag in tags))
 
 
 def refresh_tag_words(condition: peewee.Expression | None = None) -> None:
-    """Bring the tag words of posts, all or those that fit `condition`, up to date."""
-    names = peewee.fn.string_agg(Tag.name, " ").order_by(Tag.name)
-    words = PostTag.select(peewee.fn.coalesce(names, "")).join(Tag).where(PostTag.post == Post.id)
+    """Update the `tag_words` of all posts, or of those that match `condition`."""
+    words = tag_words_query(Post.id)
     stale = Post.tag_words != words
     Post.update(tag_words=words).where(stale if condition is None else stale & condition).execute()
 
 
-explain_constraint("tags_slug", "name", "There is a tag of this name already.")
-explain_constraint("post_tags_tag_id_fkey", "tags", "One of these tags has just been deleted.", status=Invalid)
+explain_constraint("tags_slug", "name", "A tag with this name already exists.")
+explain_constraint("post_tags_tag_id_fkey", "tags", "One of these tags was just deleted.", status=Invalid)

@@ -1,4 +1,4 @@
-"""Comments. One that is deleted keeps its place if somebody has replied to it, and shows neither author nor text."""
+"""Schemas of comments. A deleted comment that has replies is shown without its author and content."""
 
 from __future__ import annotations
 
@@ -46,18 +46,19 @@ class CommentSchema(Schema):
     parent_id = ma.UUID(
         load_default=None,
         allow_none=True,
-        metadata={"description": "The comment that this one replies to; it cannot change."},
+        metadata={"description": "The comment that this one replies to. It cannot be changed."},
     )
     author_id = ma.UUID(dump_only=True, allow_none=True)
     content = String(
         required=True,
         least=1,
         most=10_000,
-        metadata={"description": "Markdown, without HTML. Null if it was deleted.", "example": "Mine *whistles*."},
+        metadata={
+            "description": "Markdown without HTML. Null if deleted.",
+            "example": "Mine *whistles*.",
+        },
     )
-    content_html = String(
-        dump_only=True, allow_none=True, metadata={"description": "The content as HTML that is safe to show."}
-    )
+    content_html = String(dump_only=True, allow_none=True, metadata={"description": "The content as sanitized HTML."})
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
     deleted = ma.Boolean(dump_only=True)
     created_at = Timestamp(dump_only=True)
@@ -65,6 +66,6 @@ class CommentSchema(Schema):
 
 
 class ModerationSchema(Schema):
-    """What a moderator thinks of a comment."""
+    """The moderation status of a comment."""
 
     status = ma.String(required=True, validate=validate.OneOf(STATUSES))

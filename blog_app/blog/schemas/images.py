@@ -24,7 +24,7 @@ class ImageSchema(Schema):
     alt_text = String(
         most=500,
         load_default="",
-        metadata={"description": "What it shows, for those who cannot see it.", "example": "A dented copper kettle"},
+        metadata={"description": "Alternative text for screen readers.", "example": "A dented copper kettle"},
     )
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)

@@ -1,4 +1,4 @@
-"""A post's metadata: what its writers put there, and beside it what is counted and computed, which nobody can write."""
+"""The metadata of a post: free-form keys, and read-only computed ones (views, likes, reading time)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from blog_app.blog.models import Post, PostCounters
 COMPUTED = ("views", "likes", "reading_time")
 MAX_BYTES = 10_000
 
-_counted = PostCounters.select(
+_counters = PostCounters.select(
     peewee.fn.jsonb_build_object("views", PostCounters.views, "likes", PostCounters.likes)
 ).where(PostCounters.post == Post.id)
-_uncounted = peewee.SQL("""'{"views": 0, "likes": 0}'::jsonb""")
+_no_counters = peewee.SQL("""'{"views": 0, "likes": 0}'::jsonb""")
 _computed = peewee.fn.jsonb_build_object("reading_time", Post.reading_time)
 
-METADATA = Post.metadata.concat(peewee.fn.coalesce(_counted, _uncounted)).concat(_computed)
+METADATA = Post.metadata.concat(peewee.fn.coalesce(_counters, _no_counters)).concat(_computed)
 
 
 class Metadata(JsonObject):
-    """An object of the writer's own making, without the names that are computed."""
+    """A free-form JSON object, without the computed keys."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         result = super()._deserialize(value, attr, data, **kwargs)
-        taken = {name: ["Is computed: it cannot be written."] for name in COMPUTED if name in result}
+        taken = {name: ["This key is computed and read-only."] for name in COMPUTED if name in result}
         if taken:
             raise ValidationError(taken)
         if len(orjson.dumps(result)) > MAX_BYTES:
-            raise ValidationError(f"Must not be longer than {MAX_BYTES} bytes.")
+            raise ValidationError(f"Must not be larger than {MAX_BYTES} bytes.")
         return result

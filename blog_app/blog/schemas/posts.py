@@ -1,4 +1,6 @@
-"""Posts. Lists mix the kinds, so every post shows the fields of all of them; its kind decides what can be written."""
+"""Schemas of posts. A post is shown with the fields of all kinds, because lists mix them; its kind decides which ones
+can be written.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ MAX_SLUG = 170
 DAY = 24 * 60 * 60
 
 
-def no_identifier(slug: str) -> None:
-    """Raise `ValidationError` for a slug that a path would take for an identifier."""
+def not_an_identifier(slug: str) -> None:
+    """Raise `ValidationError` for a slug that a path key would be parsed as an id."""
     if parse_uuid(slug) is not None:
         raise ValidationError("Must not look like an identifier.")
 
@@ -45,7 +47,7 @@ def _with_tag(operator: str, value: Any) -> peewee.Expression:
 
 
 class PostFields(Schema):
-    """What posts of all kinds have."""
+    """The fields of posts of all kinds."""
 
     class Meta:
         model = Post
@@ -58,10 +60,10 @@ class PostFields(Schema):
         allow_none=True,
         least=1,
         most=MAX_SLUG,
-        validate=[validate.Regexp(f"^{PATTERN}$"), no_identifier],
+        validate=[validate.Regexp(f"^{PATTERN}$"), not_an_identifier],
         metadata={
-            "description": "Made from the title if it is not given, and kept until another is; "
-            "who comes by a former slug is sent on.",
+            "description": "Defaults to a slug made from the title, and stays until changed. "
+            "Former slugs redirect to the current one.",
             "example": "on-the-making-of-tea",
         },
     )
@@ -71,22 +73,22 @@ class PostFields(Schema):
     content_format = ma.String(
         load_default="markdown",
         validate=validate.OneOf(FORMATS),
-        metadata={"description": "Markdown is kept as written; HTML is cleaned, and kept so."},
+        metadata={"description": "Markdown is stored as written, HTML is sanitized before it is stored."},
     )
-    content_html = String(dump_only=True, metadata={"description": "The content as HTML that is safe to show."})
-    summary = String(dump_only=True, metadata={"description": "The excerpt, or how the content begins; plain text."})
-    word_count = Integer(dump_only=True, metadata={"description": "How many words the content has."})
+    content_html = String(dump_only=True, metadata={"description": "The content as sanitized HTML."})
+    summary = String(dump_only=True, metadata={"description": "The excerpt, or the beginning of the content."})
+    word_count = Integer(dump_only=True, metadata={"description": "The number of words in the content."})
     excerpt = String(dump_only=True, allow_none=True, most=500)
     url = WebAddress(dump_only=True, allow_none=True)
-    duration = Integer(dump_only=True, allow_none=True, least=1, most=DAY, metadata={"description": "Seconds."})
+    duration = Integer(dump_only=True, allow_none=True, least=1, most=DAY, metadata={"description": "In seconds."})
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
     author_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(load_default=None, allow_none=True)
     metadata = Metadata(
         load_default=dict,
         metadata={
-            "description": "Whatever you like, and read-only `views`, `likes` and `reading_time` (minutes). "
-            "Counters may be as old as the answer.",
+            "description": "Your own keys, and the read-only `views`, `likes` and `reading_time` (in minutes). "
+            "In a cached response the counters may be up to a minute old.",
         },
     )
     published_at = Timestamp(dump_only=True, allow_none=True)
@@ -97,27 +99,27 @@ class PostFields(Schema):
         load_only=True,
         load_default=list,
         validate=validate.Length(max=MAX_TAGS),
-        metadata={"description": "The slugs of the post's tags; read them with include=tags.", "example": ["tea"]},
+        metadata={"description": "The slugs of the post's tags. To read them, use `include=tags`.", "example": ["tea"]},
     )
 
 
 class ArticleSchema(PostFields):
-    """Something to read."""
+    """An article."""
 
     kind = ma.String(load_default="article", validate=validate.OneOf(("article",)))
     excerpt = String(load_default=None, allow_none=True, least=1, most=500)
 
 
 class VideoSchema(PostFields):
-    """Something to watch."""
+    """A video."""
 
     kind = ma.String(required=True, validate=validate.OneOf(("video",)))
     url = WebAddress(required=True, metadata={"example": "https://videos.example.com/kettle.mp4"})
-    duration = Integer(load_default=None, allow_none=True, least=1, most=DAY, metadata={"description": "Seconds."})
+    duration = Integer(load_default=None, allow_none=True, least=1, most=DAY, metadata={"description": "In seconds."})
 
 
 class PostSchema(PostFields):
-    """A post. Fields that its kind does not have are null."""
+    """A post. Fields of other kinds are null."""
 
     class Meta:
         model = Post
@@ -150,15 +152,15 @@ class PostSchema(PostFields):
             "images": owned(ImageSchema, Post.id, ImageSchema.Meta.model.post),
         }
 
-    relevance = Integer(dump_only=True, metadata={"description": "How well it fits the words; only with q."})
+    relevance = Integer(dump_only=True, metadata={"description": "How well the post matches. Only with `q`."})
     snippet = String(
         dump_only=True,
-        metadata={"description": "Where the words are in the text, as HTML with <mark>; only with q."},
+        metadata={"description": "The matching part of the content as HTML, with matches in `<mark>`. Only with `q`."},
     )
 
 
 class RelatedPostSchema(PostFields):
-    """A post that shares tags with another."""
+    """A post that shares tags with another post."""
 
     class Meta:
         model = Post
@@ -167,14 +169,14 @@ class RelatedPostSchema(PostFields):
         sort = ("-shared_tags", "-id")
         includes = {name: include for name, include in PostSchema.opts.includes.items() if name != "images"}
 
-    shared_tags = Integer(dump_only=True, metadata={"description": "How many tags they share."})
+    shared_tags = Integer(dump_only=True, metadata={"description": "The number of shared tags."})
 
 
 class PublicationSchema(Schema):
-    """When a post is out."""
+    """The publication time of a post."""
 
     published_at = Timestamp(
         load_default=None,
         allow_none=True,
-        metadata={"description": "Now, if it is not given; later, if it is to come."},
+        metadata={"description": "Defaults to now. A future time schedules the post."},
     )

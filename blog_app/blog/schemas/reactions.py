@@ -1,4 +1,4 @@
-"""Likes."""
+"""Schema of likes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blog_app.api.resources.fields import Integer
 
 
 class LikeSchema(Schema):
-    """Whether you like a post, and how many do."""
+    """Whether you like a post, and its number of likes."""
 
     liked = ma.Boolean(dump_only=True)
     likes = Integer(dump_only=True)

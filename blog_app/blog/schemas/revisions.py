@@ -1,4 +1,4 @@
-"""Revisions of posts."""
+"""Schema of revisions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blog_app.blog.models.posts import FORMATS
 
 
 class RevisionSchema(Schema):
-    """What a post's title and text were before a change."""
+    """The title and content of a post before a change."""
 
     class Meta:
         model = Revision
@@ -27,11 +27,11 @@ class RevisionSchema(Schema):
         }
 
     id = ma.UUID(dump_only=True)
-    number = Integer(dump_only=True, metadata={"description": "1 for how the post was at first."})
+    number = Integer(dump_only=True, metadata={"description": "Starts at 1, the original version."})
     title = String(dump_only=True)
     content = String(dump_only=True)
     content_format = ma.String(dump_only=True, validate=validate.OneOf(FORMATS))
-    author_id = ma.UUID(dump_only=True, metadata={"description": "Who wrote this."})
+    author_id = ma.UUID(dump_only=True, metadata={"description": "The user who wrote this version."})
     written_at = Timestamp(dump_only=True)
-    replaced_by = ma.UUID(dump_only=True, metadata={"description": "Who changed it."})
+    replaced_by = ma.UUID(dump_only=True, metadata={"description": "The user who replaced it."})
     replaced_at = Timestamp(dump_only=True, attribute="created_at")

@@ -1,4 +1,4 @@
-"""How many posts are out."""
+"""Schemas of statistics: numbers of public posts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.blog.models import Category, Post, Tag
 
 
 class MonthCountSchema(Schema):
-    """How many posts were published in a month."""
+    """The number of posts published in a month."""
 
     class Meta:
         model = Post
@@ -24,12 +24,12 @@ class MonthCountSchema(Schema):
         sort = ("-month",)
         key = "month"
 
-    month = ma.Date(dump_only=True, metadata={"description": "Its first day (UTC).", "example": "2026-11-01"})
+    month = ma.Date(dump_only=True, metadata={"description": "First day of the month (UTC).", "example": "2026-11-01"})
     posts = Integer(dump_only=True)
 
 
 class AuthorCountSchema(Schema):
-    """How many posts of an author are out."""
+    """The number of public posts of an author."""
 
     class Meta:
         model = Post
@@ -39,12 +39,12 @@ class AuthorCountSchema(Schema):
         sort = ("-posts",)
         includes = {"author": one_from(directory.people, PersonSchema, statistics.ID)}
 
-    id = ma.UUID(dump_only=True, metadata={"description": "The author's."})
+    id = ma.UUID(dump_only=True, metadata={"description": "The author's id."})
     posts = Integer(dump_only=True)
 
 
 class CategoryCountSchema(Schema):
-    """How many posts in a category are out."""
+    """The number of public posts in a category."""
 
     class Meta:
         model = Category
@@ -59,7 +59,7 @@ class CategoryCountSchema(Schema):
 
 
 class TagCountSchema(Schema):
-    """How many posts with a tag are out."""
+    """The number of public posts with a tag."""
 
     class Meta:
         model = Tag

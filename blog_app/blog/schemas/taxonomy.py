@@ -1,4 +1,4 @@
-"""Categories and tags."""
+"""Schemas of categories and tags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blog_app.blog.models import Category, Tag
 
 
 class ParentSchema(Schema):
-    """The category that another is part of."""
+    """The parent of a category."""
 
     class Meta:
         model = Category
@@ -35,9 +35,7 @@ class CategorySchema(Schema):
     name = String(required=True, least=1, most=80, metadata={"example": "Kitchen"})
     slug = String(dump_only=True, metadata={"example": "kitchen"})
     description = String(most=2_000, load_default="")
-    parent_id = ma.UUID(
-        load_default=None, allow_none=True, metadata={"description": "The category that this one is part of."}
-    )
+    parent_id = ma.UUID(load_default=None, allow_none=True, metadata={"description": "The parent category."})
     created_at = Timestamp(dump_only=True)
 
 

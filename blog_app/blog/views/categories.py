@@ -1,4 +1,4 @@
-"""Categories."""
+"""Endpoints of categories."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed
 from blog_app.blog.models import Category
-from blog_app.blog.schemas import CategorySchema
+from blog_app.blog.schemas.taxonomy import CategorySchema
 from blog_app.blog.views.paths import category_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
@@ -18,7 +18,7 @@ categories = Blueprint("categories", database=databases.blog)
 
 
 def category_to_move(key: str) -> Any:
-    """Return the query for the category, with the tree locked before any of its rows."""
+    """Return the query for a category, after locking the tree."""
     Category.lock_tree()
     return category_at(key)
 
@@ -26,14 +26,14 @@ def category_to_move(key: str) -> Any:
 @categories.lists("", CategorySchema)
 @hot()
 def list_categories() -> Any:
-    """List the categories, by name."""
+    """List categories, ordered by name."""
     return allowed(Category)
 
 
 @categories.shows("/<key>", CategorySchema)
 @hot(row="key")
 def show_category(key: str) -> Any:
-    """Show a category, by its identifier or slug."""
+    """Get a category by id or slug."""
     return category_at(key)
 
 
@@ -45,7 +45,7 @@ def create_category(name: str, description: str, parent_id: UUID | None) -> Cate
 
 @categories.changes("/<key>", CategorySchema, load=category_to_move)
 def change_category(category: Category, parent_id: UUID | None, **values: Any) -> Category:
-    """Change a category, or move it with all below it; its slug stays."""
+    """Update a category, or move it with its descendants. The slug does not change."""
     category.move_to(parent_id)
     category.change(**values)
     return category
@@ -53,5 +53,8 @@ def change_category(category: Category, parent_id: UUID | None, **values: Any) -
 
 @categories.deletes("/<key>", load=category_to_move)
 def delete_category(category: Category) -> None:
-    """Delete a category. Those below it move up, and its posts stay, without one."""
+    """Delete a category.
+
+    Its children move to its parent. Its posts are kept, without a category.
+    """
     category.remove()

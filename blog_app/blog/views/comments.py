@@ -1,4 +1,4 @@
-"""Comments on posts and images."""
+"""Endpoints of comments on posts and images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from uuid import UUID
 
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity, scope, user_id
-from blog_app.blog import discussion
+from blog_app.blog import comments as actions
 from blog_app.blog.models import Comment, Image, Post
-from blog_app.blog.schemas import CommentSchema, ModerationSchema
+from blog_app.blog.schemas.comments import CommentSchema, ModerationSchema
 from blog_app.blog.views.images import image_at
 from blog_app.blog.views.paths import post_at
 from blog_app.data import databases
@@ -30,18 +30,21 @@ def present_comment_at(comment_id: UUID) -> Any:
 @comments.lists("/comments", CommentSchema)
 @reads(Post, Image)
 def list_comments() -> Any:
-    """List the comments on everything, the oldest first; moderators find with `status=pending` what waits for them."""
+    """List comments on all posts and images, oldest first.
+
+    Moderators find comments to review with `status=pending`.
+    """
     return allowed(Comment)
 
 
 @comments.lists("/posts/<key>/comments", CommentSchema, under=post_at)
 @reads(Post)
 def list_comments_on_post(key: str) -> Any:
-    """List the comments on a post, the oldest first; `parent_id` tells which one each replies to.
+    """List the comments on a post, oldest first.
 
-    Everybody sees those that are approved, and their own.
+    You see approved comments and your own. `parent_id` is the comment that a reply answers.
     """
-    return Comment.shown(scope(), user_id()).where(
+    return Comment.visible_to(scope(), user_id()).where(
         Comment.subject_type == "post", Comment.subject_id == post_at(key).select(Post.id)
     )
 
@@ -49,40 +52,52 @@ def list_comments_on_post(key: str) -> Any:
 @comments.lists("/images/<uuid:image_id>/comments", CommentSchema, under=image_at)
 @reads(Post, Image)
 def list_comments_on_image(image_id: UUID) -> Any:
-    """List the comments on an image, as on a post."""
-    return Comment.shown(scope(), user_id()).where(
+    """List the comments on an image, oldest first.
+
+    You see approved comments and your own.
+    """
+    return Comment.visible_to(scope(), user_id()).where(
         Comment.subject_type == "image", Comment.subject_id == image_at(image_id).select(Image.id)
     )
 
 
 @comments.creates("/posts/<key>/comments", CommentSchema)
 def create_comment_on_post(key: str, **values: Any) -> Comment:
-    """Comment on a post, or reply to a comment on it. It is seen when a moderator has approved it."""
-    return discussion.comment_on_post(post_at(key), scope=scope(), author_id=identity().user_id, **values)
+    """Create a comment on a post, or a reply to one.
+
+    Others see it once a moderator has approved it.
+    """
+    return actions.comment_on_post(post_at(key), scope=scope(), author_id=identity().user_id, **values)
 
 
 @comments.creates("/images/<uuid:image_id>/comments", CommentSchema)
 def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
-    """Comment on an image, or reply to a comment on it. It is seen when a moderator has approved it."""
-    return discussion.comment_on_image(allowed(Post), image_id, scope=scope(), author_id=identity().user_id, **values)
+    """Create a comment on an image, or a reply to one.
+
+    Others see it once a moderator has approved it.
+    """
+    return actions.comment_on_image(allowed(Post), image_id, scope=scope(), author_id=identity().user_id, **values)
 
 
 @comments.shows("/comments/<uuid:comment_id>", CommentSchema)
 @reads(Post, Image)
 def show_comment(comment_id: UUID) -> Any:
-    """Show a comment."""
+    """Get a comment."""
     return comment_at(comment_id)
 
 
 @comments.changes("/comments/<uuid:comment_id>", CommentSchema, load=present_comment_at)
 def change_comment(comment: Comment, **values: Any) -> Comment:
-    """Change what a comment says; then it must be approved again."""
-    return discussion.edit(comment, scope=scope(), **values)
+    """Update a comment. It needs approval again."""
+    return actions.edit(comment, scope=scope(), **values)
 
 
 @comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)
 def delete_comment(comment: Comment) -> None:
-    """Delete a comment; if somebody has replied to it, its place in the thread stays."""
+    """Delete a comment.
+
+    A comment that has replies keeps its place in the thread, without author and content.
+    """
     comment.soft_delete()
 
 
@@ -94,5 +109,5 @@ def delete_comment(comment: Comment) -> None:
     load=present_comment_at,
 )
 def moderate_comment(comment: Comment, status: str) -> Comment:
-    """Approve a comment, or call it spam."""
-    return discussion.moderate(comment, status)
+    """Approve a comment, or mark it as spam."""
+    return actions.moderate(comment, status)

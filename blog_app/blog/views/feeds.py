@@ -1,4 +1,4 @@
-"""Feeds and sitemaps. They are where readers and search engines look for them, outside the API, and open to anybody."""
+"""Endpoints of feeds and sitemaps: public, and outside the API's prefix, where feed readers and search engines look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blog_app.accounts import directory
 from blog_app.api.execution.reading import kept
 from blog_app.api.responses.representation import digest
 from blog_app.blog.feeds import atom, json_feed, rss, sitemap
-from blog_app.blog.feeds.entries import Feed, newest
+from blog_app.blog.feeds.items import Feed, newest_items
 from blog_app.blog.feeds.site import current_site
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.data.cache import Answer, hot
@@ -33,7 +33,7 @@ feeds = flask.Blueprint("feeds", __name__)
 @kept
 @OF_POSTS
 def all_posts(file: str) -> Answer:
-    """The newest posts."""
+    """Return the feed of the newest posts."""
     return _feed(file, "The newest posts")
 
 
@@ -41,8 +41,8 @@ def all_posts(file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_in_category(slug: str, file: str) -> Answer:
-    """The newest posts in a category and those below it."""
-    category = _one(Category.select().where(Category.slug == slug))
+    """Return the feed of the newest posts in a category and its subcategories."""
+    category = _first_or_404(Category.select().where(Category.slug == slug))
     return _feed(file, f"Posts in {category.name}", Post.category.in_(Category.subtree(Category.id == category.id)))
 
 
@@ -50,8 +50,8 @@ def posts_in_category(slug: str, file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_with_tag(slug: str, file: str) -> Answer:
-    """The newest posts with a tag."""
-    tag = _one(Tag.select().where(Tag.slug == slug))
+    """Return the feed of the newest posts with a tag."""
+    tag = _first_or_404(Tag.select().where(Tag.slug == slug))
     return _feed(file, f"Posts about {tag.name}", Post.id.in_(tag.posts()))
 
 
@@ -59,7 +59,7 @@ def posts_with_tag(slug: str, file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_by_author(author_id: UUID, file: str) -> Answer:
-    """The newest posts of an author."""
+    """Return the feed of the newest posts of an author."""
     author = directory.people([str(author_id)])[str(author_id)]
     return _feed(file, f"Posts by {author['name']}", Post.author_id == author_id)
 
@@ -68,29 +68,30 @@ def posts_by_author(author_id: UUID, file: str) -> Answer:
 @kept
 @OF_POSTS
 def whole_sitemap() -> Answer:
-    """The sitemap, or a list of sitemaps."""
-    return _answer(sitemap.whole(current_site()) or sitemap.index(request.host_url.rstrip("/")), sitemap.MEDIA_TYPE)
+    """Return the sitemap, or the sitemap index if there are too many posts for one."""
+    body = sitemap.full_sitemap(current_site()) or sitemap.sitemap_index(request.host_url.rstrip("/"))
+    return _answer(body, sitemap.MEDIA_TYPE)
 
 
 @feeds.get("/sitemaps/<int(min=1, max=9999):year>-<int(fixed_digits=2, min=1, max=12):month>.xml")
 @kept
 @OF_POSTS
 def sitemap_of_month(year: int, month: int) -> Answer:
-    """The sitemap of a month."""
-    return _answer(sitemap.of_month(current_site(), date(year, month, 1)), sitemap.MEDIA_TYPE)
+    """Return the sitemap of a month."""
+    return _answer(sitemap.monthly_sitemap(current_site(), date(year, month, 1)), sitemap.MEDIA_TYPE)
 
 
-def _one(query: Any) -> Any:
+def _first_or_404(query: Any) -> Any:
     found = query.first()
     if found is None:
-        raise NotFound("There is no such feed.")
+        raise NotFound("Feed not found.")
     return found
 
 
 def _feed(file: str, description: str, *conditions: Any) -> Answer:
     site = current_site()
     title = f"{site.name}: {description}" if conditions else site.name
-    feed = Feed(title, description, site.url, request.base_url, newest(site, *conditions))
+    feed = Feed(title, description, site.url, request.base_url, newest_items(site, *conditions))
     return _answer(FORMATS[file].write(feed), FORMATS[file].MEDIA_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""Images of posts."""
+"""Endpoints of images of posts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed
 from blog_app.blog.models import Comment, Image, Post
-from blog_app.blog.schemas import ImageSchema
+from blog_app.blog.schemas.images import ImageSchema
 from blog_app.blog.views.paths import post_at
 from blog_app.data import databases
 from blog_app.data.cache import reads
@@ -23,32 +23,32 @@ def image_at(image_id: UUID) -> Any:
 @images.lists("/posts/<key>/images", ImageSchema, under=post_at)
 @reads(Post)
 def list_images(key: str) -> Any:
-    """List the images of a post, the oldest first."""
+    """List the images of a post, oldest first."""
     return allowed(Image).where(Image.post == post_at(key).select(Post.id))
 
 
 @images.creates("/posts/<key>/images", ImageSchema, load=post_at)
 def create_image(post: Post, **values: Any) -> Image:
-    """Put an image on a post."""
+    """Add an image to a post."""
     return Image.create(post=post.id, **values)
 
 
 @images.shows("/images/<uuid:image_id>", ImageSchema)
 @reads(Post)
 def show_image(image_id: UUID) -> Any:
-    """Show an image."""
+    """Get an image."""
     return image_at(image_id)
 
 
 @images.changes("/images/<uuid:image_id>", ImageSchema, load=image_at)
 def change_image(image: Image, **values: Any) -> Image:
-    """Change an image."""
+    """Update an image."""
     image.change(**values)
     return image
 
 
 @images.deletes("/images/<uuid:image_id>", load=image_at)
 def delete_image(image: Image) -> None:
-    """Take an image off its post, with the comments on it."""
-    Comment.remove_from("image", [image.id])
+    """Delete an image and its comments."""
+    Comment.delete_on("image", [image.id])
     image.delete_instance()

@@ -1,4 +1,4 @@
-"""What paths name: the queries for the records behind them, among those that the caller may see."""
+"""Queries for the records that path keys (ids or slugs) name, among those that the caller may see."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def post_at(key: str) -> Any:
     return named(Post, key)
 
 
-def the_post_at(key: str) -> Post:
-    """Return the post; raise `NotFound`."""
+def post_or_404(key: str) -> Post:
+    """Return the post and make it the audit subject; raise `NotFound`."""
     post: Post | None = post_at(key).first()
     if post is None:
-        raise NotFound("There is no such post, or you may not see it.")
+        raise NotFound("Post not found, or you do not have access to it.")
     audit_subject.note(post)
     return post
 
 
-def present_slug(key: str) -> str | None:
-    """Return the slug of the post that had the slug `key` before, None if there is none that the caller may see."""
+def current_slug(key: str) -> str | None:
+    """Return the current slug of the post that had the slug `key`; None if the caller may see no such post."""
     post = allowed(Post).join(FormerSlug, on=(FormerSlug.post == Post.id)).where(FormerSlug.slug == key).first()
     return post.slug if post else None

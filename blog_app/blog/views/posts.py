@@ -1,4 +1,4 @@
-"""Posts: reading and writing them, and what becomes of them."""
+"""Endpoints of posts: CRUD, search, publication, archival and restoration."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from blog_app.blog import posts as actions
 from blog_app.blog import search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.counters import COUNTERS_SECONDS
-from blog_app.blog.schemas import PostSchema, PublicationSchema, RelatedPostSchema
-from blog_app.blog.views.paths import post_at, present_slug
+from blog_app.blog.schemas.posts import PostSchema, PublicationSchema, RelatedPostSchema
+from blog_app.blog.views.paths import current_slug, post_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
 
@@ -22,84 +22,84 @@ posts = Blueprint("posts", database=databases.blog)
 
 
 def any_post_at(key: str) -> Any:
-    """Return the query for a post that may be deleted."""
+    """Return the query for a post, deleted or not."""
     return named(Post, key, deleted="with")
 
 
 @posts.lists("", PostSchema, parameters=DeletedParameter)
 @hot(Category, PostTag, Tag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def list_posts(deleted: str | None) -> Any:
-    """List the posts that are out, the newest first; authors see their own drafts too, editors everything.
+    """List public posts, newest first. Authors also see their own drafts, editors all posts.
 
-    `q` searches titles, tags and texts, and puts the best first: `"exact phrase"`, `or`, `-without`; `kett*` finds
-    titles and tags. A very common word is looked for in the newest posts only.
+    `q` searches titles, tags and content, best match first. It supports `"exact phrase"`, `or`, `-without`, and
+    prefixes of words in titles and tags (`kett*`). Very common words are only searched in the newest posts.
     """
     return allowed(Post, deleted=deleted)
 
 
-@posts.shows("/<key>", PostSchema, moved=present_slug)
+@posts.shows("/<key>", PostSchema, moved=current_slug)
 @hot(row="key", until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def show_post(key: str) -> Any:
-    """Show a post, by its identifier or slug."""
+    """Get a post by id or slug."""
     return post_at(key)
 
 
 @posts.lists("/<key>/related", RelatedPostSchema, under=post_at)
 @hot(PostTag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def list_related_posts(key: str) -> Any:
-    """List the posts that share tags with this one; those that share most come first."""
-    return search.related(allowed(Post), post_at(key))
+    """List posts that share tags with this one, most shared tags first."""
+    return search.related_posts(allowed(Post), post_at(key))
 
 
 @posts.creates("", PostSchema)
 def create_post(**values: Any) -> Post:
-    """Write a post; it is a draft until it is published."""
+    """Create a post. It is a draft until it is published."""
     return actions.write(identity().user_id, **values)
 
 
 @posts.changes("/<key>", PostSchema, load=post_at)
 def change_post(post: Post, **values: Any) -> Post:
-    """Change a post. What its title and text were is kept as a revision."""
+    """Update a post. The former title and content become a revision."""
     return actions.edit(post, identity().user_id, **values)
 
 
 @posts.deletes("/<key>", load=post_at)
 def delete_post(post: Post) -> None:
-    """Delete a post; it can be restored."""
+    """Delete a post. It can be restored."""
     post.soft_delete()
 
 
 @posts.does("PUT", "/<key>/restoration", answers=PostSchema, load=any_post_at)
 def restore_post(post: Post) -> Post:
-    """Take back a post that was deleted."""
+    """Restore a deleted post."""
     return actions.restore(post)
 
 
 @posts.deletes("/<key>/remains", load=any_post_at)
 def purge_post(post: Post) -> None:
-    """Delete a deleted post for good, with everything that hangs on it."""
+    """Permanently delete a deleted post, with its images, comments, likes and revisions."""
     actions.purge(post)
 
 
 @posts.does("PUT", "/<key>/publication", takes=PublicationSchema, answers=PostSchema, load=post_at)
 def publish_post(post: Post, published_at: datetime | None) -> Post:
-    """Publish a post, now or at a time to come."""
+    """Publish a post now, or schedule it."""
     return actions.publish(post, published_at)
 
 
 @posts.does("DELETE", "/<key>/publication", answers=PostSchema, load=post_at)
 def unpublish_post(post: Post) -> Post:
-    """Take a post back: it is a draft again."""
+    """Unpublish a post. It becomes a draft again."""
     return actions.unpublish(post)
 
 
 @posts.does("PUT", "/<key>/archival", answers=PostSchema, load=post_at)
 def archive_post(post: Post) -> Post:
-    """Archive a post: it is out of sight, and keeps its time of publication."""
+    """Archive a post. It is hidden and keeps its publication time."""
     return actions.archive(post)
 
 
 @posts.does("DELETE", "/<key>/archival", answers=PostSchema, load=post_at)
 def unarchive_post(post: Post) -> Post:
-    """Take a post out of the archive: it is published again, or a draft if it never was."""
+    """Unarchive a post. It is published again, or a draft if it never was published."""
     return actions.unarchive(post)

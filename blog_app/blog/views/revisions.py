@@ -1,4 +1,4 @@
-"""Revisions of posts."""
+"""Endpoints of revisions of posts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity, scope
 from blog_app.blog import revisions as actions
 from blog_app.blog.models import Post, Revision
-from blog_app.blog.schemas import PostSchema, RevisionSchema
+from blog_app.blog.schemas.posts import PostSchema
+from blog_app.blog.schemas.revisions import RevisionSchema
 from blog_app.blog.views.paths import post_at
 from blog_app.data import databases
 from blog_app.permissions import Scope
@@ -29,17 +30,17 @@ def revisions_of(key: str) -> Any:
 
 @revisions.lists("/<key>/revisions", RevisionSchema, under=edited_post_at)
 def list_revisions(key: str) -> Any:
-    """List what the title and text of a post were before, the latest first."""
+    """List the revisions of a post, latest first."""
     return revisions_of(key)
 
 
 @revisions.shows("/<key>/revisions/<uuid:revision_id>", RevisionSchema)
 def show_revision(key: str, revision_id: UUID) -> Any:
-    """Show a revision of a post."""
+    """Get a revision of a post."""
     return revisions_of(key).where(Revision.id == revision_id)
 
 
 @revisions.does("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", answers=PostSchema, load=post_at)
 def restore_revision(post: Post, revision_id: UUID) -> Post:
-    """Give the post the title and text of a revision again; what they are now becomes a revision."""
+    """Restore the title and content of a revision. The present ones become a revision."""
     return actions.restore(post, identity().user_id, revision_id)

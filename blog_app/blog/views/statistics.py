@@ -1,4 +1,4 @@
-"""How many posts are out: a month, a category, a tag, an author."""
+"""Endpoints of statistics: numbers of public posts by month, category, tag and author."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from blog_app.api import Blueprint
 from blog_app.blog import statistics as counts
 from blog_app.blog.models import Post, PostTag
-from blog_app.blog.schemas import AuthorCountSchema, CategoryCountSchema, MonthCountSchema, TagCountSchema
+from blog_app.blog.schemas.statistics import AuthorCountSchema, CategoryCountSchema, MonthCountSchema, TagCountSchema
 from blog_app.data import databases
 from blog_app.data.cache import hot
 
@@ -17,26 +17,26 @@ statistics = Blueprint("statistics", database=databases.blog)
 @statistics.lists("/months", MonthCountSchema)
 @hot(until=Post.seconds_to_next_publication)
 def count_months() -> Any:
-    """Count the posts of each month, the latest first."""
+    """Count public posts by month, latest first."""
     return counts.months()
 
 
 @statistics.lists("/categories", CategoryCountSchema)
 @hot(Post, until=Post.seconds_to_next_publication)
 def count_categories() -> Any:
-    """Count the posts in each category, the fullest first."""
+    """Count public posts by category, highest count first."""
     return counts.categories()
 
 
 @statistics.lists("/tags", TagCountSchema)
 @hot(Post, PostTag, until=Post.seconds_to_next_publication)
 def count_tags() -> Any:
-    """Count the posts of each tag, the commonest first."""
+    """Count public posts by tag, highest count first."""
     return counts.tags()
 
 
 @statistics.lists("/authors", AuthorCountSchema)
 @hot(until=Post.seconds_to_next_publication)
 def count_authors() -> Any:
-    """Count the posts of each author, the busiest first."""
+    """Count public posts by author, highest count first."""
     return counts.authors()

@@ -1,4 +1,4 @@
-"""Tags."""
+"""Endpoints of tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed
 from blog_app.blog.models import Tag
-from blog_app.blog.schemas import TagSchema
+from blog_app.blog.schemas.taxonomy import TagSchema
 from blog_app.blog.views.paths import tag_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
@@ -19,14 +19,14 @@ tags = Blueprint("tags", database=databases.blog)
 @tags.lists("", TagSchema)
 @hot()
 def list_tags() -> Any:
-    """List the tags, by name."""
+    """List tags, ordered by name."""
     return allowed(Tag)
 
 
 @tags.shows("/<key>", TagSchema)
 @hot(row="key")
 def show_tag(key: str) -> Any:
-    """Show a tag, by its identifier or slug."""
+    """Get a tag by id or slug."""
     return tag_at(key)
 
 
@@ -38,12 +38,12 @@ def create_tag(name: str) -> Tag:
 
 @tags.changes("/<key>", TagSchema, load=tag_at)
 def change_tag(tag: Tag, name: str) -> Tag:
-    """Change a tag; its slug stays."""
+    """Rename a tag. The slug does not change."""
     tag.rename(name)
     return tag
 
 
 @tags.deletes("/<key>", load=tag_at)
 def delete_tag(tag: Tag) -> None:
-    """Delete a tag, and take it off all posts."""
+    """Delete a tag and remove it from all posts."""
     tag.remove()

@@ -10,7 +10,7 @@ from typing import Any
 
 from slugify import slugify
 
-from blog_app.blog.content import plain, reading_time_of, summary_of
+from blog_app.blog.content import plain_text, reading_time_of, summary_of
 from blog_app.blog.models import Comment, Post, PostCounters, PostTag
 from blog_app.development.seed.fake import texts
 from blog_app.development.seed.fake.copy import Batch, Rows
@@ -93,7 +93,7 @@ def _texts(random: Random, seed: int, number: int) -> tuple[str, str, str, str, 
         f"{slugify(title)}-{seed}-{number}",
         content,
         "\n".join(html),
-        summary_of(plain("\n".join(html[:2]))),
+        summary_of(plain_text("\n".join(html[:2]))),
         words,
         reading_time_of(words),
     )

@@ -1,4 +1,4 @@
-"""What a feed holds, whatever its format."""
+"""The contents of a feed, whatever its format."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from blog_app.blog.feeds.site import Site
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.data.models import rows_of
 
-NEWEST = 20
+MAX_ITEMS = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Item:
     """A post in a feed."""
 
     id: str
-    """A name that stays the same wherever the site moves: a URN (RFC 9562)."""
+    """A URN (RFC 9562), which stays the same if the site moves."""
     url: str
     title: str
     summary: str
@@ -37,37 +37,37 @@ class Entry:
 
 @dataclass(frozen=True)
 class Feed:
-    """The newest posts of something, in their order."""
+    """The title, the links and the newest posts of a feed."""
 
     title: str
     description: str
     home_url: str
     feed_url: str
-    entries: tuple[Entry, ...]
+    items: tuple[Item, ...]
 
     @property
     def updated_at(self) -> datetime:
-        """When anything in the feed changed last, so that the same posts make the same bytes."""
-        return max((entry.updated_at for entry in self.entries), default=NEVER)
+        """When an item changed last; the same posts give the same bytes."""
+        return max((item.updated_at for item in self.items), default=NEVER)
 
 
-def newest(site: Site, *conditions: peewee.Expression) -> tuple[Entry, ...]:
-    """Return the newest posts that are out and fit the conditions: one statement, and one for their authors."""
+def newest_items(site: Site, *conditions: peewee.Expression) -> tuple[Item, ...]:
+    """Return the newest public posts that match the conditions: one statement, and one for their authors."""
     tags = PostTag.select(peewee.fn.array_agg(Tag.name).order_by(Tag.name)).join(Tag).where(PostTag.post == Post.id)
     columns = (Post.id, Post.slug, Post.title, Post.summary, Post.content_html, Post.published_at, Post.updated_at)
     query = (
         Post.select(*columns, Post.author_id, Category.name, tags)
         .join(Category, peewee.JOIN.LEFT_OUTER)
-        .where(Post.is_out(), *conditions)
+        .where(Post.is_public(), *conditions)
         .order_by(Post.published_at.desc(), Post.id.desc())
-        .limit(NEWEST)
+        .limit(MAX_ITEMS)
     )
     rows = rows_of(query)
     authors = directory.people(list({row[7] for row in rows})) if rows else {}
-    return tuple(_entry(site, authors, *row) for row in rows)
+    return tuple(_item(site, authors, *row) for row in rows)
 
 
-def _entry(
+def _item(
     site: Site,
     authors: dict[str, dict[str, Any]],
     post_id: str,
@@ -80,8 +80,8 @@ def _entry(
     author_id: str,
     category: str | None,
     tags: list[str] | None,
-) -> Entry:
-    return Entry(
+) -> Item:
+    return Item(
         id=UUID(post_id).urn,
         url=site.post_url(slug),
         title=title,
