@@ -1,15 +1,15 @@
-"""The analytics domain: what is seen of the site, and who did what on it."""
+"""The analytics domain: page views, the audit trail, and reports on both and on the cache."""
 
 from flask import Flask
 
-from blog_app.analytics import audit_trail, intake, partitions, storing
+from blog_app.analytics import audit_trail, buffer, partitions, storage
 from blog_app.analytics.views import blueprints
 from blog_app.api.execution import read_hooks
 
-__all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storing"]
+__all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storage"]
 
 
 def init_app(app: Flask) -> None:
-    """Count the page views of `app`, unless its settings say otherwise."""
+    """Count the page views of `app`, unless COUNT_VIEWS is off."""
     if app.config["SETTINGS"].count_views:
-        read_hooks.watch(app, "posts.show_post", intake.init_app(app).note)
+        read_hooks.watch(app, "posts.show_post", buffer.init_app(app).add)

@@ -1,9 +1,9 @@
-"""Keeping the audit trail: entries arrive by the outbox, and those of people who leave lose the person.
+"""Storing the audit trail: audit entries arrive through the outbox, and are anonymized when their people leave.
 
-An entry names only people who have an account. Whoever leaves is taken out of all entries that are here, and out of
-those that arrive later; what was done, when, and to which object, stays. None is missed: who stores entries holds a
-lock for which who forgets a person waits, and having it asks who is still a member. Somebody whose account is restored
-begins with an empty trail.
+An entry refers only to people who have an account. A user who leaves is removed from all stored entries, and from those
+that arrive later; what was done, when, and to which object, stays. None is missed: storing entries takes a shared
+advisory lock and then looks up whose accounts still exist; anonymizing takes the same lock exclusively. A restored
+account starts with an empty trail.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from blog_app.data import databases
 from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.data.models import now
 
-BATCH = 500
-MOST_AT_ONCE = 10_000
-"""Entries in one statement, which has a time limit."""
+BATCH_SIZE = 500
+MAX_ROWS = 10_000
+"""Of one statement, which has a timeout."""
 LOCK = "SELECT pg_advisory_xact_lock{}(hashtext('blog_app.analytics.audit_trail'))"
 COLUMNS = ", ".join(field.column_name for field in AuditEntry._meta.sorted_fields)
 STORE = DeclaredSQL(f"""
@@ -31,7 +31,7 @@ STORE = DeclaredSQL(f"""
     SELECT {COLUMNS} FROM jsonb_populate_recordset(NULL::analytics.audit_entries, %s)
         ON CONFLICT DO NOTHING
 """)  # noqa: S608 (the columns are the model's)
-FORGET = DeclaredSQL("""
+ANONYMIZE = DeclaredSQL("""
     UPDATE analytics.audit_entries
        SET actor_id = nullif(actor_id, %(person)s),
            subject_id = nullif(subject_id, %(person)s),
@@ -39,41 +39,41 @@ FORGET = DeclaredSQL("""
            changes = CASE WHEN owner_id = %(person)s THEN '{}' ELSE changes END
      WHERE id IN (SELECT id FROM analytics.audit_entries
                    WHERE actor_id = %(person)s OR subject_id = %(person)s OR owner_id = %(person)s
-                   LIMIT %(most)s)
+                   LIMIT %(limit)s)
 """)
 
 
-@event_handler("action.done", databases.analytics, batch=BATCH)
+@event_handler("action.done", databases.analytics, batch=BATCH_SIZE)
 def store_audit_entries(events: Sequence[Event]) -> None:
-    """Add what was done to the audit trail."""
+    """Store audit entries."""
     databases.analytics.execute_sql(LOCK.format("_shared"))
     entries = [{"id": event.id, "happened_at": event.published_at, **event.payload["entry"]} for event in events]
     databases.analytics.execute_sql(STORE, (to_json(entries),))
     people = {entry[name] for entry in entries for name in ("actor_id", "owner_id") if entry[name]}
     for person in people - directory.existing(list(people)):
-        _forget(person)
+        _anonymize(person)
 
 
 @event_handler("user.left", databases.analytics)
 def forget_in_audit_trail(event: Event) -> None:
-    """Take a user who left out of the audit trail, and with them what it tells of what was theirs."""
+    """Remove a user who left from the audit trail, with the changes of objects that they owned."""
     databases.analytics.execute_sql(LOCK.format(""))
-    _forget(str(event.subject))
+    _anonymize(str(event.subject))
 
 
 @jobs.every(timedelta(days=1), databases.analytics)
 def delete_old_audit_entries() -> bool:
-    """Delete the oldest entries that are not to be kept any longer, a batch of them; return whether there are more."""
+    """Delete a batch of the entries that are older than AUDIT_DAYS; return whether more are left."""
     days = settings().audit_days
     if not days:
         return False
     old = AuditEntry.select(AuditEntry.id).where(AuditEntry.happened_at < now() - timedelta(days=days))
-    batch = old.order_by(AuditEntry.happened_at).limit(MOST_AT_ONCE)
-    return bool(AuditEntry.delete().where(AuditEntry.id.in_(batch)).execute() == MOST_AT_ONCE)
+    batch = old.order_by(AuditEntry.happened_at).limit(MAX_ROWS)
+    return bool(AuditEntry.delete().where(AuditEntry.id.in_(batch)).execute() == MAX_ROWS)
 
 
-def _forget(person: str) -> None:
+def _anonymize(person: str) -> None:
     more = True
     while more:
-        done = databases.analytics.execute_sql(FORGET, {"person": person, "most": MOST_AT_ONCE}).rowcount
-        more = done == MOST_AT_ONCE
+        done = databases.analytics.execute_sql(ANONYMIZE, {"person": person, "limit": MAX_ROWS}).rowcount
+        more = done == MAX_ROWS

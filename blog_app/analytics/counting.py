@@ -1,14 +1,13 @@
-"""What is a page view: which requests count, and what is kept of them.
+"""Page view counting: which reads count as page views (bot detection), and what is stored of them.
 
-* A view is a GET of one post that was answered with the post (200), or that it has not changed (304): a browser that
-  asks again has it on the screen again. It does not matter whether the view function, a replica or the cache answered,
-  nor how much of the post was asked for (`fields`). HEAD, errors and redirects to a new slug are none.
-* Readers count, signed in or not. Authors, editors and admins do not: theirs are previews, and looks at one's own work.
-* Robots do not count, nor whoever sends no user agent (the list is `crawler-user-agents`, which the community keeps; it
-  has tools like curl, too), nor what a browser fetches in case somebody might want it.
-* Of the referrer only the host is kept, and not that of the blog itself (the host that was asked, SITE_URL and
-  CORS_ORIGINS). A site that asks in its readers' stead should pass on their `User-Agent`, `Referer` and
-  `X-Forwarded-For` (PROXIES).
+* A page view is a GET of one post with the response 200, or 304 because the browser shows the post again. It may come
+  from the view function, a replica or the cache, and hold any `fields`. HEAD, errors and redirects to a new slug do not
+  count.
+* Readers count, signed in or not. Authors, editors and admins do not: their reads are previews.
+* Bots do not count (the list is the community's `crawler-user-agents`, which includes tools like curl), nor do requests
+  without a user agent and browser prefetches.
+* Only the host of the referrer is stored, unless it is the blog's own (the requested host, SITE_URL and CORS_ORIGINS).
+  A site that calls the API for its readers should forward `User-Agent`, `Referer` and `X-Forwarded-For` (PROXIES).
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from blog_app.analytics import visitors
 from blog_app.config import Settings
 from blog_app.permissions import Scope
 
-LONGEST = 400
-"""Characters of a header that are looked at."""
+MAX_HEADER_LENGTH = 400
+"""Characters; longer headers are cut."""
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
-class Read(NamedTuple):
-    """What the process remembers of a read until it is counted, for a second or so."""
+class BufferedRead(NamedTuple):
+    """A read of a post that waits in the buffer, for about a second."""
 
     at: float
     about: tuple[str, ...]
-    """The post and its author."""
+    """The ids of the post and of its author."""
     address: str
     forwarded: str
     agent: str
@@ -46,34 +45,36 @@ class Read(NamedTuple):
     host: str
 
 
-def read_of(about: tuple[str, ...], scope: Scope, environ: dict[str, Any]) -> Read | None:
-    """Return what to remember of a read, None if it is no view. This is all that a request pays for."""
+def buffered_read(about: tuple[str, ...], scope: Scope, environ: dict[str, Any]) -> BufferedRead | None:
+    """Return what to buffer of a read, None if it is no page view. This is all the work done in the request."""
     get = environ.get
     if scope is not Scope.PUBLIC or environ["REQUEST_METHOD"] != "GET" or "prefetch" in get("HTTP_SEC_PURPOSE", ""):
         return None
-    return Read(
+    return BufferedRead(
         time(),
         about,
         get("REMOTE_ADDR", ""),
-        get("HTTP_X_FORWARDED_FOR", "")[-LONGEST:],
-        get("HTTP_USER_AGENT", "")[:LONGEST],
-        get("HTTP_REFERER", "")[:LONGEST],
-        get("HTTP_HOST", "")[:LONGEST],
+        get("HTTP_X_FORWARDED_FOR", "")[-MAX_HEADER_LENGTH:],
+        get("HTTP_USER_AGENT", "")[:MAX_HEADER_LENGTH],
+        get("HTTP_REFERER", "")[:MAX_HEADER_LENGTH],
+        get("HTTP_HOST", "")[:MAX_HEADER_LENGTH],
     )
 
 
-class Counter:
-    """Makes the rows of `page_views` out of reads."""
+class PageViewCounter:
+    """Turns buffered reads into rows of `page_views`."""
 
     def __init__(self, settings: Settings) -> None:
         self._proxies = settings.proxies
-        self._own = {host for url in (settings.site_url, *settings.cors_origins) if url and (host := host_of(url))}
+        self._own_hosts = {
+            host for url in (settings.site_url, *settings.cors_origins) if url and (host := host_of(url))
+        }
 
-    def rows(self, reads: list[Read], salt_of: Callable[[date], bytes | None]) -> list[dict[str, str | None]]:
-        """Return the rows, as JSON has them, of those reads that are views."""
-        return [self._row(read, salt_of(visitors.day_of(read.at))) for read in reads if not is_robot(read.agent)]
+    def rows(self, reads: list[BufferedRead], salt_of: Callable[[date], bytes | None]) -> list[dict[str, str | None]]:
+        """Return the rows, as JSON values, of those reads that are not by bots."""
+        return [self._row(read, salt_of(visitors.day_of(read.at))) for read in reads if not is_bot(read.agent)]
 
-    def _row(self, read: Read, salt: bytes | None) -> dict[str, str | None]:
+    def _row(self, read: BufferedRead, salt: bytes | None) -> dict[str, str | None]:
         post_id, author_id = read.about
         return {
             "id": str(uuid7()),
@@ -81,15 +82,15 @@ class Counter:
             "post_id": post_id,
             "author_id": author_id,
             "referrer": self._referrer(read),
-            "visitor": visitors.visitor(salt, self._address(read), read.agent).hex() if salt else None,
+            "visitor": visitors.visitor_hash(salt, self._address(read), read.agent).hex() if salt else None,
         }
 
-    def _referrer(self, read: Read) -> str | None:
+    def _referrer(self, read: BufferedRead) -> str | None:
         host = host_of(read.referrer)
-        return None if host in self._own or host == host_of(f"//{read.host}") else host
+        return None if host in self._own_hosts or host == host_of(f"//{read.host}") else host
 
-    def _address(self, read: Read) -> str:
-        """Return the reader's address: what the proxies that we trust have appended, as ProxyFix finds it."""
+    def _address(self, read: BufferedRead) -> str:
+        """Return the client address that the trusted proxies have appended, as werkzeug's ProxyFix does."""
         forwarded = [each.strip() for each in read.forwarded.split(",")]
         if not self._proxies or len(forwarded) < self._proxies:
             return read.address
@@ -97,14 +98,14 @@ class Counter:
 
 
 @lru_cache(maxsize=4096)
-def is_robot(agent: str) -> bool:
-    """Tell whether a user agent is a robot's, or nobody's."""
+def is_bot(agent: str) -> bool:
+    """Return whether a user agent is empty or a bot's."""
     return not agent or crawleruseragents.is_crawler(agent)
 
 
 @lru_cache(maxsize=4096)
 def host_of(url: str) -> str | None:
-    """Return the host of a web address, without port and `www.`; None if it has none that could be."""
+    """Return the host of an http(s) URL, without port and `www.`; None if it has no valid one."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.").rstrip(".")

@@ -1,8 +1,8 @@
-"""The partitions of `page_views`, one a month (UTC), named like `page_views_2026_11`.
+"""The monthly partitions (UTC) of `page_views`, named like `page_views_2026_11`, and their retention.
 
-The worker makes those of the months to come, and drops those that are too old once their days are rolled up. Whoever
-stores views into a month without a partition makes it, so none is missing after a long rest either. There is no default
-partition: a view from before the kept months, or from tomorrow, by a clock that is wrong, is not stored (`storing`).
+The worker creates those of the next months, and drops expired ones once their days are rolled up. Storing a view
+creates a missing partition, so none is missing after a long downtime either. There is no default partition: a view from
+before the retention period, or from the future by a wrong clock, is not stored (`storage`).
 """
 
 from __future__ import annotations
@@ -19,45 +19,44 @@ from blog_app.data import databases
 from blog_app.data.databases import DatabaseAway, move_record
 from blog_app.data.models import now
 
-AHEAD = 2
-"""Months to come that have a partition."""
-NAME = re.compile(r"page_views_(\d{4})_(\d\d)")
-PARTITIONS = """
+MONTHS_AHEAD = 2
+PARTITION_NAME = re.compile(r"page_views_(\d{4})_(\d\d)")
+SELECT_PARTITIONS = """
 SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'analytics.page_views'::regclass
 """
 
 
 def month_of(day: date, plus: int = 0) -> date:
-    """Return the first day of a day's month, or of the one that comes so many months later."""
+    """Return the first day of a day's month, or of the month `plus` months later."""
     months = day.year * 12 + day.month - 1 + plus
     return date(months // 12, months % 12 + 1, 1)
 
 
-def oldest_kept() -> datetime:
-    """Return the instant from which on page views are kept."""
+def retention_start() -> datetime:
+    """Return the time from which on page views are kept."""
     first = month_of(now().date(), -settings().view_months)
     return datetime(first.year, first.month, 1, tzinfo=UTC)
 
 
-def existing() -> set[date]:
+def existing_months() -> set[date]:
     """Return the months that have a partition."""
-    names = [name for (name,) in databases.analytics.execute_sql(PARTITIONS).fetchall()]
-    return {date(int(match[1]), int(match[2]), 1) for name in names if (match := NAME.fullmatch(name))}
+    names = [name for (name,) in databases.analytics.execute_sql(SELECT_PARTITIONS).fetchall()]
+    return {date(int(match[1]), int(match[2]), 1) for name in names if (match := PARTITION_NAME.fullmatch(name))}
 
 
-def ensure(months: Iterable[date]) -> None:
-    """Make the partitions of these months that are not there, in the running transaction; nobody who stores waits."""
-    missing = set(months) - existing()
+def ensure_partitions(months: Iterable[date]) -> None:
+    """Create the missing partitions of these months in the running transaction, without blocking inserts."""
+    missing = set(months) - existing_months()
     if not missing:
         return
-    if _moving():
-        raise DatabaseAway("analytics moves to another server: until that is confirmed it gets no new partition")
+    if _is_moving():
+        raise DatabaseAway("analytics is being moved: it gets no new partition until the move is confirmed")
     databases.analytics.declare_write(PageView, ())
     databases.analytics.execute_sql("LOCK TABLE analytics.page_views IN SHARE UPDATE EXCLUSIVE MODE")
-    for month in sorted(missing - existing()):
+    for month in sorted(missing - existing_months()):
         name = _name(month)
-        # Attached, not created in place: that would stop everybody who reads or stores.
+        # Attached, because CREATE … PARTITION OF would block reads and writes.
         databases.analytics.execute_sql(f"CREATE TABLE {name} (LIKE analytics.page_views INCLUDING ALL)")
         databases.analytics.execute_sql(
             f"ALTER TABLE analytics.page_views ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
@@ -67,25 +66,25 @@ def ensure(months: Iterable[date]) -> None:
 
 @jobs.every(timedelta(hours=12), databases.analytics)
 def make_partitions() -> None:
-    """Make the partitions of this month and of those to come."""
-    ensure(month_of(now().date(), plus) for plus in range(AHEAD + 1))
+    """Create the partitions of this month and the next ones."""
+    ensure_partitions(month_of(now().date(), plus) for plus in range(MONTHS_AHEAD + 1))
 
 
 @jobs.every(timedelta(hours=12), databases.analytics)
 def drop_old_partitions() -> None:
-    """Drop the page views of the months that are no longer kept; what they come to each day stays."""
-    old = {month for month in existing() if _start(month) < oldest_kept()}
-    if not old or _moving():
+    """Drop the partitions before the retention period; their daily rollups stay."""
+    expired = {month for month in existing_months() if _start(month) < retention_start()}
+    if not expired or _is_moving():
         return
-    roll_up_all(before=oldest_kept().date())
+    roll_up_all(before=retention_start().date())
     databases.analytics.declare_write(PageView, ())
     databases.analytics.execute_sql("SET LOCAL lock_timeout = '2s'")
-    for month in sorted(old):
+    for month in sorted(expired):
         databases.analytics.execute_sql(f"DROP TABLE {_name(month)}")
 
 
-def _moving() -> bool:
-    """Tell whether analytics moves to another server: both places must have the same partitions then."""
+def _is_moving() -> bool:
+    """Return whether analytics is being moved to another server: source and target must have the same partitions."""
     return move_record.find_move(databases.analytics, "analytics") is not None
 
 

@@ -1,7 +1,7 @@
-"""Batches of page views on their way from the web processes to the worker: a list in Redis.
+"""The Redis queue (a list) of page view batches, from the web processes to the worker.
 
-Nothing is taken out before it is in the database: the worker looks at the oldest, stores them, commits, and only then
-removes them. Looked at twice, they are stored once, because the rows have keys.
+A batch is removed only after it is stored: the worker reads the oldest, stores them, commits, and then removes them. A
+batch that is read twice is stored once, because its rows have keys.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 from blog_app.data.watermarks import ask_redis
 
 KEY = "analytics:page_views"
-MOST = 200
-"""Batches that wait at most, 20 MB if all are full: a Redis may be small, and without a worker they would only grow."""
+MAX_BATCHES = 200
+"""20 MB if all are full: a bound for a small Redis, and for a queue without a worker."""
 
 
 def push(batch: bytes) -> bool:
-    """Append a batch; False if there is no Redis, if there are too many, or if it did not confirm: it may have it."""
+    """Append a batch; return False if Redis is missing, the queue is full, or the push, maybe done, is unconfirmed."""
     waiting = ask_redis(("LLEN", KEY))
-    return waiting is not None and waiting[0] < MOST and ask_redis(("RPUSH", KEY, batch)) is not None
+    return waiting is not None and waiting[0] < MAX_BATCHES and ask_redis(("RPUSH", KEY, batch)) is not None
 
 
 def oldest(number: int) -> list[bytes]:
-    """Return the oldest batches, at most so many; none if Redis is away."""
-    answers = ask_redis(("LRANGE", KEY, 0, number - 1))
-    return list(answers[0]) if answers else []
+    """Return up to `number` of the oldest batches; none if Redis is down."""
+    replies = ask_redis(("LRANGE", KEY, 0, number - 1))
+    return list(replies[0]) if replies else []
 
 
 def remove(batches: list[bytes]) -> None:
-    """Remove these batches, as far as they are there. If Redis is away they come again, and change nothing."""
+    """Remove these batches if present. If Redis is down they are read again later, which changes nothing."""
     ask_redis(*[("LREM", KEY, 1, batch) for batch in batches])

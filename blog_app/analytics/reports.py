@@ -1,7 +1,7 @@
-"""What was viewed. One statement each; authors see what is about their own posts.
+"""Reports on page views: queries on the daily rollups, one statement each. Authors see their own posts.
 
-The numbers are those of the daily roll-ups, about a minute old. Views of several days add up; visitors do too, so
-somebody who came on two days is two (`visitors` says why nobody can tell).
+The numbers are about a minute old. Unique visitors are counted per day: a reader of two days counts twice in a sum (see
+`visitors`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
 
 
 def days() -> Any:
-    """Return the days on which anything was viewed."""
-    return DailyTotal.select().where(DailyTotal.views > 0)  # A new day is not rolled up yet.
+    """Return the days with page views."""
+    return DailyTotal.select().where(DailyTotal.views > 0)  # A new day has none until it is rolled up.
 
 
 def days_of(views: Any, post_id: UUID) -> Any:
-    """Return the days on which a post was viewed, of the `views` that the caller may see."""
+    """Return the days on which a post was viewed, from the `views` that the caller may see."""
     return views.where(DailyView.post_id == post_id)
 
 
 def posts(views: Any, since: date | None, until: date | None) -> Any:
-    """Return the posts that were viewed between two days, both included, with `views` and `visitors` of each."""
+    """Return the posts viewed between two days (inclusive), each with its `views` and `visitors`."""
     found = (
         _between(views, DailyView, since, until)
         .select(DailyView.post_id, fn.SUM(DailyView.views).alias("views"), fn.SUM(DailyView.visitors).alias("visitors"))
@@ -36,7 +36,7 @@ def posts(views: Any, since: date | None, until: date | None) -> Any:
 
 
 def referrers(views: Any, since: date | None, until: date | None, post_id: UUID | None) -> Any:
-    """Return the hosts from where readers came between two days, to a post or to any, with the `views` of each."""
+    """Return the referring hosts between two days (inclusive), for one post or all, each with its `views`."""
     chosen = views if post_id is None else views.where(DailyReferrer.post_id == post_id)
     found = (
         _between(chosen, DailyReferrer, since, until)

@@ -1,8 +1,8 @@
-"""Rolling up: what the page views of each day (UTC) come to.
+"""Daily rollups of page views: views, unique visitors and referrers by day (UTC).
 
-A day is counted anew, whole, from its page views, so rolling up twice is rolling up once. Whoever stores views marks
-their days as stale, however late they come, and holds the day's row until they are committed; whoever rolls up takes
-the same row first. So no view falls between the two: it is counted now, or its day is stale again.
+A rollup is idempotent: it counts the whole day from its page views. Storing views, however late, marks their days as
+stale and locks the day's row until the commit; a rollup locks the same row first. So no view is missed: it is counted
+now, or its day is stale again.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, Page
 from blog_app.background import jobs
 from blog_app.data import databases
 
-AT_ONCE = 10
-AUTHOR = peewee.Cast(fn.MIN(peewee.Cast(PageView.author_id, "text")), "uuid")  # There is one, and no MIN of UUIDs.
+MAX_DAYS_PER_RUN = 10
+AUTHOR = peewee.Cast(fn.MIN(peewee.Cast(PageView.author_id, "text")), "uuid")  # One author; UUIDs have no MIN.
 VIEWS = fn.COUNT(peewee.SQL("*"))
 VISITORS = fn.COUNT(PageView.visitor.distinct())
 
 
 @jobs.every(timedelta(minutes=1), databases.analytics)
 def roll_up_days() -> bool:
-    """Roll up days in which views came in; True if more are left."""
-    days = _stale(DailyTotal.stale)
-    for day in days[:AT_ONCE]:
-        roll_up(day)
-    return len(days) > AT_ONCE
+    """Roll up stale days; return whether more are left."""
+    days = _stale_days(DailyTotal.stale)
+    for day in days[:MAX_DAYS_PER_RUN]:
+        roll_up_day(day)
+    return len(days) > MAX_DAYS_PER_RUN
 
 
 def roll_up_all(*, before: date) -> None:
-    """Roll up all stale days before this one."""
-    for day in _stale(DailyTotal.stale & (DailyTotal.day < before)):
-        roll_up(day)
+    """Roll up all stale days before a day."""
+    for day in _stale_days(DailyTotal.stale & (DailyTotal.day < before)):
+        roll_up_day(day)
 
 
-def roll_up(day: date) -> None:
-    """Count a day's page views, in the running transaction."""
+def roll_up_day(day: date) -> None:
+    """Roll up one day in the running transaction."""
     DailyTotal.select().where(DailyTotal.day == day).for_update().first()
     start = datetime.combine(day, time(), UTC)
     of_day = (PageView.viewed_at >= start) & (PageView.viewed_at < start + timedelta(days=1))
@@ -64,13 +64,13 @@ def roll_up(day: date) -> None:
     DailyTotal.update(stale=False).where(DailyTotal.day == day).execute()
 
 
-def _stale(condition: Any) -> list[date]:
+def _stale_days(condition: Any) -> list[date]:
     rows = DailyTotal.select(DailyTotal.day).where(condition).order_by(DailyTotal.day).limit(1_000)
     return [day for (day,) in rows.tuples()]
 
 
 def _upsert(model: Any, counted: Any, names: tuple[str, ...]) -> None:
-    """Write the counted rows; a day's views only grow, so no row has to go."""
+    """Upsert the counted rows; a day's views only grow, so no row has to be deleted."""
     fields = {name: getattr(model, name) for name in names}
     keys = [field.name for field in model._meta.get_primary_keys()]
     model.insert_from(counted, list(fields.values())).on_conflict(

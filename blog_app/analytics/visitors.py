@@ -1,18 +1,17 @@
-"""Telling visitors apart for a day, without knowing anybody.
+"""Unique visitors of a day, counted without personal data: a hash with a daily salt.
 
-A visitor is a hash of the address and the user agent, with a random salt of the day as its key. Two views of one reader
-on one day have the same; on the next day there is another salt, and nobody can tell that it is the same reader. An hour
-after its day, when views that were under way are in, the salt is destroyed. From then on the hashes are numbers that
-were drawn by lot: nobody, we included, can find out from them, or test, whose they were. While the day lasts, who holds
-the database can test a guess (this address with this user agent), and so the salt is in no dump that `flask deploy`
-makes; a replica, or an archive of the write-ahead log, holds what the database held.
+A visitor is a hash of IP address and user agent, keyed with the day's random salt. The views of one reader on one day
+share it; the next day has another salt and gives another hash. An hour after its day, when late views have arrived, the
+salt is deleted. From then on nobody, we included, can compute or test whose a hash was. Before that, whoever has the
+database can test a guess (an address with a user agent), so dumps of `flask deploy` leave the salt out; a replica, or a
+WAL archive, holds what the database held.
 
-Kept of a view is this hash, the post, the time and the host of the site that led here; never an address, a user agent,
-a user or a path of another site. Addresses and user agents are in the memory of the process that was asked, for about a
-second, and are written nowhere, Redis included.
+Stored of a view: this hash, the post, the time and the referrer's host; never an address, a user agent, a user or a
+referrer's path. Addresses and user agents stay in the memory of the web process for about a second, and are written
+nowhere, Redis included.
 
-What follows from it: who comes on two days is counted twice when days are added up; people behind one address with one
-browser are one visitor; who changes networks is another one.
+Consequences: a reader of two days counts twice in a sum of days; people who share an address and a user agent are one
+visitor; a reader who changes networks is another one.
 """
 
 from __future__ import annotations
@@ -28,20 +27,20 @@ from blog_app.data.models import now
 
 SALT_BYTES = 32
 HASH_BYTES = 16
-GRACE = timedelta(hours=1)
-"""For how long after its day a salt is kept."""
+SALT_RETENTION = timedelta(hours=1)
+"""After the salt's day."""
 
 
 class Salts:
-    """The salts that a process has needed; those whose days are over are forgotten."""
+    """A cache of the salts of a process, which drops those of past days."""
 
     def __init__(self) -> None:
         self._known: dict[date, bytes] = {}
 
-    def of(self, day: date) -> bytes | None:
-        """Return the salt of a day (UTC), made if it is today's; None if it is destroyed, or was never made."""
+    def salt_of(self, day: date) -> bytes | None:
+        """Return the salt of a day (UTC), created if it is today's; None if it was deleted or never created."""
         today = now().date()
-        self._known = {known: salt for known, salt in self._known.items() if known >= _oldest()}
+        self._known = {known: salt for known, salt in self._known.items() if known >= _oldest_day()}
         if day not in self._known:
             if day == today:
                 new = VisitorSalt.insert(day=day, salt=secrets.token_bytes(SALT_BYTES))
@@ -53,21 +52,21 @@ class Salts:
         return self._known[day]
 
 
-def visitor(salt: bytes, address: str, agent: str) -> bytes:
-    """Return what makes the views of one reader on one day alike."""
+def visitor_hash(salt: bytes, address: str, agent: str) -> bytes:
+    """Return the hash that the views of one reader on one day share."""
     return blake2b(f"{address}\n{agent}".encode(errors="replace"), key=salt, digest_size=HASH_BYTES).digest()
 
 
 def day_of(instant: float) -> date:
-    """Return the day (UTC) of an instant in seconds since 1970."""
+    """Return the day (UTC) of a Unix timestamp."""
     return datetime.fromtimestamp(instant, UTC).date()
 
 
 @jobs.every(timedelta(minutes=10), databases.analytics)
 def destroy_old_salts() -> None:
-    """Destroy the salts of the days that are over."""
-    VisitorSalt.delete().where(VisitorSalt.day < _oldest()).execute()
+    """Delete the salts of past days."""
+    VisitorSalt.delete().where(VisitorSalt.day < _oldest_day()).execute()
 
 
-def _oldest() -> date:
-    return (now() - GRACE).date()
+def _oldest_day() -> date:
+    return (now() - SALT_RETENTION).date()

@@ -10,8 +10,8 @@ import pytest
 import redis
 from flask import Flask
 
+from blog_app.analytics import buffer, partitions, queue, storage, visitors
 from blog_app.analytics import counting as rules
-from blog_app.analytics import intake, partitions, queue, storing, visitors
 from blog_app.analytics.models import PageView
 from blog_app.background.jobs import JOBS
 from blog_app.blog.models import PostCounters
@@ -28,7 +28,7 @@ class Counting:
     """The way of a page view, step by step."""
 
     app: Flask
-    intake: intake.Intake
+    buffer: buffer.PageViewBuffer
 
     def read(self, post: dict, *, by: Caller | None = None, status: int = 200, **headers: str) -> None:
         """Read a post, with a browser."""
@@ -38,7 +38,7 @@ class Counting:
     def send(self) -> None:
         """What the thread does each second."""
         with self.app.app_context():
-            self.intake.send()
+            self.buffer.flush()
 
     def store(self) -> None:
         """What the worker does: store what waits in Redis, and tell the blog."""
@@ -73,7 +73,7 @@ class Counting:
 def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """Let neither midnight nor the end of a month come in the middle of a test."""
     found = now()
-    for module in (partitions, storing, visitors):
+    for module in (partitions, storage, visitors):
         monkeypatch.setattr(module, "now", lambda: found)
     monkeypatch.setattr(rules, "time", found.timestamp)
     return found
@@ -82,8 +82,8 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
 @pytest.fixture
 def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> Counting:
     """The app, which counts; its thread does not run."""
-    monkeypatch.setattr(intake.Intake, "_start", lambda self: None)
-    mine = intake.Intake(app)
-    monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.note]})
+    monkeypatch.setattr(buffer.PageViewBuffer, "_start", lambda self: None)
+    mine = buffer.PageViewBuffer(app)
+    monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.add]})
     redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(queue.KEY)
     return Counting(app, mine)

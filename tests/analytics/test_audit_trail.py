@@ -241,11 +241,11 @@ def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask,
 def test_many_entries_arrive_in_few_transactions(app: Flask, admin: Caller) -> None:
     entry = {"actor_type": "user", "actor_id": admin.user_id, "owner_id": None, "action": "tags.create_tag"}
     with databases.blog.atomic():
-        for _ in range(audit_trail.BATCH + 1):
+        for _ in range(audit_trail.BATCH_SIZE + 1):
             publish_event(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
     with captured_statements() as sent:
         work(app)
-    assert AuditEntry.select().count() == audit_trail.BATCH + 1
+    assert AuditEntry.select().count() == audit_trail.BATCH_SIZE + 1
     assert sum("INSERT INTO analytics.audit_entries" in sql for sql in sent) == 2
 
 

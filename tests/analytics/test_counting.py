@@ -10,8 +10,8 @@ import pytest
 import redis
 from flask import Flask
 
+from blog_app.analytics import buffer, queue
 from blog_app.analytics import counting as rules
-from blog_app.analytics import intake, queue
 from blog_app.analytics.models import PageView
 from blog_app.data import databases, models, watermarks
 from blog_app.development.local.process import wait_until
@@ -72,7 +72,7 @@ def test_only_the_host_of_another_site_is_kept_of_a_referrer(counting: Counting,
         "nonsense": None,
     }
     settings = replace(counting.app.config["SETTINGS"], site_url="https://www.blog.example.com")
-    counting.intake._counter = rules.Counter(settings)
+    counting.buffer._counter = rules.PageViewCounter(settings)
     for referrer in expected:
         counting.read(post, Referer=referrer)
     counting.all()
@@ -93,8 +93,8 @@ def test_behind_proxies_a_reader_is_who_the_trusted_ones_name(
     settings, proxies: int, forwarded: str, address: str
 ) -> None:
     environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "9.9.9.9", "HTTP_X_FORWARDED_FOR": forwarded}
-    read = rules.read_of(("post", "author"), rules.Scope.PUBLIC, environ)
-    assert rules.Counter(replace(settings, proxies=proxies))._address(read) == address
+    read = rules.buffered_read(("post", "author"), rules.Scope.PUBLIC, environ)
+    assert rules.PageViewCounter(replace(settings, proxies=proxies))._address(read) == address
 
 
 def test_nothing_personal_is_written_anywhere(counting: Counting, post: dict) -> None:
@@ -149,12 +149,12 @@ def test_a_read_asks_the_database_nothing_more_and_pays_next_to_nothing(
         "HTTP_REFERER": "https://news.example.com/item",
         "HTTP_HOST": "blog.example.com",
     }
-    answer = intake.Answer("", 0, "", "", b"", ("post", "author"))
+    answer = buffer.Answer("", 0, "", "", b"", ("post", "author"))
 
     def seconds_each() -> float:
         started = time.thread_time()
         for _ in range(1_000):
-            counting.intake.note(answer, rules.Scope.PUBLIC, environ)
+            counting.buffer.add(answer, rules.Scope.PUBLIC, environ)
         return (time.thread_time() - started) / 1_000
 
     assert min(seconds_each() for _ in range(5)) < 50e-6  # It takes one or two, where nobody else is at work.

@@ -14,7 +14,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blog_app.analytics import partitions, rollups, storing, visitors
+from blog_app.analytics import partitions, rollups, storage, visitors
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView, VisitorSalt
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.data import databases
@@ -57,7 +57,7 @@ def batch_of(found: list[dict]) -> bytes:
 
 def store(app: Flask, *found: bytes) -> None:
     with app.app_context(), databases.analytics.atomic():
-        storing.store(found)
+        storage.store_batches(found)
 
 
 def view(at: datetime, post: UUID = POSTS[0]) -> bytes:
@@ -117,11 +117,11 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
 
     rolling_up = BackgroundCall(roll_up)
     assert counted.wait(TIMEOUT_SECONDS)
-    storing = BackgroundCall(store_late)
+    late_store = BackgroundCall(store_late)
     assert wait_until(lambda: has_lock_waiters(databases.analytics), TIMEOUT_SECONDS)
     may_end.set()
     rolling_up.result()
-    storing.result()
+    late_store.result()
     assert DailyTotal.get().stale
     counting.run("roll_up_days")
     assert (DailyTotal.get().views, DailyView.get().views) == (2, 2)
@@ -143,7 +143,7 @@ def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(
     kept, old = (months_before(instant, number) for number in (3, 4))
     store(counting.app, view(kept))
     with monkeypatch.context() as patch:
-        patch.setattr(partitions, "oldest_kept", lambda: old)
+        patch.setattr(partitions, "retention_start", lambda: old)
         store(counting.app, view(old), view(old))
     counting.run("drop_old_partitions")
     assert partitions.month_of(old.date()) not in months()
@@ -156,8 +156,8 @@ def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, instant: dat
     nonsense = view(instant).replace(b'"post_id":"', b'"post_id":"no ')
     store(counting.app, early, late, b"not JSON", b'[{"id": 1}]', b"{}", b"[[]]", nonsense, view(instant))
     assert PageView.select().count() == 1
-    assert "too old to be kept, or from the future" in caplog.text
-    assert "makes no sense and is dropped" in caplog.text
+    assert "too old, or in the future" in caplog.text
+    assert "an invalid batch of page views is dropped" in caplog.text
 
 
 def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(
@@ -165,23 +165,23 @@ def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(
 ) -> None:
     today = instant.date()
     one, other = visitors.Salts(), visitors.Salts()
-    assert one.of(today) == other.of(today) != b""
-    assert one.of(today - timedelta(days=1)) is None  # Nobody came then; what comes now is too late for a salt.
+    assert one.salt_of(today) == other.salt_of(today) != b""
+    assert one.salt_of(today - timedelta(days=1)) is None  # Nobody came then; what comes now is too late for a salt.
     yesterdays = bytes(VisitorSalt.get().salt)
 
     tomorrow = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
     monkeypatch.setattr(visitors, "now", lambda: tomorrow + timedelta(minutes=59))
     counting.run("destroy_old_salts")
-    assert one.of(today) == other.of(today) == visitors.Salts().of(today) == yesterdays
+    assert one.salt_of(today) == other.salt_of(today) == visitors.Salts().salt_of(today) == yesterdays
     monkeypatch.setattr(visitors, "now", lambda: tomorrow + timedelta(minutes=61))
     counting.run("destroy_old_salts")
     assert not VisitorSalt.select().exists()
-    assert one.of(today) is other.of(today) is None
-    assert one.of(tomorrow.date()) not in (None, yesterdays)
+    assert one.salt_of(today) is other.salt_of(today) is None
+    assert one.salt_of(tomorrow.date()) not in (None, yesterdays)
 
 
 def test_a_salt_is_in_no_backup(counting: Counting, instant: datetime, tmp_path: Path) -> None:
-    assert visitors.Salts().of(instant.date())
+    assert visitors.Salts().salt_of(instant.date())
     file = backups.dump(counting.app.config["SETTINGS"], "analytics", tmp_path)
     listed = programs.run(programs.newest("pg_restore"), None, ["--list", str(file)])
     assert "TABLE DATA analytics daily_views" in listed
@@ -190,7 +190,7 @@ def test_a_salt_is_in_no_backup(counting: Counting, instant: datetime, tmp_path:
 
 
 def months() -> set[date]:
-    return partitions.existing()
+    return partitions.existing_months()
 
 
 def drop(month: date) -> None:

@@ -1,4 +1,4 @@
-"""What analytics keeps."""
+"""The models of analytics."""
 
 from blog_app.analytics.models.audit import AuditEntry
 from blog_app.analytics.models.daily import DailyReferrer, DailyTotal, DailyView

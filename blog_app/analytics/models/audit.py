@@ -1,4 +1,4 @@
-"""The audit trail's entries."""
+"""The entries of the audit trail."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from blog_app.permissions import Scope
 
 
 class AuditEntry(AnalyticsBase):
-    """What somebody did. The identifier is that of the event that told it.
+    """An audit entry: an actor's action on a subject, and its changes. Its id is that of its outbox event.
 
-    What is of a person is theirs: `actor_id`, `owner_id` (whose the subject is), and a subject that is they themselves.
+    The personal data in it are `actor_id`, `owner_id` (the subject's owner), and `subject_id` if the subject is a user.
     """
 
     id = peewee.UUIDField(primary_key=True)
@@ -33,17 +33,17 @@ class AuditEntry(AnalyticsBase):
 
     class Meta:
         table_name = "audit_entries"
-        watermarked = False  # It is read from the primary only, and never kept.
+        watermarked = False  # It is read from the primary only, and never cached.
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the entries that someone with this scope may see: what they did or what is theirs, or all."""
+        """Return the entries that a caller with this scope may see: their actions, those on their objects, or all."""
         if scope is Scope.ALL:
             return cls.select()
         return cls.select().where((cls.actor_id == user_id) | (cls.owner_id == user_id))
 
 
-# Sorted by time, whatever they are looked for by.
+# Every list is sorted by time, whatever the filter.
 _TIME = (AuditEntry.happened_at, AuditEntry.id)
 AuditEntry.add_index(*_TIME, name="audit_entries_time")
 AuditEntry.add_index(AuditEntry.action, *_TIME, name="audit_entries_action")

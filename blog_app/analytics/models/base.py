@@ -1,4 +1,4 @@
-"""What the tables of analytics have in common."""
+"""The base class of the models of analytics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from blog_app.data.models import Base
 
 
 class AnalyticsBase(Base):
-    """A row of the analytics database: what happened does not change, so it has no version."""
+    """A row of the analytics database. It has no version, because facts do not change."""
 
     class Meta:
         database = databases.analytics

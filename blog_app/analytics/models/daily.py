@@ -1,4 +1,4 @@
-"""What the page views of a day (UTC) come to. These rows stay when the page views themselves are gone."""
+"""Daily rollups of page views (UTC), which outlive the page views."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from blog_app.analytics.models.base import AnalyticsBase
 from blog_app.permissions import Scope
 
 
-class OfPost(AnalyticsBase):
-    """What is about a post is its author's."""
+class DailyPostRow(AnalyticsBase):
+    """A rollup row of one post, visible to its author."""
 
     post_id = peewee.UUIDField()
     author_id = peewee.UUIDField()
@@ -20,12 +20,12 @@ class OfPost(AnalyticsBase):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the rows that someone with this scope may see: those of their own posts, or all."""
+        """Return the rows that a caller with this scope may see: those of their own posts, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.author_id == user_id)
 
 
-class DailyView(OfPost):
-    """How often a post was viewed on a day, and by how many different visitors."""
+class DailyView(DailyPostRow):
+    """The views and unique visitors of a post on a day."""
 
     views = peewee.IntegerField()
     visitors = peewee.IntegerField()
@@ -40,8 +40,8 @@ class DailyView(OfPost):
         watermarked = False
 
 
-class DailyReferrer(OfPost):
-    """How often readers came to a post from another host on a day."""
+class DailyReferrer(DailyPostRow):
+    """The views of a post on a day that came from a referring host."""
 
     referrer = peewee.CharField(max_length=253)
     views = peewee.IntegerField()
@@ -57,13 +57,13 @@ class DailyReferrer(OfPost):
 
 
 class DailyTotal(AnalyticsBase):
-    """What was viewed on a day altogether: a visitor of several posts counts once."""
+    """The views and unique visitors of all posts on a day: a visitor of several posts counts once."""
 
     day = peewee.DateField(primary_key=True)
     views = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
     visitors = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
     stale = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT false")])
-    """Whether page views came in since the day was rolled up. The row is the day's lock, too."""
+    """Whether page views were stored since the last rollup of the day. The row is the day's lock, too."""
 
     class Meta:
         table_name = "daily_totals"

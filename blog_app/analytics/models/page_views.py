@@ -1,4 +1,4 @@
-"""Page views as they come in, one row each, kept for some months in a partition a month."""
+"""Page views, one row each, in monthly partitions, and the daily salts of visitor hashes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from blog_app.data.models import TimestampField
 
 
 class PageView(AnalyticsBase):
-    """That a reader, who cannot be told from it, looked at a post.
+    """An anonymous view of a post.
 
-    The identifier is made where the view is counted. With the time it makes the key, so a row stored again is known.
+    The id is made when the view is counted. Id and time are the primary key, so a row cannot be stored twice.
     """
 
     id = peewee.UUIDField()
@@ -19,9 +19,9 @@ class PageView(AnalyticsBase):
     post_id = peewee.UUIDField()
     author_id = peewee.UUIDField()
     referrer = peewee.CharField(max_length=253, null=True)
-    """The host from where the reader came, unless it was the blog's own, or nobody said."""
+    """The referring host; null if unknown or the blog's own."""
     visitor = peewee.BlobField(null=True)
-    """What makes two views of one reader on one day alike (see `visitors`)."""
+    """The visitor hash (see `visitors`)."""
 
     class Meta:
         table_name = "page_views"
@@ -31,7 +31,7 @@ class PageView(AnalyticsBase):
 
 
 class VisitorSalt(AnalyticsBase):
-    """The secret of a day; see `visitors`."""
+    """The salt of a day (see `visitors`)."""
 
     day = peewee.DateField(primary_key=True)
     salt = peewee.BlobField()
@@ -39,4 +39,4 @@ class VisitorSalt(AnalyticsBase):
     class Meta:
         table_name = "visitor_salts"
         watermarked = False
-        fleeting = True  # In no dump: it would outlive its day there.
+        fleeting = True  # Not in dumps, where it would outlive its day.

@@ -1,1 +1,1 @@
-"""What the API shows of analytics."""
+"""Serializers of analytics: marshmallow schemas of its representations."""

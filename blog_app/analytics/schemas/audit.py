@@ -1,4 +1,4 @@
-"""The audit trail, from outside."""
+"""Schema of audit entries."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from blog_app.permissions import Scope
 
 
 def _actor_id() -> peewee.Node:
-    """Return the expression for who acted, for others than administrators only if it was they themselves.
+    """Return the expression for the actor's id; without administrator scope it is null unless it is the caller's own.
 
-    An author is not told who likes their post.
+    Authors, for example, do not see who likes their posts.
     """
     mine = peewee.Case(None, [(AuditEntry.actor_id == user_id(), AuditEntry.actor_id)])
     return AuditEntry.actor_id if scope() is Scope.ALL else mine
 
 
 def _actor_name() -> peewee.Node:
-    """Return the expression for the name of a command's user, which is for administrators."""
+    """Return the expression for the name of a command's user, which only administrators see."""
     return AuditEntry.actor_name if scope() is Scope.ALL else peewee.SQL("NULL")
 
 
@@ -36,11 +36,11 @@ ACTOR_ID = PerRequest(_actor_id)
 
 
 class AuditEntrySchema(Schema):
-    """What somebody did: who, what, to which object, and what changed of it.
+    """An audit entry: who did what to which object, and what changed.
 
-    `actor_id` is null for a command, a caller without a token, and somebody who has left; only administrators see
-    others there. `action` is an operation's name or a command. `changes` has what may be told: by field, `before` and
-    `after`, or `{"redacted": true}`.
+    `actor_id` is null for commands, anonymous callers and deleted users; only administrators see other users there.
+    `action` is the name of an operation or a command. `changes` maps fields to `before` and `after`, or to
+    `{"redacted": true}` if the values are private.
     """
 
     class Meta:
@@ -66,11 +66,11 @@ class AuditEntrySchema(Schema):
     actor_type = ma.String(dump_only=True, validate=validate.OneOf(audit.ACTORS))
     actor_id = ma.UUID(dump_only=True, allow_none=True)
     actor_name = ma.String(
-        dump_only=True, allow_none=True, metadata={"description": "Whom the operating system ran the command for."}
+        dump_only=True, allow_none=True, metadata={"description": "The operating system's user who ran the command."}
     )
     action = ma.String(dump_only=True, metadata={"example": "posts.publish_post"})
     subject_type = ma.String(dump_only=True, allow_none=True, metadata={"example": "blog.posts"})
     subject_id = ma.UUID(dump_only=True, allow_none=True)
-    owner_id = ma.UUID(dump_only=True, allow_none=True, metadata={"description": "Whose the object is."})
+    owner_id = ma.UUID(dump_only=True, allow_none=True, metadata={"description": "The owner of the object."})
     changes = ma.Dict(dump_only=True, metadata={"example": {"status": {"before": "draft", "after": "published"}}})
     request_id = ma.String(dump_only=True, allow_none=True)

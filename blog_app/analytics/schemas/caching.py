@@ -1,4 +1,4 @@
-"""How the cache does, from outside."""
+"""Schemas of the cache report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from blog_app.api.resources.fields import Integer, Timestamp
 
 
 class CacheCountsSchema(Schema):
-    """What happened to requests. Bypasses are answered without the cache: for one caller alone, while Redis is away, or
-    while something is written. The ratio is of hits among hits and misses; null: there were none.
+    """Cache statistics. A bypass is a response without the cache: a private one, or one made while Redis is down or a
+    write is in progress. `hit_ratio` is hits divided by hits and misses, null if there are none.
     """
 
     hits = Integer(required=True)
@@ -23,13 +23,13 @@ class CacheCountsSchema(Schema):
 
 
 class ViewCacheCountsSchema(CacheCountsSchema):
-    """What happened to the requests of one view."""
+    """Cache statistics of one view."""
 
     view = ma.String(required=True, metadata={"example": "posts.list_posts"})
 
 
 class CacheReportSchema(Schema):
-    """How the cache has done, if Redis can tell: while it is away, or not configured, nothing is cached."""
+    """The cache report. While Redis is down or not configured, nothing is cached and there are no statistics."""
 
     status = ma.String(required=True, validate=validate.OneOf(("ok", "away", "not configured")))
     since = Timestamp(required=True)

@@ -1,4 +1,4 @@
-"""What was viewed, from outside."""
+"""Schemas of page view reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blog_app.data.models import column_of_found
 
 
 class DayViewsSchema(Schema):
-    """What was viewed on a day (UTC) altogether, and by how many different visitors."""
+    """The views and unique visitors of all posts on a day (UTC)."""
 
     class Meta:
         model = DailyTotal
@@ -28,14 +28,14 @@ class DayViewsSchema(Schema):
 
 
 class PostDayViewsSchema(DayViewsSchema):
-    """How often a post was viewed on a day (UTC), and by how many different visitors."""
+    """The views and unique visitors of a post on a day (UTC)."""
 
     class Meta(DayViewsSchema.Meta):
         model = DailyView
 
 
 class PostTitleSchema(Schema):
-    """A post by name."""
+    """The title of a post."""
 
     id = ma.UUID(dump_only=True)
     title = String(dump_only=True)
@@ -43,7 +43,7 @@ class PostTitleSchema(Schema):
 
 
 class PostViewsSchema(Schema):
-    """How often a post was viewed. Who came on several days is as many visitors."""
+    """The views and visitors of a post. A visitor is counted once per day."""
 
     class Meta:
         model = DailyView
@@ -60,7 +60,7 @@ class PostViewsSchema(Schema):
 
 
 class ReferrerSchema(Schema):
-    """How often readers came from another host; it is not known of all."""
+    """The views that came from a referring host. Not every view has one."""
 
     class Meta:
         model = DailyReferrer
@@ -75,13 +75,13 @@ class ReferrerSchema(Schema):
 
 
 class RangeParameters(Schema):
-    """The parameters of reports on several days."""
+    """The query parameters of reports on several days."""
 
-    since = ma.Date(load_default=None, metadata={"description": "The first day (UTC) that counts; without it, all."})
-    until = ma.Date(load_default=None, metadata={"description": "The last day (UTC) that counts."})
+    since = ma.Date(load_default=None, metadata={"description": "First day to include (UTC). Default: no limit."})
+    until = ma.Date(load_default=None, metadata={"description": "Last day to include (UTC). Default: no limit."})
 
 
 class ReferrerParameters(RangeParameters):
-    """The parameters of the report on referrers."""
+    """The query parameters of the report on referrers."""
 
-    post_id = ma.UUID(load_default=None, metadata={"description": "Only what led to this post counts."})
+    post_id = ma.UUID(load_default=None, metadata={"description": "Only count views of this post."})

@@ -1,4 +1,4 @@
-"""The audit trail."""
+"""Endpoints of the audit trail."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ audit_entries = Blueprint("audit_entries", database=databases.analytics, prefix=
 
 @audit_entries.lists("", AuditEntrySchema)
 def list_audit_entries() -> Any:
-    """List what was done, the latest first: by you or to what is yours; administrators see everything.
+    """List audit entries, latest first: your actions and those on your objects. Administrators see all.
 
-    An entry arrives a second or two after what it tells.
+    An entry appears a second or two after its action.
     """
     return allowed(AuditEntry)

@@ -1,4 +1,4 @@
-"""How the cache does."""
+"""Endpoint of the cache report."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ caching = Blueprint("caching", database=databases.analytics, prefix="/analytics"
 
 @caching.does("GET", "/cache", answers=CacheReportSchema, atomic=False)
 def report_cache() -> dict[str, Any]:
-    """Report hits, misses, bypasses and fill times of each view, of all processes, in this hour and the 23 before it.
+    """Report cache hits, misses, bypasses and fill times by view, for the last 24 hours.
 
-    What happened in the last few seconds may be missing.
+    Covers all processes. The last few seconds may be missing.
     """
-    found = cache_counters.report()
+    report = cache_counters.report()
     return {
-        "status": found.status,
-        "since": found.since,
-        "total": found.total.described(),
-        "views": [{"view": view, **counts.described()} for view, counts in found.views.items()],
+        "status": report.status,
+        "since": report.since,
+        "total": report.total.described(),
+        "views": [{"view": view, **counts.described()} for view, counts in report.views.items()],
     }

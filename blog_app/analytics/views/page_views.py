@@ -1,4 +1,4 @@
-"""What was viewed: by day, by post, and where readers came from."""
+"""Endpoints of page view reports: by day, by post and by referrer."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ page_views = Blueprint("page_views", database=databases.analytics, prefix="/anal
 
 @page_views.lists("/days", DayViewsSchema)
 def report_viewed_days() -> Any:
-    """Report the views and visitors of each day, the latest first; about a minute old."""
+    """Report views and unique visitors by day, latest first. The numbers are about a minute old."""
     return reports.days()
 
 
 @page_views.lists("/posts", PostViewsSchema, parameters=RangeParameters)
 def report_viewed_posts(since: date | None, until: date | None) -> Any:
-    """Report what was viewed most; authors see their own posts."""
+    """Report the most viewed posts. Authors see their own posts."""
     return reports.posts(allowed(DailyView), since, until)
 
 
 @page_views.lists("/posts/<uuid:post_id>/days", PostDayViewsSchema)
 def report_days_of_post(post_id: UUID) -> Any:
-    """Report the views and visitors of a post by day, the latest first; none for a post of somebody else."""
+    """Report views and unique visitors of a post by day, latest first. Authors see their own posts."""
     return reports.days_of(allowed(DailyView), post_id)
 
 
 @page_views.lists("/referrers", ReferrerSchema, parameters=ReferrerParameters)
 def report_referrers(since: date | None, until: date | None, post_id: UUID | None) -> Any:
-    """Report from which hosts readers came, the commonest first; to authors, those that came to their own posts."""
+    """Report the referring hosts, most views first. Authors see those of their own posts."""
     return reports.referrers(allowed(DailyReferrer), since, until, post_id)

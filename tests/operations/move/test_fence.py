@@ -116,15 +116,15 @@ def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
     settings = app.config["SETTINGS"]
     addresses = Addresses(*["postgresql://nobody@nowhere/analytics"] * 4)
     record = Record("12345678", SOURCE, SERVING, False, False, addresses, (), datetime.now(UTC))
-    before = partitions.existing()
+    before = partitions.existing_months()
     with connected(settings, "analytics", print) as connection:
         state.write(connection, record)
         try:
             refused = pytest.raises(DatabaseAway, match="until that is confirmed it gets no new partition")
             with refused, databases.analytics.atomic():
-                partitions.ensure([date(2031, 1, 1)])
-            partitions.ensure(before)
+                partitions.ensure_partitions([date(2031, 1, 1)])
+            partitions.ensure_partitions(before)
         finally:
             state.forget(connection)
-    assert partitions.existing() == before
+    assert partitions.existing_months() == before
     databases.analytics.release()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from blog_app.analytics import intake, queue
+from blog_app.analytics import buffer, queue
 from blog_app.data import databases, watermarks
 from blog_app.data.databases import Server
 from tests.analytics.conftest import Counting
@@ -42,7 +42,7 @@ def test_without_redis_views_go_straight_to_the_database(counting: Counting, pos
 
 
 def test_a_full_queue_is_gone_round(counting: Counting, post: dict, monkeypatch) -> None:
-    monkeypatch.setattr(queue, "MOST", 1)
+    monkeypatch.setattr(queue, "MAX_BATCHES", 1)
     for _ in range(2):
         read(counting, post)
         counting.send()
@@ -90,27 +90,27 @@ def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_
     counting: Counting, post: dict, monkeypatch, caplog
 ) -> None:
     without_redis(monkeypatch)
-    monkeypatch.setattr(intake, "MOST", 5)
+    monkeypatch.setattr(buffer, "MAX_BUFFERED", 5)
     here = databases.analytics.obj
     databases.analytics.initialize(Server("analytics", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
     try:
         read(counting, post, 7)
-        counting.intake.try_to_send()
+        counting.buffer.try_flush()
     finally:
         databases.analytics.initialize(here)
-    assert "page views wait" in caplog.text
+    assert "page views stay in the buffer" in caplog.text
     assert "2 page views are lost" in caplog.text
-    counting.intake.try_to_send()
+    counting.buffer.try_flush()
     counting.store()
     assert numbers(counting, post) == (0, 5, 5)
 
 
 def test_a_forked_process_leaves_its_parents_views_to_the_parent(counting: Counting, post: dict) -> None:
-    intake._all.add(counting.intake)
+    buffer._buffers.add(counting.buffer)
     read(counting, post, 2)
     child = os.fork()
     if not child:
-        os._exit(len(counting.intake._buffer))
+        os._exit(len(counting.buffer._buffer))
     assert os.waitpid(child, 0)[1] == 0
     counting.all()
     assert numbers(counting, post) == (0, 2, 2)

@@ -1,7 +1,7 @@
-"""Storing batches of page views, once.
+"""Storing batches of page views, exactly once, and publishing them as `posts.viewed`.
 
-A row's key is made where the view is counted. A batch that comes again, because a worker was killed after its commit,
-or Redis did not confirm what it had taken, finds its rows and changes nothing: neither them, nor what others are told.
+A row gets its key when the view is counted. A batch that is stored again, because a worker was killed after its commit
+or Redis did not confirm a push, finds its rows: it changes and publishes nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ from blog_app.data.models import now
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
-"""Batches that the worker stores in one transaction."""
-TOO_EARLY = timedelta(days=1)
-"""How far ahead of ours another machine's clock may be."""
+BATCHES_PER_RUN = 20
+MAX_CLOCK_SKEW = timedelta(days=1)
 FIELDS = (
     PageView.id,
     PageView.viewed_at,
@@ -38,17 +36,17 @@ FIELDS = (
     PageView.visitor,
 )
 COLUMNS = peewee.SQL("id, viewed_at, post_id, author_id, referrer, decode(visitor, 'hex')")
-BATCH = "jsonb_to_recordset(%s::jsonb) AS batch ({})".format(
+BATCH_ROWS = "jsonb_to_recordset(%s::jsonb) AS batch ({})".format(
     "id uuid, viewed_at timestamptz, post_id uuid, author_id uuid, referrer text, visitor text"
 )
 
 
-def store(batches: Sequence[bytes]) -> None:
-    """Store batches in the running transaction of analytics, and tell others what was viewed how often."""
+def store_batches(batches: Sequence[bytes]) -> None:
+    """Store batches in the running transaction of analytics, and publish the number of views of each post."""
     viewed: Counter[str] = Counter()
     days: set[date] = set()
     for batch in batches:
-        for post_id, viewed_at in _insert(batch):
+        for post_id, viewed_at in _insert_batch(batch):
             viewed[str(post_id)] += 1
             days.add(viewed_at.date())
     if viewed:
@@ -61,36 +59,36 @@ def store(batches: Sequence[bytes]) -> None:
 
 @jobs.every(timedelta(seconds=1), databases.analytics)
 def store_queued_views() -> Callable[[], bool] | None:
-    """Store the oldest batches of the queue; once they are committed, remove them from there."""
-    batches = queue.oldest(AT_ONCE)
+    """Store the oldest batches of the queue, and remove them from it after the commit."""
+    batches = queue.oldest(BATCHES_PER_RUN)
     if not batches:
         return None
-    store(batches)
+    store_batches(batches)
 
     def remove() -> bool:
         queue.remove(batches)
-        return len(batches) == AT_ONCE
+        return len(batches) == BATCHES_PER_RUN
 
     return remove
 
 
-def _insert(batch: bytes) -> list[tuple[UUID, datetime]]:
-    """Insert the rows of a batch that are not there yet; return the post and the time of each of those."""
+def _insert_batch(batch: bytes) -> list[tuple[UUID, datetime]]:
+    """Insert the new rows of a batch; return the post and the time of each. An invalid batch is dropped."""
     try:
         with databases.analytics.atomic():
-            return _inserted(orjson.loads(batch))
+            return _insert_rows(orjson.loads(batch))
     except (ValueError, TypeError, KeyError, peewee.DataError) as error:
-        log.error("a batch of page views makes no sense and is dropped: %s", databases.first_line(error))
+        log.error("an invalid batch of page views is dropped: %s", databases.first_line(error))
         return []
 
 
-def _inserted(rows: list[dict[str, Any]]) -> list[tuple[UUID, datetime]]:
-    earliest, latest = partitions.oldest_kept(), now() + TOO_EARLY
+def _insert_rows(rows: list[dict[str, Any]]) -> list[tuple[UUID, datetime]]:
+    earliest, latest = partitions.retention_start(), now() + MAX_CLOCK_SKEW
     times = [datetime.fromisoformat(row["viewed_at"]) for row in rows]
-    timely = [(row, at) for row, at in zip(rows, times, strict=True) if earliest <= at < latest]
-    if len(timely) < len(rows):
-        log.warning("%d page views are too old to be kept, or from the future", len(rows) - len(timely))
-    partitions.ensure({partitions.month_of(at.date()) for _, at in timely})
-    source = peewee.SQL(BATCH, [orjson.dumps([row for row, _ in timely]).decode()])
+    accepted = [(row, at) for row, at in zip(rows, times, strict=True) if earliest <= at < latest]
+    if len(accepted) < len(rows):
+        log.warning("%d page views are dropped: too old, or in the future", len(rows) - len(accepted))
+    partitions.ensure_partitions({partitions.month_of(at.date()) for _, at in accepted})
+    source = peewee.SQL(BATCH_ROWS, [orjson.dumps([row for row, _ in accepted]).decode()])
     insert = PageView.insert_from(PageView.select(COLUMNS).from_(source), FIELDS).on_conflict_ignore()
     return list(insert.returning(PageView.post_id, PageView.viewed_at).tuples().execute())
