@@ -22,7 +22,7 @@ class FormerSlug(Base):
         table_name = "former_slugs"
 
     @classmethod
-    def keep(cls, post: Post) -> None:
+    def record(cls, post: Post) -> None:
         """Record the slug of a post that is about to get another."""
         row = {cls.slug: post.slug, cls.post: post.id, cls.created_at: now()}
         insert = cls.insert(row).on_conflict(conflict_target=[cls.slug], preserve=[cls.post, cls.created_at])

@@ -120,7 +120,7 @@ def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
     with connected(settings, "analytics", print) as connection:
         state.write(connection, record)
         try:
-            refused = pytest.raises(DatabaseAway, match="until that is confirmed it gets no new partition")
+            refused = pytest.raises(DatabaseAway, match="it gets no new partition until the move is confirmed")
             with refused, databases.analytics.atomic():
                 partitions.ensure_partitions([date(2031, 1, 1)])
             partitions.ensure_partitions(before)
