@@ -10,17 +10,28 @@ help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 .PHONY: run
-run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000 with servers of its own; PORT=9000 for another port
+run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000, with its own servers; PORT=9000 for another port
 	@$(RUN) blog_app.development.local run
 
 .PHONY: dev
 dev: $(INSTALLED) ## the same, and load code again when it changes
 	@$(RUN) blog_app.development.local dev
 
+.PHONY: shell
+shell: $(INSTALLED) ## a Python shell with the models, on what make run has started
+	@$(RUN) blog_app.development.local shell
+
+.PHONY: psql
+psql: $(INSTALLED) ## psql on what make run has started; DATABASE=blog names the logical database
+	@$(RUN) blog_app.development.local psql "$(DATABASE)" $(ARGS)
+
+# A debugger, output that is not captured, or one test run in one process: the others have no terminal.
+ONE_PROCESS = $(filter --pdb% --trace -s% --capture=no,$(ARGS))$(findstring ::,$(ARGS))
+
 .PHONY: test
-test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them
+test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them, ARGS="PATH --pdb" to debug
 	@$(RUN) blog_app.development.local install
-	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(RUN) pytest --numprocesses $(if $(ONE_PROCESS),0,2) --dist loadfile $(ARGS)
 
 .PHONY: proof
 proof: $(INSTALLED) ## read and write for minutes while servers are killed; nobody may see the past; ARGS="SECONDS SEED"
@@ -38,6 +49,11 @@ check: $(INSTALLED) ## lint, format, import contracts, types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
 	@.venv/bin/mypy
+
+.PHONY: fix
+fix: $(INSTALLED) ## correct lint and format where that can be automatic
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
 
 .PHONY: bench
 bench: $(INSTALLED) ## our endpoints beside bare Flask and one hand-written statement; ARGS="growth" for how they grow

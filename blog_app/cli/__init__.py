@@ -13,6 +13,7 @@ from blog_app.cli.migrate import migrate
 from blog_app.cli.outbox import outbox
 from blog_app.cli.pgbouncer import pgbouncer
 from blog_app.cli.seed import seed
+from blog_app.cli.shell import context
 from blog_app.cli.users import users
 from blog_app.cli.worker import worker
 
@@ -23,6 +24,7 @@ for _command in COMMANDS:
 
 
 def init_app(app: Flask) -> None:
-    """Add every command to the app's own."""
+    """Add every command to the app's own, and the models to `flask shell`."""
     for command in COMMANDS:
         app.cli.add_command(command)
+    app.shell_context_processor(context)

@@ -189,7 +189,9 @@ def test_the_command_writes_private_files_tells_no_password_and_checks_what_it_w
 def test_the_checked_in_pair_is_what_the_command_writes_for_make_run(tmp_path: Path) -> None:
     group = Group(throwaway=tmp_path)
     try:
-        stack = Stack(tmp_path, group=group, ports=iter(development.PORTS), passwords=development.PASSWORDS)
+        stack = Stack(
+            tmp_path, group=group, ports=iter(development.DEFAULT_SERVER_PORTS), passwords=development.PASSWORDS
+        )
         written = pgbouncer.files(settings(**stack.environment()), admin_password=development.PASSWORDS.admin)
     finally:
         group.close()

@@ -1,15 +1,15 @@
-"""`python -m blog_app.development.local run | dev | install`: what `make run`, `make dev` and `make test` call."""
+"""`python -m blog_app.development.local run | dev | install | shell | psql NAME`, for the Makefile."""
 
 from __future__ import annotations
 
 import sys
 
-from blog_app.development.local import development, programs
+from blog_app.development.local import console, development, programs
 from blog_app.development.local.group import StartError
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments ask; return the exit status."""
+    """Run a subcommand; return the exit status."""
     try:
         match arguments:
             case ["install"]:
@@ -19,6 +19,10 @@ def main(arguments: list[str]) -> int:
                 return development.run(reload=False)
             case ["dev"]:
                 return development.run(reload=True)
+            case ["shell"]:
+                console.shell()
+            case ["psql", name, *options]:
+                console.psql(name, options)
             case _:
                 print(__doc__)
                 return 2

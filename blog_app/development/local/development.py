@@ -1,48 +1,56 @@
-"""`make run`: servers with data under var/, a migrated and seeded database, the app and its worker, until Ctrl-C."""
+"""`make run` and `make dev`: the servers, a migrated and seeded database, the app and its worker, until Ctrl-C.
+
+Guarantee: runs in different checkouts with different `PORT` never share a port. The run with PORT=8000 has the ports
+that the checked-in pgbouncer.ini names. Every other run has free ones, chosen by its `PORT` (so they are the same each
+time, as long as they are free) and reserved until it ends. A second run with the same `PORT` ends at once with a
+message: the first listens on it from the start on.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import errno
 import os
-import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
 from blog_app.config import ROOT
 from blog_app.development.local import programs
-from blog_app.development.local.group import Group, StartError, reachable
-from blog_app.development.local.ports import port_is_taken
-from blog_app.development.local.process import Process, wait_until
+from blog_app.development.local.checkout import data_folder, display_path, run_lock, write_environment
+from blog_app.development.local.group import Command, Group, StartError
+from blog_app.development.local.ports import private_ports
+from blog_app.development.local.process import PortTaken, Process, wait_until
 from blog_app.development.local.stack import Passwords, Stack
 from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
+DEFAULT_PORT = 8000
 # The checked-in pgbouncer.ini and userlist.txt name these. They serve the loopback address only.
-PORTS = range(28432, 28440)
+DEFAULT_SERVER_PORTS = range(28432, 28440)
 PASSWORDS = Passwords(app="development", admin="development")
-BOOT_SECONDS = 120
-RESTART_SECONDS = 5
+START_TIMEOUT = 120
+RESTART_DELAY = 5
 
 WELCOME = """\
-In a moment the blog is at {url}    (Ctrl-C stops it)
+The blog will be at {url} in a moment    (Ctrl-C stops it)
 
-  Read the docs   {url}/docs
-  Log in as       ada@example.com   password Correct-Horse-1
+  Docs     {url}/docs
+  Log in   ada@example.com, password Correct-Horse-1
 
   curl {url}/api/v1/posts
   curl {url}/api/v1/tokens -H 'Content-Type: application/json' \\
        -d '{{"email": "ada@example.com", "password": "Correct-Horse-1"}}'
-  curl {url}/api/v1/me -H 'Authorization: Bearer TOKEN'    (TOKEN: the "token" of the answer before)
+  curl {url}/api/v1/me -H 'Authorization: Bearer TOKEN'    (TOKEN: the "token" of the response before)
 
   Commands in another terminal:  .venv/bin/flask --env-file {env_file} --help
+                                 make shell    make psql DATABASE=blog
   Data and logs of PostgreSQL, PgBouncer and Redis:  {folder}
 """
 READY = """
@@ -55,49 +63,85 @@ def run(*, reload: bool) -> int:
 
     Raises `StartError`, with one line that says why, if something needed cannot be had.
     """
-    port = os.environ.get("PORT", "8000")
+    port = os.environ.get("PORT", str(DEFAULT_PORT))
     replicas = os.environ.get("REPLICAS", "0")
     if not (port.isdecimal() and 0 < int(port) < 65536 and replicas.isdecimal() and int(replicas) <= 4):
         raise StartError("PORT must be a number from 1 to 65535, REPLICAS one from 0 to 4")
-    folder = _folder()
+    folder = data_folder()
     try:
-        with _only_run(folder), _interruptible():
-            if port_is_taken(int(port)):
-                raise StartError(f"port {port} is taken by another program; try: make run PORT={int(port) + 1}")
+        with (
+            run_lock(folder, _url(int(port))),
+            _interruptible(),
+            _listener(int(port)) as listener,
+            closing(server_ports(int(port))) as ports,
+        ):
             programs.install_missing()
-            return _serve(folder, int(port), int(replicas), reload=reload)
+            return _serve(folder, listener, ports, int(replicas), reload=reload)
+    except PortTaken as error:
+        raise StartError(f"{error}. {_advice(int(port))}") from None
     except KeyboardInterrupt:
         return 0
 
 
-def _serve(folder: Path, port: int, replicas: int, *, reload: bool) -> int:
+def server_ports(port: int) -> Generator[int]:
+    """Yield the ports of the servers behind a run on `port`; they are reserved until the generator is closed."""
+    if port == DEFAULT_PORT:
+        yield from DEFAULT_SERVER_PORTS
+    else:
+        yield from private_ports(seed=port)
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _listener(port: int) -> socket.socket:
+    """Return a socket that listens on `port`; who connects before the app has started waits for it."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortTaken(f"port {port} is taken by another program") from None
+
+
+def _advice(port: int) -> str:
+    return f"Choose another: PORT={port % 65535 + 1} make run"
+
+
+def _serve(folder: Path, listener: socket.socket, ports: Iterator[int], replicas: int, *, reload: bool) -> int:
+    port = listener.getsockname()[1]
     group = Group()
     stack = Stack(
         folder,
         group=group,
-        ports=iter(PORTS),
+        ports=ports,
         passwords=PASSWORDS,
         durable=True,
         replicas=replicas,
-        pooler_files=None if replicas else ROOT,
+        pooler_files=ROOT if port == DEFAULT_PORT and not replicas else None,
     )
-    url = f"http://127.0.0.1:{port}"
-    environment = _environment(stack, port)
-    env_file = _write_environment(folder, environment)
-    _say(WELCOME.format(url=url, env_file=env_file, folder=_shown(folder)))
+    url = _url(port)
+    environment = {"APP_MODE": "development", "PORT": str(port), ADMIN_PASSWORD: PASSWORDS.admin, **stack.environment()}
+    env_file = write_environment(folder, environment)
+    _say(WELCOME.format(url=url, env_file=display_path(env_file), folder=display_path(folder)))
+    if not folder.is_relative_to(ROOT):
+        _say(f"  (not below var/: PostgreSQL must not run as root, and the user nobody cannot reach {ROOT})\n")
     try:
         _say("starting PostgreSQL, PgBouncer and Redis")
         stack.start()
         programs_folder = Path(sys.executable).parent
         for arguments in (["migrate", "up"], ["seed", "--if-empty"]):
             _say(f"flask {' '.join(arguments)}")
-            if group.attend([programs_folder / "flask", *arguments], ROOT, environment).wait():
+            if group.start_program([programs_folder / "flask", *arguments], environment).wait():
                 raise StartError(f"flask {' '.join(arguments)} failed, see above")
-        options = ["--reload"] if reload else []
-        web = group.attend([programs_folder / "gunicorn", *options, "wsgi:app"], ROOT, environment)
-        worker = Worker(lambda: group.attend([programs_folder / "flask", "worker"], ROOT, environment))
+        options = ["--bind", f"fd://{listener.fileno()}", *(["--reload"] if reload else [])]
+        command: Command = [programs_folder / "gunicorn", *options, "wsgi:app"]
+        web = group.start_program(command, environment, pass_fds=[listener.fileno()])
+        listener.close()
+        worker = Worker(lambda: group.start_program([programs_folder / "flask", "worker"], environment))
         try:
-            if wait_until(lambda: web.poll() is not None or _answers(url), BOOT_SECONDS) and web.poll() is None:
+            if wait_until(lambda: web.poll() is not None or _responds(url), START_TIMEOUT) and web.poll() is None:
                 _say(READY.format(url=url))
             return _watch([*stack.servers, worker], web)
         finally:
@@ -116,12 +160,12 @@ class Worker:
 
     name = "The worker"
 
-    def __init__(self, attend: Callable[[], subprocess.Popen[bytes]]) -> None:
-        self._attend = attend
+    def __init__(self, start_program: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._start_program = start_program
         self.start()
 
     def start(self) -> None:
-        self.program = self._attend()
+        self.program = self._start_program()
 
     @property
     def running(self) -> bool:
@@ -129,13 +173,13 @@ class Worker:
 
 
 def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) -> int:
-    """Return the status of `web` when it ends; meanwhile start servers again that end, after a while to see it fail."""
+    """Return the exit status of `web` when it ends; restart servers that end, after a delay in which failures show."""
     while web.poll() is None:
         for server in servers:
             if server.running:
                 continue
-            _say(f"{server.name} has ended; starting it again in {RESTART_SECONDS} s")
-            time.sleep(RESTART_SECONDS)
+            _say(f"{server.name} has ended; starting it again in {RESTART_DELAY} s")
+            time.sleep(RESTART_DELAY)
             try:
                 server.start()
             except StartError as error:
@@ -144,43 +188,13 @@ def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) ->
     return web.returncode
 
 
-def _folder() -> Path:
-    """Return where data is kept: var/, or a place outside where `nobody` cannot reach the checkout of root."""
-    folder = ROOT / "var"
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o711)
-    if not reachable(folder):
-        checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
-        folder = Path(f"/var/tmp/blog_app-{checkout}")
-        folder.mkdir(mode=0o711, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
-            raise StartError(f"{folder} belongs to somebody else")
-        _say(f"PostgreSQL must not run as root, and the user nobody cannot reach {ROOT}: data goes to {folder}\n")
-    return folder
-
-
-@contextmanager
-def _only_run(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; the lock ends with it, so a dead run leaves none."""
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StartError(f"this checkout is running already: {lock.read().strip()}") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}, http://127.0.0.1:{os.environ.get('PORT', '8000')}\n")
-        lock.flush()
-        yield
-
-
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Let a termination, or a closed terminal, end the run as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # It is ending already: let it end in good order.
+            signal.signal(number, signal.SIG_IGN)  # It is ending already: let it end cleanly.
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -188,26 +202,9 @@ def _interruptible() -> Iterator[None]:
     yield
 
 
-def _environment(stack: Stack, port: int) -> dict[str, str]:
-    own = {"APP_MODE": "development", "PORT": str(port), ADMIN_PASSWORD: PASSWORDS.admin}
-    return own | stack.environment()
-
-
-def _write_environment(folder: Path, environment: Mapping[str, str]) -> str:
-    """Write the variables where `flask --env-file` finds them; return that path."""
-    path = folder / "development.env"
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
-    return _shown(path)
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-
-
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2):
+        with urllib.request.urlopen(f"{url}/healthz", timeout=START_TIMEOUT):
             return True
     except (urllib.error.URLError, OSError):
         return False

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from blog_app.config import ROOT
+
 Command = Sequence[str | Path]
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
@@ -47,9 +49,12 @@ class Group:
         with log.open("ab") as output:
             return self._run(subprocess.Popen, command, folder, output, process_group=self.number)
 
-    def attend(self, command: Command, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start a program of our own, as ourselves, that writes to this terminal."""
-        return subprocess.Popen(command, cwd=folder, env=os.environ | environment, process_group=self.number)
+    def start_program(
+        self, command: Command, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start one of our own programs, as this user, in the checkout; it writes to this terminal."""
+        variables = os.environ | environment
+        return subprocess.Popen(command, cwd=ROOT, env=variables, process_group=self.number, pass_fds=pass_fds)
 
     def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
         """Run a program to its end; raise `StartError` if it fails."""

@@ -11,10 +11,13 @@ from contextlib import ExitStack, closing, contextmanager
 PORTS = range(20_000, 28_000, 20)
 
 
-def private_ports() -> Generator[int]:
-    """Yield free ports. Nobody else takes them from here until this iterator is closed: their block is locked."""
+def private_ports(seed: int | None = None) -> Generator[int]:
+    """Yield free ports; no other caller gets them until this generator is closed, because their block is locked.
+
+    The same `seed` gives the same ports, as long as they are free.
+    """
     with ExitStack() as held:
-        for first in random.sample(PORTS, len(PORTS)):
+        for first in random.Random(seed).sample(PORTS, len(PORTS)):
             lock = held.enter_context(socket.socket())
             try:
                 lock.bind(("127.0.0.1", first))

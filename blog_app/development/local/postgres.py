@@ -88,8 +88,12 @@ class Postgres(Process):
         self._killed = True
 
     def answers(self) -> bool:
+        return self._serves(self.port)
+
+    def _serves(self, port: int) -> bool:
+        """Return whether the server with this folder's password serves clients on `port`."""
         try:
-            self.execute("SELECT 1")
+            psycopg2.connect(self.url("postgres"), port=port, connect_timeout=2).close()
         except psycopg2.OperationalError:
             return False
         return True
@@ -144,11 +148,13 @@ class Postgres(Process):
         """End a server that an earlier run left in our folder; remove the lock file of a dead one.
 
         The process id in that file may belong to another program by now, so PostgreSQL itself would refuse to start.
+        The port in it may be another than ours.
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
             return
-        if self.answers():
+        lines = lock.read_text().splitlines()
+        if len(lines) > 3 and self._serves(int(lines[3])):
             command: Command = [self.programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self.data}"]
             self.group.run(command, self.folder, self.log)
         lock.unlink(missing_ok=True)

@@ -12,6 +12,10 @@ from blog_app.development.local.group import Command, Group, StartError, last_li
 from blog_app.development.local.ports import port_is_taken
 
 
+class PortTaken(StartError):
+    """Another program has the port of a server."""
+
+
 class Process:
     """One server program. It listens on `port` of the loopback address and logs into the file `log`."""
 
@@ -48,10 +52,7 @@ class Process:
         """Start the server and return when it answers; raise `StartError` if it ends instead, or takes too long."""
         assert not self.running
         if port_is_taken(self.port):
-            raise StartError(
-                f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program "
-                "(the servers of another checkout?)"
-            )
+            raise PortTaken(f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program")
         child = self._child = self.group.popen(self.command(), self.folder, self.log)
         if not wait_until(lambda: child.poll() is not None or self.answers(), self.patience):
             self.kill()

@@ -98,10 +98,10 @@ def test_a_crashed_server_starts_again_though_its_process_id_belongs_to_another_
         assert stack.redis.running
 
 
-def test_a_server_that_was_left_in_the_folder_is_ended_first() -> None:
+def test_a_server_that_was_left_in_the_folder_is_ended_first_also_on_another_port(port: int) -> None:
     with throwaway() as stack:
         left = stack.postgres
-        again = Postgres(stack.group, left.programs, left.folder, left.port)
+        again = Postgres(stack.group, left.programs, left.folder, port)
 
         again.start()
 
