@@ -1,4 +1,4 @@
-"""The accounts domain: users, roles and tokens, and who is whose friend."""
+"""The accounts domain: users, profiles, roles, API tokens and friends."""
 
 from blog_app.accounts import handlers
 from blog_app.accounts.views import blueprints

@@ -1,7 +1,7 @@
-"""Changing the password or the email address: by those who know the password, or who read the mail.
+"""Password change, password reset and email address change, authorized by the password or by a token in a mail.
 
-Every change raises the version of the credentials, so that tokens in mails that were sent before it are void, and it
-ends the sessions that were open, except the one that asked. Hashing, which is slow, holds no transaction.
+Every change raises the version of the credentials, which invalidates tokens mailed before it, and ends the open
+sessions, except the one that requested it. Password hashing, which is slow, holds no transaction.
 """
 
 from __future__ import annotations
@@ -20,67 +20,67 @@ from blog_app.errors import Conflict, invalid
 
 
 def change_password(identity: Identity, current_password: str, password: str) -> None:
-    """Give the caller another password; raise `Invalid` unless the current one is right."""
+    """Change the caller's password; raise `Invalid` unless the current one is correct."""
     user = _require_password(identity.user_id, current_password, "current_password")
-    _set(user, keep=identity.token_id, password_hash=hash_password(password))
+    _set(user, keep_token=identity.token_id, password_hash=hash_password(password))
 
 
-def ask_for_reset(email: str) -> None:
-    """Have a mail sent to the address: with a token if it has an account, else saying that it has none."""
+def request_password_reset(email: str) -> None:
+    """Let the worker mail a reset token to the address, or, if it has no account, a mail that says so."""
     mail.require_mail()
-    throttling.try_mail(email)
+    throttling.count_mail_request(email)
     with databases.accounts.atomic():
         publish_event(databases.accounts, "reset.asked", email=email)
 
 
 def reset_password(token: str, password: str) -> None:
-    """Give another password to the account that the token is for, and end all its sessions."""
-    wanted = signed_tokens.read(signed_tokens.PASSWORD_RESET, token)
-    user = _unchanged(wanted)
+    """Set a new password for the account that the token is for, and end all its sessions."""
+    user = _user_of(signed_tokens.verify(signed_tokens.PASSWORD_RESET, token))
     _set(user, password_hash=hash_password(password))
 
 
-def ask_for_email_change(identity: Identity, email: str, password: str) -> None:
-    """Have a token sent to the new address; whether that has an account already is said in the mail only."""
+def request_email_change(identity: Identity, email: str, password: str) -> None:
+    """Let the worker mail a token to the new address; only that mail says whether the address has an account."""
     mail.require_mail()
-    throttling.try_mail(email)
+    throttling.count_mail_request(email)
     user = _require_password(identity.user_id, password, "password")
-    wish = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
+    payload = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
     with databases.accounts.atomic():
-        publish_event(databases.accounts, "email.asked", subject=user.id, **wish)
+        publish_event(databases.accounts, "email.asked", subject=user.id, **payload)
 
 
 def confirm_email_change(token: str) -> User:
-    """Give the account its new address, tell the old one, and end all other sessions than the one that asked."""
-    wanted = signed_tokens.read(signed_tokens.EMAIL_CHANGE, token)
-    user = _unchanged(wanted)
+    """Change the account's address, notify the old one, and end all sessions but the one that requested it."""
+    content = signed_tokens.verify(signed_tokens.EMAIL_CHANGE, token)
+    user = _user_of(content)
     with databases.accounts.atomic():
-        _set(user, keep=UUID(wanted["keep"]), email=wanted["email"])
+        _set(user, keep_token=UUID(content["keep"]), email=content["email"])
         publish_event(databases.accounts, "email.changed", subject=user.id, former=user.email)
     return user
 
 
-def _unchanged(wanted: dict[str, Any]) -> User:
-    user = User.get_or_none(User.id == wanted["id"], User.status == "active")
-    if user is None or user.credentials_version != wanted["version"]:
-        raise signed_tokens.refused()
+def _user_of(content: dict[str, Any]) -> User:
+    """Return the user that a token names; raise `Invalid` if their credentials have changed since it was signed."""
+    user = User.get_or_none(User.id == content["id"], User.status == "active")
+    if user is None or user.credentials_version != content["version"]:
+        raise signed_tokens.invalid_token()
     return user
 
 
 def _require_password(user_id: UUID, password: str, field: str) -> User:
     user: User = User.get_by_id(user_id)
-    throttling.try_password(user.email)
+    throttling.count_password_attempt(user.email)
     if not verify_password(user.password_hash, password):
-        raise invalid(field, "It is not your current password.")
-    throttling.password_was_right(user.email)
+        raise invalid(field, "This is not your current password.")
+    throttling.forgive_password_attempts(user.email)
     return user
 
 
-def _set(user: User, *, keep: UUID | None = None, **values: Any) -> None:
-    """Change the credentials if they are still those that were checked; a rival may have been faster."""
+def _set(user: User, *, keep_token: UUID | None = None, **values: Any) -> None:
+    """Write the credentials unless a concurrent request changed them after they were checked."""
     with databases.accounts.atomic():
         current = User.select().where(User.id == user.id).for_update().first()
         if current is None or current.credentials_version != user.credentials_version:
-            raise Conflict("Your password or address was changed in the meantime. Sign in again.")
+            raise Conflict("Your password or email address was changed by another request. Sign in again.")
         current.change(credentials_version=current.credentials_version + 1, **values)
-        tokens.revoke_all(user.id, but=keep)
+        tokens.revoke_all(user.id, except_id=keep_token)

@@ -1,4 +1,4 @@
-"""What other parts of the app may ask the accounts domain. Look-ups are in batches, never one by one."""
+"""The directory of accounts: batch lookups of users for other domains, and of token holders for authentication."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from blog_app.data import cache, databases
 from blog_app.data.databases import dependencies
 from blog_app.data.models import rows_by
 
-# Subqueries instead of joins: PostgreSQL plans this anew for every request, and those it need not put in an order.
+# Subqueries instead of joins: PostgreSQL plans this anew for every request, and subqueries need no join order.
 HOLDER = """
     SELECT t.user_id, t.id, ARRAY(SELECT g.role FROM accounts.role_grants g WHERE g.user_id = t.user_id),
            EXISTS (SELECT FROM accounts.pairs p
@@ -30,23 +30,23 @@ _emails = rows_by(User.id, User.select(User.id, User.email))
 
 
 def holder(token_hash: bytes) -> Holder | None:
-    """Return who holds the token with this hash; None if it is unknown, expired, or its user is not active."""
+    """Return who holds the token with this hash; None if it is unknown or expired, or its user is not active."""
     row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
     if row is None:
         return None
-    user_id, token_id, roles, apart, seconds, name = row
+    user_id, token_id, roles, has_blocks, seconds, name = row
     if name is None:
         return None
-    return Holder(Identity(UUID(user_id), name, tuple(sorted(roles)), UUID(token_id), apart), seconds)
+    return Holder(Identity(UUID(user_id), name, tuple(sorted(roles)), UUID(token_id), has_blocks), seconds)
 
 
-def existing(ids: list[str]) -> set[str]:
-    """Return those of these identifiers that are users' who have not left. One statement."""
+def existing_ids(ids: list[str]) -> set[str]:
+    """Return those of these identifiers that belong to users who are not deleted. One statement."""
     return {row[0] for row in _ids(ids)}
 
 
 def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
-    """Return the collections that decide what is known of a token's holder: it, its user, their roles and blocks."""
+    """Return the collections that a token's holder is read from: the token, its user, their roles and relationships."""
     user = identity.user_id
     rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Relationship, user))
     return tuple(pair for model, row in rows for pair in dependencies.read_dependencies(model, row))
@@ -54,10 +54,10 @@ def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
 
 @cache.reads(User)
 def people(ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what may be shown of these users beside their works, by id: `id` and `name`. At most one statement.
+    """Return the public `id` and `name` of these users, by id. At most one statement.
 
-    Whoever has left is shown as a former member: works outlive their authors' accounts. The caller, who is often the
-    author, was looked up when they were authenticated.
+    Deleted users are shown as a former member: posts and orders outlive accounts. The caller, who is often the author,
+    is not looked up again.
     """
     caller = auth.caller()
     names = {str(caller.user_id): caller.name} if caller else {}
@@ -66,6 +66,6 @@ def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     return {each: {"id": each, "name": names.get(each, FORMER_MEMBER)} for each in ids}
 
 
-def addresses(ids: list[str]) -> dict[str, str]:
-    """Return the email addresses of these users, by id; not of those who have left. One statement."""
+def emails(ids: list[str]) -> dict[str, str]:
+    """Return the email addresses of these users, by id, without deleted users. One statement."""
     return dict(_emails(ids))

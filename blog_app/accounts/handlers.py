@@ -19,7 +19,7 @@ def answer_registration(event: Event) -> None:
     registration = Registration.get_or_none(Registration.id == event.subject)
     if registration is None:
         return
-    if User.with_email(registration.email):
+    if User.by_email(registration.email):
         mail_text = mail_texts.already_registered()
     else:
         token = signed_tokens.sign(signed_tokens.REGISTRATION, id=str(registration.id))
@@ -31,7 +31,7 @@ def answer_registration(event: Event) -> None:
 def answer_reset(event: Event) -> None:
     """Send a password reset token to a user, or say that the address has no account."""
     email = event.payload["email"]
-    user = User.with_email(email)
+    user = User.by_email(email)
     if user and user.status == "active":
         token = signed_tokens.sign(signed_tokens.PASSWORD_RESET, id=str(user.id), version=user.credentials_version)
         mail_text = mail_texts.reset_password(user.name, token)
@@ -46,7 +46,7 @@ def answer_email_change(event: Event) -> None:
     user = User.get_or_none(User.id == event.subject)
     if user is None:
         return
-    if User.with_email(event.payload["email"]):
+    if User.by_email(event.payload["email"]):
         mail_text = mail_texts.address_in_use()
     else:
         token = signed_tokens.sign(signed_tokens.EMAIL_CHANGE, id=str(user.id), **event.payload)

@@ -1,4 +1,4 @@
-"""Users who are suspended, who leave, who come back, and who are forgotten."""
+"""The account lifecycle: suspending, deleting, restoring and purging users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blog_app.errors import Conflict
 
 
 def set_status(user: User, status: str) -> User:
-    """Let a user in (`active`) or keep them out; who is kept out has no session left to come back to."""
+    """Set a user's status; any other than `active` ends all sessions."""
     if status != "active":
         require_another_admin(user.id)
         tokens.revoke_all(user.id)
@@ -19,24 +19,24 @@ def set_status(user: User, status: str) -> User:
     return user
 
 
-def close(user: User) -> None:
-    """Delete a user, who can be restored: hidden everywhere, sessions and friendships ended, the address free again."""
+def delete(user: User) -> None:
+    """Soft-delete a user: hide them, end their sessions and friendships, and free their email address."""
     require_another_admin(user.id)
     tokens.revoke_all(user.id)
-    Relationship.end_all(user.id)
+    Relationship.end_friendships_and_requests(user.id)
     user.soft_delete()
     publish_event(databases.accounts, "user.left", subject=user.id)
 
 
 def restore(user: User) -> User:
-    """Bring a deleted user back, with their roles and profile; raise a conflict if the address is taken by now."""
+    """Bring a deleted user back, with their roles and profile; raise `IntegrityError` if the address is taken."""
     if user.deleted_at:
         user.restore()
     return user
 
 
 def purge(user: User) -> None:
-    """Remove a deleted user for good, and with them all that is theirs in this database."""
+    """Permanently delete a soft-deleted user, with all their rows in this database."""
     if user.deleted_at is None:
-        raise Conflict("Delete the user first; then they can be restored, or purged.")
+        raise Conflict("The user is not deleted. Delete the user first, then purge.")
     user.delete_instance()

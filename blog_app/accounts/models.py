@@ -1,4 +1,4 @@
-"""Users and what belongs to them: roles, profiles, tokens, what they asked for by mail, and their friends."""
+"""The tables of accounts: users, roles, profiles, tokens, registrations, login attempts and relationships."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class AccountsRecord(Record):
 
 
 class User(AccountsRecord, SoftDeletable):
-    """A person with an account. `email` is stored in its normal spelling; among those not deleted it is unique."""
+    """A person with an account. `email` is stored normalized, and is unique among users that are not deleted."""
 
     email = peewee.CharField(max_length=email_addresses.MAX_LENGTH)
     name = peewee.CharField(max_length=100)
     password_hash = peewee.CharField(max_length=255)
     credentials_version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
-    """Grows with each change of the password or the address; what was signed or begun before it is void."""
+    """Grows with each change of the password or the address, which invalidates tokens and sign-ins begun before it."""
     status = peewee.CharField(max_length=20, default="active", constraints=[peewee.SQL("DEFAULT 'active'")])
 
     class Meta:
@@ -50,33 +50,33 @@ class User(AccountsRecord, SoftDeletable):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the users that someone with this scope may see: none that they block, or that block them."""
+        """Return the users that a caller with this scope may see; users who block each other are hidden."""
         if scope is Scope.ALL:
             return cls.select()
         if user_id is None:
             return cls.select().where(cls.status == "active")
-        is_in_sight = (cls.status == "active") & cls.id.not_in(Relationship.blocked_with(user_id))
-        return cls.select().where((cls.id == user_id) | is_in_sight)
+        is_visible = (cls.status == "active") & cls.id.not_in(Relationship.blocked_either_way(user_id))
+        return cls.select().where((cls.id == user_id) | is_visible)
 
     @classmethod
-    def open(cls, email: str, name: str, password_hash: str) -> Self:
-        """Create a user with an empty profile, and return the user; call it in a transaction."""
+    def create_with_profile(cls, email: str, name: str, password_hash: str) -> Self:
+        """Create a user with an empty profile and return the user; needs a transaction."""
         user = cls.create(email=email, name=name, password_hash=password_hash)
         Profile.create(user=user)
         return user
 
     @classmethod
-    def with_email(cls, email: str) -> Self | None:
-        """Return the user with this email address, given in its normal spelling."""
+    def by_email(cls, email: str) -> Self | None:
+        """Return the user with this normalized email address, None if there is none."""
         return cls.select().where(cls.email == email).first()
 
 
 User.add_index(User.email, unique=True, where=User.deleted_at.is_null(), name="users_email")
-explain_constraint("users_email", "email", "This email address has an account already.")
+explain_constraint("users_email", "email", "An account with this email address already exists.")
 
 
 class RoleGrant(AccountsRecord):
-    """A role that somebody gave a user; every user is a member without one. The row's time is that of the grant."""
+    """A role granted to a user at `created_at`; every user is a member without a grant."""
 
     user = peewee.ForeignKeyField(User, backref="grants", on_delete="CASCADE", index=False)
     role = peewee.CharField(max_length=20)
@@ -97,12 +97,12 @@ class RoleGrant(AccountsRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the grants that someone with this scope may see: their own, or all."""
+        """Return the grants that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.user == user_id)
 
 
 class Profile(AccountsRecord):
-    """What a user says of themselves to everybody."""
+    """The public profile of a user."""
 
     user = peewee.ForeignKeyField(User, backref="profiles", on_delete="CASCADE", unique=True)
     display_name = peewee.CharField(max_length=100, null=True)
@@ -127,7 +127,7 @@ class Profile(AccountsRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the profiles of the users that someone with this scope may see."""
+        """Return the profiles of the users that a caller with this scope may see."""
         return cls.select().where(cls.user.in_(User.within(scope, user_id).select(User.id)))
 
     @classmethod
@@ -137,7 +137,7 @@ class Profile(AccountsRecord):
 
 
 class Token(AccountsRecord):
-    """A key to the API that a user holds; only its hash is stored."""
+    """An API token of a user (a session); only its hash is stored."""
 
     user = peewee.ForeignKeyField(User, backref="tokens", on_delete="CASCADE")
     token_hash = peewee.BlobField(unique=True)
@@ -153,12 +153,12 @@ class Token(AccountsRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the caller's tokens: nobody sees somebody else's."""
+        """Return the caller's own unexpired tokens, whatever the scope."""
         return cls.select().where((cls.user == user_id) & (cls.expires_at > now()))
 
 
 class Registration(AccountsRecord):
-    """A wish for an account, until the address is confirmed; any number may name one address."""
+    """An account to be, until its address is confirmed; several registrations may name one address."""
 
     created_at = TimestampField(default=now, index=True)
     email = peewee.CharField(max_length=email_addresses.MAX_LENGTH)
@@ -167,11 +167,11 @@ class Registration(AccountsRecord):
 
     class Meta:
         table_name = "registrations"
-        watermarked = False  # Nothing that is cached or read from a replica depends on it.
+        watermarked = False  # No cached response and no read from a replica depends on it.
 
 
 class Attempt(Base):
-    """How often somebody has lately tried what may not be tried without end, and until when they must wait."""
+    """A counter of login throttling: the recent attempts, and when the next one is allowed."""
 
     key = peewee.BlobField(primary_key=True)
     attempts = peewee.IntegerField()
@@ -186,10 +186,10 @@ class Attempt(Base):
 
 
 class Relationship(AccountsRecord):
-    """What is between two users: a friend request, a friendship, or a block; one row, or none, for each two.
+    """A friend request, a friendship or a block between two users: at most one row for each pair of users.
 
-    `low` is the smaller identifier, so no pair can be stored twice; both sides read the same row, so none can be half.
-    A block is one if either of them blocks; else it is a friendship if it has `friends_since`, else a request.
+    `low` is the smaller identifier, so no pair is stored twice, and both users read the same row. The row is a block if
+    either user blocks the other; else a friendship if it has `friends_since`; else a request.
     """
 
     low = peewee.ForeignKeyField(User, backref="+", on_delete="CASCADE", index=False)
@@ -215,50 +215,50 @@ class Relationship(AccountsRecord):
 
     @property
     def owner_ids(self) -> tuple[UUID, UUID]:
-        """Whose it is: both of them may answer a request or end a friendship."""
+        """Both users own the row."""
         return self.low_id, self.high_id
 
     def is_blocked_by(self, user_id: UUID) -> bool:
-        """Return whether this one of the two blocks the other."""
+        """Return whether this one of the two users blocks the other."""
         return bool(self.low_blocks if self.low_id == user_id else self.high_blocks)
 
     @classmethod
-    def of(cls, user_id: UUID | None) -> Any:
-        """Return the query for everything that is between this user and others."""
+    def involving(cls, user_id: UUID | None) -> Any:
+        """Return the query for all relationships of this user."""
         return cls.select().where((cls.low == user_id) | (cls.high == user_id))
 
     @classmethod
-    def other(cls, user_id: UUID | None) -> peewee.Node:
-        """Return the SQL expression for the one of the two who is not this user."""
+    def other_user(cls, user_id: UUID | None) -> peewee.Node:
+        """Return the SQL expression for the identifier of the other user."""
         return peewee.Case(cls.low, ((user_id, cls.high),), cls.low)
 
     @classmethod
     def is_block(cls) -> Any:
-        """Return the condition that one of the two blocks the other."""
+        """Return the condition that either user blocks the other."""
         return cls.low_blocks | cls.high_blocks
 
     @classmethod
-    def blocked_with(cls, user_id: UUID | None) -> Any:
-        """Return the query for the identifiers of those whom this user blocks or who block this user."""
-        return cls.of(user_id).select(cls.other(user_id)).where(cls.is_block())
+    def blocked_either_way(cls, user_id: UUID | None) -> Any:
+        """Return the query for the identifiers of the users whom this user blocks or who block this user."""
+        return cls.involving(user_id).select(cls.other_user(user_id)).where(cls.is_block())
 
     @classmethod
-    def blocked_by(cls, user_id: UUID) -> Any:
-        """Return the query for the identifiers of those whom this user blocks."""
+    def blocked_ids(cls, user_id: UUID) -> Any:
+        """Return the query for the identifiers of the users whom this user blocks."""
         blocks = peewee.Case(cls.low, ((user_id, cls.low_blocks),), cls.high_blocks)
-        return cls.of(user_id).select(cls.other(user_id)).where(blocks)
+        return cls.involving(user_id).select(cls.other_user(user_id)).where(blocks)
 
     @classmethod
-    def requests_of(cls, user_id: UUID) -> Any:
-        """Return the query for the requests that this user sent or received, and that are not answered yet."""
-        return cls.of(user_id).where(cls.requester.is_null(False), cls.friends_since.is_null())
+    def pending_requests(cls, user_id: UUID) -> Any:
+        """Return the query for the pending friend requests that this user sent or received."""
+        return cls.involving(user_id).where(cls.requester.is_null(False), cls.friends_since.is_null())
 
     @classmethod
-    def friends_of(cls, user_id: UUID | None) -> Any:
+    def friend_ids(cls, user_id: UUID | None) -> Any:
         """Return the query for the identifiers of this user's friends."""
-        return cls.of(user_id).select(cls.other(user_id)).where(cls.friends_since.is_null(False))
+        return cls.involving(user_id).select(cls.other_user(user_id)).where(cls.friends_since.is_null(False))
 
     @classmethod
-    def end_all(cls, user_id: UUID) -> None:
-        """End this user's friendships and requests; blocks stay, for the case that they come back."""
+    def end_friendships_and_requests(cls, user_id: UUID) -> None:
+        """End this user's friendships and requests; blocks stay, in case the user is restored."""
         cls.delete().where((cls.low == user_id) | (cls.high == user_id), ~cls.is_block()).execute()

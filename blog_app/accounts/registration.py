@@ -1,7 +1,7 @@
-"""Opening an account: whoever wants one gets a mail, and the account opens when its token comes back.
+"""Registration with email confirmation: a mail brings a token, and the token creates the account.
 
-Nobody learns here whether an address has an account: the same is checked, hashed and written in both cases, and only
-the mail, which the holder of the address reads, says more. Nobody can take an address that they do not read.
+No account enumeration: the API checks, hashes and writes the same whether or not the address has an account; only the
+mail says more. Nobody can register an address whose mail they do not read.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from blog_app.data.models import now
 
 
 def register(email: str, name: str, password: str) -> None:
-    """Note the wish for an account; a mail to the address follows."""
+    """Store a registration; a mail to the address follows."""
     mail.require_mail()
-    throttling.try_mail(email)
+    throttling.count_mail_request(email)
     password_hash = hash_password(password)
     with databases.accounts.atomic():
-        _sweep()
+        _delete_expired()
         registration = Registration.create(email=email, name=name, password_hash=password_hash)
         publish_event(databases.accounts, "registration.asked", subject=registration.id)
 
 
 def confirm(token: str) -> User:
-    """Open the account that was asked for and return it; raise `Invalid` if the token does not count."""
-    wanted = signed_tokens.read(signed_tokens.REGISTRATION, token)
-    registration = Registration.get_or_none(Registration.id == wanted["id"])
+    """Create the account of a registration and return its user; raise `Invalid` for an invalid token."""
+    content = signed_tokens.verify(signed_tokens.REGISTRATION, token)
+    registration = Registration.get_or_none(Registration.id == content["id"])
     if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
-        raise signed_tokens.refused()
-    return User.open(registration.email, registration.name, registration.password_hash)
+        raise signed_tokens.invalid_token()
+    return User.create_with_profile(registration.email, registration.name, registration.password_hash)
 
 
-def _sweep() -> None:
-    """Forget the wishes whose token has expired."""
+def _delete_expired() -> None:
+    """Delete the registrations whose token has expired."""
     oldest = now() - timedelta(hours=signed_tokens.REGISTRATION.hours)
     Registration.delete().where(Registration.created_at < oldest).execute()

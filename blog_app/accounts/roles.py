@@ -1,4 +1,4 @@
-"""Granting and revoking roles, and the rule that there is always an admin who can sign in."""
+"""Granting and revoking roles; there is always at least one active admin."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from blog_app.data import databases
 from blog_app.errors import Conflict, NotFound
 from blog_app.permissions import ROLES
 
-GRANTED = tuple(role for role in ROLES if role != "member")
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('blog_app.accounts.admins'))"
+GRANTABLE = tuple(role for role in ROLES if role != "member")
+ADMIN_LOCK = "SELECT pg_advisory_xact_lock(hashtext('blog_app.accounts.admins'))"
 
 
 def grant(user_id: UUID, role: str, *, granted_by: UUID | None) -> RoleGrant:
-    """Grant a role and return the grant; one that the user has already keeps who gave it, and when."""
-    if role not in GRANTED:
-        raise NotFound(f"There is no role {role!r} to grant; there are: {', '.join(GRANTED)}.")
+    """Grant a role and return the grant; a grant that exists already is left unchanged."""
+    if role not in GRANTABLE:
+        raise NotFound(f"No role {role!r} can be granted. Available roles: {', '.join(GRANTABLE)}.")
     if not User.select().where(User.id == user_id).exists():
-        raise NotFound("There is no such user.")
+        raise NotFound("No such user.")
     RoleGrant.insert(user=user_id, role=role, granted_by=granted_by).on_conflict_ignore().execute()
     return RoleGrant.get(RoleGrant.user == user_id, RoleGrant.role == role)
 
 
-def revoke(held: RoleGrant) -> None:
-    """Take a role back; raise `Conflict` if it would leave no admin."""
-    if held.role == "admin":
-        require_another_admin(held.user_id)
-    held.delete_instance()
+def revoke(role_grant: RoleGrant) -> None:
+    """Revoke a role; raise `Conflict` if no admin would be left."""
+    if role_grant.role == "admin":
+        require_another_admin(role_grant.user_id)
+    role_grant.delete_instance()
 
 
 def require_another_admin(user_id: UUID) -> None:
-    """Raise `Conflict` if nobody would be admin without this user. Call it in the transaction that removes them.
+    """Raise `Conflict` if this user is the only active admin. Call it in the transaction that removes them.
 
-    Whoever is about to remove an admin waits here for the others who are (until their transactions end), and then
-    counts what they left: two admins cannot remove each other at the same moment.
+    An advisory lock, held until the transaction ends, serializes such transactions: two admins cannot remove each other
+    concurrently.
     """
-    databases.accounts.execute_sql(ONE_AT_A_TIME)
+    databases.accounts.execute_sql(ADMIN_LOCK)
     admins = (
         User.select(User.id)
         .join(RoleGrant, on=(RoleGrant.user == User.id))
@@ -44,4 +44,4 @@ def require_another_admin(user_id: UUID) -> None:
         .where(User.status == "active")
     )
     if [admin.id for admin in admins] == [user_id]:
-        raise Conflict("This is the only admin. Make somebody else one first.")
+        raise Conflict("This user is the only admin. Grant the role to another user first.")

@@ -1,4 +1,4 @@
-"""What accounts look like from outside, and what may be sent to change them."""
+"""The schemas (serializers) of accounts: what requests contain, and how rows are represented."""
 
 from __future__ import annotations
 
@@ -22,30 +22,32 @@ MAX_SOCIAL_LINKS = 20
 RECEIVER = peewee.Case(Relationship.requester, ((Relationship.low, Relationship.high),), Relationship.low)
 
 
-def _acceptable(password: str) -> None:
+def _require_strong(password: str) -> None:
     if weakness := passwords.weakness(password):
         raise ValidationError(weakness)
 
 
-def new_password() -> Any:
-    """Return the field for a password that somebody wants to have."""
-    return String(required=True, most=200, strip=False, validate=_acceptable, metadata={"example": "Correct-Horse-1"})
+def new_password_field() -> Any:
+    """Return the field for a password to set, which the password policy applies to."""
+    return String(
+        required=True, most=200, strip=False, validate=_require_strong, metadata={"example": "Correct-Horse-1"}
+    )
 
 
-def known_password() -> Any:
-    """Return the field for a password that somebody has; older ones may break today's rules."""
+def current_password_field() -> Any:
+    """Return the field for an existing password, which may be older than the password policy."""
     return String(required=True, most=200, strip=False, metadata={"example": "Correct-Horse-1"})
 
 
 class PersonSchema(Schema):
-    """What is shown of a user beside their works."""
+    """A user's public name."""
 
     id = ma.UUID(dump_only=True)
     name = String(dump_only=True)
 
 
 class ProfileSchema(Schema):
-    """What a user says of themselves to everybody."""
+    """A user's public profile."""
 
     class Meta:
         model = Profile
@@ -67,7 +69,7 @@ class ProfileSchema(Schema):
 
 
 class UserSchema(Schema):
-    """A user as other users see them: the email address is not among it."""
+    """A user as other users see them, without the email address."""
 
     class Meta:
         model = User
@@ -79,11 +81,15 @@ class UserSchema(Schema):
     name = String(dump_only=True)
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
     created_at = Timestamp(dump_only=True)
-    deleted_at = Timestamp(dump_only=True, allow_none=True, metadata={"description": "Administrators see it set."})
+    deleted_at = Timestamp(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When the user was deleted. Only admins can list deleted users."},
+    )
 
 
 class MeSchema(UserSchema):
-    """A user as they see themselves."""
+    """The signed-in user."""
 
     class Meta(UserSchema.Meta):
         columns = {"roles": peewee.fn.ARRAY(RoleGrant.select(RoleGrant.role).where(RoleGrant.user == User.id))}
@@ -94,13 +100,13 @@ class MeSchema(UserSchema):
 
 
 class StatusSchema(Schema):
-    """Whether a user is let in."""
+    """The status of an account. Only active users can sign in."""
 
     status = ma.String(required=True, validate=validate.OneOf(STATUSES))
 
 
 class RoleGrantSchema(Schema):
-    """A role that a user was granted."""
+    """A role granted to a user."""
 
     class Meta:
         model = RoleGrant
@@ -117,12 +123,12 @@ class RoleGrantSchema(Schema):
 
 
 class DirectionParameter(Schema):
-    """The parameter of the list of friend requests."""
+    """The query parameters of the list of friend requests."""
 
     direction = ma.String(
         load_default=None,
         validate=validate.OneOf(("sent", "received")),
-        metadata={"description": "Only those that you sent, or received."},
+        metadata={"description": "Return only requests that you sent, or only requests that you received."},
     )
 
 
@@ -143,7 +149,7 @@ class FriendRequestSchema(Schema):
         }
 
     id = ma.UUID(dump_only=True)
-    user_id = ma.UUID(required=True, load_only=True, metadata={"description": "Whom to ask."})
+    user_id = ma.UUID(required=True, load_only=True, metadata={"description": "The user to send the request to."})
     sender_id = ma.UUID(dump_only=True, attribute="requester")
     receiver_id = ma.UUID(dump_only=True)
     status = ma.String(dump_only=True, validate=validate.OneOf(("pending", "accepted")))
@@ -151,7 +157,7 @@ class FriendRequestSchema(Schema):
 
 
 class SuggestionSchema(UserSchema):
-    """A user who might be a friend."""
+    """A suggested friend."""
 
     class Meta(UserSchema.Meta):
         columns = {"mutual_friends": peewee.SQL("suggested.mutual_friends")}
@@ -162,21 +168,21 @@ class SuggestionSchema(UserSchema):
 
 
 class RegistrationSchema(Schema):
-    """What it takes to open an account."""
+    """A request to create an account."""
 
     email = Email(required=True, metadata={"example": "ada@example.com"})
     name = String(required=True, least=1, most=100)
-    password = new_password()
+    password = new_password_field()
 
 
 class AcceptedSchema(Schema):
-    """A message is on its way; whether the address has an account is said only there."""
+    """An email is being sent. Only the email says whether the address has an account."""
 
     detail = String(dump_only=True)
 
 
 class ConfirmationSchema(Schema):
-    """The token of a mail."""
+    """The token from an email."""
 
     token = String(required=True, most=2_000)
 
@@ -188,27 +194,27 @@ class EmailAddressSchema(Schema):
 
 
 class NewPasswordSchema(ConfirmationSchema):
-    """The token of a mail, and the password to have from now on."""
+    """The token from an email, and the new password."""
 
-    password = new_password()
+    password = new_password_field()
 
 
 class PasswordChangeSchema(Schema):
-    """The current password, and the one to have from now on."""
+    """The current and the new password."""
 
-    current_password = known_password()
-    password = new_password()
+    current_password = current_password_field()
+    password = new_password_field()
 
 
 class CredentialsSchema(Schema):
-    """An address and the account's password: to get a token, or, with a new address, to change it."""
+    """An email address and the password of the account."""
 
     email = Email(required=True, metadata={"example": "ada@example.com"})
-    password = known_password()
+    password = current_password_field()
 
 
 class TokenSchema(Schema):
-    """A token that exists; the secret itself is shown once, when it is made."""
+    """An API token. Its secret is returned only once, when the token is created."""
 
     class Meta:
         model = Token
@@ -219,11 +225,11 @@ class TokenSchema(Schema):
     id = ma.UUID(dump_only=True)
     created_at = Timestamp(dump_only=True)
     expires_at = Timestamp(dump_only=True)
-    current = ma.Boolean(dump_only=True, metadata={"description": "Whether this request was sent with it."})
+    current = ma.Boolean(dump_only=True, metadata={"description": "Whether this token authenticated the request."})
 
 
 class NewTokenSchema(Schema):
-    """A new token with its secret."""
+    """A new API token with its secret."""
 
     id = ma.UUID(dump_only=True)
     token = String(dump_only=True, metadata={"description": "Send it as `Authorization: Bearer TOKEN`."})

@@ -1,6 +1,6 @@
-"""Signed tokens for links in mails: they name a purpose, expire, and cannot be made up.
+"""Signed tokens in mails, for email confirmation and password reset: each has a purpose, expires, and works once.
 
-Each works once: it names a row that its use deletes, or the version of the credentials that its use raises.
+A token works once because it names a row that its use deletes, or the version of the credentials that its use raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from blog_app.errors import Invalid, invalid
 
 
 class Purpose(NamedTuple):
-    """What a token is for; one for another purpose is refused."""
+    """What a token is for, and how long it is valid; a token for another purpose is invalid."""
 
     name: str
     hours: int
@@ -27,21 +27,21 @@ PASSWORD_RESET = Purpose("password reset", 1)
 
 
 def sign(purpose: Purpose, **content: Any) -> str:
-    """Return a token with this content, which its holder can read and not change."""
+    """Return a token with this content, which its holder can read but not change."""
     return str(_serializer(purpose).dumps(content))
 
 
-def read(purpose: Purpose, token: str) -> dict[str, Any]:
-    """Return the content of a token; raise `Invalid` unless it was signed for this purpose, lately enough."""
+def verify(purpose: Purpose, token: str) -> dict[str, Any]:
+    """Return the content of a token; raise `Invalid` unless it is signed for this purpose and not expired."""
     try:
         return dict(_serializer(purpose).loads(token, max_age=purpose.hours * 3600))
     except BadData as error:
-        raise refused() from error
+        raise invalid_token() from error
 
 
-def refused() -> Invalid:
-    """Return the error for a token that does not count, without telling why."""
-    return invalid("token", "It is not valid, has expired, or was used already.")
+def invalid_token() -> Invalid:
+    """Return the error for a token that is invalid, expired or used, without saying which."""
+    return invalid("token", "The token is invalid, has expired, or was already used. Request a new one.")
 
 
 def _serializer(purpose: Purpose) -> URLSafeTimedSerializer:

@@ -1,4 +1,4 @@
-"""Signing in and out: tokens are made here, and ended."""
+"""API tokens (sessions): signing in issues one, signing out revokes it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ TOKEN_BYTES = 32
 
 
 def sign_in(email: str, password: str) -> dict[str, Any]:
-    """Return a new token with its secret; raise `Unauthorized` without telling which of the two was wrong."""
-    throttling.try_password(email)
-    user = User.with_email(email)
+    """Return a new token with its secret; raise `Unauthorized` without saying which of the two was wrong."""
+    throttling.count_password_attempt(email)
+    user = User.by_email(email)
     if not verify_password(user.password_hash if user else None, password) or user is None:
-        raise _refused()
+        raise _wrong_credentials()
     with databases.accounts.atomic():
-        # Whatever ended the sessions of this user while the password was being verified ends this one too.
-        query = User.select().where(User.id == user.id, User.status == "active")
-        same = query.where(User.credentials_version == user.credentials_version).for_update("FOR SHARE").first()
+        # If the sessions of this user were ended while the password was being verified, none is opened.
+        active = User.select().where(User.id == user.id, User.status == "active")
+        same = active.where(User.credentials_version == user.credentials_version).for_update("FOR SHARE").first()
         if same is None:
-            raise _refused()
+            raise _wrong_credentials()
         token = issue(same)
-    throttling.password_was_right(email)
+    throttling.forgive_password_attempts(email)
     return token
 
 
 def issue(user: User) -> dict[str, Any]:
-    """Make a token for `user`; return its `id`, its secret as `token`, and `expires_at`."""
+    """Issue a token to `user`; return its `id`, its secret as `token`, and `expires_at`."""
     secret = secrets.token_urlsafe(TOKEN_BYTES)
     token = Token.create(
         user=user,
@@ -47,11 +47,11 @@ def issue(user: User) -> dict[str, Any]:
     return {"id": token.id, "token": secret, "expires_at": token.expires_at}
 
 
-def revoke_all(user_id: UUID, *, but: UUID | None = None) -> None:
-    """End every token of a user, at once, except perhaps one."""
+def revoke_all(user_id: UUID, *, except_id: UUID | None = None) -> None:
+    """Revoke every token of a user, except one if given."""
     query = Token.delete().where(Token.user == user_id)
-    (query.where(Token.id != but) if but else query).execute()
+    (query.where(Token.id != except_id) if except_id else query).execute()
 
 
-def _refused() -> Unauthorized:
-    return Unauthorized("The email address or the password is wrong.")
+def _wrong_credentials() -> Unauthorized:
+    return Unauthorized("Incorrect email address or password.")

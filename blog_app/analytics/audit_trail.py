@@ -50,7 +50,7 @@ def store_audit_entries(events: Sequence[Event]) -> None:
     entries = [{"id": event.id, "happened_at": event.published_at, **event.payload["entry"]} for event in events]
     databases.analytics.execute_sql(STORE, (to_json(entries),))
     people = {entry[name] for entry in entries for name in ("actor_id", "owner_id") if entry[name]}
-    for person in people - directory.existing(list(people)):
+    for person in people - directory.existing_ids(list(people)):
         _anonymize(person)
 
 

@@ -1,4 +1,4 @@
-"""`flask users`: the first admin, and what an admin may need when the API cannot be reached."""
+"""`flask users`: create, list, suspend and activate users, without the API; also for the first admin."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ users = AppGroup("users", help="Create, list and suspend users.")
 
 @users.command()
 @click.argument("email")
-@click.option("--name", prompt=True, help="The name that others see.")
-@click.option("--admin", is_flag=True, help="Let the user do everything.")
-@click.password_option(help="Asked for if it is not given; better not given, because others can see it.")
+@click.option("--name", prompt=True, help="The public name.")
+@click.option("--admin", is_flag=True, help="Grant the admin role.")
+@click.password_option(help="Prompted for if omitted. Omit it: other users of this machine can see command lines.")
 def create(email: str, name: str, admin: bool, password: str) -> None:
-    """Create a user with the address EMAIL, which is taken as confirmed."""
+    """Create a user with the address EMAIL, without confirmation by mail."""
     if problem := weakness(password):
-        raise click.ClickException(f"the password is too weak. {problem}")
+        raise click.ClickException(f"the password is too weak: {problem}")
     if not 1 <= len(name.strip()) <= User.name.max_length:
         raise click.ClickException(f"the name must have 1 to {User.name.max_length} characters")
     address, password_hash = _address(email), hash_password(password)
     try:
         with databases.accounts.atomic():
-            user = User.open(address, name.strip(), password_hash)
+            user = User.create_with_profile(address, name.strip(), password_hash)
             if admin:
                 roles.grant(user.id, "admin", granted_by=None)
     except peewee.IntegrityError as error:
@@ -38,9 +38,9 @@ def create(email: str, name: str, admin: bool, password: str) -> None:
 
 
 @users.command("list")
-@click.option("--deleted", is_flag=True, help="Show those that were deleted, instead.")
+@click.option("--deleted", is_flag=True, help="List deleted users instead.")
 def list_users(deleted: bool) -> None:
-    """List the users with their status and roles, the oldest first."""
+    """List users with their status and roles, oldest first."""
     granted: dict[object, list[str]] = {}
     for grant in RoleGrant.select(RoleGrant.user, RoleGrant.role).order_by(RoleGrant.role):
         granted.setdefault(grant.user_id, []).append(grant.role)
@@ -51,14 +51,14 @@ def list_users(deleted: bool) -> None:
 @users.command()
 @click.argument("email")
 def suspend(email: str) -> None:
-    """Keep the user with the address EMAIL out, and end their sessions."""
+    """Suspend the user with the address EMAIL, and end their sessions."""
     _set_status(email, "suspended")
 
 
 @users.command()
 @click.argument("email")
 def activate(email: str) -> None:
-    """Let the user with the address EMAIL in again."""
+    """Reactivate the user with the address EMAIL."""
     _set_status(email, "active")
 
 
@@ -67,7 +67,7 @@ def _set_status(email: str, status: str) -> None:
     with databases.accounts.atomic():
         user = User.select().where(User.email == address).for_update().first()
         if user is None:
-            raise click.ClickException(f"there is no user with the address {address}")
+            raise click.ClickException(f"no user with the address {address}")
         try:
             lifecycle.set_status(user, status)
         except Problem as problem:

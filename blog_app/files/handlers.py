@@ -29,7 +29,7 @@ def empty_closed_drives() -> bool:
     drive = closed.for_update("FOR UPDATE SKIP LOCKED").first()
     if drive is None:
         return False
-    if directory.existing([str(drive.owner_id)]):
+    if directory.existing_ids([str(drive.owner_id)]):
         drive.change(closes_at=None)
     elif not tree.delete_some(drive.owner_id, DELETED_AT_ONCE):
         drive.delete_instance()

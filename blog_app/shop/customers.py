@@ -64,5 +64,5 @@ def _spent_this_month(user_id: UUID) -> Decimal:
 
 
 def _require_user(user_id: UUID) -> None:
-    if not directory.existing([str(user_id)]):
+    if not directory.existing_ids([str(user_id)]):
         raise NotFound("There is no such user.")

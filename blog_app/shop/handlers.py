@@ -32,7 +32,7 @@ def close_vendor(event: Event) -> None:
 def tell_customer(event: Event) -> None:
     """Mail an order confirmation, or a change of an order, to a customer who still has an account."""
     order = Order.get_by_id(event.subject)
-    to = directory.addresses([str(order.user_id)]).get(str(order.user_id))
+    to = directory.emails([str(order.user_id)]).get(str(order.user_id))
     if to is None:
         orders.cancel_all_open(order.user_id)  # This order may have been placed while they left.
         return

@@ -23,7 +23,7 @@ def sign_in(app: Flask, email: str = EMAIL, password: str = PASSWORD, *, status:
 @pytest.fixture
 def ada(app: Flask) -> Caller:
     with app.app_context():
-        user = User.open(EMAIL, "Ada", hash_password(PASSWORD))
+        user = User.create_with_profile(EMAIL, "Ada", hash_password(PASSWORD))
     return Caller(app, sign_in(app)["token"], str(user.id))
 
 
@@ -121,7 +121,7 @@ def test_a_confirmed_address_cannot_be_confirmed_again_after_a_change_back(app: 
 
 def test_a_taken_address_is_said_in_the_mail_only(app: Flask, ada: Caller) -> None:
     with app.app_context():
-        User.open("taken@example.com", "Eve", "-")
+        User.create_with_profile("taken@example.com", "Eve", "-")
     answers = [
         ada.put("/me/email", {"email": email, "password": PASSWORD}, status=202).data
         for email in ("taken@example.com", "free@example.com")
@@ -134,7 +134,7 @@ def test_an_address_that_was_taken_before_its_confirmation_is_a_conflict(app: Fl
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
     token = token_for(app, "new@example.com")
     with app.app_context():
-        User.open("new@example.com", "Eve", "-")
+        User.create_with_profile("new@example.com", "Eve", "-")
     problem = anonymous(app).post("/me/email/confirmation", {"token": token}, status=409).json
     assert problem["errors"][0]["pointer"] == "/email"
     ada.get("/me")

@@ -33,7 +33,7 @@ class Friends(RuleBasedStateMachine):
         self.context.push()
         empty_all_tables()
         with databases.accounts.atomic():
-            self.ids = [User.open(f"user{number}@example.com", "Somebody", "-").id for number in PEOPLE]
+            self.ids = [User.create_with_profile(f"user{number}@example.com", "Somebody", "-").id for number in PEOPLE]
         self.requests: set[tuple[int, int]] = set()
         self.friends: set[frozenset[int]] = set()
         self.blocks: set[tuple[int, int]] = set()
@@ -53,7 +53,7 @@ class Friends(RuleBasedStateMachine):
 
     def pair(self, first: int, second: int) -> Any:
         one = self.ids[first]
-        return Relationship.of(one).where(Relationship.other(one) == self.ids[second]).first()
+        return Relationship.involving(one).where(Relationship.other_user(one) == self.ids[second]).first()
 
     @rule(who=two)
     def ask(self, who: tuple[int, int]) -> None:
@@ -62,7 +62,7 @@ class Friends(RuleBasedStateMachine):
             return
         blocked = {who, (second, first)} & self.blocks
         possible = not (second in self.gone or blocked or who in self.requests or frozenset(who) in self.friends)
-        assert self.act(friends.ask, self.ids[first], self.ids[second]) == possible
+        assert self.act(friends.send_request, self.ids[first], self.ids[second]) == possible
         if possible and (second, first) in self.requests:
             self.requests.remove((second, first))
             self.friends.add(frozenset(who))
@@ -99,7 +99,7 @@ class Friends(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE))
     def leave(self, person: int) -> None:
         if person not in self.gone:
-            self.act(lifecycle.close, User.get_by_id(self.ids[person]))
+            self.act(lifecycle.delete, User.get_by_id(self.ids[person]))
             self.gone.add(person)
             self.requests = {each for each in self.requests if person not in each}
             self.friends = {each for each in self.friends if person not in each}
@@ -114,15 +114,15 @@ class Friends(RuleBasedStateMachine):
     def the_database_says_the_same(self) -> None:
         number = {identifier: index for index, identifier in enumerate(self.ids)}
         for person, identifier in enumerate(self.ids):
-            assert self._numbers(Relationship.friends_of(identifier), number) == {
+            assert self._numbers(Relationship.friend_ids(identifier), number) == {
                 other for pair in self.friends if person in pair for other in pair - {person}
             }
-            assert self._numbers(Relationship.blocked_by(identifier), number) == {
+            assert self._numbers(Relationship.blocked_ids(identifier), number) == {
                 blocked for blocker, blocked in self.blocks if blocker == person
             }
             assert {
                 (number[pair.requester_id], number[pair.low_id], number[pair.high_id])
-                for pair in Relationship.requests_of(identifier)
+                for pair in Relationship.pending_requests(identifier)
             } == {(sender, *sorted((sender, to))) for sender, to in self.requests if person in (sender, to)}
         assert Relationship.select().count() == len(
             self.friends | {frozenset(each) for each in self.requests} | {frozenset(each) for each in self.blocks}

@@ -26,7 +26,7 @@ def test_a_role_holds_from_the_next_request_on_and_ends_with_its_revocation(app:
     member.post("/posts", draft, status=403)
 
 
-def test_only_administrators_grant_and_only_known_roles_to_known_users(app: Flask) -> None:
+def test_only_admins_grant_and_only_known_roles_to_known_users(app: Flask) -> None:
     admin, editor, member = sign_up(app, "admin"), sign_up(app, "editor"), sign_up(app)
     editor.put(f"/users/{editor.user_id}/roles/admin", status=403)
     member.delete(f"/users/{editor.user_id}/roles/editor", status=403)

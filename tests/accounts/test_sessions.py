@@ -17,7 +17,7 @@ EMAIL = "ada@example.com"
 
 def open_account(app: Flask, email: str = EMAIL) -> str:
     with app.app_context():
-        return str(User.open(email, "Ada", hash_password(PASSWORD)).id)
+        return str(User.create_with_profile(email, "Ada", hash_password(PASSWORD)).id)
 
 
 def try_to_sign_in(app: Flask, email: str, password: str) -> int:

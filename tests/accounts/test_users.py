@@ -1,4 +1,4 @@
-"""Users as others see them, and as administrators keep them: status, deletion, restoration, purge."""
+"""Users as others see them, and as admins keep them: status, deletion, restoration, purge."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def ids(response: Any) -> set[str]:
     return {user["id"] for user in response.json["data"]}
 
 
-def test_only_active_users_are_seen_and_administrators_see_all(app: Flask) -> None:
+def test_only_active_users_are_seen_and_admins_see_all(app: Flask) -> None:
     admin, member, other = sign_up(app, "admin"), sign_up(app), sign_up(app)
     admin.put(f"/users/{other.user_id}/status", {"status": "suspended"})
     assert other.user_id not in ids(member.get("/users"))
@@ -35,7 +35,7 @@ def test_who_is_kept_out_has_no_session_to_come_back_to(app: Flask, status: str)
     member.get("/me", status=401)
 
 
-def test_a_status_is_set_by_administrators_only_and_must_be_known(app: Flask) -> None:
+def test_a_status_is_set_by_admins_only_and_must_be_known(app: Flask) -> None:
     admin, editor, member = sign_up(app, "admin"), sign_up(app, "editor"), sign_up(app)
     editor.put(f"/users/{member.user_id}/status", {"status": "suspended"}, status=403)
     member.put(f"/users/{member.user_id}/status", {"status": "suspended"}, status=403)
@@ -56,7 +56,7 @@ def test_a_deleted_user_is_gone_everywhere_at_once(app: Flask) -> None:
         assert directory.people([member.user_id]) == {member.user_id: {"id": member.user_id, "name": "Former member"}}
 
 
-def test_deleted_users_are_listed_for_administrators_who_ask(app: Flask) -> None:
+def test_deleted_users_are_listed_for_admins_who_ask(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     member.delete("/me")
     assert ids(admin.get("/users?deleted=only")) == {member.user_id}
@@ -82,7 +82,7 @@ def test_the_address_of_a_deleted_user_is_free_and_restoring_onto_it_is_a_confli
     email = member.get("/me").json["email"]
     member.delete("/me")
     with app.app_context():
-        second = User.open(email, "Another", "-").id
+        second = User.create_with_profile(email, "Another", "-").id
     problem = admin.put(f"/users/{member.user_id}/restoration", status=409).json
     assert problem["errors"][0]["pointer"] == "/email"
     assert ids(admin.get("/users?deleted=only")) == {member.user_id}

@@ -192,7 +192,7 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
     ada = sign_up(app, "author")
     ada.post("/posts", {"title": "Tea", "content": "Boil."})
     asked, go_on = threading.Event(), threading.Event()
-    existing = audit_trail.directory.existing
+    existing = audit_trail.directory.existing_ids
 
     def slowly(ids: list[str]) -> set[str]:
         found = existing(ids)

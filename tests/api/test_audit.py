@@ -40,7 +40,7 @@ def registration() -> dict[str, str]:
 
 
 def someone() -> str:
-    return str(User.open("eve@example.com", "Eve", "-").id)
+    return str(User.create_with_profile("eve@example.com", "Eve", "-").id)
 
 
 def wish(caller: Caller) -> dict[str, Any]:

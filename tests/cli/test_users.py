@@ -29,12 +29,12 @@ def test_the_first_admin_is_asked_for_a_password_and_can_sign_in(app: Flask) -> 
         ("ada@example.com", "Password1", "most used"),
         ("ada@example.com", "short", "at least 8"),
         ("ada", PASSWORD, "@"),
-        ("taken@example.com", PASSWORD, "has an account already"),
+        ("taken@example.com", PASSWORD, "already exists"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(app: Flask, email: str, password: str, message: str) -> None:
     with app.app_context():
-        User.open("taken@example.com", "Eve", "-")
+        User.create_with_profile("taken@example.com", "Eve", "-")
     refused = users(app, "create", email, "--name", "Ada", answers=f"{password}\n{password}\n")
     assert (refused.exit_code, message in refused.output) == (1, True), refused.output
     with app.app_context():

@@ -72,7 +72,7 @@ def anonymous(app: Flask) -> Caller:
 def sign_up(app: Flask, *roles: str, name: str = "Somebody") -> Caller:
     """Return a new signed-in user with these roles. The password is not hashed: signing in has tests of its own."""
     with app.app_context(), databases.accounts.atomic():
-        user = User.open(f"user{next(_numbers)}@example.com", name, "-")
+        user = User.create_with_profile(f"user{next(_numbers)}@example.com", name, "-")
         for role in roles:
             RoleGrant.create(user=user, role=role)
         return Caller(app, tokens.issue(user)["token"], str(user.id))

@@ -104,17 +104,21 @@ def file(owner: UUID) -> UUID:
 
 
 def befriended(owner: UUID) -> UUID:
-    asked = friends.ask(User.open(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner)))
+    asked = friends.send_request(
+        User.create_with_profile(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner))
+    )
     friends.accept(asked)
     return asked.requester_id
 
 
 def friend_request(owner: UUID) -> UUID:
-    return friends.ask(User.open(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner))).id
+    return friends.send_request(
+        User.create_with_profile(f"friend{next(_numbers)}@example.com", "A friend", "-").id, UUID(str(owner))
+    ).id
 
 
 def somebody() -> UUID:
-    return User.open(f"friend{next(_numbers)}@example.com", "Somebody", "-").id
+    return User.create_with_profile(f"friend{next(_numbers)}@example.com", "Somebody", "-").id
 
 
 def viewed_post() -> UUID:
@@ -149,7 +153,7 @@ PRIVATE = {"addresses", "files", "friend-requests", "friends", "orders", "revisi
 
 
 def example_user() -> None:
-    if not User.with_email("ada@example.com"):
+    if not User.by_email("ada@example.com"):
         User.create(email="ada@example.com", name="Ada", password_hash=hash_password("Correct-Horse-1"))
 
 

@@ -1,4 +1,4 @@
-"""Friends: requests, friendships, blocks, and who might be a friend."""
+"""The endpoints of friend requests, friends, friend suggestions and blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ friends = Blueprint("friends", database=databases.accounts, prefix="")
 
 
 def request_at(request_id: UUID) -> Any:
-    return Relationship.requests_of(identity().user_id).where(Relationship.id == request_id)
+    return Relationship.pending_requests(identity().user_id).where(Relationship.id == request_id)
 
 
 def request_to_me_at(request_id: UUID) -> Any:
@@ -29,14 +29,16 @@ def request_to_me_at(request_id: UUID) -> Any:
 
 def friendship_at(user_id: UUID) -> Any:
     me = identity().user_id
-    return Relationship.of(me).where(Relationship.friends_since.is_null(False), Relationship.other(me) == user_id)
+    return Relationship.involving(me).where(
+        Relationship.friends_since.is_null(False), Relationship.other_user(me) == user_id
+    )
 
 
 @requests.lists("", FriendRequestSchema, parameters=DirectionParameter)
 def list_requests(direction: str | None) -> Any:
-    """List the friend requests that you sent or received and nobody has answered yet."""
+    """List your pending friend requests, sent and received."""
     me = identity().user_id
-    query = Relationship.requests_of(me)
+    query = Relationship.pending_requests(me)
     if direction is None:
         return query
     return query.where(Relationship.requester == me if direction == "sent" else Relationship.requester != me)
@@ -44,14 +46,14 @@ def list_requests(direction: str | None) -> Any:
 
 @requests.shows("/<uuid:request_id>", FriendRequestSchema)
 def show_request(request_id: UUID) -> Any:
-    """Show one of your open friend requests, sent or received."""
+    """Retrieve a pending friend request that you sent or received."""
     return request_at(request_id)
 
 
 @requests.creates("", FriendRequestSchema)
 def send_request(user_id: UUID) -> Relationship:
-    """Ask a user to be friends; if they have asked you meanwhile, you are friends, and the answer says `accepted`."""
-    return actions.ask(identity().user_id, user_id)
+    """Send a friend request. If that user has already sent you one, it is accepted: `status` is `accepted`."""
+    return actions.send_request(identity().user_id, user_id)
 
 
 @requests.does("PUT", "/<uuid:request_id>/acceptance", answers=FriendRequestSchema, load=request_to_me_at)
@@ -69,18 +71,18 @@ def end_request(request: Relationship) -> None:
 @friends.lists("/me/friends", UserSchema)
 def list_friends() -> Any:
     """List your friends."""
-    return allowed(User).where(User.id.in_(Relationship.friends_of(identity().user_id)))
+    return allowed(User).where(User.id.in_(Relationship.friend_ids(identity().user_id)))
 
 
 @friends.deletes("/me/friends/<uuid:user_id>", load=friendship_at)
 def end_friendship(friendship: Relationship) -> None:
-    """End a friendship, for both of you."""
+    """Remove a friend. You are removed from their friends, too."""
     friendship.delete_instance()
 
 
 @friends.lists("/me/friend-suggestions", SuggestionSchema)
 def list_suggestions() -> Any:
-    """List the friends of your friends, those with the most mutual friends first."""
+    """List friends of your friends, those with the most mutual friends first."""
     return actions.suggestions(identity().user_id, allowed(User))
 
 
@@ -89,28 +91,28 @@ def list_mutual_friends(user_id: UUID) -> Any:
     """List the friends that you and another user have in common."""
     return (
         allowed(User)
-        .where(User.id.in_(Relationship.friends_of(identity().user_id)))
-        .where(User.id.in_(Relationship.friends_of(user_id)))
-        .where(peewee.Value(user_id).not_in(Relationship.blocked_with(identity().user_id)))
+        .where(User.id.in_(Relationship.friend_ids(identity().user_id)))
+        .where(User.id.in_(Relationship.friend_ids(user_id)))
+        .where(peewee.Value(user_id).not_in(Relationship.blocked_either_way(identity().user_id)))
     )
 
 
 @friends.lists("/me/blocks", UserSchema)
 def list_blocks() -> Any:
-    """List the users that you block."""
-    return User.select().where(User.id.in_(Relationship.blocked_by(identity().user_id)))
+    """List the users you have blocked."""
+    return User.select().where(User.id.in_(Relationship.blocked_ids(identity().user_id)))
 
 
 @friends.does("PUT", "/me/blocks/<uuid:user_id>")
 def block_user(user_id: UUID) -> Relationship:
-    """Block a user: you are hidden from each other, and friendship and requests between you end.
+    """Block a user: you no longer see each other, and any friendship or request between you ends.
 
-    What either of you has published stays public, with its author's name.
+    Published posts and comments of both users stay public, with their author's name.
     """
     return actions.block(identity().user_id, user_id)
 
 
 @friends.deletes("/me/blocks/<uuid:user_id>")
 def unblock_user(user_id: UUID) -> None:
-    """Take a block back, if there is one."""
+    """Unblock a user. Does nothing if the user is not blocked."""
     actions.unblock(identity().user_id, user_id)

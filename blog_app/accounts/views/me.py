@@ -1,4 +1,4 @@
-"""Your own account: name, profile, password, address."""
+"""The endpoints of the caller's own account: name, profile, password, email address, deletion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.accounts.schemas import (
     PasswordChangeSchema,
     ProfileSchema,
 )
-from blog_app.accounts.views.users import ON_ITS_WAY
+from blog_app.accounts.views.users import MAIL_SENT
 from blog_app.api import Blueprint
 from blog_app.api.auth import identity
 from blog_app.data import databases
@@ -34,50 +34,50 @@ def my_profile() -> Any:
 
 @me.shows("", MeSchema)
 def show_me() -> Any:
-    """Show your own account."""
+    """Retrieve your account."""
     return my_account()
 
 
 @me.changes("", MeSchema, load=my_account)
 def change_me(user: User, name: str) -> User:
-    """Change your name."""
+    """Update your account."""
     user.change(name=name)
     return user
 
 
 @me.deletes("", load=my_account)
 def delete_me(user: User) -> None:
-    """Close your account: your sessions and friendships end, and your name disappears. An admin can restore it."""
-    lifecycle.close(user)
+    """Delete your account. Your sessions and friendships end and your name is hidden. An admin can restore it."""
+    lifecycle.delete(user)
 
 
 @me.shows("/profile", ProfileSchema)
 def show_my_profile() -> Any:
-    """Show your own profile."""
+    """Retrieve your profile."""
     return Profile.select().where(Profile.user == identity().user_id)
 
 
 @me.changes("/profile", ProfileSchema, load=my_profile)
 def change_my_profile(profile: Profile, **values: Any) -> Profile:
-    """Write your profile."""
+    """Update your profile."""
     profile.change(**values)
     return profile
 
 
 @me.does("PUT", "/password", takes=PasswordChangeSchema, atomic=False)
 def change_my_password(current_password: str, password: str) -> None:
-    """Change your password; your other sessions end."""
+    """Change your password. All your other sessions end."""
     credentials.change_password(identity(), current_password, password)
 
 
 @me.does("PUT", "/email", takes=CredentialsSchema, answers=AcceptedSchema, status=202, atomic=False)
 def change_my_email(email: str, password: str) -> dict[str, str]:
-    """Ask for another address; it becomes yours when the token is confirmed that is sent to it."""
-    credentials.ask_for_email_change(identity(), email, password)
-    return ON_ITS_WAY
+    """Request a new email address. It takes effect when you confirm the token that is mailed to it."""
+    credentials.request_email_change(identity(), email, password)
+    return MAIL_SENT
 
 
 @me.does("POST", "/email/confirmation", takes=ConfirmationSchema, atomic=False)
 def confirm_my_email(token: str) -> None:
-    """Confirm a new address with the token of a mail, signed in or not; all sessions but the one that asked end."""
+    """Confirm a new email address with the mailed token, signed in or not. All your other sessions end."""
     credentials.confirm_email_change(token)

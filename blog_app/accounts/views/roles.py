@@ -1,4 +1,4 @@
-"""Which roles a user has, who gave them, and giving and taking them."""
+"""The endpoints of roles: listing, granting and revoking them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def grant_at(user_id: UUID, role: str) -> Any:
 
 @roles.lists("/<uuid:user_id>/roles", RoleGrantSchema, under=user_at)
 def list_roles(user_id: UUID) -> Any:
-    """List your roles, with who granted them and when; administrators see everybody's."""
+    """List a user's roles, with who granted them and when. Only admins see other users' roles."""
     return allowed(RoleGrant).where(RoleGrant.user == user_id)
 
 
 @roles.does("PUT", "/<uuid:user_id>/roles/<role>", answers=RoleGrantSchema)
 def grant_role(user_id: UUID, role: str) -> RoleGrant:
-    """Grant a role; if the user has it already, nothing changes."""
+    """Grant a role to a user. Does nothing if the user already has it."""
     return actions.grant(user_id, role, granted_by=identity().user_id)
 
 
 @roles.deletes("/<uuid:user_id>/roles/<role>", load=grant_at)
-def revoke_role(held: RoleGrant) -> None:
-    """Take a role back; 409 if nobody would be an admin then."""
-    actions.revoke(held)
+def revoke_role(role_grant: RoleGrant) -> None:
+    """Revoke a user's role. The last admin cannot be revoked (409)."""
+    actions.revoke(role_grant)

@@ -1,4 +1,4 @@
-"""Signing in and out, and getting in again without the password."""
+"""The endpoints of API tokens (sign in, sign out) and password resets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from blog_app.accounts.schemas import (
     NewTokenSchema,
     TokenSchema,
 )
-from blog_app.accounts.views.users import ON_ITS_WAY
+from blog_app.accounts.views.users import MAIL_SENT
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
 from blog_app.data import databases
@@ -31,36 +31,36 @@ def token_at(token_id: UUID) -> Any:
 
 @tokens.creates("", CredentialsSchema, answers=NewTokenSchema, atomic=False, secret=True)
 def create_token(email: str, password: str) -> dict[str, Any]:
-    """Sign in: exchange an email address and a password for a token."""
+    """Sign in with an email address and password, and get an API token."""
     return actions.sign_in(email, password)
 
 
 @tokens.lists("", TokenSchema)
 def list_tokens() -> Any:
-    """List your tokens that have not expired; `current` is the one that this request was sent with."""
+    """List your unexpired tokens. `current` marks the one that authenticated this request."""
     return allowed(Token)
 
 
 @tokens.deletes("/<uuid:token_id>", load=token_at)
 def revoke_token(token: Token) -> None:
-    """End one of your tokens."""
+    """Revoke one of your tokens."""
     token.delete_instance()
 
 
 @tokens.deletes("")
 def revoke_all_tokens() -> None:
-    """End all your tokens, also the one that this request was sent with."""
+    """Revoke all your tokens, including the one that authenticated this request."""
     actions.revoke_all(identity().user_id)
 
 
 @resets.does("POST", "", takes=EmailAddressSchema, answers=AcceptedSchema, status=202, atomic=False)
 def ask_for_reset(email: str) -> dict[str, str]:
-    """Ask for a mail with a token that lets you choose a new password."""
-    credentials.ask_for_reset(email)
-    return ON_ITS_WAY
+    """Request an email with a password reset token."""
+    credentials.request_password_reset(email)
+    return MAIL_SENT
 
 
 @resets.does("POST", "/completion", takes=NewPasswordSchema, atomic=False)
 def reset_password(token: str, password: str) -> None:
-    """Choose a new password with the token of a mail; all sessions end."""
+    """Set a new password with the mailed token. All your sessions end."""
     credentials.reset_password(token, password)

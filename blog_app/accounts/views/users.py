@@ -1,4 +1,4 @@
-"""Users, as others see them and as administrators keep them; and how one becomes a user."""
+"""The endpoints of users: registration, public profiles, and administration."""
 
 from __future__ import annotations
 
@@ -23,70 +23,70 @@ from blog_app.data import databases
 from blog_app.data.cache import hot
 
 users = Blueprint("users", database=databases.accounts)
-ON_ITS_WAY = {"detail": "A message is on its way to this address. It says how to go on."}
+MAIL_SENT = {"detail": "We have sent an email with further instructions to this address."}
 
 
 def user_at(user_id: UUID) -> Any:
     return allowed(User).where(User.id == user_id)
 
 
-def user_even_deleted_at(user_id: UUID) -> Any:
+def user_or_deleted_at(user_id: UUID) -> Any:
     return allowed(User, deleted="with").where(User.id == user_id)
 
 
 @users.does("POST", "", takes=RegistrationSchema, answers=AcceptedSchema, status=202, atomic=False)
 def create_user(email: str, name: str, password: str) -> dict[str, str]:
-    """Ask for an account; it opens when the token is confirmed that is sent to the address."""
+    """Register. The account is created when you confirm the token that is mailed to the address."""
     registration.register(email, name, password)
-    return ON_ITS_WAY
+    return MAIL_SENT
 
 
 @users.does("POST", "/confirmation", takes=ConfirmationSchema, answers=MeSchema)
 def confirm_user(token: str) -> User:
-    """Open the account that the token of a mail is for."""
+    """Confirm a registration with the mailed token, and create the account."""
     return registration.confirm(token)
 
 
 @users.lists("", UserSchema, parameters=DeletedParameter)
 @hot(by_caller=(Relationship,))
 def list_users(deleted: str | None) -> Any:
-    """List the users, the newest first."""
+    """List users, newest first."""
     return allowed(User, deleted=deleted)
 
 
 @users.shows("/<uuid:user_id>", UserSchema)
 @hot(row="user_id", by_caller=(Relationship,))
 def show_user(user_id: UUID) -> Any:
-    """Show one user."""
+    """Retrieve a user."""
     return user_at(user_id)
 
 
 @users.shows("/<uuid:user_id>/profile", ProfileSchema)
 @hot(User, row="user_id", by_caller=(Relationship,))
 def show_profile(user_id: UUID) -> Any:
-    """Show what a user says of themselves."""
+    """Retrieve a user's profile."""
     return allowed(Profile).where(Profile.user == user_id)
 
 
 @users.does("PUT", "/<uuid:user_id>/status", takes=StatusSchema, answers=UserSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
-    """Let a user in, or keep them out; keeping them out ends their sessions."""
+    """Set a user's status. Any status other than `active` ends the user's sessions."""
     return lifecycle.set_status(user, status)
 
 
 @users.deletes("/<uuid:user_id>", load=user_at)
 def delete_user(user: User) -> None:
-    """Delete a user, who can be restored; their sessions and friendships end."""
-    lifecycle.close(user)
+    """Delete a user. Their sessions and friendships end. The user can be restored."""
+    lifecycle.delete(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=user_even_deleted_at)
+@users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=user_or_deleted_at)
 def restore_user(user: User) -> User:
-    """Bring a deleted user back; 409 if their address has another account by now."""
+    """Restore a deleted user; 409 if another account uses the email address now."""
     return lifecycle.restore(user)
 
 
-@users.deletes("/<uuid:user_id>/remains", load=user_even_deleted_at)
+@users.deletes("/<uuid:user_id>/remains", load=user_or_deleted_at)
 def purge_user(user: User) -> None:
-    """Delete a deleted user for good; 409 if they are not deleted."""
+    """Permanently delete a deleted user; 409 if the user is not deleted."""
     lifecycle.purge(user)
