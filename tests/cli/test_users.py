@@ -26,7 +26,7 @@ def test_the_first_admin_is_asked_for_a_password_and_can_sign_in(app: Flask) -> 
 @pytest.mark.parametrize(
     ("email", "password", "message"),
     [
-        ("ada@example.com", "Password1", "most used"),
+        ("ada@example.com", "Password1", "common password"),
         ("ada@example.com", "short", "at least 8"),
         ("ada", PASSWORD, "@"),
         ("taken@example.com", PASSWORD, "already exists"),
