@@ -201,7 +201,7 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit_trail.directory, "existing", slowly)
+        patch.setattr(audit_trail.directory, "existing_ids", slowly)
         storing = BackgroundCall(in_thread, app)
         assert asked.wait(TIMEOUT_SECONDS)
         ada.delete("/me")
