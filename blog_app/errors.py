@@ -1,8 +1,9 @@
-"""Exceptions that the domains raise, and the one place that turns any exception into a response.
+"""The exceptions of the API (problem details), and the error handler that turns any exception into a response.
 
-Every error leaves as `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `instance`,
+Every error response is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `instance`,
 `request_id`, and for invalid input `errors`, a list of `{"pointer", "detail"}` (RFC 6901 JSON Pointers into the body)
-or `{"parameter", "detail"}` for the query. A driver's text never leaves; it goes to the log with the request id.
+or `{"parameter", "detail"}` for the query. The text of a database driver is never sent; it is logged
+with the request id.
 """
 
 from __future__ import annotations
@@ -29,11 +30,10 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 RETRY_AFTER_SECONDS = 2
-"""The class of SQLSTATE for what is too large or too complex for PostgreSQL: to try again would not help."""
 
 
 class Problem(Exception):
-    """Something the caller is told about; subclasses fix the status, instances say what happened."""
+    """An error that is sent to the caller; a subclass has the status, an instance says what happened."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: Mapping[str, str] = {}
@@ -49,120 +49,120 @@ class Problem(Exception):
 
     @classmethod
     def name(cls) -> str:
-        """Return the name of this kind of problem, such as `not-found`."""
+        """Return the name of this problem type, such as `not-found`."""
         return CAPITAL.sub("-", cls.__name__).lower()
 
     @classmethod
     def explanation(cls) -> dict[str, Any]:
-        """Return what `GET /problems/<name>` says."""
+        """Return the document of `GET /problems/<name>`."""
         text = " ".join((cls.__doc__ or "").split())
         return {"name": cls.name(), "title": cls.status.phrase, "status": cls.status.value, "explanation": text}
 
 
 class BadRequest(Problem):
-    """The request cannot be understood: malformed JSON, an unknown query parameter, a bad cursor."""
+    """The request is malformed: invalid JSON, an unknown query parameter, an invalid cursor."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class Unauthorized(Problem):
-    """There is no valid token."""
+    """The token is missing or not valid."""
 
     status = HTTPStatus.UNAUTHORIZED
     headers = {"WWW-Authenticate": 'Bearer realm="api"'}
 
 
 class Forbidden(Problem):
-    """The caller is known, and may not do this."""
+    """The token is valid, but does not permit this."""
 
     status = HTTPStatus.FORBIDDEN
 
 
 class NotFound(Problem):
-    """It does not exist, or the caller may not know that it does."""
+    """The resource does not exist, or you do not have access to it."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class MethodNotAllowed(Problem):
-    """This resource has no such method; the `Allow` header lists those that it has."""
+    """The resource does not support this method; the `Allow` header lists those that it supports."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class Conflict(Problem):
-    """It contradicts the state of things: a name taken, a step that is not next."""
+    """The request conflicts with the current state: a name is taken, a transition is not allowed."""
 
     status = HTTPStatus.CONFLICT
 
 
 class PreconditionFailed(Problem):
-    """`If-Match` names another version than the current one."""
+    """`If-Match` does not match the current version."""
 
     status = HTTPStatus.PRECONDITION_FAILED
 
 
 class TooLarge(Problem):
-    """The body is larger than this endpoint takes."""
+    """The body is larger than this endpoint accepts."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class AddressTooLong(Problem):
-    """The path and query are longer than a server takes: ask for less at once."""
+    """The URL is too long: use fewer or shorter query parameters."""
 
     status = HTTPStatus.REQUEST_URI_TOO_LONG
 
 
 class UnsupportedMediaType(Problem):
-    """The body is not of a media type that this endpoint takes."""
+    """The endpoint does not accept the media type of the body."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class RangeNotSatisfiable(Problem):
-    """The part that `Range` asks for is not there; `Content-Range` says how much there is."""
+    """`Range` is outside the file; `Content-Range` has the size of the file."""
 
     status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
 
 class Invalid(Problem):
-    """The body is well-formed and its content is not acceptable."""
+    """The body is well-formed, but its content is not valid."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class TooManyRequests(Problem):
-    """A rate limit is reached."""
+    """A rate limit is exceeded; `Retry-After` says when to retry."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class Unavailable(Problem):
-    """A database or service that this needs is away; the same request may succeed soon."""
+    """A database or service is temporarily unavailable; retry the same request later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
-KINDS: Mapping[str, type[Problem]] = {kind.name(): kind for kind in Problem.__subclasses__()}
-"""Every kind of problem by its name, the last part of its `type`."""
+PROBLEM_TYPES: Mapping[str, type[Problem]] = {subclass.name(): subclass for subclass in Problem.__subclasses__()}
+"""Every problem type by its name, the last part of `type`."""
 
 
-class BrokenConstraint(NamedTuple):
-    """What the breach of a constraint in the database means to the caller."""
+class ConstraintViolation(NamedTuple):
+    """The problem that a violation of a database constraint becomes."""
 
     status: type[Problem]
     field: str
     detail: str
 
 
-_constraints: dict[str, BrokenConstraint] = {}
+_constraints: dict[str, ConstraintViolation] = {}
 
 
 def explain_constraint(name: str, field: str, detail: str, *, status: type[Problem] = Conflict) -> None:
-    """Declare, beside a model, what to tell the caller whose write breaks the constraint `name`."""
-    _constraints[name] = BrokenConstraint(status, field, detail)
+    """Declare, next to a model, the problem that a violation of the constraint `name` becomes."""
+    _constraints[name] = ConstraintViolation(status, field, detail)
 
 
 def invalid(field: str, detail: str) -> Invalid:
@@ -172,11 +172,11 @@ def invalid(field: str, detail: str) -> Invalid:
 
 def bad_parameter(name: str, detail: str) -> BadRequest:
     """Return the error for one query parameter."""
-    return BadRequest(f"The parameter {name!r} is not valid: {detail}", errors=[{"parameter": name, "detail": detail}])
+    return BadRequest(f"Invalid parameter {name!r}: {detail}", errors=[{"parameter": name, "detail": detail}])
 
 
 def init_app(app: Flask) -> None:
-    """Answer every exception as problem+json."""
+    """Respond to every exception with problem+json."""
     app.register_error_handler(Exception, respond)
 
 
@@ -186,7 +186,7 @@ def respond(error: Exception) -> Response:
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed: %s", request.method, request.path, problem.detail, exc_info=error)
     body: dict[str, Any] = {
-        "type": f"/problems/{problem.name()}" if problem.name() in KINDS else "about:blank",
+        "type": f"/problems/{problem.name()}" if problem.name() in PROBLEM_TYPES else "about:blank",
         "title": problem.status.phrase,
         "status": problem.status.value,
         "detail": problem.detail,
@@ -204,17 +204,17 @@ def respond(error: Exception) -> Response:
 
 
 def as_problem(error: Exception) -> Problem:
-    """Return what the caller is told about `error`."""
+    """Return the problem that `error` becomes."""
     match error:
         case Problem():
             return error
         case marshmallow.ValidationError():
             return Invalid("The body is not valid.", errors=list(_pointers(error.normalized_messages())))
         case ClientDisconnected():
-            return BadRequest("The body breaks off before its end.")
+            return BadRequest("The body is shorter than its Content-Length.")
         case HTTPException():
             return _from_werkzeug(error)
-        case ParseException():  # The end of a request's body is read only when somebody asks for it.
+        case ParseException():  # gunicorn parses a chunked body while it is read.
             return BadRequest("The body is not valid HTTP.")
         case peewee.IntegrityError():
             return _from_constraint(error)
@@ -223,9 +223,9 @@ def as_problem(error: Exception) -> Problem:
         case peewee.OperationalError() if sqlstate(error).startswith(PROGRAM_LIMIT_EXCEEDED):
             return _from_data(error)
         case peewee.OperationalError() | peewee.InterfaceError():
-            return Unavailable("The database cannot answer right now. Try again soon.")
+            return Unavailable("The database is temporarily unavailable. Retry shortly.")
         case _:
-            return Problem("Something went wrong on our side. The request id helps us to find it.")
+            return Problem("Internal server error. If it persists, report it with the request_id.")
 
 
 def _pointers(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
@@ -247,17 +247,17 @@ def _from_werkzeug(error: HTTPException) -> Problem:
 
 
 def _with_status(status: HTTPStatus, detail: str) -> Problem:
-    for kind in KINDS.values():
-        if kind.status == status:
-            return kind(detail)
+    for problem_type in PROBLEM_TYPES.values():
+        if problem_type.status == status:
+            return problem_type(detail)
     return type("OtherProblem", (Problem,), {"status": status})(detail)
 
 
 def _from_data(error: peewee.DatabaseError) -> Problem:
-    """Explain a value that the schemas let through and the database does not take, such as a number out of range."""
-    log.warning("the database refused a value: %s", error)
-    kind = BadRequest if request.method in ("GET", "HEAD") else Invalid
-    return kind("A value is out of range or too complex, or a pattern is malformed.")
+    """Return the problem for a value that passed validation but not the database, such as a number out of range."""
+    log.warning("the database rejected a value: %s", error)
+    problem_type = BadRequest if request.method in ("GET", "HEAD") else Invalid
+    return problem_type("A value is out of range or too complex, or a pattern is malformed.")
 
 
 def _from_constraint(error: peewee.IntegrityError) -> Problem:
@@ -265,5 +265,5 @@ def _from_constraint(error: peewee.IntegrityError) -> Problem:
     if name in _constraints:
         status, field, detail = _constraints[name]
         return status(detail, errors=[{"pointer": f"/{field}", "detail": detail}])
-    log.warning("a constraint without an explanation was broken: %s", name)
-    return Conflict("It contradicts something that is stored already.")
+    log.warning("violation of a constraint without explain_constraint: %s", name)
+    return Conflict("The request conflicts with existing data.")

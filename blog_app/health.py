@@ -1,4 +1,4 @@
-"""`/` says what this is, `/healthz` that the process lives, `/readyz` whether what it needs answers."""
+"""Health checks: `/healthz` (liveness), `/readyz` (readiness: databases, migrations, Redis); and the index `/`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from flask import Flask, Response
 from blog_app.api.responses.representation import render
 from blog_app.config import settings
 from blog_app.data import databases
-from blog_app.operations.migrate import files, history
+from blog_app.operations.migrate import status
 
 REDIS_TIMEOUT_SECONDS = 1
 
 
 def init_app(app: Flask) -> None:
-    """Add the three endpoints; they need no token."""
+    """Register the three endpoints; they need no token."""
     app.add_url_rule("/", "index", index)
     app.add_url_rule("/healthz", "healthz", healthz)
     app.add_url_rule("/readyz", "readyz", readyz)
 
 
 def index() -> Response:
-    """Say what this is, and where to go on."""
+    """Get the links to documentation, API and health checks."""
     links = {
         "documentation": "/docs",
         "openapi": "/openapi.json",
@@ -31,32 +31,31 @@ def index() -> Response:
         "alive": "/healthz",
         "ready": "/readyz",
     }
-    return _json({"name": "blog_app", "description": "A blog platform's backend: a JSON API.", "links": links})
+    return _json({"name": "blog_app", "description": "The JSON API of a blog platform.", "links": links})
 
 
 def healthz() -> Response:
-    """Say that this process answers; nothing else is asked."""
+    """Check liveness: this process responds."""
     return _json({"status": "ok"})
 
 
 def readyz() -> Response:
-    """Ask each logical database and Redis; 503 if one of them is away or has migrations pending."""
-    checks = {database.name: _database(database) for database in databases.ALL}
-    checks["redis"] = _redis(settings().redis_url)
+    """Check readiness: every database and Redis respond, and no migrations are pending; otherwise 503."""
+    checks = {database.name: _check_database(database) for database in databases.ALL}
+    checks["redis"] = _check_redis(settings().redis_url)
     ready = all(check["status"] in ("ok", "not configured") for check in checks.values())
     return _json({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
 
 
-def _database(database: databases.LogicalDatabase) -> dict[str, Any]:
+def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
     try:
-        applied = history.applied(database, database.name)
+        pending = status.pending(database, database.name)
     except databases.CONNECTION_ERRORS:
         return {"status": "away"}
-    pending = [migration.name for migration in files.read(database.name) if migration.name not in applied]
     return {"status": "migrations pending", "pending": pending} if pending else {"status": "ok"}
 
 
-def _redis(url: str | None) -> dict[str, Any]:
+def _check_redis(url: str | None) -> dict[str, Any]:
     if url is None:
         return {"status": "not configured"}
     client = redis.Redis.from_url(

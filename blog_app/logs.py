@@ -1,6 +1,6 @@
-"""Logging: JSON lines on standard output, one per request, all of them with the request's id.
+"""Logging: JSON lines on standard output, an access log line for each request, the request id on every line.
 
-The id comes from the `X-Request-Id` header where that is harmless, else it is made here; the response repeats it.
+The id is that of the `X-Request-Id` header if that is valid, else a new one; the response repeats it.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from typing import Any, NamedTuple
 import orjson
 from uuid_utils import uuid7
 
-HARMLESS_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 access = logging.getLogger("blog_app.access")
 
 
-class Current(NamedTuple):
-    """The request that is being answered."""
+class CurrentRequest(NamedTuple):
+    """The request that this thread handles."""
 
     request_id: str
     started: float
-    """A reading of the performance counter."""
+    """In seconds of `time.perf_counter`."""
 
 
-_current: ContextVar[Current | None] = ContextVar("current", default=None)
+_current: ContextVar[CurrentRequest | None] = ContextVar("current", default=None)
 
 
-def begin(given: str) -> None:
-    """Begin a request that came with the id `given`, or with none (an empty string)."""
-    identifier = given if given and HARMLESS_ID.fullmatch(given) else uuid7().hex
-    _current.set(Current(identifier, time.perf_counter()))
+def begin_request(given: str) -> None:
+    """Begin a request whose `X-Request-Id` is `given`, or empty."""
+    identifier = given if given and VALID_ID.fullmatch(given) else uuid7().hex
+    _current.set(CurrentRequest(identifier, time.perf_counter()))
 
 
-def end() -> None:
-    """End the request: what is logged from now on belongs to none."""
+def end_request() -> None:
+    """End the request: later log lines have no request id."""
     _current.set(None)
 
 
@@ -49,7 +49,7 @@ def request_id() -> str | None:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON; `extra={"fields": {...}}` adds to it."""
+    """Formats a record as one line of JSON; `extra={"fields": {...}}` adds fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -67,8 +67,8 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send everything that is logged to standard output as JSON lines."""
-    # What no line shows need not be found out for each (the logging HOWTO, "Optimization").
+    """Configure the root logger: JSON lines on standard output."""
+    # Do not collect for each record what no line shows (the logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
@@ -78,10 +78,10 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
-def tell(method: str, path: str, status: int, user_id: object, cache: str | None) -> None:
-    """Log that the current request was answered.
+def log_request(method: str, path: str, status: int, user_id: object, cache: str | None) -> None:
+    """Write the access log line of the current request.
 
-    `cache` says whether the answer was a hit, a miss or a bypass, of a request that could have been one.
+    `cache` is `hit`, `miss` or `bypass` for a response that can be cached.
     """
     current = _current.get()
     if current is None or not access.isEnabledFor(logging.INFO):

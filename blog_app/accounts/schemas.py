@@ -13,8 +13,8 @@ from blog_app.accounts import directory, passwords
 from blog_app.accounts.models import STATUSES, Profile, Relationship, RoleGrant, Token, User
 from blog_app.api import Schema
 from blog_app.api.auth import identity
-from blog_app.api.resources.fields import Email, Integer, String, Timestamp, WebAddress
-from blog_app.api.resources.includes import one, one_from, owned_one
+from blog_app.api.resources.fields import Email, Integer, String, Timestamp, Url
+from blog_app.api.resources.includes import belongs_to, from_directory, has_one
 from blog_app.api.resources.schema import PerRequest
 from blog_app.permissions import ROLES
 
@@ -30,13 +30,13 @@ def _require_strong(password: str) -> None:
 def new_password_field() -> Any:
     """Return the field for a password to set, which the password policy applies to."""
     return String(
-        required=True, most=200, strip=False, validate=_require_strong, metadata={"example": "Correct-Horse-1"}
+        required=True, max_length=200, strip=False, validate=_require_strong, metadata={"example": "Correct-Horse-1"}
     )
 
 
 def current_password_field() -> Any:
     """Return the field for an existing password, which may be older than the password policy."""
-    return String(required=True, most=200, strip=False, metadata={"example": "Correct-Horse-1"})
+    return String(required=True, max_length=200, strip=False, metadata={"example": "Correct-Horse-1"})
 
 
 class PersonSchema(Schema):
@@ -54,13 +54,13 @@ class ProfileSchema(Schema):
 
     id = ma.UUID(dump_only=True)
     user_id = ma.UUID(dump_only=True)
-    display_name = String(load_default=None, allow_none=True, least=1, most=100)
-    bio = String(load_default="", most=5_000, strip=False)
-    website = WebAddress(load_default=None, allow_none=True, metadata={"example": "https://ada.example.com"})
-    avatar_url = WebAddress(load_default=None, allow_none=True)
+    display_name = String(load_default=None, allow_none=True, min_length=1, max_length=100)
+    bio = String(load_default="", max_length=5_000, strip=False)
+    website = Url(load_default=None, allow_none=True, metadata={"example": "https://ada.example.com"})
+    avatar_url = Url(load_default=None, allow_none=True)
     social_links = ma.Dict(
-        keys=String(least=1, most=30, validate=validate.Regexp(re.compile(r"[a-z0-9_-]+\Z"))),
-        values=WebAddress(),
+        keys=String(min_length=1, max_length=30, validate=validate.Regexp(re.compile(r"[a-z0-9_-]+\Z"))),
+        values=Url(),
         load_default=dict,
         validate=validate.Length(max=MAX_SOCIAL_LINKS),
         metadata={"example": {"mastodon": "https://mastodon.example/@ada"}},
@@ -75,7 +75,7 @@ class UserSchema(Schema):
         model = User
         filterable = ("id", "name", "status", "created_at")
         sortable: tuple[str, ...] = ("name", "created_at")
-        includes = {"profile": owned_one(ProfileSchema, User.id, Profile.user)}
+        includes = {"profile": has_one(ProfileSchema, User.id, Profile.user)}
 
     id = ma.UUID(dump_only=True)
     name = String(dump_only=True)
@@ -94,7 +94,7 @@ class MeSchema(UserSchema):
     class Meta(UserSchema.Meta):
         columns = {"roles": peewee.fn.ARRAY(RoleGrant.select(RoleGrant.role).where(RoleGrant.user == User.id))}
 
-    name = String(required=True, least=1, most=100)
+    name = String(required=True, min_length=1, max_length=100)
     email = Email(dump_only=True)
     roles = ma.List(ma.String(), dump_only=True)
 
@@ -113,7 +113,7 @@ class RoleGrantSchema(Schema):
         filterable = ("role", "granted_at")
         sortable = ("role", "granted_at")
         sort = ("granted_at",)
-        includes = {"granted_by": one(UserSchema, RoleGrant.granted_by)}
+        includes = {"granted_by": belongs_to(UserSchema, RoleGrant.granted_by)}
 
     id = ma.UUID(dump_only=True)
     user_id = ma.UUID(dump_only=True)
@@ -144,8 +144,8 @@ class FriendRequestSchema(Schema):
         sortable = ("sent_at",)
         sort = ("-sent_at",)
         includes = {
-            "sender": one_from(directory.people, PersonSchema, Relationship.requester),
-            "receiver": one_from(directory.people, PersonSchema, RECEIVER),
+            "sender": from_directory(directory.people, PersonSchema, Relationship.requester),
+            "receiver": from_directory(directory.people, PersonSchema, RECEIVER),
         }
 
     id = ma.UUID(dump_only=True)
@@ -171,7 +171,7 @@ class RegistrationSchema(Schema):
     """A request to create an account."""
 
     email = Email(required=True, metadata={"example": "ada@example.com"})
-    name = String(required=True, least=1, most=100)
+    name = String(required=True, min_length=1, max_length=100)
     password = new_password_field()
 
 
@@ -184,7 +184,7 @@ class AcceptedSchema(Schema):
 class ConfirmationSchema(Schema):
     """The token from an email."""
 
-    token = String(required=True, most=2_000)
+    token = String(required=True, max_length=2_000)
 
 
 class EmailAddressSchema(Schema):

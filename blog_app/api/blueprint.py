@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 from blog_app.api.execution import operations
 from blog_app.api.operation import Operation, View
 from blog_app.api.requests.uploads import Upload
-from blog_app.api.resources.schema import Schema, readable, shared
+from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.api.responses import answers
 from blog_app.data.databases import LogicalDatabase
 
@@ -182,16 +182,16 @@ def operations_of(app: flask.Flask) -> Iterator[Operation]:
 
 def _require_fields(schema: type[Schema]) -> None:
     """Filters, orders and cursors read the values of fields, so each must name one that is shown."""
-    options = shared(schema).opts
+    options = schema_instance(schema).opts
     orders = [name.removeprefix("-") for name in options.sort]
     for name in (*options.filterable, *options.sortable, *orders, options.key):
-        if name not in readable(schema):
+        if name not in readable_columns(schema):
             raise TypeError(f"{schema.__name__} shows no field {name}, so lists cannot be filtered or sorted by it")
 
 
 def _require_defaults(schema: type[Schema]) -> None:
     """PUT replaces every writable field, so each must be required or have a default."""
-    for kind in shared(schema).opts.kinds.values() or [schema]:
-        for name, each in shared(kind).fields.items():
+    for kind in schema_instance(schema).opts.kinds.values() or [schema]:
+        for name, each in schema_instance(kind).fields.items():
             if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
                 raise TypeError(f"{kind.__name__}.{name} is writable, so it must be required or have a load_default")

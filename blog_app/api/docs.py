@@ -1,4 +1,4 @@
-"""What a developer reads: the OpenAPI document, a page that shows it without internet access, the kinds of problems."""
+"""API documentation: the OpenAPI document, a Swagger UI page that works without internet access, the problem types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Flask, Response, send_from_directory
 from blog_app.api.openapi import document
 from blog_app.api.responses import etag
 from blog_app.api.responses.representation import digest, render
-from blog_app.errors import KINDS, NotFound
+from blog_app.errors import PROBLEM_TYPES, NotFound
 
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 PAGE = Path(__file__).parent / "docs_page"
@@ -24,7 +24,7 @@ FOLDERS = {
     "favicon-32x32.png": ASSETS,
 }
 ASSETS_SECONDS = 3600
-# The page runs scripts from here only; Swagger UI sets styles of its own and draws its icons as data: URLs.
+# Scripts from this site only; Swagger UI needs inline styles, and data: URLs for its icons.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 
@@ -37,38 +37,38 @@ def init_app(app: Flask) -> None:
 
 
 def openapi(app: Flask) -> Callable[[], Response]:
-    """Return the view of the app's document, which is made when it is first asked for."""
+    """Return the view of the OpenAPI document of `app`, which is generated at the first request."""
 
     @cache
     def rendered() -> bytes:
         return render(document(app))
 
     def view() -> Response:
-        """Describe the API, as OpenAPI 3.1."""
+        """Get the OpenAPI 3.1 document."""
         response = Response(rendered(), content_type="application/json")
         response.headers["Cache-Control"] = "no-cache"
-        return etag.tagged(response, digest(rendered()))
+        return etag.with_etag(response, digest(rendered()))
 
     return view
 
 
 def docs() -> Response:
-    """Show the documentation, where every request can be tried."""
+    """Show the API documentation."""
     response = send_from_directory(PAGE, "index.html", max_age=0)
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
 
 def asset(name: str) -> Response:
-    """Send a part of the documentation page."""
+    """Get an asset of the documentation page."""
     if name not in FOLDERS:
-        raise NotFound("The documentation has no such part.")
+        raise NotFound("Not found.")
     return send_from_directory(FOLDERS[name], name, max_age=ASSETS_SECONDS)
 
 
 def problem(name: str) -> Response:
-    """Explain a kind of problem, the `type` of an error."""
-    kind = KINDS.get(name)
-    if kind is None:
-        raise NotFound(f"There is no such kind of problem; there are: {', '.join(KINDS)}.")
-    return Response(render(kind.explanation()), content_type="application/json")
+    """Explain a problem type, the `type` of an error."""
+    problem_type = PROBLEM_TYPES.get(name)
+    if problem_type is None:
+        raise NotFound(f"Unknown problem type. Known: {', '.join(PROBLEM_TYPES)}.")
+    return Response(render(problem_type.explanation()), content_type="application/json")

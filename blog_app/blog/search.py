@@ -46,7 +46,7 @@ def _tsquery(text: str) -> Any:
         terms.append(peewee.fn.websearch_to_tsquery(ENGLISH, rest))
     for prefix in PREFIX.findall(text):
         if len(prefix) < MIN_PREFIX_LENGTH:
-            raise bad_parameter("q", f"a prefix search needs at least {MIN_PREFIX_LENGTH} characters before the *.")
+            raise bad_parameter("q", f"A prefix search needs at least {MIN_PREFIX_LENGTH} characters before the *.")
         terms.append(peewee.fn.to_tsquery(ENGLISH, f"'{prefix}':*AB"))
     query = terms[0]
     for term in terms[1:]:

@@ -47,7 +47,7 @@ class Name(String):
     """The name of a file or folder; blanks at both ends are dropped."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(least=1, most=MAX_LENGTH, **kwargs)
+        super().__init__(min_length=1, max_length=MAX_LENGTH, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return checked(super()._deserialize(value, attr, data, **kwargs))

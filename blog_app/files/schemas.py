@@ -9,7 +9,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Timestamp
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
 
@@ -34,7 +34,7 @@ class NodeSchema(Schema):
             "deleted_at",
         )
         sortable = ("kind", "name", "path", "size", "created_at", "updated_at", "deleted_at")
-        includes = {"owner": one_from(directory.people, PersonSchema, Node.owner_id)}
+        includes = {"owner": from_directory(directory.people, PersonSchema, Node.owner_id)}
 
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(KINDS))
@@ -42,7 +42,7 @@ class NodeSchema(Schema):
     parent_id = ma.UUID(load_default=None, allow_none=True, metadata=IN_FOLDER)
     name = Name(required=True, metadata={"example": "Manual.pdf"})
     path = ma.String(dump_only=True, metadata={"example": "/Kettles/Manual.pdf"})
-    size = Integer(dump_only=True, allow_none=True, most=2**53)
+    size = Integer(dump_only=True, allow_none=True, maximum=2**53)
     media_type = ma.String(dump_only=True, allow_none=True, metadata={"example": "application/pdf"})
     sha256 = ma.String(dump_only=True, allow_none=True)
     created_at = Timestamp(dump_only=True)

@@ -82,20 +82,20 @@ def test_an_answer_with_a_secret_is_stored_nowhere(app: Flask) -> None:
     first, second = (anonymous(app).post("/tokens", body, **KEY).json["token"] for _ in range(2))
     assert first != second
     with app.app_context():
-        assert idempotency.ANSWERS["accounts"].select().count() == 0
+        assert idempotency.STORED_RESPONSES["accounts"].select().count() == 0
 
 
 def test_after_a_day_a_key_is_free_and_its_row_is_purged(app: Flask, author: Caller) -> None:
-    answers = idempotency.ANSWERS["blog"]
+    answers = idempotency.STORED_RESPONSES["blog"]
     first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     with app.app_context():
-        answers.update(created_at=now() - idempotency.KEPT - timedelta(minutes=1)).execute()
+        answers.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
     second = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     assert first["id"] != second["id"]
     with app.app_context(), databases.blog.atomic():
         assert idempotency.purge(databases.blog) is False
         assert answers.select().count() == 1
-        answers.update(created_at=now() - idempotency.KEPT - timedelta(minutes=1)).execute()
+        answers.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
         idempotency.purge(databases.blog)
         assert answers.select().count() == 0
 
@@ -107,7 +107,7 @@ def test_the_worker_purges_the_keys_of_every_database() -> None:
 def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_commit: bool) -> None:
     """In a process of its own: POST a tag; tell when its effect is there, and wait for a word before going on."""
     app = create_app(settings)
-    inside = idempotency.once
+    inside = idempotency.run_once
 
     def pausing(*arguments: Any) -> Any:
         response = inside(*arguments)
@@ -116,7 +116,7 @@ def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_c
         return response
 
     if before_commit:
-        idempotency.once = pausing
+        idempotency.run_once = pausing
     response = Caller(app, token).post("/tags", {"name": "Tea"}, **KEY)
     pipe.send(response.json["id"])
     pipe.recv()

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from blog_app import permissions
-from blog_app.errors import KINDS
+from blog_app.errors import PROBLEM_TYPES
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def test_the_page_has_no_other_parts(client: FlaskClient, name: str) -> None:
     assert client.get(f"/docs/{name}").status_code == 404
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", PROBLEM_TYPES)
 def test_each_kind_of_problem_is_explained(client: FlaskClient, name: str) -> None:
     explained = client.get(f"/problems/{name}").json
     assert explained["name"] == name

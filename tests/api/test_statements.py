@@ -9,8 +9,8 @@ from flask import Flask
 
 from blog_app.api.requests import cursors
 from blog_app.api.requests.query_string import list_arguments
-from blog_app.api.resources.includes import Fetched
-from blog_app.api.resources.schema import shared
+from blog_app.api.resources.includes import BatchInclude
+from blog_app.api.resources.schema import schema_instance
 from blog_app.blog.models import Post
 from blog_app.blog.schemas.posts import PostSchema
 from blog_app.data import databases
@@ -45,10 +45,10 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
     operation = OPERATIONS[name]
     admin = sign_up(app, "admin")
     address = make_rows(admin, name.partition(" ")[2], 3)
-    includes = shared(operation.answers).opts.includes
+    includes = schema_instance(operation.answers).opts.includes
     empty = not admin.get(address).json["data"]
     for wanted in ((), *[(each,) for each in includes], tuple(includes)):
-        fetched = sum(isinstance(includes[each], Fetched) for each in wanted)
+        fetched = sum(isinstance(includes[each], BatchInclude) for each in wanted)
         most = AUTHENTICATION + ROWS + fetched + (empty and operation.under is not None)
         with captured_statements() as sent:
             admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)

@@ -101,7 +101,7 @@ def test_who_sends_too_much_is_told_so(port: int, ada: Caller, content_type: str
     body = form("x", BIG * 3) if content_type == FORM else BIG * 3
     status, answer = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
     assert status == 413
-    assert json.loads(answer)["detail"] == "The file has more than 8000000 bytes."
+    assert json.loads(answer)["detail"] == "The file is larger than 8000000 bytes."
     assert send(ada, port, "POST", "/files?name=x", BIG)[0] == 201
 
 

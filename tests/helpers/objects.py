@@ -97,7 +97,7 @@ def order(owner: UUID) -> UUID:
 
 
 def file(owner: UUID) -> UUID:
-    upload = Upload(most=1_000)
+    upload = Upload(max_bytes=1_000)
     upload.write(b"Boil water.")
     with upload.file:
         return add_file(owner, keep(upload), f"File {next(_numbers)}.txt", None).id

@@ -132,7 +132,7 @@ class Machine:
     def stop(self) -> None:
         """End it, and tell what it logged of answers that were its own fault."""
         for line in self._web.said.splitlines():
-            if "Something went wrong on our side" in line:
+            if "Internal server error" in line:
                 log.error("%s", line)
         workers = self._web.children()
         self._web.kill()

@@ -12,7 +12,7 @@ from blog_app.analytics.models import AuditEntry
 from blog_app.api import Schema
 from blog_app.api.auth import scope, user_id
 from blog_app.api.resources.fields import Timestamp
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.api.resources.schema import PerRequest
 from blog_app.background import audit
 from blog_app.permissions import Scope
@@ -59,7 +59,7 @@ class AuditEntrySchema(Schema):
         )
         sortable = ("happened_at",)
         sort = ("-happened_at", "-id")
-        includes = {"actor": one_from(directory.people, PersonSchema, ACTOR_ID)}
+        includes = {"actor": from_directory(directory.people, PersonSchema, ACTOR_ID)}
 
     id = ma.UUID(dump_only=True)
     happened_at = Timestamp(dump_only=True)

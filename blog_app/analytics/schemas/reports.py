@@ -7,7 +7,7 @@ from marshmallow import fields as ma
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.blog import directory
 from blog_app.data.models import column_of_found
 
@@ -52,7 +52,7 @@ class PostViewsSchema(Schema):
         sortable = ("views", "visitors")
         sort = ("-views",)
         key = "post_id"
-        includes = {"post": one_from(directory.titles, PostTitleSchema, columns["post_id"])}
+        includes = {"post": from_directory(directory.titles, PostTitleSchema, columns["post_id"])}
 
     post_id = ma.UUID(dump_only=True)
     views = Integer(dump_only=True)

@@ -1,4 +1,4 @@
-// Swagger UI over our document. The token stays in this browser until "Logout".
+// Swagger UI of our OpenAPI document. The token stays in this browser until "Logout".
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#page",
@@ -12,7 +12,7 @@ SwaggerUIBundle({
   validatorUrl: null,
 });
 
-// A list has dozens of parameters such as price[gte]; the style sheet hides them unless they are wanted.
+// A list has dozens of parameters such as price[gte]; the style sheet hides them by default.
 document.getElementById("operators").addEventListener("change", (event) => {
   document.body.classList.toggle("with-operators", event.target.checked);
 });

@@ -52,7 +52,7 @@ class Early:
         self._addresses: dict[tuple[str, str], Address] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        logs.begin(environ.get("HTTP_X_REQUEST_ID", ""))
+        logs.begin_request(environ.get("HTTP_X_REQUEST_ID", ""))
         try:
             # Another site's page is answered with headers of its own.
             if environ["REQUEST_METHOD"] == "GET" and "HTTP_ORIGIN" not in environ:
@@ -62,12 +62,14 @@ class Early:
             return self._go_on(environ, start_response)
         finally:
             auth.forget()
-            logs.end()
+            logs.end_request()
 
     def _go_on(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, found: list[tuple[str, str]], *error: Any) -> Any:
             path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-            logs.tell(environ["REQUEST_METHOD"], path, int(status[:3]), auth.user_id(), dict(found).get("X-Cache"))
+            logs.log_request(
+                environ["REQUEST_METHOD"], path, int(status[:3]), auth.user_id(), dict(found).get("X-Cache")
+            )
             return start_response(status, [*found, ("X-Request-Id", logs.request_id() or "")], *error)
 
         return self._behind(environ, start)
@@ -85,7 +87,7 @@ class Early:
         read_hooks.tell(self._app, address.operation.endpoint, answer, auth.scope(), environ)
         known = etag.matches(environ.get("HTTP_IF_NONE_MATCH"), answer.etag)
         start_response("304 NOT MODIFIED" if known else "200 OK", self._headers(answer, how, known=known))
-        logs.tell("GET", address.path, 304 if known else 200, auth.user_id(), how or None)
+        logs.log_request("GET", address.path, 304 if known else 200, auth.user_id(), how or None)
         return [] if known else [answer.body]
 
     def _headers(self, answer: Answer, how: str, *, known: bool) -> list[tuple[str, str]]:

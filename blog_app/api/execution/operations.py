@@ -17,8 +17,8 @@ from blog_app.api.execution import early, read_hooks, reading
 from blog_app.api.operation import Address, Operation
 from blog_app.api.requests import idempotency, rate_limits, uploads
 from blog_app.api.requests.body import JSON, MERGE_PATCH, json_body, merge_patch
-from blog_app.api.requests.query_string import Shape, item_arguments, parse_query
-from blog_app.api.resources.schema import Schema, of_kind, requires_body, shared, writable_document
+from blog_app.api.requests.query_string import Fieldset, item_arguments, parse_query
+from blog_app.api.resources.schema import Schema, body_schema, requires_body, schema_instance, writable_document
 from blog_app.api.responses import answers, downloads, etag
 from blog_app.api.responses.answers import NOT_FOUND
 from blog_app.api.responses.representation import render
@@ -64,7 +64,7 @@ def receive(operation: Operation, values: dict[str, Any]) -> Response:
     assert operation.keep
     keep = operation.keep
     shape, named = _begin(operation)
-    with uploads.received() as upload:
+    with uploads.receive_upload() as upload:
         return _run(operation, values, shape, lambda: {**named, "kept": keep(upload)}, upload.fingerprint)
 
 
@@ -82,7 +82,7 @@ def send(operation: Operation, values: dict[str, Any]) -> Response:
 def _run(
     operation: Operation,
     values: dict[str, Any],
-    shape: Shape | None,
+    shape: Fieldset | None,
     data: Callable[[], dict[str, Any]],
     body: Callable[[], bytes],
 ) -> Response:
@@ -102,7 +102,7 @@ def _run(
 
     key = idempotency.key() if operation.replayable else None
     with operation.database.atomic() if operation.atomic else nullcontext():
-        return idempotency.once(operation.database, key, body(), run) if key else run()
+        return idempotency.run_once(operation.database, key, body(), run) if key else run()
 
 
 def replace(operation: Operation, values: dict[str, Any]) -> Response:
@@ -122,16 +122,16 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
     changes = json_body(types=(MERGE_PATCH, JSON))
     with operation.database.atomic(), _told(operation):
         record, rest = _load(operation, values)
-        schema = of_kind(operation.takes, {"kind": getattr(record, "kind", None)})
+        schema = body_schema(operation.takes, {"kind": getattr(record, "kind", None)})
         document = merge_patch(writable_document(schema, record), changes)
         return _answer(operation, operation.view(record, **rest, **_validate(operation.takes, document)), shape)
 
 
-def _begin(operation: Operation) -> tuple[Shape | None, Mapping[str, Any]]:
+def _begin(operation: Operation) -> tuple[Fieldset | None, Mapping[str, Any]]:
     """Authorize and count the request; return the shape of its answer, and the values of its own parameters."""
     _authorize(operation)
     rate_limits.count_request()
-    if operation.answers and shared(operation.answers).opts.model:
+    if operation.answers and schema_instance(operation.answers).opts.model:
         return item_arguments(operation.answers, request.query_string, operation.parameters)
     _refuse_parameters()
     return None, {}
@@ -143,7 +143,7 @@ def _authorize(operation: Operation) -> None:
 
 def _refuse_parameters() -> None:
     for name in parse_query(request.query_string):
-        raise bad_parameter(name, "it is unknown here; there are no parameters.")
+        raise bad_parameter(name, "Unknown parameter. There are no parameters.")
 
 
 def _told(operation: Operation) -> AbstractContextManager[object]:
@@ -159,7 +159,7 @@ def _body(schema: type[Schema]) -> Any:
 
 def _validate(schema: type[Schema] | None, document: Any) -> dict[str, Any]:
     assert schema
-    return dict(shared(of_kind(schema, document)).load(document))
+    return dict(schema_instance(body_schema(schema, document)).load(document))
 
 
 def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -185,7 +185,7 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(signature(function).parameters)
 
 
-def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
+def _answer(operation: Operation, result: Any, shape: Fieldset | None) -> Response:
     """Return the response for what a view returned: a record, a document of its own, or nothing."""
     if isinstance(result, Record):
         audit_subject.note_result(result)
@@ -195,7 +195,7 @@ def _answer(operation: Operation, result: Any, shape: Shape | None) -> Response:
     if not isinstance(result, Record):
         return Response(render(result), operation.status, headers, content_type=JSON)
     assert shape
-    model = shared(operation.answers).opts.model
+    model = schema_instance(operation.answers).opts.model
     found = answers.represented(operation.answers, _all_of(model).where(model.id == result.id), shape)
     headers.append(("ETag", f'"{found.etag}"'))
     if operation.status == 201:

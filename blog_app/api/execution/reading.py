@@ -25,7 +25,7 @@ from flask import Flask, Response, current_app, request
 
 from blog_app.api import auth
 from blog_app.api.operation import Address
-from blog_app.api.resources.schema import shared
+from blog_app.api.resources.schema import schema_instance
 from blog_app.api.responses import answers, etag
 from blog_app.api.token_cache import Identity
 from blog_app.config import ROOT, Settings
@@ -121,7 +121,7 @@ def respond(found: Answer, how: str = "") -> Response:
         response.headers.add("X-Cache", how)
     if how == "hit":
         response.headers.add("Age", age(found))
-    return etag.tagged(response, found.etag)
+    return etag.with_etag(response, found.etag)
 
 
 def age(found: Answer) -> str:
@@ -153,7 +153,7 @@ def _collections(address: Address, declared: Reads) -> tuple[tuple[str, str], ..
 
 def _plan(address: Address, declared: Reads) -> Plan:
     assert address.operation.answers
-    options = shared(address.operation.answers).opts
+    options = schema_instance(address.operation.answers).opts
     models = [options.model, *declared.models]
     for name in answers.includes(address):
         models += options.includes[name].reads

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the operations that run: what is documented is what is served."""
+"""The OpenAPI 3.1 document, generated from the registered operations: what is served is what is documented."""
 
 from blog_app.api.openapi.document import document
 

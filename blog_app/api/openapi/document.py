@@ -1,4 +1,4 @@
-"""The document itself: every operation of every blueprint, with who may use it."""
+"""The OpenAPI document: every operation of every blueprint, with its permissions."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from blog_app.permissions import PERMISSIONS, Rule, Scope
 
 VERSION = "1.0.0"
 DESCRIPTION = """
-A blog platform's backend: posts and their readers, a small shop, friends, files, and the numbers about all of it.
+The backend of a blog platform: posts, comments, a shop, friends, files, and analytics.
 
-* **Sign in** with `POST /api/v1/tokens`, then send `Authorization: Bearer TOKEN` (here: the *Authorize* button).
-* **Lists** come in pages: follow `page.next` with `cursor=`, or the `Link` header; `page=2` counts pages instead, and
+* **Authentication**: create a token with `POST /api/v1/tokens` and send it as `Authorization: Bearer TOKEN` (on this
+  page: *Authorize*).
+* **Pagination**: pass `page.next` as `cursor`, or follow the `Link` header. `page=2` selects a page by number,
   `count=true` adds the total.
-* **Filters** name a field and an operator: `published_at[gte]=2026-01-01T00:00:00Z&title[contains]=tea`;
-  alternatives go in groups: `or[0][status]=draft&or[1][title][starts_with]=On`.
-* **Shape**: `fields=id,title` reads less, `include=author` adds related objects, `sort=-created_at,title` orders.
-* **Changes without loss**: send the `ETag` that you read as `If-Match`. `PUT` replaces all writable fields, `PATCH` is
-  a JSON Merge Patch (RFC 7396).
-* **Retries without doubles**: send an `Idempotency-Key` with each POST.
-* **Errors** are `application/problem+json` (RFC 9457); their `type` leads to an explanation.
+* **Filtering**: `published_at[gte]=2026-01-01T00:00:00Z&title[contains]=tea`; alternatives are grouped with `or`:
+  `or[0][status]=draft&or[1][title][starts_with]=On`.
+* **Sorting**: `sort=-created_at,title`.
+* **Sparse fieldsets and includes**: `fields=id,title` returns only these fields, `include=author` adds related objects.
+* **Updates**: `PUT` replaces all writable fields, `PATCH` is a JSON Merge Patch (RFC 7396). Send the `ETag` as
+  `If-Match` to avoid overwriting the changes of others.
+* **Safe retries**: send an `Idempotency-Key` with each POST.
+* **Errors** are `application/problem+json` (RFC 9457); `type` links to an explanation.
 """
 FILE: Json = {
-    "description": "The file: as the one of a form, or as it is.",
+    "description": "The file, in a form or as the raw body.",
     "content": {
         "multipart/form-data": {
             "schema": {
@@ -44,11 +46,11 @@ FILE: Json = {
         "application/octet-stream": {},
     },
 }
-SCOPES = {Scope.PUBLIC: "what is public", Scope.OWN: "their own", Scope.ALL: "everything"}
+SCOPES = {Scope.PUBLIC: "public objects", Scope.OWN: "their own objects", Scope.ALL: "all objects"}
 
 
 def document(app: Flask) -> Json:
-    """Return the OpenAPI document of everything that `app` serves."""
+    """Return the OpenAPI document of `app`."""
     spec = APISpec(
         title="Blog API",
         version=VERSION,
@@ -78,7 +80,7 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
         "operationId": operation.view.__name__ + ("_partly" if operation.method == "PATCH" else ""),
         "tags": [operation.tag],
         "summary": summary,
-        "description": f"{text.strip()}\n\n{_allowed(rule)}".strip(),
+        "description": f"{text.strip()}\n\n{_permissions(rule)}".strip(),
         "parameters": list(parameters(operation, path, components)),
         "responses": responses.responses(operation, path, components),
         "security": _security(rule),
@@ -92,14 +94,14 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
 
 
 def _page(app: Flask, endpoint: str, path: str) -> Json:
-    """Describe what is served beside the API, for anybody: whether the site lives, its documentation."""
-    gone = {"404": {"$ref": f"#/components/responses/{NotFound.__name__}"}} if "<" in path else {}
+    """Describe an endpoint outside the API, such as health checks and documentation; it needs no token."""
+    not_found = {"404": {"$ref": f"#/components/responses/{NotFound.__name__}"}} if "<" in path else {}
     return {
         "operationId": endpoint.rpartition(".")[2],
         "tags": ["site"],
         "summary": (app.view_functions[endpoint].__doc__ or "").strip(),
         "parameters": list(path_parameters(path)),
-        "responses": {"200": {"description": "OK"}, **gone, "503": {"description": "Something is away."}},
+        "responses": {"200": {"description": "OK"}, **not_found, "503": {"description": "Service Unavailable"}},
         "security": [],
     }
 
@@ -117,19 +119,19 @@ def _body(operation: Operation, components: Components) -> Json:
 
 
 def _security(rule: Rule) -> list[Json]:
-    """Say whether a token is needed, or taken because it shows more, or of no use."""
+    """Return the security requirement: a token is required, or optional because it shows more, or not used."""
     if rule.anonymous is Scope.NO:
         return [{"token": []}]
     return [{}, {"token": []}] if len(set(rule)) > 1 else []
 
 
-def _allowed(rule: Rule) -> str:
-    """Say in words who may use an operation, and on whose objects."""
+def _permissions(rule: Rule) -> str:
+    """Return a sentence: which roles may use an operation, on whose objects."""
     if rule.anonymous is not Scope.NO and len(set(rule)) == 1:
-        return "**Allowed** to everybody."
+        return "**Permissions:** everybody."
     by_scope: dict[Scope, list[str]] = {}
     for role, scope in rule._asdict().items():
         if scope is not Scope.NO:
             by_scope.setdefault(scope, []).append(role)
     allowed = [f"{', '.join(roles)}: {SCOPES[scope]}" for scope, roles in by_scope.items()]
-    return f"**Allowed:** {'; '.join(allowed)}."
+    return f"**Permissions:** {'; '.join(allowed)}."

@@ -1,4 +1,4 @@
-"""The answers of the operations: what goes well, and every error that each can end in."""
+"""The responses of an operation in OpenAPI: success, and every error it can return."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from apispec import APISpec
 
 from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
-from blog_app.api.resources.schema import shared
-from blog_app.errors import CONTENT_TYPE, KINDS
+from blog_app.api.resources.schema import schema_instance
+from blog_app.errors import CONTENT_TYPE, PROBLEM_TYPES
 from blog_app.permissions import PERMISSIONS, Scope
 
 PROBLEM: Json = {
     "type": "object",
     "description": "An error (RFC 9457).",
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "description": "Explains this kind of error."},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Problem type; links to an explanation.",
+        },
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong with this request."},
@@ -26,12 +30,12 @@ PROBLEM: Json = {
         "request_id": {"type": "string"},
         "errors": {
             "type": "array",
-            "description": "What is wrong, one by one.",
+            "description": "The individual errors of the request.",
             "items": {
                 "type": "object",
                 "properties": {
-                    "pointer": {"type": "string", "description": "The place in the body, a JSON Pointer (RFC 6901)."},
-                    "parameter": {"type": "string", "description": "The name of the query parameter."},
+                    "pointer": {"type": "string", "description": "JSON Pointer (RFC 6901) into the body."},
+                    "parameter": {"type": "string", "description": "Name of the query parameter."},
                     "detail": {"type": "string"},
                 },
                 "required": ["detail"],
@@ -41,16 +45,19 @@ PROBLEM: Json = {
     "required": ["type", "title", "status", "detail"],
 }
 HEADERS: dict[str, Json] = {
-    "ETag": {"description": "The version of this representation.", "schema": {"type": "string"}},
-    "Accept-Ranges": {"description": "That parts can be asked for.", "schema": {"const": "bytes"}},
-    "Content-Disposition": {"description": "The name of the file (RFC 6266).", "schema": {"type": "string"}},
-    "Content-Range": {"description": "Which part it is, and of how much.", "schema": {"type": "string"}},
-    "Link": {"description": "The pages before and after (RFC 8288).", "schema": {"type": "string"}},
-    "Location": {"description": "Where the new resource is.", "schema": {"type": "string", "format": "uri-reference"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
-    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
-    "X-Request-Id": {"description": "The name of this request in the logs.", "schema": {"type": "string"}},
-    "RateLimit": {"description": "What is left of the limit, and seconds to its end.", "schema": {"type": "string"}},
+    "ETag": {"description": "Entity tag of the representation.", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "Range requests are supported.", "schema": {"const": "bytes"}},
+    "Content-Disposition": {"description": "File name (RFC 6266).", "schema": {"type": "string"}},
+    "Content-Range": {"description": "The returned range and the size of the file.", "schema": {"type": "string"}},
+    "Link": {"description": "Next and previous page (RFC 8288).", "schema": {"type": "string"}},
+    "Location": {"description": "URL of the resource.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Retry-After": {"description": "Seconds to wait before a retry.", "schema": {"type": "integer", "minimum": 0}},
+    "WWW-Authenticate": {"description": "Authentication scheme.", "schema": {"type": "string"}},
+    "X-Request-Id": {"description": "Id of the request.", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "Remaining requests, and seconds to the next window.",
+        "schema": {"type": "string"},
+    },
     "RateLimit-Policy": {"description": "The limit: requests in a window of seconds.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {
@@ -62,31 +69,31 @@ HEADERS_OF_STATUS = {
 
 
 def register(spec: APISpec) -> None:
-    """Put what all operations share into the document: headers, and a response for each kind of problem."""
+    """Register the shared components: headers, and a response for each problem type."""
     for name, header in HEADERS.items():
         spec.components.header(name, header)
     spec.components.schema("Problem", PROBLEM)
-    for problem in KINDS.values():
+    for problem_type in PROBLEM_TYPES.values():
         spec.components.response(
-            problem.__name__,
+            problem_type.__name__,
             {
-                "description": " ".join((problem.__doc__ or "").split()),
-                "headers": _headers(*HEADERS_OF_STATUS.get(problem.status, []), "X-Request-Id"),
+                "description": " ".join((problem_type.__doc__ or "").split()),
+                "headers": _headers(*HEADERS_OF_STATUS.get(problem_type.status, []), "X-Request-Id"),
                 "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             },
         )
 
 
 def responses(operation: Operation, path: str, components: Components) -> Json:
-    """Return every answer of an operation, by status."""
+    """Return the responses of an operation, by status."""
     found: Json = {str(operation.status): _success(operation, components)}
     if operation.method == "GET":
-        found["304"] = {"description": "You have it already.", "headers": _headers("ETag", "X-Request-Id")}
+        found["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
     if operation.answers_file:
-        found["206"] = {**_file("Content-Range"), "description": "The part that was asked for."}
+        found["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
     if operation.moved:
-        found["301"] = {"description": "It is elsewhere now.", "headers": _headers("Location", "X-Request-Id")}
-    names = {problem.status: problem.__name__ for problem in KINDS.values()}
+        found["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
+    names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
     for status in _errors(operation, path):
         found[str(status.value)] = {"$ref": f"#/components/responses/{names[status]}"}
     return found
@@ -97,7 +104,7 @@ def _success(operation: Operation, components: Components) -> Json:
         return {**_file(), "description": "The file."}
     if operation.answers is None:
         return {"description": HTTPStatus(operation.status).phrase, "headers": _headers("X-Request-Id")}
-    schema = components.page(operation.answers) if operation.many else components.answer(operation.answers)
+    schema = components.page(operation.answers) if operation.many else components.representation(operation.answers)
     return {
         "description": HTTPStatus(operation.status).phrase,
         "headers": _headers(*_success_headers(operation), "X-Request-Id"),
@@ -112,7 +119,7 @@ def _file(*headers: str) -> Json:
 
 def _success_headers(operation: Operation) -> Iterator[str]:
     assert operation.answers
-    if shared(operation.answers).opts.model:
+    if schema_instance(operation.answers).opts.model:
         yield "ETag"
         if operation.status == HTTPStatus.CREATED:
             yield "Location"

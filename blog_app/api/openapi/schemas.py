@@ -1,8 +1,8 @@
-"""JSON Schemas of what is sent and answered, made from the marshmallow schemas.
+"""JSON Schemas of requests and responses, generated from the marshmallow schemas.
 
 One marshmallow schema becomes up to four components, so that a generated client has a type for each purpose:
-`Post` is answered (with its includes), `PostPage` is a list of them, `PostInput` is what POST and PUT take, `PostPatch`
-what PATCH takes.
+`Post` is the representation (with its includes), `PostPage` a page of them, `PostInput` the body of POST and PUT, and
+`PostPatch` that of PATCH.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ import peewee
 from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
-from blog_app.api.resources.schema import Schema, readable, shared
+from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 
 Json = dict[str, Any]
 
 
 class Components:
-    """The schemas of one document, each registered when it is first asked for."""
+    """The schema components of one document, each registered at its first use."""
 
     def __init__(self, spec: APISpec) -> None:
         self.spec = spec
         self._known: dict[str, type[Schema] | None] = {}
-        self._answers = _Converter(spec, self.answer)
+        self._responses = _Converter(spec, self.representation)
         self._bodies = _Converter(spec, self.body)
-        self._bodies.add_attribute_function(_decimal_as_number_too)
+        self._bodies.add_attribute_function(_decimal_or_number)
 
-    def answer(self, schema: type[Schema]) -> Json:
+    def representation(self, schema: type[Schema]) -> Json:
         """Return a reference to the representation of a resource."""
-        return self._reference(_name(schema), schema, lambda: self._answer(schema))
+        return self._reference(_name(schema), schema, lambda: self._representation(schema))
 
     def page(self, schema: type[Schema]) -> Json:
         """Return a reference to a page of a list."""
         self._reference("Page", None, lambda: PAGE)
-        properties = {"data": {"type": "array", "items": self.answer(schema)}, "page": self._ref("Page")}
+        properties = {"data": {"type": "array", "items": self.representation(schema)}, "page": self._ref("Page")}
         return self._reference(
             f"{_name(schema)}Page",
             schema,
@@ -45,49 +45,49 @@ class Components:
         )
 
     def body(self, schema: type[Schema]) -> Json:
-        """Return a reference to what POST and PUT take."""
-        kinds = {name: self._one_body(kind) for name, kind in shared(schema).opts.kinds.items()}
+        """Return a reference to the body of POST and PUT."""
+        kinds = {name: self._one_body(kind) for name, kind in schema_instance(schema).opts.kinds.items()}
         if not kinds:
             return self._one_body(schema)
         mapping = {name: kind["$ref"] for name, kind in kinds.items()}
         return {"oneOf": list(kinds.values()), "discriminator": {"propertyName": "kind", "mapping": mapping}}
 
     def patch(self, schema: type[Schema]) -> Json:
-        """Return a reference to what PATCH takes: any of the writable fields, null where a field has a default."""
-        kinds = [self._one_patch(kind) for kind in shared(schema).opts.kinds.values()]
+        """Return a reference to the body of PATCH: any of the writable fields, null where a field has a default."""
+        kinds = [self._one_patch(kind) for kind in schema_instance(schema).opts.kinds.values()]
         return {"anyOf": kinds} if kinds else self._one_patch(schema)
 
-    def value(self, field: Any) -> Json:
-        """Return the schema of a field's value in a parameter."""
-        found = self._answers.field2property(field)
-        kept = ("type", "format", "enum", "minimum", "maximum", "pattern")
-        return {key: _without_null(found[key]) for key in kept if key in found}
+    def parameter_value(self, field: Any) -> Json:
+        """Return the schema of a field as a query parameter."""
+        found = self._responses.field2property(field)
+        keywords = ("type", "format", "enum", "minimum", "maximum", "pattern")
+        return {key: _without_null(found[key]) for key in keywords if key in found}
 
     def _one_body(self, schema: type[Schema]) -> Json:
         name = _name(schema)
-        if any(field.dump_only for field in shared(schema).fields.values()):
+        if any(field.dump_only for field in schema_instance(schema).fields.values()):
             name += "Input"
         return self._reference(name, schema, lambda: self._body(schema))
 
     def _one_patch(self, schema: type[Schema]) -> Json:
         return self._reference(f"{_name(schema)}Patch", schema, lambda: self._patch(schema))
 
-    def _answer(self, schema: type[Schema]) -> Json:
-        options = shared(schema).opts
-        columns = readable(schema) if options.model else {}
+    def _representation(self, schema: type[Schema]) -> Json:
+        options = schema_instance(schema).opts
+        columns = readable_columns(schema) if options.model else {}
         properties = {}
-        for name, field in shared(schema).fields.items():
+        for name, field in schema_instance(schema).fields.items():
             if not field.load_only:
-                found = self._answers.field2property(field)
-                for limit in LIMITS_OF_INPUT:
-                    found.pop(limit, None)
+                found = self._responses.field2property(field)
+                for keyword in INPUT_KEYWORDS:
+                    found.pop(keyword, None)
                 column = columns.get(name)
                 is_nullable = isinstance(column, peewee.Field) and column.null
                 properties[name] = _or_null(found) if is_nullable and not field.allow_none else found
-        # A resource's fields may be left out by ?fields=, so none is certain to be there.
+        # ?fields= may leave out any field of a resource, so none is required.
         required = {} if options.model else {"required": list(properties)}
         for name, include in options.includes.items():
-            one = self.answer(include.schema)
+            one = self.representation(include.schema)
             related = {"type": "array", "items": one} if include.many else _or_null(one)
             properties[name] = {**related, "description": f"Only with `include={name}`."}
         return {"type": "object", "description": _description(schema), "properties": properties, **required}
@@ -95,7 +95,11 @@ class Components:
     def _body(self, schema: type[Schema]) -> Json:
         fields = _writable(schema)
         found = self._bodies.fields2jsonschema(fields)
-        return {**found, "description": _description(schema), "additionalProperties": shared(schema).unknown != "raise"}
+        return {
+            **found,
+            "description": _description(schema),
+            "additionalProperties": schema_instance(schema).unknown != "raise",
+        }
 
     def _patch(self, schema: type[Schema]) -> Json:
         properties = {}
@@ -105,17 +109,17 @@ class Components:
             properties[name] = found if field.required or field.allow_none else _or_null(found)
         return {
             "type": "object",
-            "description": f"{_description(schema)} What is left out stays; null resets a field to its default.",
+            "description": f"{_description(schema)} Omitted fields stay unchanged; null resets a field to its default.",
             "properties": properties,
             "additionalProperties": False,
         }
 
     def _reference(self, name: str, schema: type[Schema] | None, build: Callable[[], Json]) -> Json:
         if name not in self._known:
-            self._known[name] = schema  # First, because schemas may refer to one another in a circle.
+            self._known[name] = schema  # Before it is built: schemas may refer to each other.
             self.spec.components.schema(name, build())
         elif self._known[name] is not schema:
-            raise TypeError(f"{schema} and {self._known[name]} would both be documented as {name}: rename one")
+            raise TypeError(f"{schema} and {self._known[name]} have the same component name {name}: rename one")
         return self._ref(name)
 
     def _ref(self, name: str) -> Json:
@@ -123,7 +127,7 @@ class Components:
 
 
 class _Converter(OpenAPIConverter):
-    """apispec's converter for one direction; nested schemas become references of that direction."""
+    """apispec's converter for requests or for responses; nested schemas become references of the same direction."""
 
     field_mapping = {**OpenAPIConverter.field_mapping, marshmallow.fields.Decimal: ("string", "decimal")}
 
@@ -142,29 +146,29 @@ class _Converter(OpenAPIConverter):
         return {}
 
 
-def _decimal_as_number_too(_: Any, field: Any, ret: Json) -> Json:
-    """Allow an amount to be sent as a number; it is answered as text, because a client's float would change it."""
+def _decimal_or_number(_: Any, field: Any, ret: Json) -> Json:
+    """Accept a decimal as a number in requests; responses have a string, because a client's float could change it."""
     if not isinstance(field, marshmallow.fields.Decimal):
         return {}
     return {"type": ["string", "number", *(["null"] if field.allow_none else [])]}
 
 
-LIMITS_OF_INPUT = ("default", "minLength", "maxLength", "pattern", "minimum", "maximum", "minItems", "maxItems")
+INPUT_KEYWORDS = ("default", "minLength", "maxLength", "pattern", "minimum", "maximum", "minItems", "maxItems")
 PAGE: Json = {
     "type": "object",
-    "description": "Where a page stands in its list.",
+    "description": "Pagination of a list.",
     "properties": {
-        "limit": {"type": "integer", "description": "The most rows that the page could have."},
+        "limit": {"type": "integer", "description": "Maximum number of objects on the page."},
         "next": {
             "type": ["string", "integer", "null"],
-            "description": "The cursor (or, with `page`, the number) of the next page, null on the last.",
+            "description": "Cursor (or, with `page`, number) of the next page; null on the last page.",
         },
         "previous": {
             "type": ["string", "integer", "null"],
-            "description": "The cursor (or, with `page`, the number) of the page before, null on the first.",
+            "description": "Cursor (or, with `page`, number) of the previous page; null on the first page.",
         },
-        "page": {"type": "integer", "description": "Only with `page`: the number of this page."},
-        "total": {"type": "integer", "description": "Only with `count=true`: how many rows the whole list has."},
+        "page": {"type": "integer", "description": "Number of this page; only with `page`."},
+        "total": {"type": "integer", "description": "Number of objects in the list; only with `count=true`."},
     },
     "required": ["limit", "next", "previous"],
 }
@@ -179,7 +183,7 @@ def _description(schema: type[Schema]) -> str:
 
 
 def _writable(schema: type[Schema]) -> dict[str, Any]:
-    return {name: field for name, field in shared(schema).fields.items() if not field.dump_only}
+    return {name: field for name, field in schema_instance(schema).fields.items() if not field.dump_only}
 
 
 def _or_null(schema: Json) -> Json:
@@ -194,8 +198,9 @@ def _or_null(schema: Json) -> Json:
 
 
 def _without_null(value: Any) -> Any:
-    """Return a schema's `type` or `enum` without null: in a query string there is none."""
+    """Return the `type` or `enum` of a schema without null: a query string has none."""
     if not isinstance(value, list):
         return value
-    kept = [each for each in value if each not in (None, "null")]
-    return kept[0] if len(kept) == 1 and kept[0] in ("string", "integer", "number", "boolean") else kept
+    remaining = [each for each in value if each not in (None, "null")]
+    is_type = len(remaining) == 1 and remaining[0] in ("string", "integer", "number", "boolean")
+    return remaining[0] if is_type else remaining

@@ -1,1 +1,1 @@
-"""What a request says: query parameters, body, files, limits, Idempotency-Key."""
+"""Reading a request: query string, body, uploads, rate limit, Idempotency-Key."""

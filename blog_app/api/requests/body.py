@@ -1,4 +1,4 @@
-"""Reading a request's body: JSON only, of limited size and depth; JSON Merge Patch."""
+"""The body of a request: JSON of limited size and depth; JSON Merge Patch (RFC 7396)."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ MERGE_PATCH = "application/merge-patch+json"
 def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any:
     """Return the parsed body; raise `UnsupportedMediaType`, `TooLarge` or `BadRequest`.
 
-    No body at all is an empty object, unless a body is `required`.
+    A missing body is an empty object, unless a body is `required`.
     """
     if not required and not request.mimetype and not request.get_data():
         return {}
     if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
     if request.mimetype not in types or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
-        raise UnsupportedMediaType(f"Send JSON in UTF-8, with the header Content-Type: {types[0]}.")
-    most = request.max_content_length or 0
+        raise UnsupportedMediaType(f"Send JSON in UTF-8 with Content-Type: {types[0]}.")
+    max_bytes = request.max_content_length or 0
     try:
-        document = orjson.loads(_body_within(most))
+        document = orjson.loads(_read_body(max_bytes))
     except RequestEntityTooLarge as error:
-        raise TooLarge(f"The body has more than {most} bytes.") from error
+        raise TooLarge(f"The body is larger than {max_bytes} bytes.") from error
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
-    _limit_depth(document, MAX_DEPTH)
+    _require_depth(document, MAX_DEPTH)
     return document
 
 
-def _body_within(most: int) -> bytes:
-    # Of a body without a length, werkzeug keeps what is within the limit and says nothing: a byte more tells.
-    request.max_content_length = most + 1
-    if (request.content_length or 0) > most or len(request.get_data()) > most:
+def _read_body(max_bytes: int) -> bytes:
+    # Without a Content-Length, werkzeug truncates the body at the limit without an error; one more byte reveals it.
+    request.max_content_length = max_bytes + 1
+    if (request.content_length or 0) > max_bytes or len(request.get_data()) > max_bytes:
         raise RequestEntityTooLarge
     return request.get_data()
 
 
-def _limit_depth(value: Any, left: int) -> None:
-    """Raise `BadRequest` if the document is nested too deeply for whoever walks it later."""
+def _require_depth(value: Any, left: int) -> None:
+    """Raise `BadRequest` if the document is nested too deeply: code that walks it later is recursive."""
     if isinstance(value, (dict, list)):
         if not left:
-            raise BadRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")
+            raise BadRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
         for inner in value.values() if isinstance(value, dict) else value:
-            _limit_depth(inner, left - 1)
+            _require_depth(inner, left - 1)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Keyset pagination: a page begins after (or before) a row, so every page costs the same, however deep it is.
+"""Keyset pagination with cursors: a page begins after (or before) a row, so a deep page costs as much as the first.
 
-A cursor holds the sort it belongs to, the direction, and the sort values of the row at the page's edge. It is opaque
-to clients, and validated, not signed: a forged one can only ask for what its owner may list anyway.
+A cursor holds the sort order, the direction, and the sort values of the first or last row of a page. It is validated,
+not signed: a forged one can only ask for what the caller may list anyway.
 
 NULL sorts as PostgreSQL sorts it, as the largest value, so that plain indexes serve both directions.
 """
@@ -20,17 +20,17 @@ import orjson
 import peewee
 from marshmallow import fields as ma_fields
 
-from blog_app.api.requests.conditions import parse
+from blog_app.api.requests.filter_parameters import parse_value
 from blog_app.errors import BadRequest, bad_parameter
 
 
 @dataclass(frozen=True)
 class SortKey:
-    """One key of an order."""
+    """One term of a sort order."""
 
     name: str
     descending: bool
-    column: Any = field(compare=False)  # Peewee columns answer == with SQL.
+    column: Any = field(compare=False)  # == between Peewee columns makes SQL.
     parser: ma_fields.Field[Any] = field(compare=False)
 
     def ordering(self, *, reverse: bool) -> peewee.Ordering:
@@ -44,20 +44,20 @@ class SortKey:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The edge of a page: the values of the sort keys there, and which side of it is wanted."""
+    """The position of a page: the sort values of the row that it begins after or, if `backwards`, ends before."""
 
     values: tuple[Any, ...]
     backwards: bool = False
 
 
 def encode(keys: Sequence[SortKey], values: Sequence[Any], *, backwards: bool) -> str:
-    """Return the opaque text of a cursor."""
+    """Return a cursor as opaque text."""
     document = [_signature(keys), int(backwards), *values]
     return urlsafe_b64encode(orjson.dumps(document, default=str)).rstrip(b"=").decode()
 
 
 def decode(text: str, keys: Sequence[SortKey]) -> Cursor:
-    """Return the cursor that `text` stands for; raise `BadRequest` unless it belongs to this order."""
+    """Return the cursor that `text` encodes; raise `BadRequest` unless it belongs to this sort order."""
     try:
         signature, backwards, *values = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if signature != _signature(keys) or backwards not in (0, 1) or len(values) != len(keys):
@@ -68,38 +68,39 @@ def decode(text: str, keys: Sequence[SortKey]) -> Cursor:
     return Cursor(parsed, bool(backwards))
 
 
-def beyond(keys: Sequence[SortKey], cursor: Cursor) -> peewee.Expression:
-    """Return the condition for the rows on the wanted side of the cursor."""
-    ways = [key.descending != cursor.backwards for key in keys]
-    if len(set(ways)) == 1 and not any(_needs_null_rule(*each) for each in zip(keys, ways, cursor.values, strict=True)):
+def keyset_condition(keys: Sequence[SortKey], cursor: Cursor) -> peewee.Expression:
+    """Return the condition for the rows after the cursor, or before it if it points backwards."""
+    directions = [key.descending != cursor.backwards for key in keys]
+    terms = list(zip(keys, directions, cursor.values, strict=True))
+    if len(set(directions)) == 1 and not any(_needs_null_rule(*term) for term in terms):
         # One row comparison is one range of an index; PostgreSQL does not see that in the spelled-out form.
         columns = peewee.EnclosedNodeList([key.column for key in keys])
         values = peewee.EnclosedNodeList([_bound(*pair) for pair in zip(keys, cursor.values, strict=True)])
-        row = peewee.Expression(columns, "<" if ways[0] else ">", values)
+        row = peewee.Expression(columns, "<" if directions[0] else ">", values)
         if len(keys) == 1:
             return row
         # Of two conditions that the scan of an index could begin at, such as this row and `published_at <= now()`,
         # PostgreSQL does not always take the nearer one; of two plain ones on its first column it does.
         column, value = keys[0].column, cursor.values[0]
-        return (column <= value if ways[0] else column >= value) & row
+        return (column <= value if directions[0] else column >= value) & row
     alternatives = []
-    same: list[peewee.Expression] = []
-    for key, down, value in zip(keys, ways, cursor.values, strict=True):
-        further = _further(key, down, value)
-        if further is not None:
-            alternatives.append(reduce(operator.and_, [*same, further]))
-        same.append(key.column.is_null() if value is None else key.column == value)
+    equal: list[peewee.Expression] = []
+    for key, descending, value in terms:
+        after = _strictly_after(key, descending, value)
+        if after is not None:
+            alternatives.append(reduce(operator.and_, [*equal, after]))
+        equal.append(key.column.is_null() if value is None else key.column == value)
     return reduce(operator.or_, alternatives)
 
 
-def _needs_null_rule(key: SortKey, down: bool, value: Any) -> bool:
-    return key.nullable and (value is None or not down)
+def _needs_null_rule(key: SortKey, descending: bool, value: Any) -> bool:
+    return key.nullable and (value is None or not descending)
 
 
-def _further(key: SortKey, down: bool, value: Any) -> peewee.Expression | None:
+def _strictly_after(key: SortKey, descending: bool, value: Any) -> peewee.Expression | None:
     if value is None:
-        return key.column.is_null(False) if down else None
-    if down:
+        return key.column.is_null(False) if descending else None
+    if descending:
         return key.column < value
     return (key.column > value) | key.column.is_null() if key.nullable else key.column > value
 
@@ -109,7 +110,7 @@ def _typed(key: SortKey, value: Any) -> Any:
         if not key.nullable:
             raise _bad_cursor()
         return None
-    return parse(key.parser, str(value))
+    return parse_value(key.parser, str(value))
 
 
 def _bound(key: SortKey, value: Any) -> peewee.Value:
@@ -121,4 +122,4 @@ def _signature(keys: Sequence[SortKey]) -> str:
 
 
 def _bad_cursor() -> BadRequest:
-    return bad_parameter("cursor", "take it unchanged from a page of the same list with the same sort.")
+    return bad_parameter("cursor", "Use a cursor from a page of this list with the same sort.")

@@ -1,4 +1,4 @@
-"""How a path names a thing: by its identifier, or by its slug."""
+"""Keys in paths: a resource is addressed by its identifier or its slug."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from blog_app.api.auth import allowed
 from blog_app.data.uuids import parse_uuid
 
 
-def named(model: Any, key: str, *, deleted: str | None = None) -> Any:
-    """Return the query for the row of `model` that a path names by its identifier or its slug, if it may be seen.
+def by_id_or_slug(model: Any, key: str, *, deleted: str | None = None) -> Any:
+    """Return the query for the row of `model` with this identifier or slug, if the caller may see it.
 
     `deleted`: as for `allowed`.
     """

@@ -1,12 +1,13 @@
-"""What a caller asks of a list or an item, parsed from the query string.
+"""The query string of lists and items: sparse fieldsets, includes, sorting, pagination, filters and search.
 
-`fields` and `include` shape the representation; `sort`, `limit`, `cursor`, `page`, `count`, `q` and filters choose the
-rows. Anything unknown is an error that names it and says what is allowed: a misspelled filter must not list everything.
+`fields` and `include` select what a representation contains; `sort`, `limit`, `cursor`, `page`, `count`, `q` and
+filters select the rows. An unknown parameter is an error that names it and the allowed ones: a misspelled filter must
+not list everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,10 +18,10 @@ import peewee
 from marshmallow import fields as ma_fields
 
 from blog_app.api.requests import cursors
-from blog_app.api.requests.conditions import parse_conditions
 from blog_app.api.requests.cursors import Cursor, SortKey
-from blog_app.api.resources.fields import refuse_unstorable
-from blog_app.api.resources.schema import Schema, readable, shared
+from blog_app.api.requests.filter_parameters import parse_filters
+from blog_app.api.resources.fields import require_storable
+from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.errors import BadRequest, bad_parameter
 
 DEFAULT_LIMIT = 20
@@ -28,13 +29,13 @@ MAX_LIMIT = 100
 MAX_PAGE = 10_000
 MAX_PARAMETERS = 40
 MAX_SEARCH_LENGTH = 200
-SEVERAL_VALUES = ("fields", "include", "sort", "[in]", "[not_in]", "[between]")
-OWN_PARAMETERS = ("fields", "include", "sort", "cursor", "limit", "page", "count", "q")
+REPEATABLE = ("fields", "include", "sort", "[in]", "[not_in]", "[between]")
+LIST_PARAMETERS = ("fields", "include", "sort", "cursor", "limit", "page", "count", "q")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """Which fields of a representation are wanted, and what it includes."""
+class Fieldset:
+    """A sparse fieldset: the fields of a representation, and its includes."""
 
     fields: tuple[str, ...]
     includes: tuple[str, ...] = ()
@@ -42,9 +43,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class ListArguments:
-    """Everything the query string of a list can say."""
+    """The parsed query string of a list."""
 
-    shape: Shape
+    fieldset: Fieldset
     keys: tuple[SortKey, ...]
     limit: int = DEFAULT_LIMIT
     cursor: Cursor | None = None
@@ -53,13 +54,13 @@ class ListArguments:
     conditions: list[peewee.Expression] = field(default_factory=list)
     search: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    """The values of the parameters that this list has besides."""
+    """The values of the further parameters of this list."""
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:
-    """Return the parameters of a query string in their order; raise `BadRequest` if it is not one.
+    """Return the parameters of a query string in their order; raise `BadRequest` if it is malformed.
 
-    Those that take several values may be repeated instead of listing the values with commas; others may not.
+    A parameter that takes several values may be repeated instead of separating them by commas; any other may not.
     """
     if not query_string:
         return {}
@@ -73,12 +74,12 @@ def parse_query(query_string: bytes) -> dict[str, str]:
         )
     except ValueError as error:
         raise BadRequest(
-            f"The query string must be at most {MAX_PARAMETERS} pairs `name=value`, percent-encoded UTF-8."
+            f"The query string must be at most {MAX_PARAMETERS} `name=value` pairs in percent-encoded UTF-8."
         ) from error
     found: dict[str, str] = {}
     for name, value in parameters:
-        if name in found and not name.endswith(SEVERAL_VALUES):
-            raise bad_parameter(name, "give it once.")
+        if name in found and not name.endswith(REPEATABLE):
+            raise bad_parameter(name, "Must not be repeated.")
         found[name] = f"{found[name]},{value}" if name in found else value
     return found
 
@@ -86,122 +87,126 @@ def parse_query(query_string: bytes) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def item_arguments(
     schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None
-) -> tuple[Shape, Mapping[str, Any]]:
-    """Return the shape that the query string of an item asks for, and the values of `extra`; raise `BadRequest`."""
-    named = parse_query(query_string)
-    shape = _shape(schema, named, searching=False)
-    added = {name: named.pop(name) for name in shared(extra).fields if name in named} if extra else {}
-    for name in named:
-        known = ", ".join(("fields", "include", *(shared(extra).fields if extra else ())))
-        raise bad_parameter(name, f"it is unknown here. Known are {known}.")
-    return shape, _load(extra, added) if extra else {}
+) -> tuple[Fieldset, Mapping[str, Any]]:
+    """Return the fieldset of an item, and the values of the `extra` parameters; raise `BadRequest`."""
+    parameters = parse_query(query_string)
+    extra_names = tuple(schema_instance(extra).fields) if extra else ()
+    fieldset = _fieldset(schema, parameters, searching=False)
+    extra_values = _pop(parameters, extra_names)
+    for name in parameters:
+        raise bad_parameter(name, f"Unknown parameter. Allowed: {', '.join(('fields', 'include', *extra_names))}.")
+    return fieldset, _load(extra, extra_values) if extra else {}
 
 
 @lru_cache(maxsize=1024)
 def list_arguments(schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None) -> ListArguments:
-    """Return what the query string of a list asks for; raise `BadRequest` naming the parameter that is wrong."""
+    """Return the parsed query string of a list; raise `BadRequest` naming the parameter that is not valid."""
     parameters = parse_query(query_string)
-    named = {name: parameters.pop(name) for name in OWN_PARAMETERS if name in parameters}
-    added = {name: parameters.pop(name) for name in shared(extra).fields if name in parameters} if extra else {}
-    shape = _shape(schema, named, searching="q" in named)
-    keys = _sort_keys(schema, named.pop("sort", None), searching="q" in named)
-    read: dict[str, Any] = {name: READERS[name](named[name]) for name in named if name in READERS}
-    if "cursor" in named:
-        if "page" in read:
-            raise bad_parameter("page", "it cannot be combined with cursor.")
-        read["cursor"] = cursors.decode(named["cursor"], keys)
-    if "q" in read:
-        if shared(schema).opts.search is None:
-            raise bad_parameter("q", "this list cannot be searched.")
-        read["search"] = read.pop("q")
-    conditions = parse_conditions(schema, parameters.items())
+    standard = _pop(parameters, LIST_PARAMETERS)
+    extra_values = _pop(parameters, schema_instance(extra).fields) if extra else {}
+    fieldset = _fieldset(schema, standard, searching="q" in standard)
+    keys = _sort_keys(schema, standard.get("sort"), searching="q" in standard)
+    parsed: dict[str, Any] = {name: PARSERS[name](standard[name]) for name in standard if name in PARSERS}
+    if "cursor" in standard:
+        if "page" in parsed:
+            raise bad_parameter("page", "Cannot be combined with cursor.")
+        parsed["cursor"] = cursors.decode(standard["cursor"], keys)
+    if "q" in parsed:
+        if schema_instance(schema).opts.search is None:
+            raise bad_parameter("q", "This list has no full-text search.")
+        parsed["search"] = parsed.pop("q")
+    conditions = parse_filters(schema, parameters.items())
     if extra:
-        read["extra"] = _load(extra, added)
-    return ListArguments(shape, keys, conditions=conditions, **read)
+        parsed["extra"] = _load(extra, extra_values)
+    return ListArguments(fieldset, keys, conditions=conditions, **parsed)
 
 
-def _load(schema: type[Schema], named: dict[str, str]) -> dict[str, Any]:
+def _pop(parameters: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Remove the parameters with these names, and return them."""
+    return {name: parameters.pop(name) for name in names if name in parameters}
+
+
+def _load(schema: type[Schema], values: dict[str, str]) -> dict[str, Any]:
     try:
-        return dict(shared(schema).load(named))
+        return dict(schema_instance(schema).load(values))
     except marshmallow.ValidationError as error:
         name, messages = next(iter(error.normalized_messages().items()))
         raise bad_parameter(name, " ".join(messages)) from error
 
 
-def _shape(schema: type[Schema], named: dict[str, str], *, searching: bool) -> Shape:
-    search = shared(schema).opts.search
-    hidden = search.fields if search and not searching else ()
-    known = tuple(name for name in readable(schema) if name not in hidden)
-    wanted = named.pop("fields", None)
-    includes = named.pop("include", None)
-    return Shape(
-        _names("fields", wanted, known) if wanted is not None else known,
-        _names("include", includes, tuple(shared(schema).opts.includes)) if includes is not None else (),
+def _fieldset(schema: type[Schema], parameters: dict[str, str], *, searching: bool) -> Fieldset:
+    options = schema_instance(schema).opts
+    hidden = options.search.fields if options.search and not searching else ()
+    readable = tuple(name for name in readable_columns(schema) if name not in hidden)
+    fields = parameters.pop("fields", None)
+    includes = parameters.pop("include", None)
+    return Fieldset(
+        _names("fields", fields, readable) if fields is not None else readable,
+        _names("include", includes, tuple(options.includes)) if includes is not None else (),
     )
 
 
-def _names(parameter: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _names(parameter: str, text: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(text.split(",")))
     for name in names:
-        if name not in known:
-            allowed = ", ".join(known) or "nothing"
-            raise bad_parameter(parameter, f"there is no {name!r}; allowed are: {allowed}.")
+        if name not in allowed:
+            raise bad_parameter(parameter, f"Unknown value {name!r}. Allowed: {', '.join(allowed) or 'none'}.")
     return names
 
 
 def _sort_keys(schema: type[Schema], text: str | None, *, searching: bool) -> tuple[SortKey, ...]:
-    """Return the keys of the wanted order; the identifier comes last, so that no two rows are equal in it."""
-    options = shared(schema).opts
+    """Return the keys of the sort order; the unique key comes last, so that the order is total."""
+    options = schema_instance(schema).opts
     search = options.search if searching else None
     sortable = (*options.sortable, options.key, *(search.fields if search else ()))
     default = (search.sort if search else ()) or options.sort
     names = list(default) if text is None else text.split(",")
     keys = []
     for name in names:
-        bare = name.removeprefix("-")
-        if text is not None and bare not in sortable:
-            raise bad_parameter("sort", f"there is no {bare!r}; allowed are: {', '.join(sortable)}.")
-        keys.append(_sort_key(schema, bare, descending=name.startswith("-")))
+        field_name = name.removeprefix("-")
+        if text is not None and field_name not in sortable:
+            raise bad_parameter("sort", f"Unknown field {field_name!r}. Allowed: {', '.join(sortable)}.")
+        keys.append(_sort_key(schema, field_name, descending=name.startswith("-")))
     if all(key.name != options.key for key in keys):
         keys.append(_sort_key(schema, options.key, descending=keys[0].descending))
     if len({key.name for key in keys}) < len(keys):
-        raise bad_parameter("sort", "name each field once.")
+        raise bad_parameter("sort", "Must not name a field twice.")
     return tuple(keys)
 
 
 def _sort_key(schema: type[Schema], name: str, *, descending: bool) -> SortKey:
-    return SortKey(name, descending, readable(schema)[name], shared(schema).fields[name])
+    return SortKey(name, descending, readable_columns(schema)[name], schema_instance(schema).fields[name])
 
 
-def _whole_number(name: str, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:12]) <= most:
-            raise bad_parameter(name, f"it must be a whole number from 1 to {most}.")
+def _integer(name: str, maximum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:12]) <= maximum:
+            raise bad_parameter(name, f"Must be an integer from 1 to {maximum}.")
         return int(text)
 
-    return read
+    return parse
 
 
-def _flag(text: str) -> bool:
+def _boolean(text: str) -> bool:
     try:
         return bool(ma_fields.Boolean().deserialize(text))
     except marshmallow.ValidationError as error:
-        raise bad_parameter("count", "it must be true or false.") from error
+        raise bad_parameter("count", "Must be true or false.") from error
 
 
-def _words(text: str) -> str:
+def _search_text(text: str) -> str:
     try:
-        refuse_unstorable(text)
+        require_storable(text)
     except marshmallow.ValidationError as error:
         raise bad_parameter("q", str(error)) from error
     if not text.strip() or len(text) > MAX_SEARCH_LENGTH:
-        raise bad_parameter("q", f"it must have 1 to {MAX_SEARCH_LENGTH} characters.")
+        raise bad_parameter("q", f"Must have 1 to {MAX_SEARCH_LENGTH} characters.")
     return text.strip()
 
 
-READERS: dict[str, Callable[[str], Any]] = {
-    "limit": _whole_number("limit", MAX_LIMIT),
-    "page": _whole_number("page", MAX_PAGE),
-    "count": _flag,
-    "q": _words,
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "limit": _integer("limit", MAX_LIMIT),
+    "page": _integer("page", MAX_PAGE),
+    "count": _boolean,
+    "q": _search_text,
 }

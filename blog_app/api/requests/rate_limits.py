@@ -1,8 +1,8 @@
-"""A limit on the unsafe requests of each caller, so that one runaway client does not take the site from all others.
+"""The rate limit: each caller may send so many write requests in a fixed window of one minute.
 
-Requests are counted in windows of a minute, in Redis for all processes together. Without Redis, or while it is away,
-each process counts for itself: the limit is then looser, and nothing else changes. Safe requests are not counted.
-The headers are those of draft-ietf-httpapi-ratelimit-headers.
+Requests are counted in Redis, for all processes together. While Redis is not available each process counts for itself:
+the limit is then looser, and nothing else changes. GET and HEAD are not counted. The headers are those of
+draft-ietf-httpapi-ratelimit-headers.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from blog_app.config import Settings
 from blog_app.data import watermarks
 from blog_app.errors import TooManyRequests
 
-WINDOW = 60
+WINDOW_SECONDS = 60
 clock = time.time
 
 
-class Limiter:
-    """Counts requests by caller and minute."""
+class RateLimiter:
+    """Counts requests by caller in fixed windows."""
 
     def __init__(self, settings: Settings) -> None:
-        self.most = settings.write_limit
+        self.limit = settings.write_limit
         self._window = 0
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -34,24 +34,25 @@ class Limiter:
     def count(self, caller: str) -> None:
         """Count a request of `caller`; raise `TooManyRequests` beyond the limit."""
         now = clock()
-        window, seconds_left = int(now // WINDOW), WINDOW - int(now % WINDOW)
-        used = self._count_together(caller, window) or self._count_here(caller, window)
+        window, seconds_left = int(now // WINDOW_SECONDS), WINDOW_SECONDS - int(now % WINDOW_SECONDS)
+        used = self._count_in_redis(caller, window) or self._count_in_process(caller, window)
         g.rate_limit = (
-            ("RateLimit-Policy", f'"writes";q={self.most};w={WINDOW}'),
-            ("RateLimit", f'"writes";r={max(0, self.most - used)};t={seconds_left}'),
+            ("RateLimit-Policy", f'"writes";q={self.limit};w={WINDOW_SECONDS}'),
+            ("RateLimit", f'"writes";r={max(0, self.limit - used)};t={seconds_left}'),
         )
-        if used > self.most:
+        if used > self.limit:
             raise TooManyRequests(
-                f"At most {self.most} changes a minute are allowed.", headers={"Retry-After": str(seconds_left)}
+                f"Rate limit of {self.limit} write requests per minute exceeded. Retry in {seconds_left} seconds.",
+                headers={"Retry-After": str(seconds_left)},
             )
 
-    def _count_together(self, caller: str, window: int) -> int:
-        """Return how many there were in all processes, 0 if Redis cannot tell."""
+    def _count_in_redis(self, caller: str, window: int) -> int:
+        """Return the number of requests of all processes in the window, 0 if Redis is not available."""
         key = f"limit:{window}:{caller}"
-        answers = watermarks.ask_redis(("INCR", key), ("EXPIRE", key, 2 * WINDOW))
-        return cast(int, answers[0]) if answers else 0
+        replies = watermarks.ask_redis(("INCR", key), ("EXPIRE", key, 2 * WINDOW_SECONDS))
+        return cast(int, replies[0]) if replies else 0
 
-    def _count_here(self, caller: str, window: int) -> int:
+    def _count_in_process(self, caller: str, window: int) -> int:
         with self._lock:
             if window != self._window:
                 self._window, self._counts = window, {}
@@ -60,19 +61,19 @@ class Limiter:
 
 
 def init_app(app: Flask) -> None:
-    """Limit the unsafe requests to `app`, unless its settings say otherwise."""
+    """Limit the write requests to `app`, unless its settings turn the limit off."""
     settings: Settings = app.config["SETTINGS"]
-    app.extensions["limiter"] = Limiter(settings) if settings.write_limit else None
+    app.extensions["rate_limiter"] = RateLimiter(settings) if settings.write_limit else None
 
     @app.after_request
-    def tell(response: Response) -> Response:
+    def add_headers(response: Response) -> Response:
         for name, value in g.get("rate_limit", ()):
             response.headers.add(name, value)
         return response
 
 
 def count_request() -> None:
-    """Count the current request, unless it is safe; raise `TooManyRequests` if its caller has sent too many."""
-    limiter: Limiter | None = current_app.extensions["limiter"]
+    """Count the current request if it is a write; raise `TooManyRequests` if the caller has exceeded the limit."""
+    limiter: RateLimiter | None = current_app.extensions["rate_limiter"]
     if limiter and request.method not in ("GET", "HEAD"):
         limiter.count(str(auth.user_id() or request.remote_addr))

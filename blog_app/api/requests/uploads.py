@@ -1,8 +1,8 @@
-"""Taking in a file: the raw body of a request, or the one file of a form (RFC 7578).
+"""File uploads: the raw body of a request, or the one file of a multipart form (RFC 7578).
 
-Bytes go from the socket to a temporary file, hashed on the way, before any transaction begins: memory is bounded, and
-however slow a client is, it holds no connection to a database. The temporary file has no name and ends with the
-request, so an upload that breaks off leaves nothing.
+The bytes are streamed to a temporary file and hashed on the way, before any transaction begins: memory is bounded, and
+a slow client holds no database connection. The temporary file has no name and ends with the request, so an aborted
+upload leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from blog_app.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType,
 
 FORM = "multipart/form-data"
 FORM_OVERHEAD = 10_000
-"""What a form may have besides its file: boundaries and headers."""
-PIECE = 65_536
-IN_MEMORY = 262_144
+"""Bytes that a form may have besides its file: boundaries and headers."""
+CHUNK_BYTES = 65_536
+MAX_MEMORY_BYTES = 262_144
 
 
 class Upload:
-    """Bytes that were sent, in a temporary file."""
+    """An uploaded file, in a temporary file."""
 
-    def __init__(self, name: str | None = None, *, most: int) -> None:
+    def __init__(self, name: str | None = None, *, max_bytes: int) -> None:
         self.name = name
-        """What a form calls the file."""
-        self.most = most
+        """The file name in a form."""
+        self.max_bytes = max_bytes
         self.size = 0
-        self.file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by who makes it
+        self.file = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 - closed by its creator
         self._hash = sha256()
 
     @property
@@ -45,94 +45,94 @@ class Upload:
         return self._hash.hexdigest()
 
     def fingerprint(self) -> bytes:
-        """Return what tells this upload from another: a form's boundary may differ each time it is sent."""
+        """Return what identifies the content of the request: the boundary of a form may differ in a retry."""
         return f"{self.sha256} {self.name}".encode()
 
     def write(self, data: bytes) -> None:
-        """Add `data`; raise `TooLarge` if that is too much."""
+        """Append `data`; raise `TooLarge` beyond the limit."""
         self.size += len(data)
-        if self.size > self.most:
-            raise too_large(self.most)
+        if self.size > self.max_bytes:
+            raise too_large(self.max_bytes)
         self._hash.update(data)
         self.file.write(data)
 
     def seek(self, position: int) -> None:
-        """Go to a position (the parser of forms does when a file is whole)."""
+        """Move to a position (called by the form parser when a file is complete)."""
         self.file.seek(position)
 
 
 @contextmanager
-def received() -> Iterator[Upload]:
-    """Yield the file that the current request sends, whole; raise what is wrong with it before that."""
+def receive_upload() -> Iterator[Upload]:
+    """Yield the complete file that the current request uploads; raise a `Problem` if it is not valid."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the file as it is, without a Content-Encoding.")
-    most = settings().max_file_bytes
+        raise UnsupportedMediaType("Send the file without a Content-Encoding.")
+    max_bytes = settings().max_file_bytes
     is_form = request.mimetype == FORM
-    # One byte more than may come: who stops at the limit cannot tell what ends there from what goes on.
-    request.max_content_length = most + (FORM_OVERHEAD if is_form else 1)
+    # One byte more than allowed, to distinguish a body that ends at the limit from a longer one.
+    request.max_content_length = max_bytes + (FORM_OVERHEAD if is_form else 1)
     expect_life()
-    opened: list[Upload] = []
+    uploads: list[Upload] = []
 
-    def opening(name: str | None = None) -> Upload:
-        if opened:
-            raise Invalid("Send one file at a time.")
-        opened.append(Upload(name, most=most))
-        return opened[0]
+    def open_upload(name: str | None = None) -> Upload:
+        if uploads:
+            raise Invalid("Send one file per request.")
+        uploads.append(Upload(name, max_bytes=max_bytes))
+        return uploads[0]
 
     try:
         try:
-            _read_form(opening) if is_form else _read_raw(opening())
+            _read_form(open_upload) if is_form else _read_raw(open_upload())
         except (RequestEntityTooLarge, TooLarge) as error:
-            _discard(most)
-            raise (error if isinstance(error, TooLarge) else too_large(most)) from error
-        if not opened:
-            raise invalid("file", "The form has no file.")
-        # A server hands on what there is of a client that has gone, and says no more.
+            _drain(max_bytes)
+            raise (error if isinstance(error, TooLarge) else too_large(max_bytes)) from error
+        if not uploads:
+            raise invalid("file", "The form must contain a file.")
+        # If the client disconnects, the server passes on what it has received, without an error.
         if request.content_length is not None and request.stream.tell() < request.content_length:
-            raise BadRequest("The body breaks off before its end.")
-        yield opened[0]
+            raise BadRequest("The body is shorter than its Content-Length.")
+        yield uploads[0]
     finally:
-        for each in opened:
-            each.file.close()
+        for upload in uploads:
+            upload.file.close()
 
 
-def too_large(most: int) -> TooLarge:
-    """Return the error for a file of more than `most` bytes."""
-    return TooLarge(f"The file has more than {most} bytes.")
+def too_large(max_bytes: int) -> TooLarge:
+    """Return the error for a file of more than `max_bytes` bytes."""
+    return TooLarge(f"The file is larger than {max_bytes} bytes.")
 
 
 def _read_raw(upload: Upload) -> None:
-    while data := request.stream.read(PIECE):
+    while data := request.stream.read(CHUNK_BYTES):
         upload.write(data)
 
 
-def _read_form(opening: Any) -> None:
+def _read_form(open_upload: Any) -> None:
     def stream_factory(*, filename: str | None, **_: Any) -> Upload:
-        return opening(filename)
+        return open_upload(filename)
 
     boundary = request.mimetype_params.get("boundary", "").encode()
     if not boundary:
-        raise BadRequest("The Content-Type of a form must name its boundary.")
+        raise BadRequest("The Content-Type of a form must have a boundary.")
     parser = MultiPartParser(
-        cast(Any, stream_factory), max_form_memory_size=4 * PIECE, max_form_parts=10, buffer_size=PIECE
+        cast(Any, stream_factory), max_form_memory_size=4 * CHUNK_BYTES, max_form_parts=10, buffer_size=CHUNK_BYTES
     )
     stream = request.stream
     try:
         fields, _ = parser.parse(stream, boundary, request.content_length)
     except ValueError as error:
-        raise BadRequest("The form is malformed, or breaks off before its end.") from error
+        raise BadRequest("The form is malformed or incomplete.") from error
     except RequestEntityTooLarge as error:
         if stream.tell() < (request.max_content_length or 0):
-            raise TooLarge("The form has too much besides its file.") from error
+            raise TooLarge("The form is too large besides its file.") from error
         raise
     for name in fields:
-        raise invalid(name or "", "Unknown field: a form has its file, and the rest goes into the query.")
+        raise invalid(name or "", "Unknown field. Send only the file in the form, everything else in the query string.")
 
 
-def _discard(most: int) -> None:
-    """Read on for a while: a client that listens only when it has sent everything shall hear the answer."""
-    if "wsgi.input_terminated" in request.environ and (request.content_length or 0) <= 2 * most:
+def _drain(max_bytes: int) -> None:
+    """Read the rest of the body, up to a limit: some clients read the response only after they have sent everything."""
+    if "wsgi.input_terminated" in request.environ and (request.content_length or 0) <= 2 * max_bytes:
         with suppress(OSError):
-            for _ in range(most // PIECE + 1):
-                if not request.environ["wsgi.input"].read(PIECE):
+            for _ in range(max_bytes // CHUNK_BYTES + 1):
+                if not request.environ["wsgi.input"].read(CHUNK_BYTES):
                     break

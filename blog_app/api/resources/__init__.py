@@ -1,1 +1,1 @@
-"""What a resource declares: schema, fields, filters, includes, search, operations."""
+"""What a resource declares: its schema with fields, filters, includes and full-text search."""

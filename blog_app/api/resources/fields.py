@@ -1,4 +1,4 @@
-"""Marshmallow fields that refuse what PostgreSQL cannot store, and write what orjson can render."""
+"""Marshmallow fields: they reject what PostgreSQL cannot store, and produce what orjson can serialize."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 UNSAFE_IN_URLS = re.compile(r'["<>\\^`{|}]')
 MAX_JSON_DEPTH = 10
 CENT = Decimal("0.01")
-PLAIN_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
-"""What people write; `Decimal` also takes 1e3 and 1_000."""
+DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+"""Without exponent and underscores, which `Decimal` accepts."""
 
 
 class String(fields.String):
-    """Text without NUL and lone surrogates; blanks at both ends are dropped unless `strip=False`."""
+    """Text without NUL and lone surrogates; surrounding whitespace is removed unless `strip=False`."""
 
-    def __init__(self, *, most: int = 10_000, least: int = 0, strip: bool = True, **kwargs: Any) -> None:
-        validators = [validate.Length(least, most), *_as_list(kwargs.pop("validate", None))]
+    def __init__(self, *, max_length: int = 10_000, min_length: int = 0, strip: bool = True, **kwargs: Any) -> None:
+        validators = [validate.Length(min_length, max_length), *_as_list(kwargs.pop("validate", None))]
         super().__init__(validate=validators, **kwargs)
         self.strip = strip
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        refuse_unstorable(text)
+        require_storable(text)
         return text.strip() if self.strip else text
 
 
 class Email(fields.String):
-    """An email address, in its normal spelling."""
+    """An email address, normalized."""
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"format": "email", "maxLength": email_addresses.MAX_LENGTH, **kwargs.pop("metadata", {})}
@@ -49,11 +49,11 @@ class Email(fields.String):
             raise ValidationError(str(error)) from error
 
 
-class WebAddress(fields.Url):
-    """The URL of a page or picture that anybody may open: `http` or `https`, with a host, without a password."""
+class Url(fields.Url):
+    """A public web address: `http` or `https`, with a host, without credentials."""
 
     def __init__(self, **kwargs: Any) -> None:
-        validators: list[Any] = [validate.Length(max=2_000), refuse_unstorable, _refuse_unsafe]
+        validators: list[Any] = [validate.Length(max=2_000), require_storable, _require_safe_url]
         super().__init__(schemes={"http", "https"}, validate=validators, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -61,7 +61,7 @@ class WebAddress(fields.Url):
 
 
 class Timestamp(fields.AwareDateTime):
-    """An instant, ISO 8601 in and out, UTC inside."""
+    """A point in time: ISO 8601 in JSON, an aware `datetime` in UTC in Python."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", default_timezone=UTC, **kwargs)
@@ -74,72 +74,72 @@ class Timestamp(fields.AwareDateTime):
 
 
 class Integer(fields.Integer):
-    """A whole number that fits the column; `1.0` and `"1"` are not one."""
+    """An integer that fits its column; `1.0` and `"1"` are rejected."""
 
-    def __init__(self, *, least: int = -(2**31), most: int = 2**31 - 1, **kwargs: Any) -> None:
-        validators = [validate.Range(least, most), *_as_list(kwargs.pop("validate", None))]
+    def __init__(self, *, minimum: int = -(2**31), maximum: int = 2**31 - 1, **kwargs: Any) -> None:
+        validators = [validate.Range(minimum, maximum), *_as_list(kwargs.pop("validate", None))]
         super().__init__(strict=True, validate=validators, **kwargs)
 
 
 class Money(fields.Decimal):
-    """An amount of money from 0 to `most`: at most two digits after the point, never a float; text on the way out."""
+    """An amount of money from 0 to `maximum`, with at most two decimal places; never a float, a string in responses."""
 
-    def __init__(self, *, most: int = 9_999_999, **kwargs: Any) -> None:
-        limits = {"minimum": 0, "maximum": most, "pattern": rf"^\d{{1,{len(str(most))}}}(\.\d{{1,2}})?$"}
+    def __init__(self, *, maximum: int = 9_999_999, **kwargs: Any) -> None:
+        limits = {"minimum": 0, "maximum": maximum, "pattern": rf"^\d{{1,{len(str(maximum))}}}(\.\d{{1,2}})?$"}
         super().__init__(metadata=limits | {"example": "12.50"} | kwargs.pop("metadata", {}), **kwargs)
-        self.most = most
+        self.maximum = maximum
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, bool) or (isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value)):
+        if isinstance(value, bool) or (isinstance(value, str) and not DECIMAL.fullmatch(value)):
             raise self.make_error("invalid", input=value)
         amount: Decimal = super()._deserialize(value, attr, data, **kwargs)
-        if not 0 <= amount <= self.most:
-            raise ValidationError(f"Must be from 0 to {self.most}.")
+        if not 0 <= amount <= self.maximum:
+            raise ValidationError(f"Must be between 0 and {self.maximum}.")
         if amount != amount.quantize(CENT):
-            raise ValidationError("Must have at most two digits after the point.")
+            raise ValidationError("Must have at most two decimal places.")
         return amount.quantize(CENT)
 
 
 class JsonObject(fields.Dict):
-    """A JSON object of limited depth and size, and of storable text, kept as JSONB."""
+    """A JSON object for a JSONB column, of limited depth and size, and of storable text."""
 
-    def __init__(self, *, most: int = 20_000, **kwargs: Any) -> None:
+    def __init__(self, *, max_bytes: int = 20_000, **kwargs: Any) -> None:
         super().__init__(keys=fields.String(), **kwargs)
-        self.most = most
+        self.max_bytes = max_bytes
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         result = super()._deserialize(value, attr, data, **kwargs)
         _check_json(result, 1)
-        if len(orjson.dumps(result)) > self.most:  # Lists show it a hundred times.
-            raise ValidationError(f"Must have at most {self.most} bytes.")
+        if len(orjson.dumps(result)) > self.max_bytes:  # A page of a list shows a hundred of them.
+            raise ValidationError(f"Must not be larger than {self.max_bytes} bytes.")
         return result
 
 
-def refuse_unstorable(text: str) -> None:
+def require_storable(text: str) -> None:
     """Raise `ValidationError` if PostgreSQL could not store `text`."""
     if UNSTORABLE.search(text):
         raise ValidationError("Must not contain NUL characters or lone surrogates.")
 
 
-def _refuse_unsafe(url: str) -> None:
-    """Raise `ValidationError` for a password, an impossible port, and what RFC 3986 leaves out for good reasons."""
+def _require_safe_url(url: str) -> None:
+    """Raise `ValidationError` for credentials, an impossible port, and characters that RFC 3986 excludes."""
     try:
-        usable = urlsplit(url).port != 0
+        is_valid = urlsplit(url).port != 0
     except ValueError:
-        usable = False
-    if not usable or "@" in urlsplit(url).netloc or UNSAFE_IN_URLS.search(url) or not url.isprintable():
+        is_valid = False
+    if not is_valid or "@" in urlsplit(url).netloc or UNSAFE_IN_URLS.search(url) or not url.isprintable():
         raise ValidationError("Not a valid URL.")
 
 
 def _check_json(value: Any, depth: int) -> None:
     if depth > MAX_JSON_DEPTH:
-        raise ValidationError(f"Must not be nested deeper than {MAX_JSON_DEPTH} levels.")
+        raise ValidationError(f"Must not be nested more than {MAX_JSON_DEPTH} levels deep.")
     match value:
         case str():
-            refuse_unstorable(value)
+            require_storable(value)
         case dict():
             for key, inner in value.items():
-                refuse_unstorable(key)
+                require_storable(key)
                 _check_json(inner, depth + 1)
         case list():
             for inner in value:

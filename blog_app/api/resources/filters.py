@@ -1,4 +1,4 @@
-"""What a list can be filtered by: a field, the operators that suit it, and the SQL that each means."""
+"""Filters of lists: the operators that a field has, and the SQL condition of each."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Condition = Callable[[str, Any], peewee.Expression]
 
 @dataclass(frozen=True)
 class Filter:
-    """One thing a list can be filtered by: how its values are parsed, which operators it has, what they mean."""
+    """One filter: the field that parses its values, its operators, and the SQL condition of each."""
 
     field: ma_fields.Field[Any]
     operators: tuple[str, ...]
     condition: Condition
 
 
-EQUALITY = ("eq", "ne", "in", "not_in", "is_null")
-ORDER = ("gt", "gte", "lt", "lte", "between")
-TEXT = ("like", "ilike", "starts_with", "ends_with", "contains")
+EQUALITY_OPERATORS = ("eq", "ne", "in", "not_in", "is_null")
+ORDER_OPERATORS = ("gt", "gte", "lt", "lte", "between")
+TEXT_OPERATORS = ("like", "ilike", "starts_with", "ends_with", "contains")
 
 
 def escape_like(text: str) -> str:
-    """Return `text` with the wildcards of LIKE taken literally."""
+    """Return `text` with the wildcards of LIKE escaped."""
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
@@ -41,7 +41,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
     "gte": operator.ge,
     "lt": operator.lt,
     "lte": operator.le,
-    "between": lambda column, pair: column.between(*pair),
+    "between": lambda column, bounds: column.between(*bounds),
     "in": lambda column, values: column.in_(values),
     "not_in": lambda column, values: column.not_in(values),
     "like": lambda column, text: peewee.Expression(column, "LIKE", text),
@@ -56,15 +56,15 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
 }
 
 
-def operators_of(field: ma_fields.Field[Any]) -> tuple[str, ...]:
-    """Return the operators that suit the values of a field."""
+def default_operators(field: ma_fields.Field[Any]) -> tuple[str, ...]:
+    """Return the operators that a filter on a field has by default."""
     if isinstance(field, ma_fields.Boolean | ma_fields.UUID) or has_choices(field):
-        return EQUALITY
+        return EQUALITY_OPERATORS
     if isinstance(field, ma_fields.String):
-        return EQUALITY + ORDER + TEXT
-    return EQUALITY + ORDER
+        return EQUALITY_OPERATORS + ORDER_OPERATORS + TEXT_OPERATORS
+    return EQUALITY_OPERATORS + ORDER_OPERATORS
 
 
 def has_choices(field: ma_fields.Field[Any]) -> bool:
-    """Return whether only certain values are possible."""
+    """Return whether a field has a fixed set of values."""
     return any(isinstance(validator, validate.OneOf) for validator in field.validators)

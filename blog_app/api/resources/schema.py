@@ -1,16 +1,16 @@
-"""The base of all schemas: one class says what a resource looks like, what may be written, and how it is read.
+"""The base of all schemas (serializers): how a resource looks, what can be written, and how lists of it are read.
 
-Marshmallow validates input and documents; it never walks rows on the way out. A schema's `Meta` declares the rest:
+Marshmallow validates input and feeds the documentation; it never serializes rows. A schema's `Meta` declares the rest:
 
 * `model`: the Peewee model whose rows it shows. A field shows the model's field of the same name (or `attribute`).
 * `columns`: SQL expressions for fields that are not columns.
 * `includes`: what `?include=` can add, each by at most one statement (`blog_app.api.resources.includes`).
-* `filterable`, `filters`: fields that filters may name; filters of their own (`blog_app.api.requests.conditions`).
-* `sortable`, `sort`: fields that `?sort=` may name; the order without it.
-* `key`: the field that no two rows share, which makes every order complete.
-* `search`: what `?q=` does, where the resource has text (`blog_app.api.resources.search`).
-* `about`: columns that tell those who watch reads (`blog_app.api.execution.read_hooks`) which record is shown.
-* `kinds`: where the field `kind` says what else a body holds, the schema of each kind of body.
+* `filterable`, `filters`: fields to filter by; further filters (`blog_app.api.resources.filters`).
+* `sortable`, `sort`: fields that `?sort=` accepts; the default order.
+* `key`: the unique field that ends every order, so that it is total.
+* `search`: what `?q=` does, where there is full-text search (`blog_app.api.resources.search`).
+* `about`: columns that identify the record for read hooks (`blog_app.api.execution.read_hooks`).
+* `kinds`: where the field `kind` is a discriminator, the schema of the body of each kind.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Include(Protocol):
 
     @property
     def schema(self) -> type[Schema]:
-        """What the related objects look like."""
+        """The schema of the related objects."""
 
     @property
     def many(self) -> bool:
-        """Whether a list of objects is added, or one."""
+        """Whether a list of objects is added, rather than one."""
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -44,7 +44,7 @@ class Include(Protocol):
 
 
 class PerRequest(peewee.ColumnBase):
-    """An SQL expression for `columns` that depends on who asks: it is made anew for every statement, filters too."""
+    """An SQL expression for `columns` that depends on the caller: built again for every statement, also in filters."""
 
     __hash__ = object.__hash__
 
@@ -75,42 +75,42 @@ class SchemaOptions(marshmallow.SchemaOpts):
 
 
 class Schema(marshmallow.Schema):
-    """Base class; see the module's docstring for what `Meta` may say."""
+    """Base class; the module's docstring lists the options of `Meta`."""
 
     OPTIONS_CLASS = SchemaOptions
     opts: SchemaOptions
 
 
 class DeletedParameter(Schema):
-    """The parameter of lists whose rows can be restored."""
+    """The query parameter of lists whose rows can be restored."""
 
     deleted = marshmallow.fields.String(
         load_default=None,
         validate=marshmallow.validate.OneOf(("with", "only")),
-        metadata={"description": "`with`: show what is deleted too; `only`: nothing else. For administrators."},
+        metadata={"description": "`with` includes deleted objects, `only` returns nothing else. Administrators only."},
     )
 
 
 @cache
-def shared(schema: type[Schema]) -> Schema:
-    """Return the one instance of a schema that validation and documentation use."""
+def schema_instance(schema: type[Schema]) -> Schema:
+    """Return the shared instance of a schema."""
     return schema()
 
 
 @cache
-def readable(schema: type[Schema]) -> Mapping[str, Any]:
-    """Return the nodes that a representation selects, by public field name, in the order of declaration."""
-    options = shared(schema).opts
+def readable_columns(schema: type[Schema]) -> Mapping[str, Any]:
+    """Return the SQL columns of a representation by field name, in the order of declaration."""
+    options = schema_instance(schema).opts
     found = {}
-    for name, field in shared(schema).fields.items():
+    for name, field in schema_instance(schema).fields.items():
         if not field.load_only:
             found[name] = options.columns.get(name) or getattr(options.model, field.attribute or name)
     return found
 
 
-def of_kind(schema: type[Schema], document: Any) -> type[Schema]:
-    """Return the schema that a body is validated by: where there are kinds, the one of its kind (the first if none)."""
-    kinds = shared(schema).opts.kinds
+def body_schema(schema: type[Schema], document: Any) -> type[Schema]:
+    """Return the schema that validates a body: where there are kinds, that of its `kind`, by default the first."""
+    kinds = schema_instance(schema).opts.kinds
     if not kinds:
         return schema
     kind = document.get("kind", next(iter(kinds))) if isinstance(document, dict) else next(iter(kinds))
@@ -121,12 +121,12 @@ def of_kind(schema: type[Schema], document: Any) -> type[Schema]:
 
 @cache
 def requires_body(schema: type[Schema]) -> bool:
-    """Return whether a request must have a body; without a required field, none means an empty object."""
-    return any(field.required for field in shared(schema).fields.values() if not field.dump_only)
+    """Return whether a request must have a body; if no field is required, a missing body means an empty object."""
+    return any(field.required for field in schema_instance(schema).fields.values() if not field.dump_only)
 
 
 def writable_document(schema: type[Schema], record: Any) -> dict[str, Any]:
-    """Return the writable part of a record as the JSON document that a PUT would have sent."""
-    instance = shared(schema)
+    """Return the writable fields of a record as the JSON document that a PUT would send."""
+    instance = schema_instance(schema)
     names = [name for name, field in instance.fields.items() if not field.dump_only]
     return {name: cast(Any, instance.fields[name]).serialize(name, record) for name in names}

@@ -1,4 +1,4 @@
-"""Full-text search: what a list does with `?q=`."""
+"""Full-text search of a list, `?q=`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import peewee
 
 @dataclass(frozen=True)
 class Search:
-    """How the rows of a resource are found by words."""
+    """How a list is searched."""
 
-    narrow: Callable[[peewee.ModelSelect, str], peewee.ModelSelect]
-    """Returns what is left of a query when only rows that match the words count."""
+    filter: Callable[[peewee.ModelSelect, str], peewee.ModelSelect]
+    """Takes a query and the search text; returns the query for the rows that match."""
     fields: tuple[str, ...] = ()
-    """Fields that a representation has in a search only, such as how well a row matches; they are sortable."""
+    """Sortable fields that only search results have, such as a rank."""
     sort: tuple[str, ...] = ()
-    """The order of a search that asks for none; empty: the order of the list."""
+    """The default order of search results; empty: that of the list."""

@@ -1,1 +1,1 @@
-"""What an answer is made of: representations, headers, entity tags, downloads."""
+"""Making a response: representations, headers, entity tags, downloads."""

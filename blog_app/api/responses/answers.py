@@ -10,7 +10,7 @@ import peewee
 
 from blog_app.api.operation import Address
 from blog_app.api.requests.body import JSON
-from blog_app.api.requests.query_string import Shape, item_arguments, list_arguments, parse_query
+from blog_app.api.requests.query_string import Fieldset, item_arguments, list_arguments, parse_query
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses.representation import Page, digest, item_of, page_of, render
 from blog_app.data.cache import Answer
@@ -39,7 +39,7 @@ def item(address: Address) -> Answer:
     return represented(operation.answers, operation.view(**address.values), shape)
 
 
-def represented(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Answer:
+def represented(schema: type[Schema], query: peewee.ModelSelect, shape: Fieldset) -> Answer:
     """Return the representation of the row of `query`; raise `NotFound` if there is none."""
     found = item_of(schema, query, shape)
     if found is None:
@@ -53,7 +53,7 @@ def includes(address: Address) -> tuple[str, ...]:
     operation = address.operation
     assert operation.answers
     if operation.many:
-        return list_arguments(operation.answers, address.query_string, operation.parameters).shape.includes
+        return list_arguments(operation.answers, address.query_string, operation.parameters).fieldset.includes
     return item_arguments(operation.answers, address.query_string)[0].includes
 
 

@@ -1,7 +1,7 @@
-"""Headers of every answer: what caches may do with it, and which sites' pages may read it.
+"""Headers of every response: Cache-Control, and CORS.
 
-No cache may answer without asking here first, because a write that was answered must be seen by the next read; with an
-ETag, asking costs little. An answer to somebody signed in is kept by nobody but themselves.
+A cache must revalidate each response, because the next read must see a write that has been answered; with an ETag that
+costs little. Shared caches must not store the response to an authenticated request.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask) -> None:
-    """Add the headers to every answer of `app`."""
+    """Add the headers to every response of `app`."""
     settings: Settings = app.config["SETTINGS"]
     if settings.cors_origins:
-        _share(app, frozenset(settings.cors_origins))  # First: Flask calls the last one first.
+        _allow_cors(app, frozenset(settings.cors_origins))  # First: Flask calls the last one first.
 
     @app.after_request
     def limit_caching(response: Response) -> Response:
@@ -38,23 +38,23 @@ def init_app(app: Flask) -> None:
 
 
 def cache_control(*, signed_in: bool) -> str:
-    """Return what caches may do with an answer."""
+    """Return the `Cache-Control` of a response."""
     return "private, no-cache" if signed_in else "no-cache"
 
 
 def vary(settings: Settings) -> str:
-    """Return on which of its headers the answer to a GET depends."""
+    """Return the `Vary` header of the response to a GET."""
     return "Authorization, Origin" if settings.cors_origins else "Authorization"
 
 
-def _share(app: Flask, origins: frozenset[str]) -> None:
-    """Let the pages of these origins call the API (the CORS protocol of the Fetch standard).
+def _allow_cors(app: Flask, origins: frozenset[str]) -> None:
+    """Let pages of these origins call the API (CORS, from the Fetch standard).
 
-    Credentials are not allowed: the API knows no cookies, a token is sent by the page itself.
+    Without credentials: the API has no cookies, the page sends the token itself.
     """
 
     @app.after_request
-    def share(response: Response) -> Response:
+    def allow_cors(response: Response) -> Response:
         response.vary.add("Origin")
         origin = request.headers.get("Origin")
         if origin in origins:

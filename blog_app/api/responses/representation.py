@@ -1,7 +1,7 @@
-"""From a Peewee query to the bytes of a response: one statement for the rows, at most one more for each include.
+"""Serialization: from a Peewee query to JSON, by one statement for the rows and at most one more for each include.
 
-Rows come from the driver as plain tuples and go to orjson as dictionaries; no model instance is built and marshmallow
-does not walk them, because nothing in them needs either.
+Row tuples of the driver become dictionaries for orjson, without model instances and marshmallow: nothing in them needs
+either.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import peewee
 
 from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import SortKey
-from blog_app.api.requests.query_string import ListArguments, Shape
-from blog_app.api.resources.includes import Fetched, Joined
-from blog_app.api.resources.schema import Schema, readable, shared
+from blog_app.api.requests.query_string import Fieldset, ListArguments
+from blog_app.api.resources.includes import BatchInclude, JoinedInclude
+from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.data.compiled import Lasting
 from blog_app.data.compiled import columns as columns_of
-from blog_app.data.compiled.rows import Maker, literal, maker, places
+from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import rows_of
 
 JSON_OPTIONS = orjson.OPT_UTC_Z
@@ -31,29 +31,29 @@ JSON_OPTIONS = orjson.OPT_UTC_Z
 
 @dataclass(frozen=True)
 class Selection:
-    """What is selected for a shape: the wanted fields first, then the columns that only we need."""
+    """What a query selects for a fieldset: the columns of the fields first, then those for includes and sort keys."""
 
-    nodes: tuple[Any, ...]
-    made: Maker
-    """Makes the dictionary of a row, with the includes that are joined."""
+    columns: tuple[Any, ...]
+    decode: RowDecoder
+    """Returns the dictionary of a row, with the includes that are in its own statement."""
     model: Any
     source: Any
-    """The model with what is joined to it."""
+    """The model, joined with the includes that are joined."""
     orders: tuple[tuple[Any, ...], ...]
     """The terms of ORDER BY, forwards and backwards; empty for an item."""
     keys: tuple[int, ...]
-    """Where the values of the sort keys are; for an item, its version and what it is about."""
-    joined: tuple[Joined, ...]
-    fetched: tuple[tuple[str, Fetched, int], ...]
-    """Each include that is fetched, with the place of the column it starts from."""
+    """The indexes of the sort keys' columns; for an item, those of its version and of `about`."""
+    joined: tuple[JoinedInclude, ...]
+    batches: tuple[tuple[str, BatchInclude, int], ...]
+    """The name of each batch include, and the index of its key's column."""
 
     def rows(
         self, query: peewee.ModelSelect, limit: int | None = None, *, backwards: bool = False
     ) -> list[tuple[Any, ...]]:
-        """Return the raw rows of `query` with the selected columns, at most `limit` if there is one."""
+        """Return the row tuples of `query` with the selected columns, at most `limit`."""
         query = query.clone()
-        # What select(), join(), order_by() and limit() do, without a clone and a look at each part.
-        query._returning = self.nodes
+        # What select(), join(), order_by() and limit() do, without a clone each.
+        query._returning = self.columns
         first = query._from_list[-1]
         query._from_list[-1] = self.source if first is self.model else with_joined(first, self.joined)
         query._order_by = self.orders[backwards] or query._order_by
@@ -63,7 +63,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of one page, and how to get to its neighbours."""
+    """The rows of one page of a list, and its pagination."""
 
     data: list[dict[str, Any]]
     page: dict[str, Any]
@@ -79,102 +79,104 @@ class Item:
 
 
 @lru_cache(maxsize=1024)
-def select(schema: type[Schema], shape: Shape, extra: tuple[SortKey, ...] = (), item: bool = False) -> Selection:
-    """Return the selection that serves a shape, its includes, the sort keys and, for an item, what there is to know."""
-    columns = readable(schema)
-    options = shared(schema).opts
-    nodes = [columns[name] for name in shape.fields]
+def select(
+    schema: type[Schema], fieldset: Fieldset, sort_keys: tuple[SortKey, ...] = (), item: bool = False
+) -> Selection:
+    """Return the selection for a fieldset, the sort keys of a list and, for an item, its version and `about`."""
+    readable = readable_columns(schema)
+    options = schema_instance(schema).opts
+    columns = [readable[name] for name in fieldset.fields]
 
-    def place(node: Any) -> int:
-        for index, existing in enumerate(nodes):
-            if existing is node:
+    def index_of(column: Any) -> int:
+        for index, existing in enumerate(columns):
+            if existing is column:
                 return index
-        nodes.append(node)
-        return len(nodes) - 1
+        columns.append(column)
+        return len(columns) - 1
 
-    wanted = (options.model.version, *options.about) if item else [key.column for key in extra]
-    keys = tuple(place(column) for column in wanted)
-    joined, fetched, related = [], [], {}
-    for name in shape.includes:
-        include = cast(Joined | Fetched, options.includes[name])
-        if item and include.beside:
-            related[name] = include.beside.literal(len(nodes))
-            nodes.append(include.beside.node)
-        elif isinstance(include, Joined):
+    wanted = (options.model.version, *options.about) if item else [key.column for key in sort_keys]
+    keys = tuple(index_of(column) for column in wanted)
+    joined, batches, related = [], [], {}
+    for name in fieldset.includes:
+        include = cast(JoinedInclude | BatchInclude, options.includes[name])
+        if item and include.subquery:
+            related[name] = include.subquery.decoder_source(len(columns))
+            columns.append(include.subquery.column)
+        elif isinstance(include, JoinedInclude):
             joined.append(include)
-            related[name] = include.literal(len(nodes))
-            nodes.extend(include.columns.values())
+            related[name] = include.decoder_source(len(columns))
+            columns.extend(include.columns.values())
         else:
             related[name] = "None"
-            fetched.append((name, include, place(include.key)))
-    orders = [columns_of(key.ordering(reverse=backwards) for key in extra) for backwards in (False, True)]
+            batches.append((name, include, index_of(include.key)))
+    orders = [columns_of(key.ordering(reverse=backwards) for key in sort_keys) for backwards in (False, True)]
     source = Lasting(with_joined(options.model, joined)) if joined else options.model
     return Selection(
-        columns_of(nodes),
-        maker(literal(places(shape.fields) | related)),
+        columns_of(columns),
+        compile_decoder(dict_source(column_sources(fieldset.fields) | related)),
         options.model,
         source,
         tuple(orders),
         keys,
         tuple(joined),
-        tuple(fetched),
+        tuple(batches),
     )
 
 
-def with_joined(source: Any, joined: Iterable[Joined]) -> Any:
-    """Return a source of rows with what is joined to it."""
+def with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
+    """Return `source` joined with these includes."""
     for include in joined:
         source = include.join(source)
     return source
 
 
-def represent(selection: Selection, raw: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Return the raw rows as dictionaries, includes and all."""
-    rows = [selection.made(row) for row in raw]
-    for name, fetched, place in selection.fetched:
-        fetched.add(name, rows, [values[place] for values in raw])
+def represent(selection: Selection, tuples: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return the row tuples as dictionaries, with all includes."""
+    rows = [selection.decode(row) for row in tuples]
+    for name, include, index in selection.batches:
+        include.add(name, rows, [row[index] for row in tuples])
     return rows
 
 
-def item_of(schema: type[Schema], query: peewee.ModelSelect, shape: Shape) -> Item | None:
-    """Return the one row that `query` names by a key, None if there is none."""
-    selection = select(schema, shape, item=True)
-    raw = selection.rows(query)  # Without a limit, which takes longer to plan than what there is to limit.
-    if not raw:
+def item_of(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset) -> Item | None:
+    """Return the one row of `query`, which selects by a key; None if there is none."""
+    selection = select(schema, fieldset, item=True)
+    tuples = selection.rows(query)  # Without LIMIT: it would make planning slower, and there is one row at most.
+    if not tuples:
         return None
-    version, *about = (raw[0][place] for place in selection.keys)
-    return Item(represent(selection, raw)[0], version, tuple(about))
+    version, *about = (tuples[0][index] for index in selection.keys)
+    return Item(represent(selection, tuples)[0], version, tuple(about))
 
 
 def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
-    """Return the page of `query` that the arguments ask for."""
-    selection = select(schema, arguments.shape, arguments.keys)
+    """Return the page of `query` that the arguments select."""
+    selection = select(schema, arguments.fieldset, arguments.keys)
     if arguments.conditions:
         query = query.where(*arguments.conditions)
-    search = shared(schema).opts.search
+    search = schema_instance(schema).opts.search
     if arguments.search and search:
-        query = search.narrow(query, arguments.search)
+        query = search.filter(query, arguments.search)
     total = query.count() if arguments.count else None
     backwards = arguments.cursor is not None and arguments.cursor.backwards
     if arguments.cursor is not None:
-        query = query.where(cursors.beyond(arguments.keys, arguments.cursor))
+        query = query.where(cursors.keyset_condition(arguments.keys, arguments.cursor))
     if arguments.page is not None:
         query = query.offset((arguments.page - 1) * arguments.limit)
-    raw = selection.rows(query, arguments.limit + 1, backwards=backwards)
-    more = len(raw) > arguments.limit
-    del raw[arguments.limit :]
+    tuples = selection.rows(query, arguments.limit + 1, backwards=backwards)
+    more = len(tuples) > arguments.limit
+    del tuples[arguments.limit :]
     if backwards:
-        raw.reverse()
+        tuples.reverse()
     return Page(
-        represent(selection, raw),
-        _page_info(arguments, selection, raw, more=more, backwards=backwards, total=total),
+        represent(selection, tuples),
+        _page_info(arguments, selection, tuples, more=more, backwards=backwards, total=total),
     )
 
 
 def _page_info(
     arguments: ListArguments,
     selection: Selection,
-    raw: Sequence[Any],
+    tuples: Sequence[Any],
     *,
     more: bool,
     backwards: bool,
@@ -189,18 +191,18 @@ def _page_info(
         has_next = more or backwards
         has_previous = more if backwards else arguments.cursor is not None
 
-        def edge(row: Any, *, back: bool) -> str:
-            return cursors.encode(arguments.keys, [row[place] for place in selection.keys], backwards=back)
+        def cursor_at(row: Any, *, backwards: bool) -> str:
+            return cursors.encode(arguments.keys, [row[index] for index in selection.keys], backwards=backwards)
 
-        info["next"] = edge(raw[-1], back=False) if raw and has_next else None
-        info["previous"] = edge(raw[0], back=True) if raw and has_previous else None
+        info["next"] = cursor_at(tuples[-1], backwards=False) if tuples and has_next else None
+        info["previous"] = cursor_at(tuples[0], backwards=True) if tuples and has_previous else None
     if total is not None:
         info["total"] = total
     return info
 
 
 def render(document: Any) -> bytes:
-    """Return `document` as JSON; Decimals become strings, because a float would change them."""
+    """Return `document` as JSON; Decimals become strings, because a float could change them."""
     return orjson.dumps(document, default=_default, option=JSON_OPTIONS)
 
 
@@ -211,5 +213,5 @@ def _default(value: Any) -> Any:
 
 
 def digest(body: bytes) -> str:
-    """Return a short hash of a representation, for its ETag."""
+    """Return a short hash of a body, for its ETag."""
     return blake2b(body, digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.blog.models import Comment
 from blog_app.blog.models.comments import STATUSES, SUBJECTS
 
@@ -38,7 +38,7 @@ class CommentSchema(Schema):
         filterable = ("status", "author_id", "parent_id", "subject_type", "subject_id", "created_at")
         sortable = ("created_at",)
         sort = ("id",)
-        includes = {"author": one_from(directory.people, PersonSchema, AUTHOR)}
+        includes = {"author": from_directory(directory.people, PersonSchema, AUTHOR)}
 
     id = ma.UUID(dump_only=True)
     subject_type = ma.String(dump_only=True, validate=validate.OneOf(SUBJECTS))
@@ -51,8 +51,8 @@ class CommentSchema(Schema):
     author_id = ma.UUID(dump_only=True, allow_none=True)
     content = String(
         required=True,
-        least=1,
-        most=10_000,
+        min_length=1,
+        max_length=10_000,
         metadata={
             "description": "Markdown without HTML. Null if deleted.",
             "example": "Mine *whistles*.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields as ma
 
 from blog_app.api import Schema
-from blog_app.api.resources.fields import String, Timestamp, WebAddress
+from blog_app.api.resources.fields import String, Timestamp, Url
 from blog_app.blog.models import Image
 
 
@@ -19,10 +19,10 @@ class ImageSchema(Schema):
 
     id = ma.UUID(dump_only=True)
     post_id = ma.UUID(dump_only=True)
-    url = WebAddress(required=True, metadata={"example": "https://images.example.com/kettle.jpg"})
-    caption = String(most=500, load_default="", metadata={"example": "The kettle, before"})
+    url = Url(required=True, metadata={"example": "https://images.example.com/kettle.jpg"})
+    caption = String(max_length=500, load_default="", metadata={"example": "The kettle, before"})
     alt_text = String(
-        most=500,
+        max_length=500,
         load_default="",
         metadata={"description": "Alternative text for screen readers.", "example": "A dented copper kettle"},
     )

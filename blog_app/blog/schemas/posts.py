@@ -13,9 +13,9 @@ from marshmallow import fields as ma
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
-from blog_app.api.resources.fields import Integer, String, Timestamp, WebAddress
+from blog_app.api.resources.fields import Integer, String, Timestamp, Url
 from blog_app.api.resources.filters import Filter
-from blog_app.api.resources.includes import many, one, one_from, owned
+from blog_app.api.resources.includes import belongs_to, from_directory, has_many, many_to_many
 from blog_app.blog import content, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.posts import FORMATS, STATUSES
@@ -54,12 +54,12 @@ class PostFields(Schema):
 
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(tuple(Post.kinds)))
-    title = String(required=True, least=3, most=150, metadata={"example": "On the making of tea"})
+    title = String(required=True, min_length=3, max_length=150, metadata={"example": "On the making of tea"})
     slug = String(
         load_default=None,
         allow_none=True,
-        least=1,
-        most=MAX_SLUG,
+        min_length=1,
+        max_length=MAX_SLUG,
         validate=[validate.Regexp(f"^{PATTERN}$"), not_an_identifier],
         metadata={
             "description": "Defaults to a slug made from the title, and stays until changed. "
@@ -68,7 +68,7 @@ class PostFields(Schema):
         },
     )
     content = String(
-        required=True, least=1, most=content.MAX_LENGTH, strip=False, metadata={"example": "*Boil* water."}
+        required=True, min_length=1, max_length=content.MAX_LENGTH, strip=False, metadata={"example": "*Boil* water."}
     )
     content_format = ma.String(
         load_default="markdown",
@@ -78,9 +78,9 @@ class PostFields(Schema):
     content_html = String(dump_only=True, metadata={"description": "The content as sanitized HTML."})
     summary = String(dump_only=True, metadata={"description": "The excerpt, or the beginning of the content."})
     word_count = Integer(dump_only=True, metadata={"description": "The number of words in the content."})
-    excerpt = String(dump_only=True, allow_none=True, most=500)
-    url = WebAddress(dump_only=True, allow_none=True)
-    duration = Integer(dump_only=True, allow_none=True, least=1, most=DAY, metadata={"description": "In seconds."})
+    excerpt = String(dump_only=True, allow_none=True, max_length=500)
+    url = Url(dump_only=True, allow_none=True)
+    duration = Integer(dump_only=True, allow_none=True, minimum=1, maximum=DAY, metadata={"description": "In seconds."})
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
     author_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(load_default=None, allow_none=True)
@@ -95,7 +95,7 @@ class PostFields(Schema):
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)
     tags = ma.List(
-        String(least=1, most=60),
+        String(min_length=1, max_length=60),
         load_only=True,
         load_default=list,
         validate=validate.Length(max=MAX_TAGS),
@@ -107,15 +107,17 @@ class ArticleSchema(PostFields):
     """An article."""
 
     kind = ma.String(load_default="article", validate=validate.OneOf(("article",)))
-    excerpt = String(load_default=None, allow_none=True, least=1, most=500)
+    excerpt = String(load_default=None, allow_none=True, min_length=1, max_length=500)
 
 
 class VideoSchema(PostFields):
     """A video."""
 
     kind = ma.String(required=True, validate=validate.OneOf(("video",)))
-    url = WebAddress(required=True, metadata={"example": "https://videos.example.com/kettle.mp4"})
-    duration = Integer(load_default=None, allow_none=True, least=1, most=DAY, metadata={"description": "In seconds."})
+    url = Url(required=True, metadata={"example": "https://videos.example.com/kettle.mp4"})
+    duration = Integer(
+        load_default=None, allow_none=True, minimum=1, maximum=DAY, metadata={"description": "In seconds."}
+    )
 
 
 class PostSchema(PostFields):
@@ -146,10 +148,10 @@ class PostSchema(PostFields):
         sort = ("-published_at", "-id")
         search = search.SEARCH
         includes = {
-            "author": one_from(directory.people, PersonSchema, Post.author_id),
-            "category": one(CategorySchema, Post.category),
-            "tags": many(TagSchema, Post.id, PostTag.post, PostTag.tag),
-            "images": owned(ImageSchema, Post.id, ImageSchema.Meta.model.post),
+            "author": from_directory(directory.people, PersonSchema, Post.author_id),
+            "category": belongs_to(CategorySchema, Post.category),
+            "tags": many_to_many(TagSchema, Post.id, PostTag.post, PostTag.tag),
+            "images": has_many(ImageSchema, Post.id, ImageSchema.Meta.model.post),
         }
 
     relevance = Integer(dump_only=True, metadata={"description": "How well the post matches. Only with `q`."})

@@ -9,7 +9,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String, Timestamp
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.blog.models import Revision
 from blog_app.blog.models.posts import FORMATS
 
@@ -22,8 +22,8 @@ class RevisionSchema(Schema):
         sortable = ("number",)
         sort = ("-number",)
         includes = {
-            "author": one_from(directory.people, PersonSchema, Revision.author_id),
-            "replacer": one_from(directory.people, PersonSchema, Revision.replaced_by),
+            "author": from_directory(directory.people, PersonSchema, Revision.author_id),
+            "replacer": from_directory(directory.people, PersonSchema, Revision.replaced_by),
         }
 
     id = ma.UUID(dump_only=True)

@@ -6,7 +6,7 @@ from marshmallow import fields as ma
 
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
-from blog_app.api.resources.includes import one
+from blog_app.api.resources.includes import belongs_to
 from blog_app.blog.models import Category, Tag
 
 
@@ -29,12 +29,12 @@ class CategorySchema(Schema):
         filterable = ("name", "slug", "parent_id")
         sortable = ("name", "created_at")
         sort = ("name",)
-        includes = {"parent": one(ParentSchema, Category.parent)}
+        includes = {"parent": belongs_to(ParentSchema, Category.parent)}
 
     id = ma.UUID(dump_only=True)
-    name = String(required=True, least=1, most=80, metadata={"example": "Kitchen"})
+    name = String(required=True, min_length=1, max_length=80, metadata={"example": "Kitchen"})
     slug = String(dump_only=True, metadata={"example": "kitchen"})
-    description = String(most=2_000, load_default="")
+    description = String(max_length=2_000, load_default="")
     parent_id = ma.UUID(load_default=None, allow_none=True, metadata={"description": "The parent category."})
     created_at = Timestamp(dump_only=True)
 
@@ -49,6 +49,6 @@ class TagSchema(Schema):
         sort = ("name",)
 
     id = ma.UUID(dump_only=True)
-    name = String(required=True, least=1, most=50, metadata={"example": "Tea"})
+    name = String(required=True, min_length=1, max_length=50, metadata={"example": "Tea"})
     slug = String(dump_only=True, metadata={"example": "tea"})
     created_at = Timestamp(dump_only=True)

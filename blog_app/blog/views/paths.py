@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from blog_app.api.auth import allowed
-from blog_app.api.requests.path_keys import named
+from blog_app.api.requests.path_keys import by_id_or_slug
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
 from blog_app.data import audit_subject
 from blog_app.errors import NotFound
 
 
 def category_at(key: str) -> Any:
-    return named(Category, key)
+    return by_id_or_slug(Category, key)
 
 
 def tag_at(key: str) -> Any:
-    return named(Tag, key)
+    return by_id_or_slug(Tag, key)
 
 
 def post_at(key: str) -> Any:
-    return named(Post, key)
+    return by_id_or_slug(Post, key)
 
 
 def post_or_404(key: str) -> Post:

@@ -7,7 +7,7 @@ from typing import Any
 
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.path_keys import named
+from blog_app.api.requests.path_keys import by_id_or_slug
 from blog_app.api.resources.schema import DeletedParameter
 from blog_app.blog import posts as actions
 from blog_app.blog import search
@@ -23,7 +23,7 @@ posts = Blueprint("posts", database=databases.blog)
 
 def any_post_at(key: str) -> Any:
     """Return the query for a post, deleted or not."""
-    return named(Post, key, deleted="with")
+    return by_id_or_slug(Post, key, deleted="with")
 
 
 @posts.lists("", PostSchema, parameters=DeletedParameter)

@@ -36,7 +36,7 @@ KINDS: Mapping[str, Kind] = {
         ("max_length=200",),
         "String",
         ("Sample {name} 1", "Sample {name} 2"),
-        limits=("least=1", "most=200"),
+        limits=("min_length=1", "max_length=200"),
         may_be_unique=True,
     ),
     "text": Kind(
@@ -44,7 +44,7 @@ KINDS: Mapping[str, Kind] = {
         (),
         "String",
         ("The first sample.", "The second one,\nof two lines."),
-        limits=("least=1", "most=20_000", "strip=False"),
+        limits=("min_length=1", "max_length=20_000", "strip=False"),
         sortable=False,
         filterable=False,
     ),

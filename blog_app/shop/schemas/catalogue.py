@@ -9,7 +9,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.resources.includes import one, one_from
+from blog_app.api.resources.includes import belongs_to, from_directory
 from blog_app.shop.models import TYPES, Product, ProductCategory
 
 MAX_STOCK = 1_000_000_000
@@ -25,9 +25,9 @@ class ProductCategorySchema(Schema):
         sort = ("name",)
 
     id = ma.UUID(dump_only=True)
-    name = String(required=True, least=1, most=80, metadata={"example": "Teaware"})
+    name = String(required=True, min_length=1, max_length=80, metadata={"example": "Teaware"})
     slug = String(dump_only=True, metadata={"example": "teaware"})
-    description = String(most=2_000, load_default="")
+    description = String(max_length=2_000, load_default="")
     created_at = Timestamp(dump_only=True)
 
 
@@ -51,19 +51,19 @@ class ProductSchema(Schema):
         )
         sortable = ("name", "price", "created_at", "updated_at")
         includes = {
-            "vendor": one_from(directory.people, PersonSchema, Product.vendor_id),
-            "category": one(ProductCategorySchema, Product.category),
+            "vendor": from_directory(directory.people, PersonSchema, Product.vendor_id),
+            "category": belongs_to(ProductCategorySchema, Product.category),
         }
 
     id = ma.UUID(dump_only=True)
     type = ma.String(required=True, validate=validate.OneOf(tuple(TYPES)), metadata={"example": "physical"})
-    name = String(required=True, least=3, most=100, metadata={"example": "Cast-iron kettle"})
+    name = String(required=True, min_length=3, max_length=100, metadata={"example": "Cast-iron kettle"})
     slug = String(dump_only=True, metadata={"example": "cast-iron-kettle"})
-    description = String(most=10_000, load_default="")
+    description = String(max_length=10_000, load_default="")
     price = Money(required=True)
     stock = Integer(
-        least=0,
-        most=MAX_STOCK,
+        minimum=0,
+        maximum=MAX_STOCK,
         load_default=None,
         allow_none=True,
         metadata={"description": "How many there are; for physical products, and only for them.", "example": 12},

@@ -22,14 +22,14 @@ class ShippingAddressSchema(Schema):
         sortable = ("created_at", "name")
 
     id = ma.UUID(dump_only=True)
-    name = String(required=True, least=1, most=100, metadata={"example": "Samuel Beckett"})
-    street_address = String(required=True, least=1, most=200, metadata={"example": "15 Westland Row"})
-    city = String(required=True, most=100, metadata={"example": "Dublin"})
+    name = String(required=True, min_length=1, max_length=100, metadata={"example": "Samuel Beckett"})
+    street_address = String(required=True, min_length=1, max_length=200, metadata={"example": "15 Westland Row"})
+    city = String(required=True, max_length=100, metadata={"example": "Dublin"})
     country_area = String(
-        most=100, load_default="", metadata={"description": "State, province, …, where the country has them."}
+        max_length=100, load_default="", metadata={"description": "State, province, …, where the country has them."}
     )
-    postal_code = String(most=20, load_default="", metadata={"example": "D02 HH29"})
-    country_code = String(required=True, least=2, most=2, metadata={"example": "IE"})
+    postal_code = String(max_length=20, load_default="", metadata={"example": "D02 HH29"})
+    country_code = String(required=True, min_length=2, max_length=2, metadata={"example": "IE"})
     created_at = Timestamp(dump_only=True)
 
     @post_load

@@ -11,7 +11,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.resources.includes import one_from, owned
+from blog_app.api.resources.includes import from_directory, has_many
 from blog_app.shop.models import Order, OrderChange, OrderItem
 from blog_app.shop.order_states import PAYMENT, STATUS
 
@@ -58,9 +58,9 @@ class OrderSchema(Schema):
         sortable = ("created_at", "total")
         sort = ("-created_at", "-id")
         includes = {
-            "customer": one_from(directory.people, PersonSchema, Order.user_id),
-            "items": owned(OrderItemSchema, Order.id, OrderItem.order),
-            "changes": owned(OrderChangeSchema, Order.id, OrderChange.order),
+            "customer": from_directory(directory.people, PersonSchema, Order.user_id),
+            "items": has_many(OrderItemSchema, Order.id, OrderItem.order),
+            "changes": has_many(OrderChangeSchema, Order.id, OrderChange.order),
         }
 
     id = ma.UUID(dump_only=True)
@@ -77,7 +77,7 @@ class WishSchema(Schema):
     """How many of what."""
 
     product_id = ma.UUID(required=True)
-    quantity = Integer(required=True, least=1, most=MAX_QUANTITY, metadata={"example": 1})
+    quantity = Integer(required=True, minimum=1, maximum=MAX_QUANTITY, metadata={"example": 1})
 
 
 def require_distinct(items: list[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Money, String
-from blog_app.api.resources.includes import one_from
+from blog_app.api.resources.includes import from_directory
 from blog_app.data.models import column_of_found
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
@@ -31,8 +31,8 @@ class DayReportSchema(Schema):
 
     day = ma.Date(dump_only=True)
     orders = Integer(dump_only=True)
-    revenue = Money(dump_only=True, most=SUM)
-    paid = Money(dump_only=True, most=SUM)
+    revenue = Money(dump_only=True, maximum=SUM)
+    paid = Money(dump_only=True, maximum=SUM)
 
 
 class ProductReportSchema(Schema):
@@ -51,7 +51,7 @@ class ProductReportSchema(Schema):
     vendor_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(dump_only=True, allow_none=True)
     units = Integer(dump_only=True)
-    revenue = Money(dump_only=True, most=SUM)
+    revenue = Money(dump_only=True, maximum=SUM)
 
 
 class DearProductSchema(Schema):
@@ -82,11 +82,11 @@ class CustomerReportSchema(Schema):
         sortable = ("orders", "total")
         sort = ("-total",)
         key = "user_id"
-        includes = {"customer": one_from(directory.people, PersonSchema, column_of_found("user_id"))}
+        includes = {"customer": from_directory(directory.people, PersonSchema, column_of_found("user_id"))}
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
-    total = Money(dump_only=True, most=SUM)
+    total = Money(dump_only=True, maximum=SUM)
 
 
 class OverParameter(Schema):
@@ -114,4 +114,4 @@ class StockReportSchema(Schema):
     sold_out = Integer(dump_only=True, metadata={"description": "How many products have nothing left to order."})
     stock = Integer(dump_only=True)
     reserved = Integer(dump_only=True)
-    worth = Money(dump_only=True, most=SUM)
+    worth = Money(dump_only=True, maximum=SUM)

@@ -6,7 +6,7 @@ from typing import Any
 
 from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.path_keys import named
+from blog_app.api.requests.path_keys import by_id_or_slug
 from blog_app.data import databases
 from blog_app.data.cache import hot
 from blog_app.data.slugs import slug_of
@@ -19,11 +19,11 @@ products = Blueprint("products", database=databases.shop)
 
 
 def category_at(key: str) -> Any:
-    return named(ProductCategory, key)
+    return by_id_or_slug(ProductCategory, key)
 
 
 def product_at(key: str) -> Any:
-    return named(Product, key)
+    return by_id_or_slug(Product, key)
 
 
 @product_categories.lists("", ProductCategorySchema)
