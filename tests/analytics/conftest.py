@@ -1,4 +1,4 @@
-"""Page views that are counted, and sent and stored when the test says so."""
+"""Fixtures for page views whose buffer is flushed and stored step by step."""
 
 from __future__ import annotations
 
@@ -18,60 +18,60 @@ from blog_app.blog.models import PostCounters
 from blog_app.data import databases
 from blog_app.data.models import now
 from tests.helpers.caller import Caller, anonymous
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 
 
 @dataclass
 class Counting:
-    """The way of a page view, step by step."""
+    """The pipeline of page views, step by step."""
 
     app: Flask
     buffer: buffer.PageViewBuffer
 
     def read(self, post: dict, *, by: Caller | None = None, status: int = 200, **headers: str) -> None:
-        """Read a post, with a browser."""
+        """Read a post as a browser does."""
         by = by or anonymous(self.app)
         by.get(f"/posts/{post['slug']}", status=status, **{"User-Agent": BROWSER, **headers})
 
-    def send(self) -> None:
-        """What the thread does each second."""
+    def flush(self) -> None:
+        """Flush the buffer, as its thread does."""
         with self.app.app_context():
             self.buffer.flush()
 
     def store(self) -> None:
-        """What the worker does: store what waits in Redis, and tell the blog."""
+        """Store the queued batches and update the blog's counters, as the worker does."""
         while self.waiting():
             self.run("store_queued_views")
-        work(self.app)
+        deliver_all(self.app)
 
     def all(self) -> None:
-        self.send()
+        self.flush()
         self.store()
 
     def run(self, job: str) -> bool | None:
-        """Run a job of analytics as the worker does."""
+        """Run a job of analytics, as the worker does."""
         with self.app.app_context():
             with databases.analytics.atomic():
                 outcome = JOBS[f"analytics.{job}"].function()
             return outcome() if callable(outcome) else outcome
 
     def waiting(self) -> int:
-        """How many batches wait in Redis."""
+        """Return the number of queued batches."""
         return redis.Redis.from_url(self.app.config["SETTINGS"].redis_url).llen(queue.KEY)
 
     def stored(self) -> int:
         return PageView.select().count()
 
     def counter(self, post: dict) -> int:
-        """What the blog says of a post's views."""
+        """Return the view counter of a post."""
         return PostCounters.select(PostCounters.views).where(PostCounters.post == UUID(post["id"])).scalar() or 0
 
 
 @pytest.fixture
 def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """Let neither midnight nor the end of a month come in the middle of a test."""
+    """Freeze the time, so that neither midnight nor the end of a month falls into a test."""
     found = now()
     for module in (partitions, storage, visitors):
         monkeypatch.setattr(module, "now", lambda: found)
@@ -81,7 +81,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
 
 @pytest.fixture
 def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> Counting:
-    """The app, which counts; its thread does not run."""
+    """The app with page view counting, without the buffer's thread."""
     monkeypatch.setattr(buffer.PageViewBuffer, "_start", lambda self: None)
     mine = buffer.PageViewBuffer(app)
     monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.add]})

@@ -1,4 +1,4 @@
-"""The audit trail as it is kept: complete, searchable, without secrets, and without those who left."""
+"""The stored audit trail: content, filters, permissions, no secrets, anonymizing, retention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import LONDON
 from tests.helpers.statements import captured_statements
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def admin(app: Flask) -> Caller:
 
 
 def trail(caller: Caller, query: str = "") -> list[dict[str, Any]]:
-    """Let the worker work, and return the entries that a caller finds."""
-    work(caller.app)
+    """Deliver all entries, and return those that a caller finds."""
+    deliver_all(caller.app)
     return caller.get(f"/audit-entries{query}").json["data"]
 
 
@@ -42,7 +42,7 @@ def actions(caller: Caller, query: str = "") -> list[str]:
     return [entry["action"] for entry in trail(caller, query)]
 
 
-def test_it_tells_who_did_what_to_which_object_and_what_changed(app: Flask, admin: Caller) -> None:
+def test_an_entry_has_actor_action_subject_and_changes(app: Flask, admin: Caller) -> None:
     author = sign_up(app, "author", name="Ada")
     post = author.post("/posts", {"title": "Tea", "content": "Boil."}).json
     response = admin.put(f"/posts/{post['id']}/publication", {"published_at": "2030-01-01T00:00:00Z"})
@@ -63,7 +63,7 @@ def test_it_tells_who_did_what_to_which_object_and_what_changed(app: Flask, admi
     assert written["changes"]["content"] == {"redacted": True}
 
 
-def test_it_is_searched_by_subject_actor_action_owner_and_time(app: Flask, admin: Caller) -> None:
+def test_entries_are_filtered_by_subject_actor_action_owner_and_time(app: Flask, admin: Caller) -> None:
     author = sign_up(app, "author")
     first, second = (author.post("/posts", {"title": title, "content": "Boil."}).json for title in ("Tea", "Coffee"))
     admin.delete(f"/posts/{first['id']}")
@@ -79,7 +79,7 @@ def test_it_is_searched_by_subject_actor_action_owner_and_time(app: Flask, admin
     assert len(admin.get(f"/audit-entries?limit=2&cursor={page['next']}").json["data"]) == 1
 
 
-def test_people_see_what_they_did_and_what_was_done_to_what_is_theirs(app: Flask, admin: Caller) -> None:
+def test_users_see_their_own_actions_and_those_on_their_objects(app: Flask, admin: Caller) -> None:
     ada, eve = sign_up(app, "author"), sign_up(app)
     post = ada.post("/posts", {"title": "Tea", "content": "Boil."}).json
     admin.put(f"/posts/{post['id']}/publication", {})
@@ -92,7 +92,7 @@ def test_people_see_what_they_did_and_what_was_done_to_what_is_theirs(app: Flask
     anonymous(app).get("/audit-entries", status=401)
 
 
-def test_the_name_of_whoever_runs_commands_is_for_administrators(app: Flask, admin: Caller) -> None:
+def test_the_user_of_a_command_is_visible_to_administrators_only(app: Flask, admin: Caller) -> None:
     member = sign_up(app)
     app.test_cli_runner().invoke(args=["users", "activate", member.get("/me").json["email"]])
     (entry,) = trail(member)
@@ -100,7 +100,7 @@ def test_the_name_of_whoever_runs_commands_is_for_administrators(app: Flask, adm
     member.get("/audit-entries?actor_name=root", status=400)
 
 
-def test_who_liked_a_post_is_not_told_to_its_author(app: Flask, admin: Caller) -> None:
+def test_an_author_does_not_see_who_liked_a_post(app: Flask, admin: Caller) -> None:
     ada, eve = sign_up(app, "author"), sign_up(app)
     post = ada.post("/posts", {"title": "Tea", "content": "Boil."}).json
     ada.put(f"/posts/{post['id']}/publication", {})
@@ -113,11 +113,11 @@ def test_who_liked_a_post_is_not_told_to_its_author(app: Flask, admin: Caller) -
     assert trail(eve)[0]["actor_id"] == eve.user_id
 
 
-SECRET = "geheimnis7"  # In everything that nobody may tell.
+SECRET = "geheimnis7"  # Part of every value that must not be recorded.
 
 
-def everything_told() -> str:
-    """Return all that the outboxes hold of the audit trail and all of the analytics database, as text."""
+def all_recorded_text() -> str:
+    """Return all audit entries in the outboxes and all rows of the analytics database, as text."""
     waiting = [
         str(row)
         for name in DATABASE_NAMES
@@ -130,7 +130,7 @@ def everything_told() -> str:
     return " ".join([*waiting, str(kept)])
 
 
-def test_no_secret_is_ever_told(app: Flask, admin: Caller) -> None:
+def test_no_secret_is_in_the_audit_trail(app: Flask, admin: Caller) -> None:
     email, password = f"{SECRET}@example.com", f"Aa1-{SECRET}"
     app.test_cli_runner().invoke(args=["users", "create", email, "--name", SECRET], input=f"{password}\n{password}\n")
     token = anonymous(app).post("/tokens", {"email": email, "password": password}).json["token"]
@@ -146,49 +146,49 @@ def test_no_secret_is_ever_told(app: Flask, admin: Caller) -> None:
     admin.post(f"/posts/{post['id']}/comments", {"content": SECRET})
     hashes = [row[0] for row in databases.accounts.execute_sql("SELECT password_hash FROM accounts.users")]
     for _ in ("while it waits", "after it has arrived"):
-        told = everything_told()
-        assert "me.change_my_password" in told
-        assert [each for each in (SECRET, token, *hashes) if len(each) > 1 and each in told] == []
-        work(app)
+        recorded = all_recorded_text()
+        assert "me.change_my_password" in recorded
+        assert [each for each in (SECRET, token, *hashes) if len(each) > 1 and each in recorded] == []
+        deliver_all(app)
 
 
-def test_whoever_leaves_is_taken_out_with_what_was_theirs(app: Flask, admin: Caller) -> None:
+def test_entries_of_a_deleted_user_are_anonymized(app: Flask, admin: Caller) -> None:
     ada = sign_up(app, "author")
     post = ada.post("/posts", {"title": "Tea", "content": "Boil."}).json
     admin.put(f"/users/{ada.user_id}/status", {"status": "active"})
     admin.put(f"/posts/{post['id']}/publication", {})
-    work(app)
+    deliver_all(app)
     ada.delete("/me")
-    work(app)
-    assert [(each.action, each.actor_id, each.owner_id, each.changes) for each in audit_entries.arrived()] == [
+    deliver_all(app)
+    assert [(each.action, each.actor_id, each.owner_id, each.changes) for each in audit_entries.stored()] == [
         ("posts.create_post", None, None, {}),
         ("users.set_status", UUID(admin.user_id), None, {}),
         ("posts.publish_post", UUID(admin.user_id), None, {}),
         ("me.delete_me", None, None, {}),
     ]
-    assert ada.user_id not in everything_told_of_entries()
+    assert ada.user_id not in all_audit_entries()
     assert actions(admin, f"?subject_id={post['id']}") == ["posts.publish_post", "posts.create_post"]
 
 
-def everything_told_of_entries() -> str:
+def all_audit_entries() -> str:
     return str(databases.analytics.execute_sql("SELECT t::text FROM analytics.audit_entries t").fetchall())
 
 
-def test_what_arrives_after_somebody_left_does_not_name_them_either(app: Flask, admin: Caller) -> None:
+def test_entries_that_arrive_after_the_user_left_are_anonymized(app: Flask, admin: Caller) -> None:
     ada = sign_up(app, "author")
     ada.post("/posts", {"title": "Tea", "content": "Boil."})
     late = DELIVERIES["blog"]
     late.update(due_at=peewee.SQL("now() + interval '1 hour'")).execute()
     ada.delete("/me")
-    work(app)
-    assert [each.action for each in audit_entries.arrived()] == ["me.delete_me"]
+    deliver_all(app)
+    assert [each.action for each in audit_entries.stored()] == ["me.delete_me"]
     late.update(due_at=peewee.fn.now()).execute()
-    work(app)
-    assert {each.action for each in audit_entries.arrived()} == {"posts.create_post", "me.delete_me"}
-    assert ada.user_id not in everything_told_of_entries()
+    deliver_all(app)
+    assert {each.action for each in audit_entries.stored()} == {"posts.create_post", "me.delete_me"}
+    assert ada.user_id not in all_audit_entries()
 
 
-def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: Flask, admin: Caller) -> None:
+def test_an_entry_stored_while_its_user_leaves_is_anonymized(app: Flask, admin: Caller) -> None:
     ada = sign_up(app, "author")
     ada.post("/posts", {"title": "Tea", "content": "Boil."})
     asked, go_on = threading.Event(), threading.Event()
@@ -209,27 +209,27 @@ def test_an_entry_that_is_stored_while_somebody_leaves_does_not_name_them(app: F
         go_on.set()
         storing.result()
         forgetting.result()
-    work(app)
-    assert ada.user_id not in everything_told_of_entries()
+    deliver_all(app)
+    assert ada.user_id not in all_audit_entries()
 
 
 def in_thread(app: Flask) -> None:
-    work(app)
+    deliver_all(app)
     for database in databases.ALL:
         database.release()
 
 
-def test_a_delivery_that_is_repeated_adds_nothing(app: Flask, admin: Caller) -> None:
+def test_a_repeated_delivery_adds_no_entry(app: Flask, admin: Caller) -> None:
     admin.post("/tags", {"name": "Tea"})
     again = list(DELIVERIES["blog"].select().dicts())
-    work(app)
+    deliver_all(app)
     PROCESSED_EVENTS["analytics"].delete().execute()
     DELIVERIES["blog"].insert_many(again).execute()
-    work(app)
-    assert [each.action for each in audit_entries.arrived()] == ["tags.create_tag"]
+    deliver_all(app)
+    assert [each.action for each in audit_entries.stored()] == ["tags.create_tag"]
 
 
-def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask, admin: Caller) -> None:
+def test_an_invalid_entry_does_not_block_others(app: Flask, admin: Caller) -> None:
     admin.post("/tags", {"name": "Tea"})
     with databases.blog.atomic():
         publish_event(databases.blog, "action.done", entry={"actor_id": "nobody"})
@@ -238,23 +238,23 @@ def test_one_entry_that_cannot_be_stored_does_not_hold_up_the_others(app: Flask,
     assert [each.attempts for each in DELIVERIES["blog"].select()] == [1]
 
 
-def test_many_entries_arrive_in_few_transactions(app: Flask, admin: Caller) -> None:
+def test_entries_are_stored_in_batches(app: Flask, admin: Caller) -> None:
     entry = {"actor_type": "user", "actor_id": admin.user_id, "owner_id": None, "action": "tags.create_tag"}
     with databases.blog.atomic():
         for _ in range(audit_trail.BATCH_SIZE + 1):
             publish_event(databases.blog, "action.done", entry={**entry, "subject_id": uuid4(), "changes": {}})
     with captured_statements() as sent:
-        work(app)
+        deliver_all(app)
     assert AuditEntry.select().count() == audit_trail.BATCH_SIZE + 1
     assert sum("INSERT INTO analytics.audit_entries" in sql for sql in sent) == 2
 
 
-def test_entries_are_kept_as_long_as_the_settings_say(
+def test_entries_older_than_the_retention_are_deleted(
     app: Flask, admin: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("Tea", "Coffee"):
         admin.post("/tags", {"name": name})
-        work(app)
+        deliver_all(app)
         AuditEntry.update(happened_at=AuditEntry.happened_at - timedelta(days=20)).execute()
     with app.app_context():
         audit_trail.delete_old_audit_entries()
@@ -262,4 +262,4 @@ def test_entries_are_kept_as_long_as_the_settings_say(
     monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], audit_days=30))
     with app.app_context():
         audit_trail.delete_old_audit_entries()
-    assert [now() - each.happened_at < timedelta(days=21) for each in audit_entries.arrived()] == [True]
+    assert [now() - each.happened_at < timedelta(days=21) for each in audit_entries.stored()] == [True]

@@ -1,4 +1,4 @@
-"""The way of a page view when something is missing: nothing is counted twice, and little is lost."""
+"""The page view buffer and queue under failures: nothing is counted twice, and little is lost."""
 
 from __future__ import annotations
 
@@ -32,40 +32,40 @@ def numbers(counting: Counting, post: dict) -> tuple[int, int, int]:
     return counting.waiting(), counting.stored(), counting.counter(post)
 
 
-def test_without_redis_views_go_straight_to_the_database(counting: Counting, post: dict, monkeypatch) -> None:
+def test_without_redis_views_are_stored_directly(counting: Counting, post: dict, monkeypatch) -> None:
     without_redis(monkeypatch)
     read(counting, post, 3)
-    counting.send()
+    counting.flush()
     assert numbers(counting, post) == (0, 3, 0)
     counting.store()
     assert numbers(counting, post) == (0, 3, 3)
 
 
-def test_a_full_queue_is_gone_round(counting: Counting, post: dict, monkeypatch) -> None:
+def test_a_full_queue_is_bypassed(counting: Counting, post: dict, monkeypatch) -> None:
     monkeypatch.setattr(queue, "MAX_BATCHES", 1)
     for _ in range(2):
         read(counting, post)
-        counting.send()
+        counting.flush()
     assert numbers(counting, post) == (1, 1, 0)
     counting.store()
     assert numbers(counting, post) == (0, 2, 2)
 
 
-def test_a_batch_that_redis_took_and_did_not_confirm_counts_once(counting: Counting, post: dict, monkeypatch) -> None:
+def test_a_batch_whose_push_was_not_confirmed_counts_once(counting: Counting, post: dict, monkeypatch) -> None:
     push = queue.push
     monkeypatch.setattr(queue, "push", lambda batch: push(batch) and False)
     read(counting, post, 3)
-    counting.send()
+    counting.flush()
     assert numbers(counting, post) == (1, 3, 0)
     counting.store()
     assert numbers(counting, post) == (0, 3, 3)
 
 
-def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
+def test_a_batch_that_stays_in_the_queue_after_it_was_stored_counts_once(
     counting: Counting, post: dict, monkeypatch
 ) -> None:
     read(counting, post, 3)
-    counting.send()
+    counting.flush()
     with monkeypatch.context() as patch:
         patch.setattr(queue, "remove", lambda batches: None)  # The worker is killed after its commit.
         counting.run("store_queued_views")
@@ -74,10 +74,10 @@ def test_a_batch_that_stays_in_redis_after_it_was_stored_counts_once(
     assert numbers(counting, post) == (0, 3, 3)
 
 
-def test_a_redis_that_forgets_loses_what_was_not_stored_and_no_more(counting: Counting, post: dict) -> None:
+def test_redis_data_loss_loses_only_views_that_were_not_stored(counting: Counting, post: dict) -> None:
     for views in (1, 2, 4):
         read(counting, post, views)
-        counting.send()
+        counting.flush()
         if views == 1:
             counting.store()
         if views == 2:
@@ -86,7 +86,7 @@ def test_a_redis_that_forgets_loses_what_was_not_stored_and_no_more(counting: Co
     assert numbers(counting, post) == (0, 5, 5)
 
 
-def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_told(
+def test_views_stay_in_the_buffer_while_the_database_is_down_and_overflow_is_logged(
     counting: Counting, post: dict, monkeypatch, caplog
 ) -> None:
     without_redis(monkeypatch)
@@ -105,7 +105,7 @@ def test_views_wait_for_a_database_that_is_away_and_those_beyond_the_buffer_are_
     assert numbers(counting, post) == (0, 5, 5)
 
 
-def test_a_forked_process_leaves_its_parents_views_to_the_parent(counting: Counting, post: dict) -> None:
+def test_a_forked_process_starts_with_an_empty_buffer(counting: Counting, post: dict) -> None:
     buffer._buffers.add(counting.buffer)
     read(counting, post, 2)
     child = os.fork()

@@ -1,4 +1,4 @@
-"""What counts as a page view, and what is kept of it."""
+"""What counts as a page view (bot detection), and what is stored of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def post(counting: Counting) -> dict:
     return write_post(sign_up(counting.app, "author"))
 
 
-def test_a_view_is_counted_however_it_is_answered(counting: Counting, post: dict) -> None:
+def test_a_view_counts_whether_cached_or_not_modified(counting: Counting, post: dict) -> None:
     keeper = watermarks.keeper
     assert wait_until(lambda: keeper.lease("blog") is not None, 20)
     path, robot = f"/posts/{post['slug']}", {"User-Agent": GOOGLE}
@@ -45,7 +45,7 @@ def test_a_view_is_counted_however_it_is_answered(counting: Counting, post: dict
     assert anonymous(counting.app).get(f"/posts/{post['id']}?include=tags").json["metadata"]["views"] == 4
 
 
-def test_what_is_no_reader_looking_at_a_post_does_not_count(counting: Counting, post: dict) -> None:
+def test_bots_prefetches_errors_and_editors_do_not_count(counting: Counting, post: dict) -> None:
     author, draft = sign_up(counting.app, "author"), write_post(sign_up(counting.app, "author"), published=False)
     for agent in ("", GOOGLE, "curl/8.5.0", "python-requests/2.32", "GPTBot/1.1"):
         counting.read(post, **{"User-Agent": agent})
@@ -60,7 +60,7 @@ def test_what_is_no_reader_looking_at_a_post_does_not_count(counting: Counting, 
     assert counting.stored() == 0
 
 
-def test_only_the_host_of_another_site_is_kept_of_a_referrer(counting: Counting, post: dict) -> None:
+def test_only_the_host_of_an_external_referrer_is_stored(counting: Counting, post: dict) -> None:
     expected = {
         "https://news.example.com/item?id=1&user=ada@example.com": "news.example.com",
         "https://www.Pub.example.org:8443/": "pub.example.org",
@@ -89,7 +89,7 @@ def test_only_the_host_of_another_site_is_kept_of_a_referrer(counting: Counting,
         (1, "", "9.9.9.9"),
     ],
 )
-def test_behind_proxies_a_reader_is_who_the_trusted_ones_name(
+def test_behind_proxies_the_address_is_what_the_trusted_ones_append(
     settings, proxies: int, forwarded: str, address: str
 ) -> None:
     environ = {"REQUEST_METHOD": "GET", "REMOTE_ADDR": "9.9.9.9", "HTTP_X_FORWARDED_FOR": forwarded}
@@ -97,7 +97,7 @@ def test_behind_proxies_a_reader_is_who_the_trusted_ones_name(
     assert rules.PageViewCounter(replace(settings, proxies=proxies))._address(read) == address
 
 
-def test_nothing_personal_is_written_anywhere(counting: Counting, post: dict) -> None:
+def test_no_personal_data_is_stored(counting: Counting, post: dict) -> None:
     reader = sign_up(counting.app)
     secrets = ("203.0.113.77", "Secret Browser/1.0", reader.user_id, "ada@example.com", "/private/page")
     counting.app.test_client().get(
@@ -109,7 +109,7 @@ def test_nothing_personal_is_written_anywhere(counting: Counting, post: dict) ->
             "Referer": f"https://mail.example.com{secrets[4]}?to={secrets[3]}",
         },
     )
-    counting.send()
+    counting.flush()
     everything = [str(found) for found in in_redis(counting.app)]
     counting.store()
     assert counting.stored() == 1
@@ -129,9 +129,7 @@ def in_database() -> Iterator[str]:
             yield row
 
 
-def test_a_read_asks_the_database_nothing_more_and_pays_next_to_nothing(
-    counting: Counting, post: dict, monkeypatch
-) -> None:
+def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting, post: dict, monkeypatch) -> None:
     def statements_of(query: str) -> int:
         with captured_statements() as statements:
             anonymous(counting.app).get(f"/posts/{post['slug']}?{query}", **{"User-Agent": BROWSER})

@@ -1,4 +1,4 @@
-"""Real processes: web processes killed or stopped, a worker killed, a Redis that hangs, goes and comes back."""
+"""Page view counting with real processes: kills and shutdowns of web processes, worker and Redis."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SECONDS = 60
 
 @dataclass
 class Site:
-    """gunicorn with two processes and a worker, on servers of their own."""
+    """gunicorn with two processes, and workers, on their own servers."""
 
     stack: Stack
     posts: list[dict]
@@ -55,7 +55,7 @@ class Site:
         )
 
     def read(self, times: int) -> Counter[str]:
-        """Read posts; return which were answered how often."""
+        """Read posts; return the number of responses of each."""
         answered: Counter[str] = Counter()
         with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=30)) as connection:
             for _ in range(times):
@@ -68,13 +68,13 @@ class Site:
         return answered
 
     def counted(self) -> Counter[str]:
-        """Return what the posts' counters say."""
+        """Return the view counters of the posts."""
         return Counter({str(row.post_id): row.views for row in PostCounters.select()})
 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Stack, Flask]]:
-    """Servers that keep their data when they are stopped, and an app on them that does not count."""
+    """Servers that keep their data when they stop, and an app on them that does not count views."""
     with throwaway(durable=True) as stack:
         app = create_app(Settings.from_environment({**stack.environment(), "APP_MODE": "test", "COUNT_VIEWS": "no"}))
         assert app.test_cli_runner().invoke(args=["migrate", "up"]).exit_code == 0
@@ -91,7 +91,7 @@ def site(servers: tuple[Stack, Flask]) -> Iterator[Site]:
         yield Site(stack, posts, programs.enter_context(gunicorn(stack)), programs)
 
 
-def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_and_comes_back(site: Site) -> None:
+def test_every_view_counts_once_through_worker_kills_and_redis_outages(site: Site) -> None:
     disturbed = threading.Event()
 
     def disturb() -> None:
@@ -129,7 +129,7 @@ def test_every_view_counts_once_while_the_worker_is_killed_and_redis_hangs_goes_
     assert DailyTotal.select(fn.SUM(DailyTotal.views)).scalar() == answered.total()
 
 
-def test_a_web_process_that_is_killed_loses_a_second_and_one_that_is_stopped_nothing(site: Site) -> None:
+def test_a_killed_web_process_loses_a_second_and_a_stopped_one_nothing(site: Site) -> None:
     site.start_worker()
     answered = site.read(ROUNDS)
     assert wait_until(lambda: site.counted() == answered, SECONDS)

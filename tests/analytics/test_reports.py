@@ -1,4 +1,4 @@
-"""Reports on page views: the numbers, and who sees which."""
+"""Reports on page views: numbers and permissions."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def test_authors_see_what_is_about_their_own_posts(app: Flask, authors) -> None:
 
 
 @pytest.mark.parametrize("query", ["posts?since=yesterday", "referrers?post_id=x", "posts?until=2026-13-01"])
-def test_parameters_that_make_no_sense_are_named(app: Flask, query: str) -> None:
+def test_invalid_parameters_are_named(app: Flask, query: str) -> None:
     name = query.partition("?")[2].partition("=")[0]
     assert name in sign_up(app, "editor").get(f"/analytics/{query}", status=400).json["detail"]
 
 
-def test_a_post_that_is_gone_keeps_its_numbers(app: Flask, authors) -> None:
+def test_a_deleted_post_keeps_its_numbers(app: Flask, authors) -> None:
     author, post = authors["one"]
     author.delete(f"/posts/{post['id']}")
     assert author.get("/analytics/posts?include=post").json["data"][0]["post"] is None

@@ -1,4 +1,4 @@
-"""Storing, rolling up, partitions, salts: what the worker does with page views."""
+"""Storage, rollups, partitions and salts of page views."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def view(at: datetime, post: UUID = POSTS[0]) -> bytes:
 
 @settings(max_examples=20)
 @given(batches=batches)
-def test_roll_ups_are_what_one_would_count_by_hand(counting: Counting, batches: list) -> None:
+def test_rollups_equal_a_naive_count(counting: Counting, batches: list) -> None:
     empty_all_tables()
     for found, again, roll in batches:
         batch = batch_of(found)
@@ -99,9 +99,7 @@ def test_roll_ups_are_what_one_would_count_by_hand(counting: Counting, batches: 
     assert told == Counter(str(each["post"]) for each in everything)
 
 
-def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_next(
-    counting: Counting, instant: datetime
-) -> None:
+def test_views_stored_during_a_rollup_are_counted_by_the_next(counting: Counting, instant: datetime) -> None:
     store(counting.app, view(instant))
     counted, may_end = threading.Event(), threading.Event()
 
@@ -127,7 +125,7 @@ def test_views_that_are_stored_while_their_day_is_rolled_up_are_counted_by_the_n
     assert (DailyTotal.get().views, DailyView.get().views) == (2, 2)
 
 
-def test_partitions_are_made_ahead_and_by_whoever_needs_one(counting: Counting, instant: datetime) -> None:
+def test_partitions_are_created_ahead_and_on_demand(counting: Counting, instant: datetime) -> None:
     for month in months():
         drop(month)
     store(counting.app, view(instant))
@@ -137,7 +135,7 @@ def test_partitions_are_made_ahead_and_by_whoever_needs_one(counting: Counting, 
     assert months() == {this, partitions.month_of(this, 1), partitions.month_of(this, 2)}
 
 
-def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(
+def test_expired_partitions_are_rolled_up_and_dropped(
     counting: Counting, instant: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, old = (months_before(instant, number) for number in (3, 4))
@@ -151,7 +149,7 @@ def test_old_months_are_dropped_when_they_are_rolled_up_and_their_days_stay(
     assert (PageView.select().count(), DailyView.get(DailyView.day == old.date()).views) == (1, 2)
 
 
-def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, instant: datetime, caplog) -> None:
+def test_invalid_and_untimely_views_are_dropped(counting: Counting, instant: datetime, caplog) -> None:
     early, late = view(months_before(instant, 4)), view(instant + timedelta(days=2))
     nonsense = view(instant).replace(b'"post_id":"', b'"post_id":"no ')
     store(counting.app, early, late, b"not JSON", b'[{"id": 1}]', b"{}", b"[[]]", nonsense, view(instant))
@@ -160,7 +158,7 @@ def test_strays_are_left_out_and_hold_up_nobody(counting: Counting, instant: dat
     assert "an invalid batch of page views is dropped" in caplog.text
 
 
-def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(
+def test_a_salt_is_shared_for_a_day_and_deleted_after_it(
     counting: Counting, instant: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     today = instant.date()
@@ -180,7 +178,7 @@ def test_a_salt_is_of_one_day_shared_by_all_and_destroyed_after_it(
     assert one.salt_of(tomorrow.date()) not in (None, yesterdays)
 
 
-def test_a_salt_is_in_no_backup(counting: Counting, instant: datetime, tmp_path: Path) -> None:
+def test_backups_contain_no_salt(counting: Counting, instant: datetime, tmp_path: Path) -> None:
     assert visitors.Salts().salt_of(instant.date())
     file = backups.dump(counting.app.config["SETTINGS"], "analytics", tmp_path)
     listed = programs.run(programs.newest("pg_restore"), None, ["--list", str(file)])

@@ -152,13 +152,13 @@ def test_an_operation_leaves_one_entry_none_when_it_fails_and_no_second_when_it_
         with monkeypatch.context() as patch:
             patch.setattr(operations, "_answer", broken)
             assert attempt.send().status_code == 500
-        assert audit_entries.waiting() == []
+        assert audit_entries.pending() == []
 
     response = attempt.send()
     assert response.status_code < 300, response.text
     if operation.replayable:
         assert attempt.send().headers["Idempotency-Replayed"]
-    (entry,) = audit_entries.waiting()
+    (entry,) = audit_entries.pending()
     assert (entry["database"], entry["action"]) == (operation.database.name, operation.endpoint)
     assert (entry["actor_type"], entry["actor_id"]) == ("user" if caller.token else "anonymous", caller.user_id)
     if name in ABOUT:
@@ -198,7 +198,7 @@ def test_what_is_refused_leaves_no_entry(
         own = objects.post(UUID(author.user_id), public=True)
         address = path.format(post=own, foreign=foreign, author=author.user_id)
     author.send(method, address, body, status=status, headers=headers)
-    assert audit_entries.waiting() == []
+    assert audit_entries.pending() == []
 
 
 def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,5 +206,5 @@ def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, mo
     monkeypatch.setitem(tables.INSERT_DELIVERY, "blog", DeclaredSQL("SELECT 1 / 0 -- %s %s %s %s %s"))
     author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)
     monkeypatch.undo()
-    assert audit_entries.waiting() == []
+    assert audit_entries.pending() == []
     assert author.get("/posts").json["data"] == []

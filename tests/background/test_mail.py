@@ -1,4 +1,4 @@
-"""Mail leaves by SMTP as it should, or is a file, or is refused with a clear error."""
+"""Sending mail by SMTP or into files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSALS = {"nobody@example.com": "550 No such mailbox", "later@example.com": "4
 
 
 class Inbox:
-    """What a mail server was given."""
+    """The messages that a mail server has received."""
 
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
@@ -77,7 +77,7 @@ def send(app: Flask, url: str | None, to: str = "ada@example.com", subject: str 
         app.config["SETTINGS"] = settings
 
 
-def test_a_mail_server_gets_the_message_after_signing_in(migrated_app: Flask, server: Controller) -> None:
+def test_a_message_is_sent_by_smtp_with_authentication(migrated_app: Flask, server: Controller) -> None:
     send(migrated_app, f"smtp://us%20er:p%40ss@127.0.0.1:{server.port}", to="ada@bücher.de", subject="Tee für zwei")
     (envelope,) = server.handler.envelopes
     message = message_from_bytes(envelope.content, policy=policy.default)
@@ -95,14 +95,14 @@ def test_a_mail_server_gets_the_message_after_signing_in(migrated_app: Flask, se
         ("smtps://127.0.0.1:1", "Connection refused"),
     ],
 )
-def test_what_the_server_does_not_take_now_is_tried_again(
+def test_a_temporary_failure_raises_service_unreachable(
     migrated_app: Flask, server: Controller, url: str, reason: str
 ) -> None:
     with pytest.raises(ServiceUnreachable, match=reason):
         send(migrated_app, url.format(port=server.port))
 
 
-def test_an_address_that_is_refused_for_good_is_not_tried_again(
+def test_a_permanently_refused_address_is_not_retried(
     migrated_app: Flask, server: Controller, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = f"smtp://us%20er:p%40ss@127.0.0.1:{server.port}"
@@ -113,12 +113,12 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
     assert server.handler.envelopes == []
 
 
-def test_nobody_writes_headers_through_a_subject(migrated_app: Flask, tmp_path: Path) -> None:
+def test_a_subject_cannot_inject_headers(migrated_app: Flask, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="linefeed"):
         send(migrated_app, tmp_path.as_uri(), subject="Tea\nBcc: eve@example.com")
 
 
-def test_a_file_is_readable_by_its_owner_only_and_the_log_says_where(
+def test_a_mail_file_is_private_and_its_path_is_logged(
     migrated_app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):

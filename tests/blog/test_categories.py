@@ -1,4 +1,4 @@
-"""Categories: a tree without circles, also when many move at a time."""
+"""Categories: a tree without cycles, also under concurrent moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def create(editor: Caller, name: str, parent: dict | None = None) -> dict:
     return editor.post("/categories", {"name": name, "parent_id": parent["id"] if parent else None}).json
 
 
-def test_a_category_may_be_part_of_another(app: Flask) -> None:
+def test_a_category_can_have_a_parent(app: Flask) -> None:
     editor = sign_up(app, "editor")
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
@@ -29,7 +29,7 @@ def test_a_category_may_be_part_of_another(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("below", ["Kitchen", "Tea", "Green tea"])
-def test_a_category_is_not_put_below_itself(app: Flask, below: str) -> None:
+def test_a_category_cannot_be_moved_below_itself(app: Flask, below: str) -> None:
     editor = sign_up(app, "editor")
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
@@ -39,7 +39,7 @@ def test_a_category_is_not_put_below_itself(app: Flask, below: str) -> None:
     assert problem["errors"][0]["pointer"] == "/parent_id"
 
 
-def test_an_unknown_parent_is_named(app: Flask) -> None:
+def test_an_unknown_parent_is_reported_by_its_pointer(app: Flask) -> None:
     editor = sign_up(app, "editor")
     body = {"name": "Tea", "parent_id": "00000000-0000-7000-8000-000000000000"}
     assert editor.post("/categories", body, status=422).json["errors"][0]["pointer"] == "/parent_id"
@@ -47,7 +47,7 @@ def test_an_unknown_parent_is_named(app: Flask) -> None:
     assert editor.patch("/categories/tea", body, status=422).json["errors"][0]["pointer"] == "/parent_id"
 
 
-def test_moves_at_the_same_moment_make_no_circle(app: Flask) -> None:
+def test_concurrent_moves_create_no_cycle(app: Flask) -> None:
     editor = sign_up(app, "editor")
     ring = [create(editor, f"Category {number}") for number in range(4)]
     header = {"Authorization": f"Bearer {editor.token}"}
@@ -64,7 +64,7 @@ def test_moves_at_the_same_moment_make_no_circle(app: Flask) -> None:
     assert sum(parent is None for parent in parents.values()) == 1  # All in one line, none in a circle.
 
 
-def test_those_below_a_deleted_category_move_up_and_its_posts_stay(app: Flask) -> None:
+def test_deleting_a_category_moves_its_children_up_and_keeps_its_posts(app: Flask) -> None:
     editor = sign_up(app, "editor")
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
@@ -75,7 +75,7 @@ def test_those_below_a_deleted_category_move_up_and_its_posts_stay(app: Flask) -
     assert anonymous(app).get(f"/posts/{post['id']}").json["category_id"] is None
 
 
-def test_posts_of_a_category_are_those_of_the_ones_below_too(app: Flask) -> None:
+def test_the_category_filter_includes_subcategories(app: Flask) -> None:
     editor = sign_up(app, "editor")
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
@@ -87,7 +87,7 @@ def test_posts_of_a_category_are_those_of_the_ones_below_too(app: Flask) -> None
     assert anonymous(app).get("/posts?category=cellar").json["data"] == []
 
 
-def test_two_categories_of_one_name_are_a_conflict(app: Flask) -> None:
+def test_a_duplicate_category_name_is_a_conflict(app: Flask) -> None:
     editor = sign_up(app, "editor")
     create(editor, "Tea")
     assert editor.post("/categories", {"name": "tea"}, status=409).json["errors"][0]["pointer"] == "/name"

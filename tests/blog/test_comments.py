@@ -1,4 +1,4 @@
-"""Comments: on posts and images, threaded, moderated; no orphan, and no hole in a thread."""
+"""Comments on posts and images: threads, moderation, deletion."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def texts(caller: Caller, path: str) -> list[str | None]:
 
 @pytest.fixture
 def subjects(app: Flask) -> list[str]:
-    """The addresses of a post, and of an image of it."""
+    """The paths of a post, and of an image of it."""
     author = sign_up(app, "author")
     post = write_post(author)
     image = author.post(f"/posts/{post['id']}/images", IMAGE).json
     return [f"/posts/{post['slug']}", f"/images/{image['id']}"]
 
 
-def test_a_comment_is_seen_by_its_author_until_it_is_approved(app: Flask, subjects: list[str]) -> None:
+def test_a_pending_comment_is_visible_to_its_author_and_moderators_only(app: Flask, subjects: list[str]) -> None:
     reader, editor = sign_up(app), sign_up(app, "editor")
     for path in subjects:
         written = comment(reader, path, "*Ah!*")
@@ -48,7 +48,7 @@ def test_a_comment_is_seen_by_its_author_until_it_is_approved(app: Flask, subjec
     assert comment(editor, subjects[0])["status"] == "approved"
 
 
-def test_a_comment_that_is_changed_must_be_approved_again(app: Flask, subjects: list[str]) -> None:
+def test_an_edited_comment_needs_approval_again(app: Flask, subjects: list[str]) -> None:
     reader, editor = sign_up(app), sign_up(app, "editor")
     path = f"/comments/{comment(reader, subjects[0])['id']}"
     editor.put(f"{path}/moderation", {"status": "approved"})
@@ -58,7 +58,7 @@ def test_a_comment_that_is_changed_must_be_approved_again(app: Flask, subjects: 
     reader.put(f"{path}/moderation", {"status": "approved"}, status=403)
 
 
-def test_a_reply_is_to_a_comment_on_the_same(app: Flask, subjects: list[str]) -> None:
+def test_a_reply_has_the_same_subject_as_its_parent(app: Flask, subjects: list[str]) -> None:
     editor = sign_up(app, "editor")
     first = comment(editor, subjects[0])
     reply = comment(editor, subjects[0], "Indeed", first)
@@ -71,12 +71,12 @@ def test_a_reply_is_to_a_comment_on_the_same(app: Flask, subjects: list[str]) ->
     assert problem["errors"][0]["pointer"] == "/parent_id"
 
 
-def test_one_replies_to_what_one_sees(app: Flask, subjects: list[str]) -> None:
+def test_one_can_reply_only_to_visible_comments(app: Flask, subjects: list[str]) -> None:
     hidden = comment(sign_up(app), subjects[0])
     comment(sign_up(app), subjects[0], "Indeed", hidden, status=422)
 
 
-def test_a_deleted_comment_keeps_its_place_if_somebody_replied(app: Flask, subjects: list[str]) -> None:
+def test_a_deleted_comment_with_replies_keeps_its_place(app: Flask, subjects: list[str]) -> None:
     editor, path = sign_up(app, "editor"), subjects[0]
     first = comment(editor, path, "First")
     comment(editor, path, "Reply", first)
@@ -91,7 +91,7 @@ def test_a_deleted_comment_keeps_its_place_if_somebody_replied(app: Flask, subje
     editor.patch(f"/comments/{first['id']}", {"content": "Back"}, status=404)
 
 
-def test_a_comment_is_seen_only_with_its_subject(app: Flask) -> None:
+def test_a_comment_is_visible_only_with_its_subject(app: Flask) -> None:
     author, editor = sign_up(app, "author"), sign_up(app, "editor")
     post = write_post(author)
     path = f"/posts/{post['id']}"
@@ -109,7 +109,7 @@ def test_a_comment_is_seen_only_with_its_subject(app: Flask) -> None:
     assert editor.get("/comments").json["data"] == []
 
 
-def test_nothing_is_left_of_the_comments_on_what_is_gone(app: Flask) -> None:
+def test_deleting_a_subject_deletes_its_comments(app: Flask) -> None:
     author, admin = sign_up(app, "author"), sign_up(app, "admin")
     post = write_post(author)
     path = f"/posts/{post['id']}"
@@ -126,7 +126,7 @@ def test_nothing_is_left_of_the_comments_on_what_is_gone(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("kind", ["post", "image"])
-def test_no_comment_outlives_a_subject_that_is_deleted_at_the_same_moment(app: Flask, kind: str) -> None:
+def test_no_comment_outlives_a_subject_that_is_deleted_concurrently(app: Flask, kind: str) -> None:
     admin, reader = sign_up(app, "admin"), sign_up(app)
     header = {"Authorization": f"Bearer {reader.token}"}
     for _ in range(5):

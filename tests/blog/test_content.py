@@ -1,4 +1,4 @@
-"""What people write is safe to show: nothing of the list of attacks comes through, in posts and in comments."""
+"""HTML sanitizing of posts and comments, against a list of XSS attacks."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ FORBIDDEN = {"script", "style", "svg", "math", "meta", "base", "link", "iframe",
 
 
 class Auditor(HTMLParser):
-    """Reads HTML as a browser would, near enough, and fails on whatever could run."""
+    """Parses HTML much as a browser does, and fails on anything that could run a script."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag not in FORBIDDEN, tag
@@ -110,7 +110,7 @@ def audit(html: str) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_that_could_run_comes_out(attack: str) -> None:
+def test_no_attack_survives_sanitizing(attack: str) -> None:
     for text in (attack, f"> {attack}", f"<div>{attack}", f"<table><tr><td>{attack}", f"`` ` `` {attack}"):
         for content_format in ("markdown", "html"):
             kept, html = render(text, content_format)
@@ -120,7 +120,7 @@ def test_nothing_that_could_run_comes_out(attack: str) -> None:
         audit(render_comment(text))
 
 
-def test_what_is_stored_is_safe_whichever_way_it_came_in(app: Flask) -> None:
+def test_stored_html_is_sanitized_on_create_and_update(app: Flask) -> None:
     author = sign_up(app, "author")
     for content_format in ("markdown", "html"):
         body = {"title": "An attack", "content": "\n\n".join(ATTACKS), "content_format": content_format}
@@ -144,11 +144,11 @@ def test_what_is_stored_is_safe_whichever_way_it_came_in(app: Flask) -> None:
         ("[here](/posts/tea)", '<a href="/posts/tea" rel="noopener noreferrer">here</a>'),
     ],
 )
-def test_what_is_harmless_stays(markdown: str, html: str) -> None:
+def test_harmless_html_is_kept(markdown: str, html: str) -> None:
     assert html in render(markdown, "markdown")[1]
 
 
-def test_html_in_a_comment_is_text() -> None:
+def test_html_in_a_comment_is_escaped() -> None:
     assert render_comment("<b>x</b> *y*") == "<p>&lt;b&gt;x&lt;/b&gt; <em>y</em></p>"
     assert 'rel="noopener noreferrer nofollow ugc"' in render_comment("[x](https://example.com)")
 
@@ -161,13 +161,13 @@ def test_a_summary_is_plain_text_cut_after_a_word() -> None:
 
 
 @pytest.mark.parametrize("bomb", ["[", "<div>", "> ", "*a_ ", "![", "`a", "<a ", "|a"])
-def test_a_long_and_nasty_text_ends(app: Flask, bomb: str) -> None:
+def test_pathological_content_renders_in_bounded_time(app: Flask, bomb: str) -> None:
     body: dict[str, Any] = {"title": "A bomb", "content": (bomb * 100_000)[:20_000]}
     for content_format in ("markdown", "html"):
         audit(sign_up(app, "author").post("/posts", body | {"content_format": content_format}).json["content_html"])
 
 
-def test_a_word_that_postgresql_cannot_take_apart_is_refused_by_its_field(app: Flask) -> None:
+def test_an_overlong_word_is_a_validation_error_of_the_content(app: Flask) -> None:
     author = sign_up(app, "author")
     for content_format, word in (("markdown", "@e1" * 30_000), ("html", "<i>_a</i>" + "_a" * 1_000)):
         body = {"title": "Endless", "content": word, "content_format": content_format}

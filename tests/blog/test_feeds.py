@@ -1,4 +1,4 @@
-"""Feeds and sitemaps: what the specifications ask for."""
+"""Feeds and sitemaps conform to their specifications."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fetch(app: Flask, path: str, status: int = 200, **headers: str) -> TestRespo
 
 @pytest.fixture
 def author(app: Flask) -> Caller:
-    """An author with two posts out, one of them hard to quote, and a draft."""
+    """An author with two public posts, one of them hard to escape, and a draft."""
     editor = sign_up(app, "editor", name="Ada & Co <x>")
     editor.post("/tags", {"name": "Tea"})
     category = editor.post("/categories", {"name": "Kitchen"}).json["id"]
@@ -98,7 +98,7 @@ def test_json_feed(app: Flask, author: Caller) -> None:
 
 
 @pytest.mark.parametrize("file", ["rss.xml", "atom.xml", "feed.json"])
-def test_there_are_feeds_of_categories_tags_and_authors(app: Flask, author: Caller, file: str) -> None:
+def test_categories_tags_and_authors_have_feeds(app: Flask, author: Caller, file: str) -> None:
     for path in ("categories/kitchen", "tags/tea"):
         text = fetch(app, f"/feeds/{path}/{file}").text
         assert "Boil" in text
@@ -109,7 +109,7 @@ def test_there_are_feeds_of_categories_tags_and_authors(app: Flask, author: Call
 
 
 @pytest.mark.parametrize("path", ["/feeds/rss.xml", "/feeds/atom.xml", "/feeds/feed.json", "/sitemap.xml"])
-def test_what_has_not_changed_is_not_sent_again(app: Flask, author: Caller, path: str) -> None:
+def test_an_unchanged_feed_is_304(app: Flask, author: Caller, path: str) -> None:
     tag = fetch(app, path).headers["ETag"]
     assert fetch(app, path, 304, **{"If-None-Match": tag}).data == b""
     write_post(author, "News")
@@ -128,7 +128,7 @@ def test_a_feed_takes_one_statement_and_one_for_the_authors(app: Flask, author: 
     assert len([sql for sql in sent if "MIN(" not in sql]) == 2
 
 
-def test_the_sitemap_names_what_is_out(app: Flask, author: Caller) -> None:
+def test_the_sitemap_lists_public_posts(app: Flask, author: Caller) -> None:
     root = ElementTree.fromstring(fetch(app, "/sitemap.xml").data)
     assert root.tag == f"{MAP}urlset"
     places = [url.find(f"{MAP}loc").text for url in root]
@@ -137,7 +137,7 @@ def test_the_sitemap_names_what_is_out(app: Flask, author: Caller) -> None:
     assert all(RFC_3339.fullmatch(url.find(f"{MAP}lastmod").text) for url in root)
 
 
-def test_a_large_sitemap_is_one_for_each_month(app: Flask, author: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_sitemap_is_split_by_month(app: Flask, author: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         Post.update(published_at=datetime(2026, 10, 31, 23, 59, tzinfo=UTC)).where(Post.status == "published").execute()
     monkeypatch.setattr(sitemap, "MAX_URLS", 1)

@@ -11,7 +11,7 @@ from tests.helpers.caller import anonymous, sign_up
 IMAGE = {"url": "https://images.example.com/kettle.jpg", "caption": "Before", "alt_text": "A kettle"}
 
 
-def test_images_come_with_their_post(app: Flask) -> None:
+def test_images_are_listed_and_included_with_their_post(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author)['id']}"
     made = [author.post(f"{path}/images", {**IMAGE, "caption": caption}).json["id"] for caption in ("1", "2")]
@@ -22,7 +22,7 @@ def test_images_come_with_their_post(app: Flask) -> None:
     assert [image["id"] for image in anonymous(app).get(f"{path}/images").json["data"]] == made[1:]
 
 
-def test_images_are_seen_and_changed_like_their_post(app: Flask) -> None:
+def test_images_have_the_permissions_of_their_post(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author, published=False)['id']}"
     image = f"/images/{author.post(f'{path}/images', IMAGE).json['id']}"
@@ -36,7 +36,7 @@ def test_images_are_seen_and_changed_like_their_post(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:image/png;base64,x", "//x", "kettle.jpg", "https://", ""])
-def test_an_image_has_a_web_address(app: Flask, url: str) -> None:
+def test_an_image_needs_a_web_url(app: Flask, url: str) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author)['id']}/images"
     assert author.post(path, {"url": url}, status=422).json["errors"][0]["pointer"] == "/url"

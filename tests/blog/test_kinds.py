@@ -1,4 +1,4 @@
-"""Articles and videos: one table, a schema each."""
+"""Kinds of posts: articles and videos share a table, and have a schema each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_each_kind_has_its_own_fields(app: Flask) -> None:
         ({"kind": ["video"]}, "/kind"),
     ],
 )
-def test_each_kind_checks_its_own_fields(app: Flask, change: dict[str, object], pointer: str) -> None:
+def test_each_kind_validates_its_own_fields(app: Flask, change: dict[str, object], pointer: str) -> None:
     errors = sign_up(app, "author").post("/posts", {**VIDEO, **change}, status=422).json["errors"]
     assert [error["pointer"] for error in errors] == [pointer]
 
@@ -47,7 +47,7 @@ def test_an_article_has_no_url(app: Flask) -> None:
     assert sign_up(app, "author").post("/posts", body, status=422).json["errors"][0]["pointer"] == "/url"
 
 
-def test_a_post_keeps_its_kind(app: Flask) -> None:
+def test_the_kind_of_a_post_cannot_change(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author)['id']}"
     problem = author.patch(path, {"kind": "video", "url": VIDEO["url"], "excerpt": None}, status=422).json
@@ -55,14 +55,14 @@ def test_a_post_keeps_its_kind(app: Flask) -> None:
     assert author.put(path, VIDEO, status=422).json["errors"][0]["pointer"] == "/kind"
 
 
-def test_a_patch_of_a_video_takes_the_fields_of_videos(app: Flask) -> None:
+def test_a_patch_of_a_video_accepts_the_fields_of_videos(app: Flask) -> None:
     author = sign_up(app, "author")
     video = author.post("/posts", VIDEO).json
     assert author.patch(f"/posts/{video['id']}", {"duration": 7}).json["duration"] == 7
     assert author.put(f"/posts/{video['id']}", VIDEO).json["duration"] is None
 
 
-def test_a_list_can_be_limited_to_a_kind(app: Flask) -> None:
+def test_posts_are_filtered_by_kind(app: Flask) -> None:
     author = sign_up(app, "author")
     write_post(author)
     video = author.post("/posts", VIDEO).json
@@ -71,7 +71,7 @@ def test_a_list_can_be_limited_to_a_kind(app: Flask) -> None:
     anonymous(app).get("/posts?kind=poem", status=400)
 
 
-def test_what_is_read_from_the_table_comes_out_as_its_kind(app: Flask) -> None:
+def test_selected_posts_are_instances_of_their_kind(app: Flask) -> None:
     author = sign_up(app, "author")
     write_post(author)
     author.post("/posts", VIDEO)

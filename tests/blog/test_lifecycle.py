@@ -1,4 +1,4 @@
-"""What becomes of posts: scheduled, archived, deleted, restored, purged."""
+"""Scheduling, archiving, deleting, restoring and purging posts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def titles(caller: Caller, query: str = "") -> list[str]:
     return [post["title"] for post in caller.get(f"/posts{query}").json["data"]]
 
 
-def test_a_scheduled_post_comes_out_when_its_time_has_come_and_nothing_runs(app: Flask) -> None:
+def test_a_scheduled_post_becomes_public_at_its_time_without_a_job(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author, published=False)
     soon = datetime.now(UTC) + timedelta(hours=1)
@@ -27,7 +27,7 @@ def test_a_scheduled_post_comes_out_when_its_time_has_come_and_nothing_runs(app:
     assert titles(anonymous(app)) == [post["title"]]
 
 
-def test_a_scheduled_post_may_be_published_now_and_one_that_is_out_keeps_its_time(app: Flask) -> None:
+def test_a_scheduled_post_can_be_published_now_and_a_public_one_keeps_its_time(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author, published=False)['id']}/publication"
     author.put(path, {"published_at": "2999-01-01T00:00:00Z"})
@@ -36,7 +36,7 @@ def test_a_scheduled_post_may_be_published_now_and_one_that_is_out_keeps_its_tim
     assert author.put(path, {}).json["published_at"] == out
 
 
-def test_an_archived_post_is_out_of_sight_and_can_come_back(app: Flask) -> None:
+def test_an_archived_post_is_hidden_and_can_be_unarchived(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author)
     path = f"/posts/{post['id']}"
@@ -49,7 +49,7 @@ def test_an_archived_post_is_out_of_sight_and_can_come_back(app: Flask) -> None:
     assert author.delete(f"/posts/{draft['id']}/archival", status=200).json["status"] == "draft"
 
 
-def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask) -> None:
+def test_a_deleted_post_is_hidden_and_restored_by_an_editor(app: Flask) -> None:
     author, editor = sign_up(app, "author"), sign_up(app, "editor")
     post = write_post(author, "Gone")
     path = f"/posts/{post['id']}"
@@ -65,7 +65,7 @@ def test_a_deleted_post_is_hidden_from_all_and_restored_by_an_editor(app: Flask)
     assert titles(anonymous(app)) == ["Gone"]
 
 
-def test_the_slug_of_a_deleted_post_waits_for_it(app: Flask) -> None:
+def test_the_slug_of_a_deleted_post_stays_reserved(app: Flask) -> None:
     author, editor = sign_up(app, "author"), sign_up(app, "editor")
     post = write_post(author, slug="tea")
     author.delete("/posts/tea")
@@ -74,7 +74,7 @@ def test_the_slug_of_a_deleted_post_waits_for_it(app: Flask) -> None:
     assert anonymous(app).get("/posts/tea").json["id"] == post["id"]
 
 
-def test_only_what_is_deleted_is_purged_and_only_by_an_admin(app: Flask) -> None:
+def test_only_deleted_posts_are_purged_and_only_by_an_admin(app: Flask) -> None:
     editor, admin = sign_up(app, "editor"), sign_up(app, "admin")
     path = f"/posts/{write_post(editor)['id']}"
     admin.put(f"{path}/like")

@@ -1,4 +1,4 @@
-"""Likes: one a user, however many tries at a time, and none of an editor's business."""
+"""Likes: idempotent and exact under concurrency, and outside the version of the post."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRIES = 200
 THREADS = 16
 
 
-def test_a_like_counts_once_and_can_be_taken_back_once(app: Flask) -> None:
+def test_liking_and_unliking_are_idempotent(app: Flask) -> None:
     post, reader = write_post(sign_up(app, "author")), sign_up(app)
     path = f"/posts/{post['id']}/like"
     assert reader.get(path).json == {"liked": False, "likes": 0}
@@ -23,14 +23,14 @@ def test_a_like_counts_once_and_can_be_taken_back_once(app: Flask) -> None:
     assert anonymous(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 1
 
 
-def test_two_hundred_likes_of_one_user_at_a_time_are_one(app: Flask) -> None:
+def test_two_hundred_concurrent_likes_of_one_user_are_one(app: Flask) -> None:
     post, reader = write_post(sign_up(app, "author")), sign_up(app)
     with ThreadPoolExecutor(THREADS) as threads:
         answers = list(threads.map(lambda _: reader.put(f"/posts/{post['id']}/like").json, range(TRIES)))
     assert answers == [{"liked": True, "likes": 1}] * TRIES
 
 
-def test_no_like_of_many_users_gets_lost(app: Flask) -> None:
+def test_no_concurrent_like_is_lost(app: Flask) -> None:
     post = write_post(sign_up(app, "author"))
     readers = [sign_up(app) for _ in range(40)]
     with ThreadPoolExecutor(THREADS) as threads:
@@ -39,7 +39,7 @@ def test_no_like_of_many_users_gets_lost(app: Flask) -> None:
     assert anonymous(app).get(f"/posts/{post['id']}").json["metadata"]["likes"] == 25
 
 
-def test_a_like_does_not_break_an_editors_precondition(app: Flask) -> None:
+def test_a_like_does_not_fail_an_editors_if_match(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author)
     read = author.get(f"/posts/{post['id']}").headers["ETag"]
@@ -47,7 +47,7 @@ def test_a_like_does_not_break_an_editors_precondition(app: Flask) -> None:
     author.patch(f"/posts/{post['id']}", {"title": "Coffee"}, **{"If-Match": read})
 
 
-def test_what_one_may_not_see_one_cannot_like(app: Flask) -> None:
+def test_a_post_without_access_cannot_be_liked(app: Flask) -> None:
     draft = write_post(sign_up(app, "author"), published=False)
     sign_up(app).put(f"/posts/{draft['id']}/like", status=404)
     anonymous(app).put(f"/posts/{draft['id']}/like", status=401)

@@ -1,4 +1,4 @@
-"""Metadata of posts: what writers put there, and what is counted beside it."""
+"""Metadata of posts: free-form and computed keys."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_a_patch_merges_metadata_and_a_put_replaces_it(app: Flask) -> None:
     assert put == {"views": 0, "likes": 0, "reading_time": 1}
 
 
-def test_what_is_computed_cannot_be_written(app: Flask) -> None:
+def test_computed_metadata_is_read_only(app: Flask) -> None:
     author = sign_up(app, "author")
     body = {"title": "Tea", "content": "Boil.", "metadata": {"views": 9_999}}
     assert author.post("/posts", body, status=422).json["errors"][0]["pointer"] == "/metadata/views"
 
 
-def test_metadata_has_a_largest_size(app: Flask) -> None:
+def test_metadata_has_a_maximum_size(app: Flask) -> None:
     body = {"title": "Tea", "content": "Boil.", "metadata": {"long": "x" * 10_000}}
     assert sign_up(app, "author").post("/posts", body, status=422).json["errors"][0]["pointer"] == "/metadata"

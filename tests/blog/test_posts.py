@@ -1,4 +1,4 @@
-"""Posts: who sees what, writing, publishing, paging."""
+"""Posts: visibility, creating, publishing, pagination."""
 
 from flask import Flask
 
@@ -12,7 +12,7 @@ def write_post(
     return author.put(f"/posts/{post['id']}/publication", {}).json if published else post
 
 
-def test_a_draft_is_seen_by_its_author_and_by_editors_only(app: Flask) -> None:
+def test_a_draft_is_visible_to_its_author_and_editors_only(app: Flask) -> None:
     author, other, editor = sign_up(app, "author"), sign_up(app, "author"), sign_up(app, "editor")
     post = write_post(author, published=False)
     author.get(f"/posts/{post['id']}")
@@ -21,19 +21,19 @@ def test_a_draft_is_seen_by_its_author_and_by_editors_only(app: Flask) -> None:
     anonymous(app).get(f"/posts/{post['slug']}", status=404)
 
 
-def test_a_published_post_is_found_by_id_and_by_slug(app: Flask) -> None:
+def test_a_published_post_is_shown_by_id_and_by_slug(app: Flask) -> None:
     post = write_post(sign_up(app, "author"))
     assert anonymous(app).get(f"/posts/{post['id']}").json == anonymous(app).get(f"/posts/{post['slug']}").json
 
 
-def test_a_post_scheduled_for_later_is_not_out_yet(app: Flask) -> None:
+def test_a_scheduled_post_is_not_public_yet(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author, published=False)
     author.put(f"/posts/{post['id']}/publication", {"published_at": "2999-01-01T00:00:00Z"})
     anonymous(app).get(f"/posts/{post['id']}", status=404)
 
 
-def test_nobody_changes_the_post_of_another_author(app: Flask) -> None:
+def test_an_author_cannot_change_the_post_of_another(app: Flask) -> None:
     post = write_post(sign_up(app, "author"))
     sign_up(app, "author").patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=403)
     sign_up(app).patch(f"/posts/{post['id']}", {"title": "Mine now"}, status=403)
@@ -41,7 +41,7 @@ def test_nobody_changes_the_post_of_another_author(app: Flask) -> None:
     sign_up(app, "editor").patch(f"/posts/{post['id']}", {"title": "A better title"})
 
 
-def test_patch_keeps_what_it_does_not_name_and_put_resets_it(app: Flask) -> None:
+def test_patch_keeps_omitted_fields_and_put_resets_them(app: Flask) -> None:
     editor = sign_up(app, "editor")
     editor.post("/tags", {"name": "Tea"})
     category = editor.post("/categories", {"name": "Kitchen"}).json
@@ -52,7 +52,7 @@ def test_patch_keeps_what_it_does_not_name_and_put_resets_it(app: Flask) -> None
     assert (put["category_id"], put["tags"]) == (None, [])
 
 
-def test_two_posts_of_one_title_get_two_slugs(app: Flask) -> None:
+def test_posts_with_the_same_title_get_different_slugs(app: Flask) -> None:
     author = sign_up(app, "author")
     first, second = write_post(author, "Tea"), write_post(author, "Tea")
     assert first["slug"] == "tea"
@@ -73,7 +73,7 @@ def test_cursors_walk_every_post_once_in_both_directions(app: Flask) -> None:
     assert [post["id"] for post in back["data"]] == walked[3:6]
 
 
-def test_an_edit_on_an_old_version_is_refused_and_changes_nothing(app: Flask) -> None:
+def test_if_match_with_an_old_version_is_412_and_changes_nothing(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author)
     old = author.get(f"/posts/{post['id']}").headers["ETag"]

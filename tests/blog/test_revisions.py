@@ -1,4 +1,4 @@
-"""Revisions: what titles and texts were before, who wrote and who changed them."""
+"""Revisions of posts: recording, listing, restoring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.blog.test_posts import write_post
 from tests.helpers.caller import anonymous, sign_up
 
 
-def test_every_change_keeps_what_was_before(app: Flask) -> None:
+def test_every_change_of_title_or_content_makes_a_revision(app: Flask) -> None:
     author, editor = sign_up(app, "author", name="Ada"), sign_up(app, "editor", name="Eve")
     post = write_post(author, "First")
     path = f"/posts/{post['id']}"
@@ -24,7 +24,7 @@ def test_every_change_keeps_what_was_before(app: Flask) -> None:
     assert author.get(f"{path}/revisions/{first['id']}").json["title"] == "First"
 
 
-def test_a_revision_can_be_restored_and_loses_nothing(app: Flask) -> None:
+def test_restoring_a_revision_makes_another_revision(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author, 'First')['id']}"
     author.patch(path, {"title": "Second", "content": "**New**"})
@@ -34,7 +34,7 @@ def test_a_revision_can_be_restored_and_loses_nothing(app: Flask) -> None:
     assert [each["title"] for each in author.get(f"{path}/revisions").json["data"]] == ["Second", "First"]
 
 
-def test_revisions_are_for_those_who_may_edit(app: Flask) -> None:
+def test_revisions_are_visible_to_those_who_may_edit(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author)
     path = f"/posts/{post['id']}"
@@ -56,7 +56,7 @@ def test_a_revision_of_another_post_is_not_restored(app: Flask) -> None:
     assert author.get(f"/posts/{second['id']}/revisions").json["data"] == []
 
 
-def test_a_restoration_on_an_old_version_is_refused(app: Flask) -> None:
+def test_restoring_a_revision_with_an_old_version_is_412(app: Flask) -> None:
     author = sign_up(app, "author")
     path = f"/posts/{write_post(author)['id']}"
     old = author.get(path).headers["ETag"]

@@ -1,4 +1,4 @@
-"""Search: words in titles, tags and texts; beginnings; related posts."""
+"""Full-text search, prefix search and related posts."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def library(app: Flask) -> Caller:
     return editor
 
 
-def test_titles_count_more_than_tags_and_tags_more_than_texts(app: Flask) -> None:
+def test_titles_rank_above_tags_and_tags_above_content(app: Flask) -> None:
     library(app)
     assert found(anonymous(app), "q=kettles") == ["The kettle itself", "By its tag", "In the text"]
     assert found(anonymous(app), "q=kettle&sort=title") == ["By its tag", "In the text", "The kettle itself"]
 
 
-def test_drafts_are_found_by_those_who_see_them(app: Flask) -> None:
+def test_drafts_are_found_by_those_who_may_see_them(app: Flask) -> None:
     editor = library(app)
     assert "A draft of a kettle" in found(editor, "q=kettle")
 
 
-def test_words_are_combined_as_in_search_engines(app: Flask) -> None:
+def test_search_has_the_syntax_of_web_search_engines(app: Flask) -> None:
     library(app)
     assert found(anonymous(app), "q=kettle+long") == ["In the text"]
     assert found(anonymous(app), 'q="long+text"') == ["In the text"]
@@ -43,7 +43,7 @@ def test_words_are_combined_as_in_search_engines(app: Flask) -> None:
     assert found(anonymous(app), "q=the+and") == []
 
 
-def test_beginnings_are_found_in_titles_and_tags(app: Flask) -> None:
+def test_prefixes_match_titles_and_tags(app: Flask) -> None:
     library(app)
     assert set(found(anonymous(app), "q=kett*")) == {"The kettle itself", "By its tag"}
     assert found(anonymous(app), "q=kett*+long") == []
@@ -52,14 +52,14 @@ def test_beginnings_are_found_in_titles_and_tags(app: Flask) -> None:
     assert [tag["slug"] for tag in anonymous(app).get("/tags?name[starts_with]=KETT").json["data"]] == ["kettle"]
 
 
-def test_hostile_words_are_only_words(app: Flask) -> None:
+def test_hostile_search_strings_cause_no_error(app: Flask) -> None:
     library(app)
     client = app.test_client()
     for words in ("'", "''", "ab'cd*", "ab\\*", ":*", "!!", "((", "a & | !", "<->", "ab:*B", "🍵🍵*", "%", "ab* -cd*"):
         assert client.get("/api/v1/posts", query_string={"q": words}).status_code in (200, 400), words
 
 
-def test_a_snippet_shows_the_words_and_holds_no_other_tag(app: Flask) -> None:
+def test_a_snippet_marks_the_matches_and_has_no_other_html_tag(app: Flask) -> None:
     library(app)
     (post,) = anonymous(app).get("/posts?q=whistle&fields=id,snippet,relevance").json["data"]
     assert "<mark>whistle</mark>" in post["snippet"]
@@ -84,12 +84,12 @@ def test_pages_of_a_search_hold_every_match_once(app: Flask) -> None:
     assert anonymous(app).get("/posts?q=kettle&count=true").json["page"]["total"] == 7
 
 
-def test_filters_hold_in_a_search(app: Flask) -> None:
+def test_filters_apply_to_a_search(app: Flask) -> None:
     library(app)
     assert found(anonymous(app), "q=kettle&tag=kettle") == ["By its tag"]
 
 
-def test_related_posts_share_tags_and_those_that_share_most_come_first(app: Flask) -> None:
+def test_related_posts_are_sorted_by_shared_tags(app: Flask) -> None:
     editor = sign_up(app, "editor")
     for name in ("Tea", "Milk", "Sugar"):
         editor.post("/tags", {"name": name})

@@ -1,4 +1,4 @@
-"""Slugs of posts: unique without a race, and old ones lead on."""
+"""Slugs of posts: unique under concurrency, and redirects from former ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRIES = 200
 THREADS = 16
 
 
-def test_two_hundred_writers_of_one_title_get_two_hundred_slugs(app: Flask) -> None:
+def test_concurrent_posts_with_the_same_title_get_different_slugs(app: Flask) -> None:
     author = sign_up(app, "author")
     with ThreadPoolExecutor(THREADS) as threads:
         posts = list(threads.map(lambda _: write_post(author, "Tea", published=False), range(TRIES)))
@@ -23,7 +23,7 @@ def test_two_hundred_writers_of_one_title_get_two_hundred_slugs(app: Flask) -> N
     assert "tea" in slugs
 
 
-def test_of_two_hundred_writers_who_want_one_slug_one_gets_it(app: Flask) -> None:
+def test_of_concurrent_posts_with_the_same_slug_one_succeeds(app: Flask) -> None:
     author = sign_up(app, "author")
     body = {"title": "Tea", "content": "Boil.", "slug": "the-one"}
 
@@ -37,7 +37,7 @@ def test_of_two_hundred_writers_who_want_one_slug_one_gets_it(app: Flask) -> Non
     assert sorted(answers) == [201] + [409] * (TRIES - 1)
 
 
-def test_a_taken_slug_is_named(app: Flask) -> None:
+def test_a_duplicate_slug_is_a_conflict_of_the_slug(app: Flask) -> None:
     author = sign_up(app, "author")
     write_post(author, slug="tea")
     path = f"/posts/{write_post(author)['id']}"
@@ -49,7 +49,7 @@ def moved(caller: Caller, path: str) -> str:
     return response.headers["Location"].rpartition("/api/v1")[2]
 
 
-def test_old_slugs_lead_to_the_present_one(app: Flask) -> None:
+def test_former_slugs_redirect_to_the_current_one(app: Flask) -> None:
     author = sign_up(app, "author")
     post = write_post(author, slug="first")
     for slug in ("second", "third"):
@@ -60,7 +60,7 @@ def test_old_slugs_lead_to_the_present_one(app: Flask) -> None:
     assert anonymous(app).get("/posts/first").json["id"] == post["id"]
 
 
-def test_a_slug_that_was_given_up_can_be_taken_by_another_post(app: Flask) -> None:
+def test_a_former_slug_can_be_used_by_another_post(app: Flask) -> None:
     author = sign_up(app, "author")
     first = write_post(author, slug="tea")
     author.patch(f"/posts/{first['id']}", {"slug": "old-tea"})
@@ -70,7 +70,7 @@ def test_a_slug_that_was_given_up_can_be_taken_by_another_post(app: Flask) -> No
     assert moved(anonymous(app), "/posts/tea") == "/posts/new-tea"
 
 
-def test_an_old_slug_tells_nothing_of_a_draft(app: Flask) -> None:
+def test_a_former_slug_does_not_reveal_a_draft(app: Flask) -> None:
     author = sign_up(app, "author")
     draft = write_post(author, published=False, slug="secret")
     author.patch(f"/posts/{draft['id']}", {"slug": "more-secret"})
@@ -81,13 +81,13 @@ def test_an_old_slug_tells_nothing_of_a_draft(app: Flask) -> None:
 @pytest.mark.parametrize(
     "slug", ["Tea", "té", "a b", "-a", "a--b", "", "a/b", "x" * 171, "0" * 32, f"{0:08}-0000-7000-8000-{0:012}"]
 )
-def test_a_slug_is_small_letters_and_numbers_and_no_identifier(app: Flask, slug: str) -> None:
+def test_a_slug_has_lowercase_letters_and_digits_and_is_no_uuid(app: Flask, slug: str) -> None:
     body = {"title": "Tea", "content": "Boil.", "slug": slug}
     assert sign_up(app, "author").post("/posts", body, status=422).json["errors"][0]["pointer"] == "/slug"
 
 
 @pytest.mark.parametrize("title", ["שלום עולם", "🍵🍵🍵", "---", "0" * 32, "<script>alert(1)</script>", "x" * 150])
-def test_any_title_makes_a_slug_that_finds_the_post(app: Flask, title: str) -> None:
+def test_any_title_gives_a_slug_that_finds_the_post(app: Flask, title: str) -> None:
     post = write_post(sign_up(app, "author"), title)
     found = anonymous(app).get(f"/posts/{post['slug']}").json
     assert (found["id"], found["title"]) == (post["id"], title)

@@ -1,4 +1,4 @@
-"""How many posts are out: one statement each."""
+"""Statistics of public posts, one statement each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers.caller import anonymous, sign_up
 from tests.helpers.statements import captured_statements
 
 
-def test_what_is_out_is_counted(app: Flask) -> None:
+def test_statistics_count_public_posts(app: Flask) -> None:
     ada, eve = sign_up(app, "editor", name="Ada"), sign_up(app, "author", name="Eve")
     tea, milk = (ada.post("/tags", {"name": name}).json["slug"] for name in ("Tea", "Milk"))
     kitchen = ada.post("/categories", {"name": "Kitchen"}).json["id"]

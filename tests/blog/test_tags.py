@@ -1,4 +1,4 @@
-"""Tags, and the posts that have them."""
+"""Tags and the posts that have them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def test_posts_are_found_by_tag(app: Flask) -> None:
     assert anonymous(app).get("/posts?tag=coffee").json["data"] == []
 
 
-def test_an_unknown_tag_is_named_with_its_place(app: Flask) -> None:
+def test_an_unknown_tag_is_reported_by_its_pointer(app: Flask) -> None:
     editor = sign_up(app, "editor")
     editor.post("/tags", {"name": "Tea"})
     body = {"title": "Tea", "content": "Boil.", "tags": ["tea", "nonsense"]}
     assert [error["pointer"] for error in editor.post("/posts", body, status=422).json["errors"]] == ["/tags/1"]
 
 
-def test_a_renamed_tag_is_searched_by_its_new_name(app: Flask) -> None:
+def test_search_finds_a_renamed_tag_by_its_new_name(app: Flask) -> None:
     editor = sign_up(app, "editor")
     editor.post("/tags", {"name": "Oolong"})
     write_post(editor, "Leaves", tags=["oolong"])
@@ -45,7 +45,7 @@ def test_a_renamed_tag_is_searched_by_its_new_name(app: Flask) -> None:
     assert found(app, "darjeeling") == set()
 
 
-def test_a_tag_may_be_renamed_while_posts_take_it(app: Flask) -> None:
+def test_a_tag_can_be_renamed_while_posts_get_it(app: Flask) -> None:
     editor = sign_up(app, "editor")
     editor.post("/tags", {"name": "Name 0"})
     posts = [write_post(editor, f"Post {number}")["id"] for number in range(8)]

@@ -1,4 +1,4 @@
-"""The number of words of a post, as Python counts them and as the backfill of 008 does in SQL."""
+"""The word count of a post, in Python and in the SQL backfill of migration 008."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("content", TEXTS)
-def test_the_backfill_counts_as_the_code_does(app: Flask, content: str) -> None:
+def test_the_backfill_counts_words_as_the_code_does(app: Flask, content: str) -> None:
     post = sign_up(app, "author").post("/posts", {"title": "Counted", "content": content}).json
     fill = next(migration for migration in files.read("blog") if migration.name == "008_fill_word_count")
     counted = databases.blog.execute_sql(
@@ -28,7 +28,7 @@ def test_the_backfill_counts_as_the_code_does(app: Flask, content: str) -> None:
     assert (post["word_count"],) == counted
 
 
-def test_posts_are_found_by_their_length(app: Flask) -> None:
+def test_posts_are_filtered_by_word_count(app: Flask) -> None:
     author = sign_up(app, "author")
     for title, words in (("Short", 3), ("Long", 300)):
         author.post("/posts", {"title": title, "content": "word " * words})

@@ -45,7 +45,7 @@ def test_the_commands_that_only_look_are_these() -> None:
 
 def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada --admin", answers=f"{PASSWORD}\n{PASSWORD}\n")
-    (entry,) = audit_entries.waiting()
+    (entry,) = audit_entries.pending()
     user = User.get()
     assert (entry["action"], entry["actor_type"], entry["actor_name"]) == ("flask users create", "command", ME)
     assert (entry["actor_id"], entry["subject_type"], entry["subject_id"]) == (None, "accounts.users", str(user.id))
@@ -56,7 +56,7 @@ def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
 def test_a_command_that_is_refused_is_not_told(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada", answers="short\nshort\n", status=1)
     run(app, "users suspend nobody@example.com", status=1)
-    assert audit_entries.waiting() == []
+    assert audit_entries.pending() == []
 
 
 def test_the_user_is_the_operating_systems_whatever_the_environment_says(
@@ -65,7 +65,7 @@ def test_the_user_is_the_operating_systems_whatever_the_environment_says(
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody-else")
     run(app, "outbox purge")
-    assert [entry["actor_name"] for entry in audit_entries.waiting()] == [ME]
+    assert [entry["actor_name"] for entry in audit_entries.pending()] == [ME]
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_the_user_is_the_operating_systems_whatever_the_environment_says(
 )
 def test_a_command_is_told_once_however_much_it_writes(app: Flask, command: str) -> None:
     run(app, command)
-    told = [entry["action"] for entry in audit_entries.waiting()]
+    told = [entry["action"] for entry in audit_entries.pending()]
     assert told == ["flask " + " ".join(command.split()[:2])]
 
 
 def test_looking_is_not_told(app: Flask) -> None:
     for command in ("users list", "outbox status", "outbox list", "migrate status", "migrate plan"):
         run(app, command)
-    assert audit_entries.waiting() == []
+    assert audit_entries.pending() == []
 
 
 def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
@@ -99,7 +99,7 @@ def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it
         with server.atomic():
             pass
         raise RuntimeError("in the middle")
-    assert [entry["action"] for entry in audit_entries.waiting()] == ["flask migrate up"]
+    assert [entry["action"] for entry in audit_entries.pending()] == ["flask migrate up"]
 
 
 def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +108,6 @@ def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.M
             tables.INSERT_DELIVERY, "analytics", tables.INSERT_DELIVERY["analytics"].replace("analytics", "elsewhere")
         )
         run(app, "outbox purge --database shop")
-    assert [(entry["action"], entry["database"]) for entry in audit_entries.waiting()] == [
+    assert [(entry["action"], entry["database"]) for entry in audit_entries.pending()] == [
         ("flask outbox purge", "accounts")
     ]

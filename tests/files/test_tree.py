@@ -212,13 +212,13 @@ def test_nobody_puts_anything_into_another_ones_folder(ada: Caller) -> None:
 def test_the_audit_trail_tells_what_happened_and_no_names(ada: Caller) -> None:
     tea, pots = folder(ada, "Tea"), folder(ada, "Pots")
     address = f"/files/{tea['id']}"
-    audit_entries.discard()
+    audit_entries.discard_pending()
     ada.patch(address, {"name": "Secret", "parent_id": pots["id"]})
     ada.delete(address)
     ada.put(f"{address}/restoration")
     ada.delete(address)
     ada.delete(f"{address}/remains")
-    told = audit_entries.waiting()
+    told = audit_entries.pending()
     assert {(entry["subject_id"], entry["owner_id"]) for entry in told} == {(tea["id"], ada.user_id)}
     moved, trashed, restored, _, purged = (entry["changes"] for entry in told)
     assert moved == {"name": {"redacted": True}, "parent_id": {"before": None, "after": pots["id"]}}

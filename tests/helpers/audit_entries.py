@@ -1,4 +1,4 @@
-"""What the outboxes hold of the audit trail, and what has arrived of it."""
+"""Audit entries: pending in the outboxes, and stored."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from blog_app.analytics.models import AuditEntry
 from blog_app.background.outbox.tables import DELIVERIES
 
 
-def waiting() -> list[dict[str, Any]]:
-    """Return the entries that wait to be delivered, each with its `database`."""
+def pending() -> list[dict[str, Any]]:
+    """Return the pending entries, each with its `database`."""
     return [
         {"database": name, **delivery.payload["entry"]}
         for name, table in DELIVERIES.items()
@@ -17,12 +17,12 @@ def waiting() -> list[dict[str, Any]]:
     ]
 
 
-def discard() -> None:
-    """Forget what waits to be delivered."""
+def discard_pending() -> None:
+    """Delete all pending deliveries."""
     for table in DELIVERIES.values():
         table.delete().execute()
 
 
-def arrived() -> list[AuditEntry]:
-    """Return the entries that have arrived, the oldest first."""
+def stored() -> list[AuditEntry]:
+    """Return the stored entries, oldest first."""
     return list(AuditEntry.select().order_by(AuditEntry.happened_at, AuditEntry.id))

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from tests.helpers.caller import PASSWORD, anonymous
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 TOKEN = re.compile(r"^[\w.-]{40,}\r?$", re.MULTILINE)
 
 
 def mails(app: Flask, to: str) -> list[EmailMessage]:
     """Let the worker send what is due; return the mails to an address, the oldest first."""
-    work(app)
+    deliver_all(app)
     folder = Path(urlsplit(app.config["SETTINGS"].mail_url).path)
     found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
     return [mail for mail in found if mail["To"] == to]

@@ -1,4 +1,4 @@
-"""An event of the tests, and two handlers that note each time they run: one in another database, one in its own.
+"""A test event and two handlers that record each run: one in another database, one in the publishing database.
 
 `flask --app tests.helpers.outbox_handlers worker` is a worker that knows them. DIE_ONCE, the path of a file, makes it
 kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has.
@@ -28,7 +28,7 @@ create_app = create_real_app
 
 
 class Effect(peewee.Model):
-    """One run of a handler. Not a model of the app: the table is there for these tests only."""
+    """One run of a handler. Not a model of the app: the table exists for these tests only."""
 
     subject = peewee.UUIDField()
     number = peewee.IntegerField()
@@ -55,8 +55,8 @@ EFFECTS = (ShopEffect, AccountsEffect)
 
 
 @event_handler("test.happened", databases.shop)
-def note_in_shop(event: Event) -> None:
-    """Note the event in another database; fail as often as its payload says."""
+def record_in_shop(event: Event) -> None:
+    """Record the event in another database; fail if its number is negative."""
     ShopEffect.create(subject=event.subject, number=event.payload["number"])
     die_at("in the handler")
     if event.payload["number"] < 0:
@@ -64,20 +64,20 @@ def note_in_shop(event: Event) -> None:
 
 
 @event_handler("test.happened", databases.accounts)
-def note_in_accounts(event: Event) -> None:
-    """Note the event in the database that it comes from."""
+def record_in_accounts(event: Event) -> None:
+    """Record the event in the publishing database."""
     AccountsEffect.create(subject=event.subject, number=event.payload["number"])
 
 
 def publish(subject: UUID, *numbers: int) -> None:
-    """Publish one event after the other, in one transaction."""
+    """Publish events in order, in one transaction."""
     with databases.accounts.atomic():
         for number in numbers:
             publish_event(databases.accounts, "test.happened", subject=subject, number=number)
 
 
-def noted(effect: type[Effect], subject: UUID | None = None) -> list[int]:
-    """Return the numbers that a handler noted, in the order of its runs."""
+def recorded(effect: type[Effect], subject: UUID | None = None) -> list[int]:
+    """Return the numbers that a handler recorded, in the order of its runs."""
     query = effect.select(effect.number).order_by(effect.id).tuples()
     return [number for (number,) in (query.where(effect.subject == subject) if subject else query)]
 
@@ -93,7 +93,7 @@ if "DIE_AT" in os.environ:
     delete_delivered = delivery.delete_delivered
 
     def delete_or_die(deliveries: Sequence[tables.Delivery]) -> None:
-        die_at("before the delivery is ticked off")
+        die_at("before the delivery is deleted")
         delete_delivered(deliveries)
 
     delivery.delete_delivered = delete_or_die

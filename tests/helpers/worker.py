@@ -1,4 +1,4 @@
-"""What a worker does, here and now."""
+"""A worker in the test's own process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from blog_app.background import worker
 from blog_app.data.backoff import Rests
 
 
-def work(app: Flask, rests: Rests | None = None) -> int:
-    """Deliver all that is due, as one worker; return how many deliveries were tried."""
+def deliver_all(app: Flask, rests: Rests | None = None) -> int:
+    """Deliver all due events, as one worker; return how many deliveries were attempted."""
     rests, total = rests or Rests(), 0
     while done := worker.deliver_due(app, rests, threading.Event()):
         total += done

@@ -13,13 +13,13 @@ from blog_app.shop.models import Address, Customer
 from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall, has_lock_waiters
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 
 def leave(app: Flask, user: Caller) -> None:
     """Let the user close their account, and the worker do its work."""
     user.delete("/me")
-    work(app)
+    deliver_all(app)
 
 
 def test_open_orders_of_a_user_who_left_are_cancelled_and_their_stock_returns(app: Flask) -> None:
@@ -45,7 +45,7 @@ def test_an_order_that_was_on_its_way_while_its_customer_left_is_cancelled_too(a
     with app.app_context(), databases.shop.atomic():
         items = [{"product_id": UUID(product["id"]), "quantity": 1}]
         late = checkout.place(UUID(customer.user_id), items, None)
-    work(app)
+    deliver_all(app)
     assert admin.get(f"/orders/{late.id}").json["status"] == "cancelled"
 
 

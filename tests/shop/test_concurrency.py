@@ -19,7 +19,7 @@ from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
 from tests.helpers.shop_invariants import require_invariants
 from tests.helpers.threads import run_in_parallel
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 
 def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> None:
@@ -127,6 +127,6 @@ def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: 
     for place, call in enumerate([*leaving, *[deliver] * 12]):
         calls.insert(20 + 4 * place, call)
     assert set(run_in_parallel(*calls)) <= {201, 204, 401, 409, 422, None}
-    work(app)
+    deliver_all(app)
     assert DELIVERIES["accounts"].select().count() == 0
     require_invariants()

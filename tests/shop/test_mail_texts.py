@@ -13,7 +13,7 @@ from blog_app.data import backoff
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.mails import mails
 from tests.helpers.shop import buyer, move, offer, order
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 OUTBOX = DELIVERIES["shop"]
 
@@ -53,7 +53,7 @@ def test_while_the_mail_server_is_away_mails_wait_and_cost_one_try_at_a_time(
         order(customer, address, (offer(vendor), 1))
     settings = app.config["SETTINGS"]
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, mail_url="smtp://127.0.0.1:1"))
-    work(app)
+    deliver_all(app)
     assert sorted(each.attempts for each in OUTBOX.select()) == [0, 0, 1]
     monkeypatch.setitem(app.config, "SETTINGS", settings)
     OUTBOX.update(due_at=OUTBOX.published_at).execute()
@@ -65,5 +65,5 @@ def test_a_site_without_mail_sends_none_and_keeps_none(app: Flask, monkeypatch: 
     order(customer, address, (offer(vendor), 1))
     settings = app.config["SETTINGS"]
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(settings, mail_url=None))
-    work(app)
+    deliver_all(app)
     assert OUTBOX.select().count() == 0

@@ -1,4 +1,4 @@
-"""Tables for what the tests' handlers do, and a worker that works off what is due."""
+"""Fixtures of the outbox: tables for the effects of the test handlers, and a worker."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flask import Flask
 from blog_app.data import databases
 from blog_app.data.backoff import Rests
 from tests.helpers.outbox_handlers import EFFECTS
-from tests.helpers.worker import work
+from tests.helpers.worker import deliver_all
 
 
 @pytest.fixture(autouse=True)
 def effects(app: Flask) -> Iterator[None]:
-    """Empty tables for the handlers of the tests, gone afterwards: no migration knows them."""
+    """Create empty tables for the test handlers, and drop them afterwards."""
     for effect in EFFECTS:
         effect.drop_table()
         effect.create_table()
@@ -29,5 +29,5 @@ def effects(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], int]:
-    """A function that delivers what is due, as one worker, and returns how many deliveries it tried."""
-    return functools.partial(work, app, Rests())
+    """A function that delivers all due events, as one worker, and returns how many deliveries were attempted."""
+    return functools.partial(deliver_all, app, Rests())

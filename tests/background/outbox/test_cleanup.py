@@ -1,4 +1,4 @@
-"""What was handled is remembered as long as it could come again, and no longer."""
+"""Deletion of old rows of `processed_events`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from blog_app.background.outbox.cleanup import delete_processed_events
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import databases
 from blog_app.data.models import now
-from tests.helpers.outbox_handlers import ShopEffect, noted, publish
+from tests.helpers.outbox_handlers import ShopEffect, publish, recorded
 
 
-def test_an_event_that_was_handled_is_forgotten_when_nothing_as_old_waits(
+def test_a_processed_event_is_deleted_once_every_pending_delivery_is_newer(
     app: Flask, deliver: Callable[[], int]
 ) -> None:
     publish(uuid4(), 1)
@@ -27,7 +27,7 @@ def test_an_event_that_was_handled_is_forgotten_when_nothing_as_old_waits(
     assert PROCESSED_EVENTS["shop"].select().count() == 0
 
 
-def test_an_event_that_could_come_again_after_months_is_remembered(app: Flask, deliver: Callable[[], int]) -> None:
+def test_a_processed_event_is_kept_while_an_older_delivery_is_pending(app: Flask, deliver: Callable[[], int]) -> None:
     publish(uuid4(), 1)
     waiting = [{**row, "published_at": now() - timedelta(days=90)} for row in DELIVERIES["accounts"].select().dicts()]
     deliver()
@@ -37,4 +37,4 @@ def test_an_event_that_could_come_again_after_months_is_remembered(app: Flask, d
     delete_processed_events(databases.shop)
     DELIVERIES["accounts"].update(dead_at=None).execute()
     deliver()
-    assert noted(ShopEffect) == [1]
+    assert recorded(ShopEffect) == [1]

@@ -1,4 +1,4 @@
-"""`flask outbox`: what a person sees and does."""
+"""`flask outbox`: status, list, retry, purge."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from blog_app.background.outbox import delivery
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.config import DATABASE_NAMES
 from blog_app.data.models import now
-from tests.helpers.outbox_handlers import ShopEffect, noted, publish
+from tests.helpers.outbox_handlers import ShopEffect, publish, recorded
 
 OUTBOX = DELIVERIES["accounts"]
 
 
 @pytest.fixture
 def dead_event(deliver: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The id of an event that one handler could not handle."""
+    """The id of an event with a dead delivery."""
     monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 1)
     publish(uuid4(), -1)
     deliver()
@@ -33,7 +33,7 @@ def run(app: Flask, *arguments: str, status: int = 0) -> str:
     return result.output
 
 
-def test_status_counts_what_waits_and_fails_when_something_is_dead(app: Flask, dead_event: str) -> None:
+def test_status_counts_deliveries_and_exits_with_1_if_one_is_dead(app: Flask, dead_event: str) -> None:
     publish(uuid4(), 1)
     lines = run(app, "status", status=1).splitlines()
     assert lines[0].split(maxsplit=1)[0] == "accounts"
@@ -48,23 +48,21 @@ def test_list_shows_why_a_delivery_is_dead(app: Flask, dead_event: str) -> None:
     assert len(run(app, "list").splitlines()) == 6
     listed = run(app, "list", "--dead")
     assert len(listed.splitlines()) == 2
-    assert f"{dead_event} test.happened -> shop.note_in_shop" in listed
+    assert f"{dead_event} test.happened -> shop.record_in_shop" in listed
     assert "dead, 1 attempts: ValueError: a negative number" in listed
 
 
-def test_a_dead_delivery_is_retried_when_a_person_says_so(
-    app: Flask, dead_event: str, deliver: Callable[[], int]
-) -> None:
+def test_retry_schedules_dead_deliveries(app: Flask, dead_event: str, deliver: Callable[[], int]) -> None:
     run(app, "retry", str(uuid4()), status=1)
     run(app, "retry", status=2)
     OUTBOX.update(payload={"number": 7}).execute()
     assert "1 scheduled for retry" in run(app, "retry", dead_event)
     deliver()
-    assert noted(ShopEffect) == [7]
+    assert recorded(ShopEffect) == [7]
     assert "0 scheduled for retry" in run(app, "retry", "--all")
 
 
-def test_purge_deletes_what_has_been_dead_for_long_and_nothing_that_waits(app: Flask, dead_event: str) -> None:
+def test_purge_deletes_old_dead_deliveries_only(app: Flask, dead_event: str) -> None:
     publish(uuid4(), 1)
     assert "0 deleted" in run(app, "purge")
     OUTBOX.update(dead_at=now() - timedelta(days=31)).where(OUTBOX.dead_at.is_null(False)).execute()

@@ -1,4 +1,4 @@
-"""Publishing and delivering, in one process."""
+"""Publishing and delivering outbox events, in one process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from blog_app.data import backoff, databases
 from blog_app.data.backoff import Rests, pause
 from blog_app.data.databases import Server
 from blog_app.data.models import now
-from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
+from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, publish, recorded
 from tests.helpers.threads import run_in_parallel
 
 Deliver = Callable[[], int]
@@ -27,7 +27,7 @@ OUTBOX = DELIVERIES["accounts"]
 
 @pytest.fixture
 def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be reached is left alone for longer than a test takes."""
+    """Back off for longer than a test takes."""
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
 
 
@@ -38,66 +38,66 @@ def make_due() -> None:
 def test_an_event_reaches_every_handler_and_leaves_the_outbox(deliver: Deliver) -> None:
     publish(uuid4(), 1)
     assert deliver() == 2
-    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
+    assert (recorded(ShopEffect), recorded(AccountsEffect)) == ([1], [1])
     assert OUTBOX.select().count() == 0
 
 
-def test_an_event_of_a_change_that_is_rolled_back_never_happened(deliver: Deliver) -> None:
+def test_a_rolled_back_event_is_not_delivered(deliver: Deliver) -> None:
     with databases.accounts.atomic() as transaction:
         publish(uuid4(), 1)
         transaction.rollback()
     assert deliver() == 0
 
 
-def test_an_event_is_published_in_the_transaction_of_its_change_or_not_at_all(app: Flask) -> None:
+def test_publishing_outside_a_transaction_raises(app: Flask) -> None:
     with pytest.raises(RuntimeError, match="in the transaction"):
         publish_event(databases.accounts, "test.happened", subject=uuid4(), number=1)
 
 
-def test_an_event_carries_what_is_declared_and_comes_from_where_it_is_declared(app: Flask) -> None:
+def test_publishing_an_undeclared_payload_or_database_raises(app: Flask) -> None:
     with databases.accounts.atomic(), pytest.raises(TypeError, match="declared"):
         publish_event(databases.accounts, "test.happened", subject=uuid4(), colour="red")
     with databases.shop.atomic(), pytest.raises(TypeError, match="declared"):
         publish_event(databases.shop, "test.happened", subject=uuid4(), number=1)
 
 
-def test_events_of_one_subject_come_in_their_order(deliver: Deliver) -> None:
+def test_events_of_a_subject_are_delivered_in_order(deliver: Deliver) -> None:
     first, second = uuid4(), uuid4()
     publish(first, 1, 2, 3)
     publish(second, 4, 5)
     publish(first, 6)
     deliver()
-    assert noted(ShopEffect, first) == noted(AccountsEffect, first) == [1, 2, 3, 6]
-    assert noted(ShopEffect, second) == [4, 5]
+    assert recorded(ShopEffect, first) == recorded(AccountsEffect, first) == [1, 2, 3, 6]
+    assert recorded(ShopEffect, second) == [4, 5]
 
 
-def test_a_delivery_repeated_after_the_handler_had_committed_does_nothing(deliver: Deliver) -> None:
+def test_a_delivery_repeated_after_the_handlers_commit_has_no_effect(deliver: Deliver) -> None:
     publish(uuid4(), 1)
     again = list(OUTBOX.select().dicts())
     deliver()
     OUTBOX.insert_many(again).execute()
     assert deliver() == 2
-    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1], [1])
+    assert (recorded(ShopEffect), recorded(AccountsEffect)) == ([1], [1])
 
 
-def test_much_that_waits_for_one_handler_does_not_hold_up_another(app: Flask) -> None:
+def test_a_backlog_of_one_handler_does_not_block_another(app: Flask) -> None:
     for number in range(3 * worker.MAX_PER_TURN):
         publish(uuid4(), number)
-    OUTBOX.delete().where(OUTBOX.handler == "accounts.note_in_accounts").execute()
+    OUTBOX.delete().where(OUTBOX.handler == "accounts.record_in_accounts").execute()
     publish(last := uuid4(), 1)
     worker.deliver_due(app, Rests(), threading.Event())
-    assert noted(AccountsEffect, last) == [1]
-    assert noted(ShopEffect, last) == []
+    assert recorded(AccountsEffect, last) == [1]
+    assert recorded(ShopEffect, last) == []
 
 
 @pytest.mark.usefixtures("long_rests")
-def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deliver: Deliver) -> None:
+def test_a_failing_handler_is_rolled_back_and_blocks_only_its_subject(deliver: Deliver) -> None:
     failing, other = uuid4(), uuid4()
     publish(failing, -1, 2)
     publish(other, 3)
     deliver()
-    assert noted(ShopEffect) == [3]
-    assert noted(AccountsEffect, failing) == [-1, 2]
+    assert recorded(ShopEffect) == [3]
+    assert recorded(AccountsEffect, failing) == [-1, 2]
     waiting = list(OUTBOX.select().order_by(OUTBOX.position))
     assert [(each.payload["number"], each.attempts) for each in waiting] == [(-1, 1), (2, 0)]
     assert waiting[0].error == "ValueError: a negative number"
@@ -105,20 +105,20 @@ def test_a_failing_handler_leaves_nothing_and_holds_up_only_its_own_subject(deli
     assert PROCESSED_EVENTS["shop"].select().count() == 1
 
 
-def test_a_delivery_that_fails_too_often_is_dead_and_later_ones_go_on(deliver: Deliver) -> None:
+def test_a_delivery_is_dead_after_its_last_attempt_and_later_ones_proceed(deliver: Deliver) -> None:
     subject = uuid4()
     publish(subject, -1, 2)
     for _ in range(delivery.MAX_ATTEMPTS):
         make_due()
         deliver()
-    assert noted(ShopEffect) == [2]
+    assert recorded(ShopEffect) == [2]
     dead = OUTBOX.get()
     assert (dead.attempts, dead.dead_at is not None) == (delivery.MAX_ATTEMPTS, True)
     make_due()
     assert deliver() == 0
 
 
-def test_pauses_grow_with_each_failure_up_to_a_limit() -> None:
+def test_backoff_grows_exponentially_up_to_a_maximum() -> None:
     for failures, expected in ((1, 1), (2, 2), (5, 16), (100, 3600)):
         for _ in range(20):
             seconds = pause(failures, longest=3600) / timedelta(seconds=1)
@@ -126,7 +126,7 @@ def test_pauses_grow_with_each_failure_up_to_a_limit() -> None:
 
 
 @pytest.mark.usefixtures("long_rests")
-def test_while_a_database_is_away_its_deliveries_wait_and_the_others_go_on(app: Flask) -> None:
+def test_deliveries_to_an_unreachable_database_wait_and_others_proceed(app: Flask) -> None:
     publish(uuid4(), 1)
     publish(uuid4(), 2)
     here = databases.shop.obj
@@ -137,15 +137,15 @@ def test_while_a_database_is_away_its_deliveries_wait_and_the_others_go_on(app: 
     finally:
         databases.shop.initialize(here)
     assert tried == 3  # Both to accounts, and one to the shop, whose handler rests then.
-    assert sorted(noted(AccountsEffect)) == [1, 2]
+    assert sorted(recorded(AccountsEffect)) == [1, 2]
     assert [each.attempts for each in OUTBOX.select()] == [0, 0]
     assert worker.deliver_due(app, rests, threading.Event()) == 0
     assert worker.deliver_due(app, Rests(), threading.Event()) == 2
-    assert sorted(noted(ShopEffect)) == [1, 2]
+    assert sorted(recorded(ShopEffect)) == [1, 2]
 
 
 @pytest.mark.usefixtures("long_rests")
-def test_an_outbox_that_cannot_be_reached_rests_and_the_others_are_served(app: Flask) -> None:
+def test_an_unreachable_outbox_backs_off_and_others_are_delivered(app: Flask) -> None:
     publish(uuid4(), 1)
     here = databases.blog.obj
     databases.blog.initialize(Server("blog", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
@@ -157,7 +157,7 @@ def test_an_outbox_that_cannot_be_reached_rests_and_the_others_are_served(app: F
     assert databases.blog in rests
 
 
-def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> None:
+def test_concurrent_workers_keep_the_order_and_repeat_nothing(app: Flask) -> None:
     subjects = [uuid4() for _ in range(5)]
     for number in range(20):
         for subject in subjects:
@@ -172,10 +172,10 @@ def test_two_workers_at_once_keep_the_order_and_do_nothing_twice(app: Flask) -> 
 
     run_in_parallel(work, work, work)
     for subject in subjects:
-        assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(20))
+        assert recorded(ShopEffect, subject) == recorded(AccountsEffect, subject) == list(range(20))
 
 
-def test_what_a_part_of_a_transaction_published_is_rolled_back_with_it(deliver: Deliver) -> None:
+def test_an_event_is_rolled_back_with_its_savepoint(deliver: Deliver) -> None:
     with databases.accounts.atomic():
         publish(uuid4(), 1)
         with pytest.raises(ValueError, match="no"), databases.accounts.atomic():
@@ -183,14 +183,14 @@ def test_what_a_part_of_a_transaction_published_is_rolled_back_with_it(deliver: 
             raise ValueError("no")
         publish(uuid4(), 3)
     deliver()
-    assert noted(ShopEffect) == [1, 3]
+    assert recorded(ShopEffect) == [1, 3]
 
 
-def test_a_claim_sorts_nothing_however_much_waits_and_whatever_postgresql_knows_of_it(app: Flask) -> None:
+def test_selecting_due_deliveries_uses_the_index_without_a_sort(app: Flask) -> None:
     with databases.accounts.atomic():
         for number in range(300):
             publish(uuid4(), number)
-    due = delivery._due(databases.accounts, ["shop.note_in_shop"]).limit(1)
+    due = delivery._due(databases.accounts, ["shop.record_in_shop"]).limit(1)
     with databases.accounts.atomic():
         databases.accounts.execute_sql("SET LOCAL enable_seqscan = off")  # As for a table that is not tiny.
         databases.accounts.execute_sql(delivery.NO_SORT)
@@ -200,7 +200,7 @@ def test_a_claim_sorts_nothing_however_much_waits_and_whatever_postgresql_knows_
 
 
 @pytest.mark.usefixtures("long_rests")
-def test_what_follows_a_failed_delivery_is_not_looked_at_until_that_is_tried_again(deliver: Deliver) -> None:
+def test_deliveries_blocked_by_a_failed_one_are_postponed_with_it(deliver: Deliver) -> None:
     subject = uuid4()
     publish(subject, -1, 2, 3)
     deliver()

@@ -1,4 +1,4 @@
-"""Servers that die under a worker: it goes on when they are back, and nothing is lost or done twice."""
+"""A worker whose servers die: it resumes, and nothing is lost or repeated."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PUBLISH = """
     INSERT INTO accounts.outbox (event_id, name, subject, payload, handler, published_at, due_at)
     SELECT gen_random_uuid(), 'test.happened', '{subject}', jsonb_build_object('number', number), handler, now(), now()
       FROM generate_series({first}, {last}) number,
-           unnest(ARRAY['shop.note_in_shop', 'accounts.note_in_accounts']) handler
+           unnest(ARRAY['shop.record_in_shop', 'accounts.record_in_accounts']) handler
      ORDER BY number
 """
-PATIENCE = 90
+TIMEOUT_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
 def own_stack() -> Iterator[Stack]:
-    """Servers that these tests may kill, with a worker at work on them."""
+    """Servers that these tests may kill, and a worker on them."""
     with throwaway() as own:
         flask = [Path(sys.executable).parent / "flask", "--app", "tests.helpers.outbox_handlers"]
         environment = os.environ | own.environment() | {"APP_MODE": "test"}
@@ -43,7 +43,7 @@ def own_stack() -> Iterator[Stack]:
             assert worker.end() == 0
 
 
-def noted(stack: Stack, schema: str, subject: object) -> list[int]:
+def recorded(stack: Stack, schema: str, subject: object) -> list[int]:
     query = f"SELECT number FROM {schema}.test_effects WHERE subject = '{subject}' ORDER BY id"
     return [number for (number,) in stack.postgres.execute(query, database="blog_app")]
 
@@ -67,13 +67,13 @@ def kill_redis(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("kill", [kill_postgres, kill_pgbouncer, kill_redis])
-def test_a_worker_goes_on_where_it_was_when_a_server_dies(own_stack: Stack, kill: Callable[[Stack], None]) -> None:
+def test_a_worker_resumes_after_a_server_dies(own_stack: Stack, kill: Callable[[Stack], None]) -> None:
     subject = uuid4()
     publish = PUBLISH.format(subject=subject, first=1, last=60)
     own_stack.postgres.execute(publish, database="blog_app")
-    assert wait_until(lambda: len(noted(own_stack, "shop", subject)) > 5, PATIENCE)
+    assert wait_until(lambda: len(recorded(own_stack, "shop", subject)) > 5, TIMEOUT_SECONDS)
     kill(own_stack)
     own_stack.postgres.execute(PUBLISH.format(subject=subject, first=61, last=70), database="blog_app")
-    assert wait_until(lambda: noted(own_stack, "accounts", subject)[-1:] == [70], PATIENCE)
-    assert wait_until(lambda: noted(own_stack, "shop", subject)[-1:] == [70], PATIENCE)
-    assert noted(own_stack, "shop", subject) == noted(own_stack, "accounts", subject) == list(range(1, 71))
+    assert wait_until(lambda: recorded(own_stack, "accounts", subject)[-1:] == [70], TIMEOUT_SECONDS)
+    assert wait_until(lambda: recorded(own_stack, "shop", subject)[-1:] == [70], TIMEOUT_SECONDS)
+    assert recorded(own_stack, "shop", subject) == recorded(own_stack, "accounts", subject) == list(range(1, 71))

@@ -1,4 +1,4 @@
-"""An idle worker is told, and looks by itself when nobody can tell it."""
+"""Waking idle workers through Redis, and polling without it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from tests.helpers.outbox_handlers import publish
 from tests.helpers.threads import BackgroundCall
 
 
-def test_an_idle_worker_is_told_at_the_end_of_what_published(
-    app: Flask, stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_publishing_wakes_an_idle_worker(app: Flask, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     if stack.redis is None:
         pytest.skip("there is no Redis on this machine")
     monkeypatch.setattr(wake_up, "POLL_SECONDS", 30)
@@ -28,7 +26,7 @@ def test_an_idle_worker_is_told_at_the_end_of_what_published(
     idle.result(wake_up.POLL_SECONDS - 5)
 
 
-def test_without_redis_a_worker_looks_by_itself_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_a_worker_polls_and_can_be_stopped(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     without = Flask("without_redis")
     without.config["SETTINGS"] = type("Settings", (), {"redis_url": "redis://127.0.0.1:1"})()
     wait, stop = wake_up.waiter(without), threading.Event()

@@ -1,4 +1,4 @@
-"""The worker as a process: killed, stopped, doubled."""
+"""Worker processes: shutdown, kills, several at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
-from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, noted, publish
+from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, publish, recorded
 from tests.helpers.programs import SECONDS, Program
 
 OUTBOX = DELIVERIES["accounts"]
@@ -43,28 +43,28 @@ def everything_is_delivered() -> bool:
     return not OUTBOX.select().exists()
 
 
-def test_a_worker_delivers_what_is_published_and_stops_cleanly_when_asked(start: Start) -> None:
+def test_a_worker_delivers_events_and_shuts_down_cleanly(start: Start) -> None:
     worker = start()
     publish(uuid4(), 1)
     assert wait_until(everything_is_delivered, SECONDS)
     publish(uuid4(), 2)
     assert wait_until(everything_is_delivered, SECONDS)
     assert worker.end() == 0
-    assert sorted(noted(ShopEffect)) == [1, 2]
+    assert sorted(recorded(ShopEffect)) == [1, 2]
 
 
-@pytest.mark.parametrize("point", ["in the handler", "before the delivery is ticked off"])
-def test_what_a_worker_was_doing_when_it_was_killed_happens_once(start: Start, point: str) -> None:
+@pytest.mark.parametrize("point", ["in the handler", "before the delivery is deleted"])
+def test_work_interrupted_by_a_kill_happens_once(start: Start, point: str) -> None:
     publish(uuid4(), 1, 2, 3)
     first = start(DIE_AT=point)
     assert first.wait() == -signal.SIGKILL
     assert not everything_is_delivered()
     start()
     assert wait_until(everything_is_delivered, SECONDS)
-    assert (noted(ShopEffect), noted(AccountsEffect)) == ([1, 2, 3], [1, 2, 3])
+    assert (recorded(ShopEffect), recorded(AccountsEffect)) == ([1, 2, 3], [1, 2, 3])
 
 
-def test_workers_that_are_killed_again_and_again_lose_nothing_and_repeat_nothing(start: Start) -> None:
+def test_workers_that_are_killed_repeatedly_lose_and_repeat_nothing(start: Start) -> None:
     subjects = [uuid4() for _ in range(6)]
     for subject in subjects:
         publish(subject, *range(NUMBERS))
@@ -78,4 +78,4 @@ def test_workers_that_are_killed_again_and_again_lose_nothing_and_repeat_nothing
         workers.append(start())
     assert wait_until(everything_is_delivered, 2 * SECONDS)
     for subject in subjects:
-        assert noted(ShopEffect, subject) == noted(AccountsEffect, subject) == list(range(NUMBERS))
+        assert recorded(ShopEffect, subject) == recorded(AccountsEffect, subject) == list(range(NUMBERS))

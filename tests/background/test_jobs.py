@@ -1,4 +1,4 @@
-"""Periodic jobs: when they run, and that one runner has one at a time."""
+"""Periodic jobs: schedule, single runner, failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ runs: list[str] = []
 
 @pytest.fixture(autouse=True)
 def no_other_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Only the job of the test, and none of it stays behind."""
+    """Only the job of the test is registered, and not beyond the test."""
     monkeypatch.setattr(jobs, "JOBS", {})
     runs.clear()
     yield
@@ -40,7 +40,7 @@ def make_due() -> None:
     SCHEDULE.update(due_at=now()).execute()
 
 
-def test_a_job_runs_at_once_and_then_once_a_period(app: Flask) -> None:
+def test_a_new_job_runs_immediately_and_then_once_a_period(app: Flask) -> None:
     declare(lambda: runs.append("run"))
     assert jobs.run_due(Rests())
     assert not jobs.run_due(Rests())
@@ -50,14 +50,14 @@ def test_a_job_runs_at_once_and_then_once_a_period(app: Flask) -> None:
     assert timedelta(minutes=59) < SCHEDULE.get().due_at - now() <= timedelta(hours=1)
 
 
-def test_a_job_that_has_more_to_do_is_due_again_at_once(app: Flask) -> None:
+def test_a_job_that_returns_true_is_due_again_immediately(app: Flask) -> None:
     declare(lambda: runs.append("run") or len(runs) < 3)
     while jobs.run_due(Rests()):
         pass
     assert len(runs) == 3
 
 
-def test_what_a_job_returns_is_called_when_its_transaction_is_committed(app: Flask) -> None:
+def test_a_function_returned_by_a_job_is_called_after_the_commit(app: Flask) -> None:
     def notes_left() -> bool:
         with ThreadPoolExecutor(1) as other_thread:
             runs.append(
@@ -76,7 +76,7 @@ def test_what_a_job_returns_is_called_when_its_transaction_is_committed(app: Fla
     assert runs == [True, True]  # The first one said that there was more to do.
 
 
-def test_a_job_that_fails_leaves_nothing_and_is_tried_again_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_job_is_rolled_back_and_retried_later(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
 
     def fail() -> None:
@@ -112,7 +112,7 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
     assert runs == ["run"]
 
 
-def test_a_job_whose_database_is_away_waits_and_the_others_run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_with_an_unreachable_database_waits_and_others_run(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
     declare(lambda: runs.append("shop"))
     jobs.every(timedelta(hours=1), databases.blog)(lambda: runs.append("blog"))
