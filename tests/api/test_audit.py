@@ -143,7 +143,7 @@ def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_an_operation_leaves_one_entry_none_when_it_fails_and_no_second_when_it_is_repeated(
+def test_an_operation_leaves_one_audit_entry_none_if_it_fails_and_no_second_if_it_is_retried(
     app: Flask, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     attempt = prepare(app, name, document)
@@ -188,7 +188,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "headers", "status"), REFUSALS)
-def test_what_is_refused_leaves_no_entry(
+def test_a_rejected_request_leaves_no_audit_entry(
     app: Flask, method: str, path: str, body: Any, headers: dict[str, str], status: int
 ) -> None:
     author, other = sign_up(app, "author"), sign_up(app, "author")
@@ -201,7 +201,7 @@ def test_what_is_refused_leaves_no_entry(
     assert audit_entries.pending() == []
 
 
-def test_a_transaction_that_is_lost_in_its_commit_leaves_no_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_that_fails_at_commit_leaves_no_audit_entry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     author = sign_up(app, "author")
     monkeypatch.setitem(tables.INSERT_DELIVERY, "blog", DeclaredSQL("SELECT 1 / 0 -- %s %s %s %s %s"))
     author.post("/posts", {"title": "Tea", "content": "Boil."}, status=422)

@@ -95,7 +95,9 @@ def send(caller: Caller, method: str, address: str, **options: Any) -> TestRespo
 
 @bounded
 @given(data=st.data())
-def test_any_value_of_any_parameter(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
+def test_any_query_parameter_value_gets_200_or_400(
+    admin: Caller, document: dict[str, Any], data: st.DataObject
+) -> None:
     _, path, operation = data.draw(st.sampled_from(list(operations(document, "get"))))
     names = [each["name"] for each in operation["parameters"] if each.get("in") == "query"]
     values = st.sampled_from([quote(text) for text in HOSTILE_TEXTS] + HOSTILE_BYTES) | st.text().map(quote)
@@ -106,7 +108,7 @@ def test_any_value_of_any_parameter(admin: Caller, document: dict[str, Any], dat
 
 @bounded
 @given(data=st.data())
-def test_any_value_in_any_path(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
+def test_any_path_value_gets_no_server_error(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
     method, path, operation = data.draw(st.sampled_from([each for each in operations(document) if "{" in each[1]]))
     text = data.draw(st.sampled_from(HOSTILE_TEXTS) | st.text(min_size=1))
     address = "/".join(quote(text, safe="") if part.startswith("{") else part for part in path.split("/"))
@@ -115,7 +117,7 @@ def test_any_value_in_any_path(admin: Caller, document: dict[str, Any], data: st
 
 @bounded
 @given(data=st.data())
-def test_any_value_in_any_body(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
+def test_any_body_gets_no_server_error(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
     method, path, operation = data.draw(
         st.sampled_from([each for each in operations(document) if "requestBody" in each[2]])
     )
@@ -132,7 +134,7 @@ def test_any_value_in_any_body(admin: Caller, document: dict[str, Any], data: st
 
 @bounded
 @given(data=st.data())
-def test_any_cursor(admin: Caller, data: st.DataObject) -> None:
+def test_any_forged_cursor_gets_200_or_400(admin: Caller, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(LISTS))
     address = address_of(admin, path)
     signature = st.sampled_from(["-id", "id", "name,id", "-published_at,-id", "", 0, None])
@@ -185,7 +187,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_bodies(admin: Caller, name: str) -> None:
+def test_bodies_get_the_right_status(admin: Caller, name: str) -> None:
     data, content_type, status = BODIES[name]
     assert send(admin, "POST", "/tags", data=data, content_type=content_type).status_code == status
     assert admin.get("/tags?count=true").json["page"]["total"] == (status == 201)
@@ -203,7 +205,7 @@ def test_a_body_without_a_length_is_limited_too(admin: Caller) -> None:
     assert taken.status_code == 201
 
 
-def test_a_compressed_body_is_refused(admin: Caller) -> None:
+def test_a_compressed_body_is_rejected(admin: Caller) -> None:
     options = {"headers": {"Content-Encoding": "gzip"}, "content_type": "application/json"}
     assert send(admin, "POST", "/tags", data=b'{"name": "Tea"}', **options).status_code == 415
 
@@ -221,11 +223,11 @@ def test_a_compressed_body_is_refused(admin: Caller) -> None:
         "count=perhaps",
     ],
 )
-def test_an_absurd_page_is_refused_not_capped(admin: Caller, query: str) -> None:
+def test_a_pagination_parameter_out_of_range_is_rejected_not_capped(admin: Caller, query: str) -> None:
     assert send(admin, "GET", f"/posts?{query}").status_code == 400
 
 
-def test_a_cursor_of_another_order_or_list_is_refused(admin: Caller) -> None:
+def test_a_cursor_of_another_sort_order_or_list_is_rejected(admin: Caller) -> None:
     for name in ("Tea", "Coffee"):
         admin.post("/tags", {"name": name})
         admin.post("/categories", {"name": name})
@@ -235,7 +237,7 @@ def test_a_cursor_of_another_order_or_list_is_refused(admin: Caller) -> None:
     assert send(admin, "GET", f"/posts?limit=1&cursor={cursor}").status_code == 400
 
 
-def test_values_may_be_listed_or_repeated(admin: Caller) -> None:
+def test_several_values_are_separated_by_commas_or_the_parameter_is_repeated(admin: Caller) -> None:
     for name in ("Tea", "Coffee", "Milk"):
         admin.post("/tags", {"name": name})
     for query in ("name[in]=Tea,Milk", "name[in]=Tea&name[in]=Milk"):
@@ -243,12 +245,12 @@ def test_values_may_be_listed_or_repeated(admin: Caller) -> None:
     assert send(admin, "GET", "/tags?name=Tea&name=Milk").status_code == 400
 
 
-def test_a_pattern_that_the_database_does_not_take_is_the_callers_mistake(admin: Caller) -> None:
+def test_a_pattern_that_the_database_rejects_is_a_400(admin: Caller) -> None:
     admin.post("/tags", {"name": "Tea"})
     assert send(admin, "GET", "/tags?name[like]=" + quote("T\\")).status_code == 400
 
 
-def test_what_is_too_much_for_the_database_is_the_callers_mistake_too(app: Flask) -> None:
+def test_a_statement_beyond_the_limits_of_the_database_is_a_client_error(app: Flask) -> None:
     with pytest.raises(peewee.OperationalError, match="more than 100 arguments") as caught:
         databases.blog.execute_sql(f"SELECT concat({', '.join('0' * 101)})")
     with app.test_request_context(method="POST"):

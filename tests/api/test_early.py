@@ -38,7 +38,7 @@ def same(one: TestResponse, other: TestResponse) -> bool:
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_list_or_an_item_is_answered_before_flask_and_nobody_can_tell(
+def test_a_read_before_flask_has_the_same_response_as_through_flask(
     app: Flask, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = sign_up(app, "admin")
@@ -106,7 +106,7 @@ HEADERS = st.fixed_dictionaries(
 
 @hypothesis.settings(max_examples=200)
 @given(path=PATHS, query=QUERIES, headers=HEADERS, signed_in=st.booleans())
-def test_whatever_is_asked_the_answer_is_flasks(
+def test_any_read_has_the_same_response_as_through_flask(
     member: Caller, path: str, query: str, headers: dict[str, str], signed_in: bool
 ) -> None:
     client = member.app.test_client()
@@ -131,7 +131,9 @@ def test_whatever_is_asked_the_answer_is_flasks(
         ("/posts/old-title", 301),
     ],
 )
-def test_errors_and_what_has_moved_are_answered_by_flask_and_asked_for_once(app: Flask, path: str, status: int) -> None:
+def test_errors_and_redirects_are_handed_to_flask_without_further_statements(
+    app: Flask, path: str, status: int
+) -> None:
     author = sign_up(app, "author")
     post = write_post(author, title="Old title")
     author.patch(f"/posts/{post['id']}", {"title": "New title", "slug": "new-title"})
@@ -149,7 +151,7 @@ def without_id(response: TestResponse) -> Any:
     return {name: value for name, value in (response.get_json(silent=True) or {}).items() if name != "request_id"}
 
 
-def test_a_view_that_fails_is_a_500_that_is_logged_once(app: Flask, monkeypatch, caplog) -> None:
+def test_an_exception_is_a_500_that_is_logged_once(app: Flask, monkeypatch, caplog) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
@@ -161,14 +163,14 @@ def test_a_view_that_fails_is_a_500_that_is_logged_once(app: Flask, monkeypatch,
     assert [record.exc_info[0] for record in own] == [ZeroDivisionError]
 
 
-def test_nothing_is_known_of_a_request_when_it_has_ended(app: Flask) -> None:
+def test_the_context_of_a_request_ends_with_it(app: Flask) -> None:
     author = sign_up(app, "author")
     for method, path, status in (("GET", "/me", 200), ("GET", "/posts/nothing", 404), ("POST", "/posts", 415)):
         author.send(method, path, status=status)
         assert (auth.caller(), auth.scope(), logs.request_id()) == (*auth.NOBODY, None)
 
 
-def test_every_answer_has_one_line_in_the_log(app: Flask, caplog) -> None:
+def test_every_request_has_one_line_in_the_access_log(app: Flask, caplog) -> None:
     author = sign_up(app, "author")
     with caplog.at_level(logging.INFO, "blog_app.access"):
         author.get("/posts?limit=1")

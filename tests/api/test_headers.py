@@ -26,17 +26,17 @@ def test_options_lists_the_methods_and_needs_no_token(app: Flask) -> None:
     assert anonymous(app).send("OPTIONS", "/tokens", status=200).allow.as_set() >= {"get", "post", "delete"}
 
 
-def test_a_method_that_is_not_there_is_a_405_with_those_that_are(app: Flask) -> None:
+def test_an_unsupported_method_is_a_405_with_the_allowed_ones(app: Flask) -> None:
     refused = anonymous(app).send("PATCH", "/tags", status=405)
     assert refused.allow.as_set() >= {"get", "head", "post"}
     assert refused.json["type"] == "/problems/method-not-allowed"
 
 
-def test_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(client: FlaskClient) -> None:
+def test_a_double_slash_is_a_404_and_no_redirect_to_a_forged_host(client: FlaskClient) -> None:
     assert client.get("/api/v1//tags", headers={"Host": "elsewhere.example"}).status_code == 404
 
 
-def test_no_cache_answers_without_asking_and_none_keeps_what_is_somebodys(app: Flask) -> None:
+def test_caches_must_revalidate_and_authenticated_responses_are_private(app: Flask) -> None:
     assert anonymous(app).get("/tags").headers["Cache-Control"] == "no-cache"
     mine = sign_up(app).get("/me")
     assert mine.headers["Cache-Control"] == "private, no-cache"
@@ -44,18 +44,18 @@ def test_no_cache_answers_without_asking_and_none_keeps_what_is_somebodys(app: F
 
 
 @pytest.mark.parametrize("given", ["a", "A-z.0_9", "x" * 64])
-def test_a_harmless_request_id_is_repeated(client: FlaskClient, given: str) -> None:
+def test_a_valid_request_id_is_repeated(client: FlaskClient, given: str) -> None:
     assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a\u00e9", "a;b", '{"a":1}'])
-def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+def test_an_invalid_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     answered = client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert re.fullmatch(r"[0-9a-f]{32}", answered)
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("PUT", "/publication"), ("DELETE", "/publication")])
-def test_every_change_of_a_record_minds_if_match(app: Flask, method: str, path: str) -> None:
+def test_every_change_of_a_record_checks_if_match(app: Flask, method: str, path: str) -> None:
     author = sign_up(app, "author")
     post = author.post("/posts", {"title": "Tea", "content": "Boil."})
     body = {} if method == "PUT" else None
@@ -66,14 +66,14 @@ def test_every_change_of_a_record_minds_if_match(app: Flask, method: str, path: 
     author.send(method, f"/posts/{post.json['id']}{path}", body, status=200 if path else 204, headers=new)
 
 
-def test_an_answer_to_a_change_has_the_tag_of_what_a_get_then_answers(app: Flask) -> None:
+def test_the_response_to_a_change_has_the_etag_of_the_next_get(app: Flask) -> None:
     author = sign_up(app, "author")
     post = author.post("/posts", {"title": "Tea", "content": "Boil."})
     assert author.get(f"/posts/{post.json['id']}").headers["ETag"] == post.headers["ETag"]
     assert post.headers["Location"].endswith(f"/posts/{post.json['id']}")
 
 
-def test_a_page_of_an_allowed_site_may_call_and_read(settings: Settings, app: Flask) -> None:
+def test_an_allowed_origin_gets_the_cors_headers(settings: Settings, app: Flask) -> None:
     shared = create_app(replace(settings, cors_origins=("https://blog.example",))).test_client()
     asked = {"Origin": "https://blog.example", "Access-Control-Request-Method": "PATCH"}
     preflight = shared.options("/api/v1/posts/x", headers=asked)
@@ -89,18 +89,18 @@ def test_a_page_of_an_allowed_site_may_call_and_read(settings: Settings, app: Fl
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-def test_without_configuration_no_other_site_may_read(client: FlaskClient) -> None:
+def test_without_configuration_there_are_no_cors_headers(client: FlaskClient) -> None:
     answer = client.get("/api/v1/tags", headers={"Origin": "https://blog.example"})
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.parametrize("origin", ["blog.example", "https://blog.example/", "*", "ftp://blog.example"])
-def test_an_origin_that_no_browser_would_send_does_not_start(settings: Settings, origin: str) -> None:
+def test_an_invalid_origin_in_the_configuration_is_rejected(settings: Settings, origin: str) -> None:
     with pytest.raises(ConfigurationError, match="CORS_ORIGINS has"):
         Settings.from_environment({"DATABASE_URL": "postgresql://x/y", "APP_MODE": "test", "CORS_ORIGINS": origin})
 
 
-def test_an_unknown_address_is_a_problem_too(client: FlaskClient) -> None:
+def test_an_unknown_url_is_a_problem_document(client: FlaskClient) -> None:
     answer = client.get("/nothing/h\u00e9re")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert answer.json["instance"] == "/nothing/h%C3%A9re"

@@ -74,7 +74,9 @@ def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) ->
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_a_hit_does_not_reach_flask_and_nobody_can_tell(api: Flask, monkeypatch, caplog, signed_in: bool) -> None:
+def test_a_hit_is_answered_before_flask_with_the_same_headers_and_log_line(
+    api: Flask, monkeypatch, caplog, signed_in: bool
+) -> None:
     write_post(sign_up(api, "author"))
     caller = sign_up(api) if signed_in else anonymous(api)
     path, identifier = "/posts?limit=1", "a-harmless-id"
@@ -96,7 +98,7 @@ def test_a_hit_does_not_reach_flask_and_nobody_can_tell(api: Flask, monkeypatch,
         assert (line["request_id"], line["user"], line["path"]) == (identifier, caller.user_id, "/api/v1/posts")
 
 
-def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monkeypatch) -> None:
+def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
     heard = []
     read_hooks.watch(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
@@ -112,7 +114,7 @@ def test_a_watcher_hears_of_every_read_however_it_was_answered(api: Flask, monke
     assert heard == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
 
 
-def test_long_addresses_are_not_remembered_and_many_short_ones_are_forgotten(api: Flask, monkeypatch) -> None:
+def test_remembered_urls_are_limited_in_length_and_number(api: Flask, monkeypatch) -> None:
     monkeypatch.setattr(early, "MOST_ADDRESSES", 3)
     addresses = api.extensions["early"]._addresses
     addresses.clear()
@@ -123,7 +125,7 @@ def test_long_addresses_are_not_remembered_and_many_short_ones_are_forgotten(api
         assert (len(addresses) == 0) == (path == long)
 
 
-def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
+def test_a_caller_without_permission_is_rejected_where_others_get_hits(api: Flask) -> None:
     member, leaving = sign_up(api), sign_up(api)
     for _ in range(3):
         member.get("/users")
@@ -136,7 +138,7 @@ def test_who_may_not_ask_is_refused_where_others_had_hits(api: Flask) -> None:
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_a_hit_asks_the_database_nothing(api: Flask, signed_in: bool) -> None:
+def test_a_hit_sends_no_statement_to_the_database(api: Flask, signed_in: bool) -> None:
     write_post(sign_up(api, "author"))
     caller = sign_up(api) if signed_in else anonymous(api)
     for path in ("/posts?include=author,category,tags", "/categories", "/tags"):
@@ -145,7 +147,7 @@ def test_a_hit_asks_the_database_nothing(api: Flask, signed_in: bool) -> None:
         assert statements_of(caller, path) == []
 
 
-def test_a_hit_is_one_round_trip_to_redis_also_for_somebody_signed_in(api: Flask, monkeypatch) -> None:
+def test_a_hit_is_one_round_trip_to_redis_also_for_an_authenticated_caller(api: Flask, monkeypatch) -> None:
     caller = sign_up(api)
     assert wait_until(lambda: how(caller, "/users") == "hit", SECONDS)
     link, sent, here = watermarks.keeper.link, [], threading.get_ident()
@@ -161,7 +163,7 @@ def test_a_hit_is_one_round_trip_to_redis_also_for_somebody_signed_in(api: Flask
     assert sent == [["MGET"]]
 
 
-def test_if_none_match_is_answered_from_a_hit(api: Flask) -> None:
+def test_if_none_match_gets_304_from_a_hit(api: Flask) -> None:
     post = write_post(sign_up(api, "author"))
     path = f"/posts/{post['id']}"
     tag = anonymous(api).get(path).headers["ETag"]
@@ -191,7 +193,7 @@ def test_every_write_is_seen_by_the_next_read(api: Flask) -> None:
     assert anonymous(api).get(page).json["data"] == []
 
 
-def test_an_edit_ages_its_own_post_and_the_lists_not_other_posts(api: Flask) -> None:
+def test_an_edit_invalidates_its_own_post_and_the_lists_but_not_other_posts(api: Flask) -> None:
     editor = sign_up(api, "editor")
     one, other = write_post(editor), write_post(editor)
     paths = [f"/posts/{one['id']}?include=tags", f"/posts/{other['id']}?include=tags", "/posts"]
@@ -201,7 +203,7 @@ def test_an_edit_ages_its_own_post_and_the_lists_not_other_posts(api: Flask) -> 
     assert [how(anonymous(api), path) for path in paths] == ["miss", "hit", "miss"]
 
 
-def test_a_cascade_is_seen(api: Flask) -> None:
+def test_a_foreign_key_cascade_invalidates_the_cache(api: Flask) -> None:
     editor = sign_up(api, "editor")
     category = editor.post("/categories", {"name": "Kitchen"}).json
     post = write_post(editor, category_id=category["id"])
@@ -211,7 +213,7 @@ def test_a_cascade_is_seen(api: Flask) -> None:
     assert anonymous(api).get(path).json["category"] is None
 
 
-def test_raw_sql_that_says_what_it_writes_is_seen(api: Flask) -> None:
+def test_raw_sql_with_declared_writes_invalidates_the_cache(api: Flask) -> None:
     category = Category.create(name="Kitchen", slug="kitchen")
     anonymous(api).get("/categories/kitchen")
     with databases.blog.atomic():
@@ -220,7 +222,7 @@ def test_raw_sql_that_says_what_it_writes_is_seen(api: Flask) -> None:
     assert anonymous(api).get("/categories/kitchen").json["name"] == "Cellar"
 
 
-def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
+def test_a_scheduled_post_is_listed_from_its_publication_time_on(api: Flask) -> None:
     author = sign_up(api, "author")
     post = write_post(author, published=False)
     out = now() + timedelta(seconds=1)
@@ -234,9 +236,7 @@ def test_a_post_that_is_scheduled_comes_out_in_time(api: Flask) -> None:
     anonymous(api).get(f"/posts/{post['id']}")
 
 
-def test_an_answer_whose_time_is_over_is_no_hit_though_redis_still_has_it(
-    api: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_entry_is_no_hit_even_if_redis_still_has_it(api: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     write_post(sign_up(api, "author"))
     taking_part(anonymous(api), "/posts")
     assert wait_until(lambda: how(anonymous(api), "/posts") == "hit", SECONDS)
@@ -245,7 +245,7 @@ def test_an_answer_whose_time_is_over_is_no_hit_though_redis_still_has_it(
     assert how(anonymous(api), "/posts") != "hit"
 
 
-def test_signed_in_callers_share_what_does_not_depend_on_who_asks(api: Flask) -> None:
+def test_authenticated_callers_share_entries_that_do_not_depend_on_the_caller(api: Flask) -> None:
     write_post(sign_up(api, "author"))
     members = [sign_up(api) for _ in range(3)]
     anonymous(api).get("/posts")
@@ -253,7 +253,7 @@ def test_signed_in_callers_share_what_does_not_depend_on_who_asks(api: Flask) ->
         assert how(member, "/posts") == "hit"
 
 
-def test_what_depends_on_who_asks_is_not_shared(api: Flask) -> None:
+def test_a_response_that_depends_on_the_caller_is_not_cached(api: Flask) -> None:
     author, editor = sign_up(api, "author"), sign_up(api, "editor")
     draft = write_post(author, published=False)
     assert [post["id"] for post in author.get("/posts").json["data"]] == [draft["id"]]
@@ -264,7 +264,7 @@ def test_what_depends_on_who_asks_is_not_shared(api: Flask) -> None:
     assert how(editor, "/posts") == "hit"
 
 
-def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_refused_at_once(api: Flask) -> None:
+def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_rejected_immediately(api: Flask) -> None:
     one, editor, suspended = sign_up(api), sign_up(api, "editor"), sign_up(api)
     category = editor.post("/categories", {"name": "Kitchen"}).json
     for caller in (one, editor, suspended):
@@ -280,7 +280,7 @@ def test_a_revoked_token_a_lost_role_and_a_suspended_user_are_refused_at_once(ap
     anonymous(api).get("/users", status=401)
 
 
-def test_a_token_that_expires_has_no_hits_from_that_instant_on(api: Flask) -> None:
+def test_an_expired_token_gets_no_hits(api: Flask) -> None:
     caller = sign_up(api)
     ends = now() + timedelta(seconds=1)
     Token.update(expires_at=ends).where(Token.user == caller.user_id).execute()
@@ -290,7 +290,7 @@ def test_a_token_that_expires_has_no_hits_from_that_instant_on(api: Flask) -> No
     assert wait_until(lambda: client.get(f"{API}/users", headers=headers).status_code == 401, 5)
 
 
-def test_where_other_sites_may_call_the_headers_of_early_hits_say_so(api: Flask, settings) -> None:
+def test_with_cors_hits_have_the_vary_header_too(api: Flask, settings) -> None:
     shared = create_app(replace(settings, cors_origins=("https://site.example",)))
     try:
         answers = [anonymous(shared).get("/categories") for _ in range(4)]
@@ -303,7 +303,7 @@ def test_where_other_sites_may_call_the_headers_of_early_hits_say_so(api: Flask,
         cache.init_app(api)
 
 
-def test_errors_are_never_kept(api: Flask) -> None:
+def test_errors_are_not_cached(api: Flask) -> None:
     missing = "/categories/kitchen"
     anonymous(api).get(missing, status=404)
     Category.create(name="Kitchen", slug="kitchen")
@@ -315,7 +315,7 @@ def test_errors_are_never_kept(api: Flask) -> None:
     assert entries == []
 
 
-def test_of_many_that_miss_one_fills(api: Flask, monkeypatch) -> None:
+def test_concurrent_misses_run_the_view_once(api: Flask, monkeypatch) -> None:
     Category.create(name="Kitchen", slug="kitchen")
     anonymous(api).get("/categories")
     Category.create(name="Cellar", slug="cellar")
@@ -350,14 +350,14 @@ def test_a_view_that_reads_more_than_it_declares_fails(api: Flask, monkeypatch, 
     assert "read, but not declared: blog.posts" in caplog.text
 
 
-def test_a_declaration_stands_beside_its_view() -> None:
+def test_the_decorator_hot_declares_what_a_view_reads() -> None:
     @hot(Post, row="key")
     def view() -> None: ...
 
     assert cache.reads_of(view) == cache.Reads((Post,), kept=True, row="key")
 
 
-def test_a_long_query_string_makes_a_short_key(api: Flask) -> None:
+def test_a_long_query_string_gets_a_short_cache_key(api: Flask) -> None:
     path = "/categories?" + "&".join(f"or[{n}][name]={'x' * 20}" for n in range(15))
     assert [how(anonymous(api), path) for _ in range(2)] == ["miss", "hit"]
     assert all(len(key) < 600 for key in watermarks.keeper.link.call(None, "KEYS", "*entry*"))

@@ -33,7 +33,7 @@ def author(app: Flask) -> Caller:
     return sign_up(app, "author")
 
 
-def test_a_retry_gets_the_first_answer_and_does_nothing_again(author: Caller) -> None:
+def test_a_retry_gets_the_first_response_and_has_no_further_effect(author: Caller) -> None:
     first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
     again = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
     assert again.data == first.data
@@ -45,19 +45,19 @@ def test_a_retry_gets_the_first_answer_and_does_nothing_again(author: Caller) ->
     assert len(author.get("/posts").json["data"]) == 1
 
 
-def test_another_request_under_the_same_key_is_refused(author: Caller) -> None:
+def test_a_different_request_with_the_same_key_is_rejected(author: Caller) -> None:
     author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY)
     author.post("/posts", {"title": "Coffee", "content": "Grind."}, status=422, **KEY)
     author.post("/posts?fields=id", {"title": "Tea", "content": "Boil."}, status=422, **KEY)
     author.post("/tags", {"name": "Tea"}, status=422, **KEY)
 
 
-def test_two_people_may_choose_the_same_key(app: Flask, author: Caller) -> None:
+def test_two_callers_may_use_the_same_key(app: Flask, author: Caller) -> None:
     first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     assert sign_up(app, "author").post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json["id"] != first["id"]
 
 
-def test_an_error_is_not_kept(app: Flask, author: Caller) -> None:
+def test_an_error_is_not_stored(app: Flask, author: Caller) -> None:
     body = {"title": "Tea", "content": "Boil.", "tags": ["black"]}
     author.post("/posts", body, status=422, **KEY)
     sign_up(app, "editor").post("/tags", {"name": "black"})
@@ -65,17 +65,17 @@ def test_an_error_is_not_kept(app: Flask, author: Caller) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 101, "schlüssel"])
-def test_a_malformed_key_is_refused(author: Caller, key: str) -> None:
+def test_a_malformed_key_is_rejected(author: Caller, key: str) -> None:
     author.post("/tags", {"name": "Tea"}, status=400, **{"Idempotency-Key": key})
 
 
-def test_a_stranger_who_signs_up_twice_has_one_account(app: Flask) -> None:
+def test_an_anonymous_caller_who_retries_a_confirmation_has_one_account(app: Flask) -> None:
     token = ask_for_account(app)
     first, second = (anonymous(app).post("/users/confirmation", {"token": token}, status=200, **KEY) for _ in range(2))
     assert second.data == first.data
 
 
-def test_an_answer_with_a_secret_is_stored_nowhere(app: Flask) -> None:
+def test_a_response_with_a_secret_is_not_stored(app: Flask) -> None:
     with app.app_context():
         example_user()
     body = {"email": "ada@example.com", "password": "Correct-Horse-1"}
@@ -85,7 +85,7 @@ def test_an_answer_with_a_secret_is_stored_nowhere(app: Flask) -> None:
         assert idempotency.STORED_RESPONSES["accounts"].select().count() == 0
 
 
-def test_after_a_day_a_key_is_free_and_its_row_is_purged(app: Flask, author: Caller) -> None:
+def test_a_key_expires_after_a_day_and_its_row_is_purged(app: Flask, author: Caller) -> None:
     answers = idempotency.STORED_RESPONSES["blog"]
     first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     with app.app_context():
@@ -144,9 +144,7 @@ def told(pipe: Connection) -> Any:
     return pipe.recv()
 
 
-def test_a_retry_while_the_first_is_under_way_in_another_process_is_told_at_once(
-    settings: Settings, author: Caller
-) -> None:
+def test_a_retry_while_the_first_request_runs_in_another_process_is_a_409(settings: Settings, author: Caller) -> None:
     with started(settings, author.token, before_commit=True) as (_, pipe):
         assert told(pipe) == "done"
         refused = author.post("/tags", {"name": "Tea"}, status=409, **KEY)
@@ -156,7 +154,7 @@ def test_a_retry_while_the_first_is_under_way_in_another_process_is_told_at_once
 
 
 @pytest.mark.parametrize("before_commit", [True, False])
-def test_a_process_that_is_killed_leaves_the_effect_and_the_answer_or_neither(
+def test_a_killed_process_leaves_both_the_effect_and_the_stored_response_or_neither(
     settings: Settings, author: Caller, before_commit: bool
 ) -> None:
     with started(settings, author.token, before_commit=before_commit) as (process, pipe):

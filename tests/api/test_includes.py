@@ -21,7 +21,7 @@ MOMENTS = [datetime(2026, 1, 2, 3, 4, 5, fraction, UTC) for fraction in (0, 230_
 
 
 @pytest.mark.parametrize("includes", ["tags,images", "images", "author,tags,category,images"])
-def test_an_item_includes_what_a_list_does_in_its_own_statement(app: Flask, includes: str) -> None:
+def test_an_item_has_the_same_includes_as_a_list_in_one_statement(app: Flask, includes: str) -> None:
     admin = sign_up(app, "admin")
     with app.app_context(), databases.blog.atomic():
         post = objects.post(admin.user_id, public=True)
@@ -40,7 +40,7 @@ def test_an_item_includes_what_a_list_does_in_its_own_statement(app: Flask, incl
         assert list(row)[-len(includes.split(",")) :] == includes.split(",")
 
 
-def test_an_item_includes_the_one_that_belongs_to_it(app: Flask) -> None:
+def test_an_item_includes_the_one_object_that_belongs_to_it(app: Flask) -> None:
     admin, other = sign_up(app, "admin"), sign_up(app)
     with app.app_context():
         Profile.update(bio=ODD, social_links={ODD: "https://example.com", "n": [1.0, 2**60, None]}).where(
@@ -53,7 +53,7 @@ def test_an_item_includes_the_one_that_belongs_to_it(app: Flask) -> None:
         assert admin.get(f"/users/{row['id']}?include=profile").json == row
 
 
-def test_an_author_who_asks_is_not_looked_up_again(app: Flask) -> None:
+def test_the_caller_as_author_is_not_fetched_again(app: Flask) -> None:
     author = sign_up(app, "author")
     for name in ("admin", "Ada,  King\u2028of Lovelace"):
         author.patch("/me", {"name": name})
@@ -66,6 +66,6 @@ def test_an_author_who_asks_is_not_looked_up_again(app: Flask) -> None:
 
 @pytest.mark.parametrize("roles", [(), ("admin",), ("author", "vendor")])
 @pytest.mark.parametrize("name", ["admin", ODD, " editor,admin "])
-def test_what_is_kept_of_a_caller_is_what_was_known(roles: tuple[str, ...], name: str) -> None:
+def test_an_identity_survives_serialization(roles: tuple[str, ...], name: str) -> None:
     known = Identity(uuid4(), name, roles, uuid4(), apart=True)
     assert Identity.loads(known.dumps()) == known

@@ -30,11 +30,11 @@ EXAMPLES: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("target", "patch", "result"), EXAMPLES)
-def test_the_examples_of_the_standard(target: Any, patch: Any, result: Any) -> None:
+def test_the_examples_of_rfc_7396(target: Any, patch: Any, result: Any) -> None:
     assert merge_patch(target, patch) == result
 
 
-def test_null_resets_a_field_to_its_default_and_is_refused_where_there_is_none(app: Flask) -> None:
+def test_null_resets_a_field_to_its_default_and_is_rejected_where_there_is_none(app: Flask) -> None:
     editor = sign_up(app, "editor")
     category = editor.post("/categories", {"name": "Kitchen", "description": "Where tea is made."}).json
     assert editor.patch(f"/categories/{category['id']}", {"description": None}).json["description"] == ""
@@ -42,7 +42,7 @@ def test_null_resets_a_field_to_its_default_and_is_refused_where_there_is_none(a
     assert refused.json["errors"][0]["pointer"] == "/name"
 
 
-def test_a_patch_comes_with_the_media_type_of_patches_or_of_json(app: Flask) -> None:
+def test_a_patch_may_have_the_media_type_merge_patch_or_json(app: Flask) -> None:
     editor = sign_up(app, "editor")
     tag = editor.post("/tags", {"name": "Tea"}).json
     client, headers = app.test_client(), {"Authorization": f"Bearer {editor.token}"}

@@ -27,18 +27,18 @@ def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_every_operation_has_a_name_of_its_own_and_a_summary(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_unique_id_and_a_summary(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for operation in pages(document)]
     assert len(names) == len(set(names))
     assert all(operation["summary"] for operation in pages(document))
 
 
-def test_every_operation_says_who_may_use_it_as_the_table_does(document: dict[str, Any], app: Flask) -> None:
+def test_every_operation_documents_its_permissions(document: dict[str, Any], app: Flask) -> None:
     described = {tuple(operation["x-permissions"].values()) for operation in operations(document)}
     assert described == {tuple(scope.name.lower() for scope in rule) for rule in permissions.PERMISSIONS.values()}
 
 
-def test_every_error_is_a_problem_and_an_unavailable_database_is_among_them(document: dict[str, Any]) -> None:
+def test_every_error_is_a_problem_document_and_503_is_documented(document: dict[str, Any]) -> None:
     for operation in operations(document):
         errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert {"400", "401", "503"} <= set(errors)
@@ -62,12 +62,12 @@ def test_a_patch_takes_any_of_the_writable_fields(document: dict[str, Any]) -> N
     assert set(patch["properties"]) == set(whole["properties"])
 
 
-def test_it_is_answered_with_a_tag_and_a_304(client: FlaskClient) -> None:
+def test_it_has_an_etag_and_supports_if_none_match(client: FlaskClient) -> None:
     first = client.get("/openapi.json")
     assert client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
 
 
-def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_docs_page_loads_nothing_from_other_sites(client: FlaskClient) -> None:
     with client.get("/docs") as page:
         text = page.get_data(as_text=True)
     assert "//" not in text.replace("<!DOCTYPE", "")
@@ -77,12 +77,12 @@ def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["..%2findex.html", "index.html", "swagger-ui.js", "%00"])
-def test_the_page_has_no_other_parts(client: FlaskClient, name: str) -> None:
+def test_the_docs_page_serves_no_other_files(client: FlaskClient, name: str) -> None:
     assert client.get(f"/docs/{name}").status_code == 404
 
 
 @pytest.mark.parametrize("name", PROBLEM_TYPES)
-def test_each_kind_of_problem_is_explained(client: FlaskClient, name: str) -> None:
+def test_every_problem_type_is_explained(client: FlaskClient, name: str) -> None:
     explained = client.get(f"/problems/{name}").json
     assert explained["name"] == name
     assert explained["explanation"]

@@ -41,7 +41,9 @@ def is_allowed(rule: Rule, roles: tuple[str, ...] | None, operation: Operation, 
 
 
 @every_operation
-def test_everybody_may_do_exactly_what_the_table_says(app: Flask, document: dict[str, Any], name: str) -> None:
+def test_every_role_may_do_exactly_what_the_permissions_table_says(
+    app: Flask, document: dict[str, Any], name: str
+) -> None:
     operation = OPERATIONS[name]
     for role, own, public in product(("anonymous", *ROLES), (True, False), (True, False)):
         path = name.partition(" ")[2]
@@ -60,18 +62,24 @@ def test_everybody_may_do_exactly_what_the_table_says(app: Flask, document: dict
 
 @every_operation
 @pytest.mark.parametrize("state", [revoked, expired, suspended])
-def test_a_dead_token_opens_nothing(app: Flask, document: dict[str, Any], name: str, state: Any) -> None:
+def test_a_revoked_or_expired_token_or_one_of_a_suspended_user_is_rejected(
+    app: Flask, document: dict[str, Any], name: str, state: Any
+) -> None:
     caller = state(sign_up(app, "admin"))
     assert call(caller, name, document, owner=sign_up(app)).status_code == 401
 
 
-def test_an_endpoint_without_a_row_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_does_not_start_if_an_endpoint_has_no_permissions(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delitem(PERMISSIONS, "posts.list_posts")
     with pytest.raises(RuntimeError, match=r"posts\.list_posts has no row"):
         create_app(settings)
 
 
-def test_a_row_without_an_endpoint_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_does_not_start_if_permissions_have_no_endpoint(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(PERMISSIONS, "posts.burn_post", PERMISSIONS["posts.list_posts"])
     with pytest.raises(RuntimeError, match=r"posts\.burn_post has a row .* is no endpoint"):
         create_app(settings)

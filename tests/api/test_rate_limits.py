@@ -26,7 +26,7 @@ def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("url", ["as it is", None, "redis://127.0.0.1:1"])
-def test_one_caller_is_stopped_and_others_are_not(limited: Settings, url: str | None) -> None:
+def test_the_limit_stops_one_caller_and_not_the_others(limited: Settings, url: str | None) -> None:
     app = create_app(limited if url == "as it is" else replace(limited, redis_url=url))
     somebody = sign_up(app, "editor")
     for left, name in ((2, "One"), (1, "Two"), (0, "Three")):
@@ -40,7 +40,7 @@ def test_one_caller_is_stopped_and_others_are_not(limited: Settings, url: str | 
     sign_up(app, "editor").post("/tags", {"name": "Five"})
 
 
-def test_two_processes_count_together(limited: Settings) -> None:
+def test_two_processes_share_a_limit(limited: Settings) -> None:
     first, second = create_app(limited), create_app(limited)
     if limited.redis_url is None:
         pytest.skip("there is no Redis here")
@@ -50,7 +50,7 @@ def test_two_processes_count_together(limited: Settings) -> None:
     Caller(second, somebody.token).post("/tags", {"name": "Another"}, status=429)
 
 
-def test_strangers_are_told_apart_by_their_address(limited: Settings) -> None:
+def test_anonymous_callers_are_limited_by_their_ip_address(limited: Settings) -> None:
     app = create_app(replace(limited, proxies=1))
     body = {"email": "nobody@example.com", "password": "x"}
     for address, status in (("192.0.2.1", 401), ("192.0.2.1", 401), ("192.0.2.1", 401), ("192.0.2.1", 429)):
@@ -58,7 +58,7 @@ def test_strangers_are_told_apart_by_their_address(limited: Settings) -> None:
     anonymous(app).post("/tokens", body, status=401, **{"X-Forwarded-For": "192.0.2.2"})
 
 
-def test_a_forwarded_address_is_not_believed_without_a_proxy(limited: Settings) -> None:
+def test_x_forwarded_for_is_ignored_without_a_configured_proxy(limited: Settings) -> None:
     app = create_app(limited)
     body = {"email": "nobody@example.com", "password": "x"}
     for number, status in enumerate((401, 401, 401, 429)):

@@ -45,7 +45,7 @@ def schema(migrated_app: Flask) -> Any:
 @every_operation
 @settings(max_examples=max(3, EXAMPLES // len(OPERATIONS)))
 @given(data=st.data())
-def test_an_operation_does_what_the_document_says(app: Flask, schema: Any, name: str, data: st.DataObject) -> None:
+def test_an_operation_conforms_to_the_openapi_document(app: Flask, schema: Any, name: str, data: st.DataObject) -> None:
     method, _, path = name.partition(" ")
     operation = schema[API + path][method]
     mode = data.draw(st.sampled_from(GenerationMode))

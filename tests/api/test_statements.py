@@ -55,7 +55,7 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
         assert len(sent) <= most, (wanted, sent)
 
 
-def test_a_deep_page_reads_no_more_than_the_first(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deep_page_reads_no_more_blocks_than_the_first(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scan of the index must begin at the cursor, not at the newest row that anybody may see."""
     with app.app_context(), databases.blog.atomic():
         databases.blog.declare_write(Post)
