@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 from apispec import APISpec
@@ -17,6 +19,8 @@ from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope
 
 VERSION = "1.0.0"
+SENTENCE_END = re.compile(r"\.(?:\s+|$)")
+"""A docstring's first sentence is the summary, the rest the description."""
 DESCRIPTION = """
 The backend of a blog platform: posts, comments, a shop, friends, files, and analytics.
 
@@ -75,12 +79,12 @@ def document(app: Flask) -> Json:
 
 def _operation(operation: Operation, path: str, components: Components) -> Json:
     rule = PERMISSIONS[operation.endpoint]
-    summary, _, text = (operation.view.__doc__ or "").strip().partition("\n")
+    summary, *text = SENTENCE_END.split(inspect.getdoc(operation.view) or "", maxsplit=1)
     found: Json = {
         "operationId": operation.view.__name__ + ("_partly" if operation.method == "PATCH" else ""),
         "tags": [operation.tag],
         "summary": summary,
-        "description": f"{text.strip()}\n\n{_permissions(rule)}".strip(),
+        "description": "\n\n".join([*filter(None, text), _permissions(rule)]),
         "parameters": list(parameters(operation, path, components)),
         "responses": responses.responses(operation, path, components),
         "security": _security(rule),
@@ -99,7 +103,7 @@ def _page(app: Flask, endpoint: str, path: str) -> Json:
     return {
         "operationId": endpoint.rpartition(".")[2],
         "tags": ["site"],
-        "summary": (app.view_functions[endpoint].__doc__ or "").strip(),
+        "summary": (app.view_functions[endpoint].__doc__ or "").strip().removesuffix("."),
         "parameters": list(path_parameters(path)),
         "responses": {"200": {"description": "OK"}, **not_found, "503": {"description": "Service Unavailable"}},
         "security": [],

@@ -33,7 +33,7 @@ def list_categories() -> Any:
 @categories.shows("/<key>", CategorySchema)
 @hot(row="key")
 def show_category(key: str) -> Any:
-    """Get a category by id or slug."""
+    """Retrieve a category by id or slug."""
     return category_at(key)
 
 

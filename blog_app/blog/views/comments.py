@@ -82,7 +82,7 @@ def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
 @comments.shows("/comments/<uuid:comment_id>", CommentSchema)
 @reads(Post, Image)
 def show_comment(comment_id: UUID) -> Any:
-    """Get a comment."""
+    """Retrieve a comment."""
     return comment_at(comment_id)
 
 

@@ -33,7 +33,7 @@ feeds = flask.Blueprint("feeds", __name__)
 @kept
 @OF_POSTS
 def all_posts(file: str) -> Answer:
-    """Return the feed of the newest posts."""
+    """Get the feed of the newest posts."""
     return _feed(file, "The newest posts")
 
 
@@ -41,7 +41,7 @@ def all_posts(file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_in_category(slug: str, file: str) -> Answer:
-    """Return the feed of the newest posts in a category and its subcategories."""
+    """Get the feed of the newest posts in a category and its subcategories."""
     category = _first_or_404(Category.select().where(Category.slug == slug))
     return _feed(file, f"Posts in {category.name}", Post.category.in_(Category.subtree(Category.id == category.id)))
 
@@ -50,7 +50,7 @@ def posts_in_category(slug: str, file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_with_tag(slug: str, file: str) -> Answer:
-    """Return the feed of the newest posts with a tag."""
+    """Get the feed of the newest posts with a tag."""
     tag = _first_or_404(Tag.select().where(Tag.slug == slug))
     return _feed(file, f"Posts about {tag.name}", Post.id.in_(tag.posts()))
 
@@ -59,7 +59,7 @@ def posts_with_tag(slug: str, file: str) -> Answer:
 @kept
 @OF_POSTS
 def posts_by_author(author_id: UUID, file: str) -> Answer:
-    """Return the feed of the newest posts of an author."""
+    """Get the feed of the newest posts of an author."""
     author = directory.people([str(author_id)])[str(author_id)]
     return _feed(file, f"Posts by {author['name']}", Post.author_id == author_id)
 
@@ -68,7 +68,7 @@ def posts_by_author(author_id: UUID, file: str) -> Answer:
 @kept
 @OF_POSTS
 def whole_sitemap() -> Answer:
-    """Return the sitemap, or the sitemap index if there are too many posts for one."""
+    """Get the sitemap, or the sitemap index if there are too many posts for one."""
     body = sitemap.full_sitemap(current_site()) or sitemap.sitemap_index(request.host_url.rstrip("/"))
     return _answer(body, sitemap.MEDIA_TYPE)
 
@@ -77,7 +77,7 @@ def whole_sitemap() -> Answer:
 @kept
 @OF_POSTS
 def sitemap_of_month(year: int, month: int) -> Answer:
-    """Return the sitemap of a month."""
+    """Get the sitemap of a month."""
     return _answer(sitemap.monthly_sitemap(current_site(), date(year, month, 1)), sitemap.MEDIA_TYPE)
 
 

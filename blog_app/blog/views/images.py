@@ -36,7 +36,7 @@ def create_image(post: Post, **values: Any) -> Image:
 @images.shows("/images/<uuid:image_id>", ImageSchema)
 @reads(Post)
 def show_image(image_id: UUID) -> Any:
-    """Get an image."""
+    """Retrieve an image."""
     return image_at(image_id)
 
 

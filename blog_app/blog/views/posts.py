@@ -40,7 +40,7 @@ def list_posts(deleted: str | None) -> Any:
 @posts.shows("/<key>", PostSchema, moved=current_slug)
 @hot(row="key", until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
 def show_post(key: str) -> Any:
-    """Get a post by id or slug."""
+    """Retrieve a post by id or slug."""
     return post_at(key)
 
 

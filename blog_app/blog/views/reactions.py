@@ -16,7 +16,7 @@ reactions = Blueprint("reactions", database=databases.blog, prefix="/posts")
 
 @reactions.does("GET", "/<key>/like", answers=LikeSchema, atomic=False)
 def show_like(key: str) -> dict[str, Any]:
-    """Get whether you like a post, and its number of likes."""
+    """Retrieve your like status and the number of likes of a post."""
     return actions.like_status(post_or_404(key), identity().user_id)
 
 

@@ -36,7 +36,7 @@ def list_revisions(key: str) -> Any:
 
 @revisions.shows("/<key>/revisions/<uuid:revision_id>", RevisionSchema)
 def show_revision(key: str, revision_id: UUID) -> Any:
-    """Get a revision of a post."""
+    """Retrieve a revision of a post."""
     return revisions_of(key).where(Revision.id == revision_id)
 
 

@@ -26,7 +26,7 @@ def list_tags() -> Any:
 @tags.shows("/<key>", TagSchema)
 @hot(row="key")
 def show_tag(key: str) -> Any:
-    """Get a tag by id or slug."""
+    """Retrieve a tag by id or slug."""
     return tag_at(key)
 
 
