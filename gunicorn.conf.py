@@ -45,7 +45,7 @@ def on_starting(_server: object) -> None:
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")
     except databases.DatabaseAway as error:
-        sys.exit(f"Giving up after {len(databases.START_PAUSES) + 1} tries: {error}")
+        sys.exit(f"Giving up after {databases.START_TRIES} tries: {error}")
 
 
 def post_fork(_server: object, _worker: object) -> None:

@@ -19,7 +19,7 @@ from tests.helpers.programs import Program
 IMPATIENT = """
 import sys
 from blog_app import databases
-databases.START_PAUSES = (0.01, 0.01, 0.01, 0.01)
+databases.MIN_START_BACKOFF = databases.MAX_START_BACKOFF = 0.01
 from gunicorn.app.wsgiapp import run
 sys.argv = ["gunicorn", "wsgi:app"]
 run()

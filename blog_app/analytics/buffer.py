@@ -41,7 +41,7 @@ from blog_app.analytics.storage import store_batches
 from blog_app.analytics.visitors import Salts
 from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.data import databases
-from blog_app.data.backoff import pause
+from blog_app.data.backoff import delay
 from blog_app.data.cache import Answer
 from blog_app.permissions import Scope
 
@@ -113,7 +113,7 @@ class PageViewBuffer:
     def _run(self) -> None:
         failures = 0
         while True:
-            time.sleep(pause(failures, longest=MAX_BACKOFF_SECONDS).total_seconds() if failures else FLUSH_SECONDS)
+            time.sleep(delay(failures, longest=MAX_BACKOFF_SECONDS) if failures else FLUSH_SECONDS)
             failures = 0 if self.try_flush() else failures + 1
 
     def try_flush(self) -> bool:

@@ -21,7 +21,7 @@ from datetime import timedelta
 import peewee
 
 from blog_app.data import databases
-from blog_app.data.backoff import Rests, pause
+from blog_app.data.backoff import Backoff, delay
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import Base, TimestampField, now
 
@@ -88,21 +88,21 @@ def _schedule_in(name: str) -> type[Schedule]:
 SCHEDULES: Mapping[str, type[Schedule]] = {name: _schedule_in(name) for name in databases.BY_NAME}
 
 
-def run_due(rests: Rests) -> bool:
+def run_due(backoff: Backoff) -> bool:
     """Run each due job that no other worker runs; return whether one ran.
 
-    A job whose database fails is added to `rests`.
+    A job whose database fails is added to `backoff`.
     """
     ran = False
     for job in JOBS.values():
-        if job.name in rests:
+        if job.name in backoff:
             continue
         try:
             ran |= _run_if_due(job)
-            rests.end(job.name)
+            backoff.record_success(job.name)
         except DATABASE_ERRORS as error:
             log.warning("%s backs off: %s", job.name, first_line(error))
-            rests.begin(job.name)
+            backoff.record_failure(job.name)
     return ran
 
 
@@ -129,7 +129,7 @@ def _run_if_due(job: Job) -> bool:
             log.warning("%s failed", job.name, exc_info=error)
             schedule.failures += 1
             schedule.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
-            schedule.due_at = now() + pause(schedule.failures, longest=job.period.total_seconds())
+            schedule.due_at = now() + timedelta(seconds=delay(schedule.failures, longest=job.period.total_seconds()))
         else:
             schedule.failures, schedule.error, schedule.ended_at = 0, None, now()
             schedule.due_at = now() if outcome is True else now() + job.period

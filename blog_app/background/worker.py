@@ -16,7 +16,7 @@ from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.background.outbox import cleanup, wake_up  # noqa: F401 (cleanup declares its jobs)
 from blog_app.background.outbox.delivery import deliver_next, handlers_with_due_deliveries
 from blog_app.data import databases
-from blog_app.data.backoff import Rests
+from blog_app.data.backoff import Backoff
 from blog_app.data.databases import LogicalDatabase, first_line
 
 log = logging.getLogger(__name__)
@@ -30,47 +30,47 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Work until `stop` is set. If one thread fails, the other stops too, so that the process is restarted whole."""
     job_thread = threading.Thread(target=_run_jobs, args=(app, stop), name="jobs")
     job_thread.start()
-    rests = Rests()
+    backoff = Backoff()
     wait_for_event = wake_up.waiter(app)
     try:
         while not stop.is_set():
-            if not deliver_due(app, rests, stop):
+            if not deliver_due(app, backoff, stop):
                 wait_for_event(stop)
     finally:
         stop.set()
         job_thread.join()
 
 
-def deliver_due(app: Flask, rests: Rests, stop: threading.Event) -> int:
+def deliver_due(app: Flask, backoff: Backoff, stop: threading.Event) -> int:
     """Deliver due events from all outboxes to all handlers in turn; return how many deliveries were attempted."""
-    return sum(_deliver_from(app, database, rests, stop) for database in databases.ALL if database not in rests)
+    return sum(_deliver_from(app, database, backoff, stop) for database in databases.ALL if database not in backoff)
 
 
-def _deliver_from(app: Flask, database: LogicalDatabase, rests: Rests, stop: threading.Event) -> int:
+def _deliver_from(app: Flask, database: LogicalDatabase, backoff: Backoff, stop: threading.Event) -> int:
     done = 0
     try:
         with app.app_context():
-            handlers = handlers_with_due_deliveries(database, rests)
+            handlers = handlers_with_due_deliveries(database, backoff)
         for handler in handlers:
             for _ in range(MAX_PER_TURN):
                 with app.app_context():  # As for a request: its pinned servers and connections end with it.
-                    delivered = 0 if stop.is_set() else deliver_next(database, handler, rests)
+                    delivered = 0 if stop.is_set() else deliver_next(database, handler, backoff)
                 if not delivered:
                     break
                 done += delivered
-        rests.end(database)
+        backoff.record_success(database)
     except DATABASE_ERRORS as error:
         log.warning("the outbox of %s backs off: %s", database.name, first_line(error))
-        rests.begin(database)
+        backoff.record_failure(database)
     return done
 
 
 def _run_jobs(app: Flask, stop: threading.Event) -> None:
-    rests = Rests()
+    backoff = Backoff()
     try:
         while not stop.is_set():
             with app.app_context():
-                ran = jobs.run_due(rests)
+                ran = jobs.run_due(backoff)
             if not ran:
                 stop.wait(JOB_POLL_SECONDS)
     finally:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from blog_app.data import watermarks
-from blog_app.data.backoff import pause
+from blog_app.data.backoff import delay
 
 SECONDS = 5.0
 LONGEST_PAUSE = 60.0
@@ -149,7 +149,7 @@ class Counters:
     def _run(self) -> None:
         failures = 0
         while True:
-            time.sleep(pause(failures, longest=LONGEST_PAUSE).total_seconds() + SECONDS if failures else SECONDS)
+            time.sleep(delay(failures, longest=LONGEST_PAUSE) + SECONDS if failures else SECONDS)
             failures = 0 if self.hand_over() else failures + 1
 
 

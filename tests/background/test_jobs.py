@@ -13,7 +13,7 @@ from flask import Flask
 from blog_app.background import jobs
 from blog_app.background.jobs import JOBS, SCHEDULES
 from blog_app.data import backoff, databases
-from blog_app.data.backoff import Rests
+from blog_app.data.backoff import Backoff
 from blog_app.data.databases import Server
 from blog_app.data.models import now
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
@@ -42,17 +42,17 @@ def make_due() -> None:
 
 def test_a_new_job_runs_immediately_and_then_once_a_period(app: Flask) -> None:
     declare(lambda: runs.append("run"))
-    assert jobs.run_due(Rests())
-    assert not jobs.run_due(Rests())
+    assert jobs.run_due(Backoff())
+    assert not jobs.run_due(Backoff())
     make_due()
-    assert jobs.run_due(Rests())
+    assert jobs.run_due(Backoff())
     assert len(runs) == 2
     assert timedelta(minutes=59) < SCHEDULE.get().due_at - now() <= timedelta(hours=1)
 
 
 def test_a_job_that_returns_true_is_due_again_immediately(app: Flask) -> None:
     declare(lambda: runs.append("run") or len(runs) < 3)
-    while jobs.run_due(Rests()):
+    while jobs.run_due(Backoff()):
         pass
     assert len(runs) == 3
 
@@ -71,7 +71,7 @@ def test_a_function_returned_by_a_job_is_called_after_the_commit(app: Flask) -> 
         return notes_left
 
     declare(leave_a_note)
-    while jobs.run_due(Rests()):
+    while jobs.run_due(Backoff()):
         pass
     assert runs == [True, True]  # The first one said that there was more to do.
 
@@ -85,7 +85,7 @@ def test_a_failed_job_is_rolled_back_and_retried_later(app: Flask, monkeypatch: 
         raise ValueError("not today")
 
     declare(fail)
-    jobs.run_due(Rests())
+    jobs.run_due(Backoff())
     schedule = SCHEDULE.get()
     assert (schedule.name, schedule.failures, schedule.error) == ("shop.job", 1, "ValueError: not today")
     assert timedelta() < schedule.due_at - now() < timedelta(seconds=40)
@@ -100,13 +100,13 @@ def test_a_job_has_one_runner_at_a_time(app: Flask) -> None:
         may_end.wait(TIMEOUT_SECONDS)
 
     def first_worker() -> None:
-        jobs.run_due(Rests())
+        jobs.run_due(Backoff())
         databases.shop.release()
 
     declare(hold)
     first = BackgroundCall(first_worker)
     assert running.wait(TIMEOUT_SECONDS)
-    assert not jobs.run_due(Rests())
+    assert not jobs.run_due(Backoff())
     may_end.set()
     first.result()
     assert runs == ["run"]
@@ -119,10 +119,10 @@ def test_a_job_with_an_unreachable_database_waits_and_others_run(app: Flask, mon
     here = databases.shop.obj
     databases.shop.initialize(Server("shop", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
     try:
-        jobs.run_due(rests := Rests())
+        jobs.run_due(failed := Backoff())
     finally:
         databases.shop.initialize(here)
     assert runs == ["blog"]
-    assert "shop.job" in rests
-    jobs.run_due(Rests())
+    assert "shop.job" in failed
+    jobs.run_due(Backoff())
     assert runs == ["blog", "shop"]

@@ -7,12 +7,12 @@ import threading
 from flask import Flask
 
 from blog_app.background import worker
-from blog_app.data.backoff import Rests
+from blog_app.data.backoff import Backoff
 
 
-def deliver_all(app: Flask, rests: Rests | None = None) -> int:
+def deliver_all(app: Flask, backoff: Backoff | None = None) -> int:
     """Deliver all due events, as one worker; return how many deliveries were attempted."""
-    rests, total = rests or Rests(), 0
-    while done := worker.deliver_due(app, rests, threading.Event()):
+    backoff, total = backoff or Backoff(), 0
+    while done := worker.deliver_due(app, backoff, threading.Event()):
         total += done
     return total

@@ -110,7 +110,7 @@ def tell_unmarked() -> None:
 
 
 def make() -> Flask:
-    leases.FIRST_PAUSE, leases.LONGEST_PAUSE = 0.2, 0.5  # So that many epochs open in a short time.
+    leases.MIN_BACKOFF, leases.MAX_BACKOFF = 0.2, 0.5  # So that many epochs open in a short time.
     tell_unmarked()
     if mutation := os.environ.get("PROOF_MUTATION"):
         MUTATIONS[mutation]()

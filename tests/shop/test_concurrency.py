@@ -14,7 +14,7 @@ from flask import Flask
 
 from blog_app.background import worker
 from blog_app.background.outbox.tables import DELIVERIES
-from blog_app.data.backoff import Rests
+from blog_app.data.backoff import Backoff
 from tests.helpers.caller import Caller, anonymous, sign_up
 from tests.helpers.shop import buyer, move, offer, order
 from tests.helpers.shop_invariants import require_invariants
@@ -122,7 +122,7 @@ def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: 
     leaving = [caller.deferred("DELETE", "/me", None) for caller in (*vendors[:1], *(who for who, _ in buyers[:4]))]
 
     def deliver() -> None:
-        worker.deliver_due(app, Rests(), threading.Event())
+        worker.deliver_due(app, Backoff(), threading.Event())
 
     for place, call in enumerate([*leaving, *[deliver] * 12]):
         calls.insert(20 + 4 * place, call)

@@ -15,7 +15,7 @@ import peewee
 
 from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
 from blog_app.background.outbox.tables import DELIVERIES, Delivery, delete_delivered, mark_processed
-from blog_app.data.backoff import Rests, pause
+from blog_app.data.backoff import Backoff, delay
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import now
 
@@ -28,31 +28,31 @@ NO_SORT = "SET LOCAL enable_sort = off"
 """Without statistics, as on a new table, PostgreSQL expects few rows and sorts them all instead of using the index."""
 
 
-def handlers_with_due_deliveries(database: LogicalDatabase, rests: Rests) -> list[str]:
-    """Return the handlers for which `deliver_next` may find something, except those in `rests`.
+def handlers_with_due_deliveries(database: LogicalDatabase, backoff: Backoff) -> list[str]:
+    """Return the handlers for which `deliver_next` may find something, except those in `backoff`.
 
     It opens no transaction: an idle worker would open thousands.
     """
     table = DELIVERIES[database.name]
-    awake = [name for name in HANDLERS if name not in rests]
+    awake = [name for name in HANDLERS if name not in backoff]
     query = table.select(table.handler).where(_is_due(table), table.handler.in_(awake)).distinct()
     return sorted(name for (name,) in query.tuples())
 
 
-def deliver_next(database: LogicalDatabase, handler: str, rests: Rests) -> int:
+def deliver_next(database: LogicalDatabase, handler: str, backoff: Backoff) -> int:
     """Deliver the next due event to a handler from the outbox of `database`, or a batch if it takes batches.
 
     Return how many deliveries were attempted; 0 if none is due, or other workers hold them all, or the handler is in
-    `rests`, to which it is added if its database cannot be reached. Raise `DatabaseAway` if the outbox cannot be.
+    `backoff`, to which it is added if its database cannot be reached. Raise `DatabaseAway` if the outbox cannot be.
     """
-    if handler in rests:
+    if handler in backoff:
         return 0
     with database.atomic():
         database.execute_sql(NO_SORT)
         due = _due(database, handler).limit(HANDLERS[handler].batch or 1)
         deliveries = list(due.for_update("FOR UPDATE SKIP LOCKED", of=due.model))
         if deliveries:
-            _attempt(deliveries, rests)
+            _attempt(deliveries, backoff)
         return len(deliveries)
 
 
@@ -77,24 +77,24 @@ def _due(database: LogicalDatabase, handler: str) -> peewee.ModelSelect:
     )
 
 
-def _attempt(deliveries: Sequence[Delivery], rests: Rests) -> None:
+def _attempt(deliveries: Sequence[Delivery], backoff: Backoff) -> None:
     """Call the handler that these deliveries share; if a batch fails, attempt each delivery by itself."""
     name = deliveries[0].handler
     try:
         _handle(deliveries)
     except DatabaseAway as error:
         log.warning("%s backs off: %s", name, error)
-        rests.begin(name)
+        backoff.record_failure(name)
     except Exception as error:
         if len(deliveries) > 1:
             for each in deliveries:
-                _attempt([each], rests)
+                _attempt([each], backoff)
             return
         if isinstance(error, ServiceUnreachable):
-            rests.begin(name)
+            backoff.record_failure(name)
         _postpone(deliveries[0], error)
     else:
-        rests.end(name)
+        backoff.record_success(name)
         delete_delivered(deliveries)
 
 
@@ -115,7 +115,7 @@ def _postpone(delivery: Delivery, error: Exception) -> None:
     delivery.attempts += 1
     delivery.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
     if delivery.attempts < MAX_ATTEMPTS:
-        delivery.due_at = now() + pause(delivery.attempts, longest=MAX_BACKOFF.total_seconds())
+        delivery.due_at = now() + timedelta(seconds=delay(delivery.attempts, longest=MAX_BACKOFF.total_seconds()))
         _postpone_later_deliveries(delivery)
     else:
         delivery.dead_at = now()

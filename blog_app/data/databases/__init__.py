@@ -26,9 +26,9 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -38,6 +38,7 @@ import psycopg2.extras
 from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
+from blog_app.data.backoff import retry
 from blog_app.data.compiled import sql_of
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
@@ -68,7 +69,8 @@ _uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.exten
 psycopg2.extensions.register_type(_uuid_text)
 psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
 
-START_PAUSES = (0.5, 1.0, 2.0, 4.0)
+START_TRIES = 5
+MIN_START_BACKOFF, MAX_START_BACKOFF = 0.5, 4.0
 
 
 class LogicalDatabase(peewee.DatabaseProxy):
@@ -167,21 +169,22 @@ def direct(settings: Settings, name: str) -> Iterator[Server]:
 
 
 def wait(settings: Settings) -> None:
-    """Return once every logical database answers; raise `DatabaseAway` after five tries with growing pauses."""
+    """Return once every logical database answers; raise `DatabaseAway` after `START_TRIES` tries with backoff."""
     for name in DATABASE_NAMES:
-        found = server(settings, name, settings.databases[name].url)
-        try:
-            _connect_patiently(found)
-        finally:
-            found.discard()
+        retry(
+            partial(require_answer, settings, name),
+            DatabaseAway,
+            lambda error, seconds: log.warning("%s; next try in %.2g s", error, seconds),
+            tries=START_TRIES,
+            first=MIN_START_BACKOFF,
+            longest=MAX_START_BACKOFF,
+        )
 
 
-def _connect_patiently(found: Server) -> None:
-    for pause in START_PAUSES:
-        try:
-            found.execute_sql("SELECT 1")  # A pooler lets clients in also when its server is away.
-            return
-        except DatabaseAway as error:
-            log.warning("%s; next try in %g s", error, pause)
-            time.sleep(pause)
-    found.execute_sql("SELECT 1")
+def require_answer(settings: Settings, name: str) -> None:
+    """Return if a logical database answers at the app's address; raise `DatabaseAway`."""
+    found = server(settings, name, settings.databases[name].url)
+    try:
+        found.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is away.
+    finally:
+        found.discard()

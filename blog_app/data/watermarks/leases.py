@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import peewee
 
+from blog_app.data.backoff import delay
 from blog_app.data.databases import CONNECTION_ERRORS, LogicalDatabase, Server, first_line
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED, LEASE, clock
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 TICK = 0.4 * LEASE
 IDLE = 10.0
 TOKEN_AGE = 1.0
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+MIN_BACKOFF, MAX_BACKOFF = 5.0, 60.0
 MARK_LIFETIME = 7200
 MOST_SUSPECTS = 1000
 
@@ -50,8 +51,10 @@ class Known:
     barrier: tuple[str, str] = ("", "")
     """The epoch that is opening, and the transaction that all earlier ones must be over for."""
     opened: float = float("-inf")
-    pause: float = 0.0
-    """How long a closed epoch is left alone: nothing at first, longer while opening does not last."""
+    short_openings: int = 0
+    """Epochs in a row that were closed again within `MAX_BACKOFF`."""
+    backoff: float = 0.0
+    """Seconds for which a closed epoch stays closed: none at first."""
     suspects: dict[tuple[str, str], float] = field(default_factory=dict)
     """Marks with a token, and when they were first seen with it."""
     trouble: str = ""
@@ -64,8 +67,8 @@ class Known:
         if self.closed[0] != row.epoch:
             self.closed = (row.epoch, clock())
         if before is not None and before.status == OPEN:
-            lasted = clock() - self.opened > LONGEST_PAUSE
-            self.pause = FIRST_PAUSE if lasted else min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self.short_openings = 1 if clock() - self.opened > MAX_BACKOFF else self.short_openings + 1
+            self.backoff = delay(self.short_openings, first=MIN_BACKOFF, longest=MAX_BACKOFF)
 
 
 class Keeper:
@@ -177,7 +180,7 @@ class Keeper:
 
     def _make(self, name: str, row: Row, identity: str | None) -> None:
         known = self.known[name]
-        if identity is None or clock() - known.closed[1] < ENDED + known.pause:
+        if identity is None or clock() - known.closed[1] < ENDED + known.backoff:
             return
         self._probe(name, identity)
         if epochs.begin_opening(self.server(name), row.epoch, identity):

@@ -21,9 +21,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from blog_app.data.backoff import delay
 from blog_app.data.watermarks.clock import clock
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+MIN_BACKOFF, MAX_BACKOFF = 0.5, 5.0
+"""Seconds for which the circuit breaker stays open."""
 
 # A mark is sixteen hexadecimal digits of position, a dot, a tag, and for each unfinished business `+token;`.
 BEGIN = """
@@ -87,7 +89,7 @@ class Link:
         )
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._pause = 0.0
+        self._failures = 0
         self._next_try = 0.0
 
     def call(self, identity: str | None, *command: Any) -> Any:
@@ -96,7 +98,7 @@ class Link:
 
     def calls(self, identity: str | None, *commands: tuple[Any, ...]) -> list[Any]:
         """Send the commands together and return their answers; raise `RedisAway` if one of them failed."""
-        if self._pause and not self._may_try():
+        if self._failures and not self._may_try():
             raise RedisAway("Redis did not answer a moment ago")
         connection = self._connection()
         try:
@@ -113,7 +115,7 @@ class Link:
         except BaseException:
             connection.disconnect()  # An answer may still be under way; it must not become the next command's.
             raise
-        self._pause = 0.0
+        self._failures = 0
         return answers
 
     def mget(self, keys: list[str]) -> list[bytes | None]:
@@ -141,7 +143,7 @@ class Link:
         except (redis.RedisError, OSError) as error:
             self._trip()
             raise RedisAway(str(error)) from error
-        self._pause = 0.0
+        self._failures = 0
         return self.identity
 
     def forget(self) -> None:
@@ -156,15 +158,18 @@ class Link:
         return connection
 
     def _trip(self) -> None:
-        self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
-        self._next_try = clock() + self._pause
+        self._failures += 1
+        self._schedule_next_try()
 
     def _may_try(self) -> bool:
         with self._lock:
             if clock() < self._next_try:
                 return False
-            self._next_try = clock() + self._pause
+            self._schedule_next_try()
             return True
+
+    def _schedule_next_try(self) -> None:
+        self._next_try = clock() + delay(self._failures, first=MIN_BACKOFF, longest=MAX_BACKOFF)
 
 
 def _greet(connection: Any) -> None:

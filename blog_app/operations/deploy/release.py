@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from functools import partial
 from pathlib import Path
 
 import peewee
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases, models
+from blog_app.data.backoff import retry
 from blog_app.data.databases import first_line
 from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import MigrationError, all_databases, plan
@@ -25,7 +26,7 @@ from blog_app.operations.migrate.schema.drift import check
 
 PATIENCE = 60.0
 """Seconds to wait for the databases."""
-PAUSES = (1.0, 2.0, 4.0, 5.0)
+MIN_BACKOFF, MAX_BACKOFF = 1.0, 5.0
 
 
 class ReleaseError(MigrationError):
@@ -65,23 +66,21 @@ class Release:
     def _wait(self) -> None:
         deadline = time.monotonic() + PATIENCE
         for name in DATABASE_NAMES:
-            for pause in chain(PAUSES, repeat(PAUSES[-1])):
-                try:
-                    self._ask(name)
-                    break
-                except databases.DatabaseAway as error:
-                    if time.monotonic() + pause > deadline:
-                        raise MigrationError(f"{name} does not answer for {PATIENCE:g} s: {error}") from error
-                    self.say(f"  {error}; next try in {pause:g} s")
-                    time.sleep(pause)
+            try:
+                retry(
+                    partial(self._ask, name),
+                    databases.DatabaseAway,
+                    lambda error, seconds: self.say(f"  {error}; next try in {seconds:.2g} s"),
+                    timeout=deadline - time.monotonic(),
+                    first=MIN_BACKOFF,
+                    longest=MAX_BACKOFF,
+                )
+            except databases.DatabaseAway as error:
+                raise MigrationError(f"{name} does not answer for {PATIENCE:g} s: {error}") from error
 
     def _ask(self, name: str) -> None:
         """Ask at both addresses: through the pooler, as the app does, and straight, where no pooler may be."""
-        server = databases.server(self.settings, name, self.settings.databases[name].url)
-        try:
-            server.execute_sql("SELECT 1")
-        finally:
-            server.discard()
+        databases.require_answer(self.settings, name)
         with connected(self.settings, name, self.say):
             pass
 

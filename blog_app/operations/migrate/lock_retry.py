@@ -7,7 +7,6 @@ way.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 import peewee
 import psycopg2
 
+from blog_app.data.backoff import retry
 from blog_app.data.databases.sqlstates import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED, sqlstate
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.database import Database
@@ -28,7 +28,7 @@ LOCK_TIMEOUT = 0.3
 STATEMENT_TIMEOUT = 5.0
 """Seconds a statement may take unless something says otherwise; others may wait behind it meanwhile."""
 TRIES = 40
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 10.0, 1.5
+MIN_BACKOFF, MAX_BACKOFF, BACKOFF_GROWTH = 0.5, 10.0, 1.5
 LOOK_EVERY, REPEAT_EVERY = 0.08, 10.0
 
 BLOCKERS = """
@@ -61,6 +61,10 @@ class Wait:
         return "; ".join(self.blockers) or "somebody who was gone a moment later"
 
 
+class NoLock(Exception):
+    """An attempt found no lock in time."""
+
+
 def out_of_time(error: BaseException) -> bool:
     """Return whether the statement's time limit ended it; a person who cancels it has the same code."""
     return sqlstate(error) == QUERY_CANCELED and "user request" not in str(error)
@@ -72,25 +76,30 @@ def patiently(database: LockingDatabase, attempt: Callable[[], T], what: str) ->
     An attempt must leave nothing behind when it fails: a whole transaction, or one statement.
     """
     began = time.monotonic()
-    pause, wait = FIRST_PAUSE, Wait()
-    for left in reversed(range(TRIES)):
+    wait = Wait()
+
+    def attempt_once() -> T:
+        if wait.only_autovacuum and wait.table:
+            push_autovacuum_aside(database, wait.table)
         with watching(database, wait):
             try:
                 return attempt()
             except peewee.OperationalError as error:
-                if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
-                    raise
-        if not left:
-            break
-        seconds = pause * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
+                if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
+                    raise NoLock from error
+                raise
+
+    def report(_: Exception, seconds: float) -> None:
         database.say(f"{database.name}: {what} found no lock; in the way: {wait}; next try in {seconds:.1f} s")
-        time.sleep(seconds)
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
-        if wait.only_autovacuum and wait.table:
-            push_autovacuum_aside(database, wait.table)
-    raise MigrationError(
-        f"{what} found no lock in {TRIES} tries over {time.monotonic() - began:.0f} s; last in the way: {wait}"
-    )
+
+    try:
+        return retry(
+            attempt_once, NoLock, report, tries=TRIES, first=MIN_BACKOFF, longest=MAX_BACKOFF, growth=BACKOFF_GROWTH
+        )
+    except NoLock as error:
+        raise MigrationError(
+            f"{what} found no lock in {TRIES} tries over {time.monotonic() - began:.0f} s; last in the way: {wait}"
+        ) from error
 
 
 def push_autovacuum_aside(database: LockingDatabase, table: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from blog_app.data import databases
-from blog_app.data.backoff import Rests
+from blog_app.data.backoff import Backoff
 from tests.helpers.outbox_handlers import EFFECTS
 from tests.helpers.worker import deliver_all
 
@@ -30,4 +30,4 @@ def effects(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], int]:
     """A function that delivers all due events, as one worker, and returns how many deliveries were attempted."""
-    return functools.partial(deliver_all, app, Rests())
+    return functools.partial(deliver_all, app, Backoff())

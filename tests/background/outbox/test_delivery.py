@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,7 +14,7 @@ from blog_app.background.outbox import delivery
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import backoff, databases
-from blog_app.data.backoff import Rests, pause
+from blog_app.data.backoff import Backoff, delay
 from blog_app.data.databases import Server
 from blog_app.data.models import now
 from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, publish, recorded
@@ -26,7 +25,7 @@ OUTBOX = DELIVERIES["accounts"]
 
 
 @pytest.fixture
-def long_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+def long_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back off for longer than a test takes."""
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 30)
 
@@ -85,12 +84,12 @@ def test_a_backlog_of_one_handler_does_not_block_another(app: Flask) -> None:
         publish(uuid4(), number)
     OUTBOX.delete().where(OUTBOX.handler == "accounts.record_in_accounts").execute()
     publish(last := uuid4(), 1)
-    worker.deliver_due(app, Rests(), threading.Event())
+    worker.deliver_due(app, Backoff(), threading.Event())
     assert recorded(AccountsEffect, last) == [1]
     assert recorded(ShopEffect, last) == []
 
 
-@pytest.mark.usefixtures("long_rests")
+@pytest.mark.usefixtures("long_backoff")
 def test_a_failing_handler_is_rolled_back_and_blocks_only_its_subject(deliver: Deliver) -> None:
     failing, other = uuid4(), uuid4()
     publish(failing, -1, 2)
@@ -121,40 +120,40 @@ def test_a_delivery_is_dead_after_its_last_attempt_and_later_ones_proceed(delive
 def test_backoff_grows_exponentially_up_to_a_maximum() -> None:
     for failures, expected in ((1, 1), (2, 2), (5, 16), (100, 3600)):
         for _ in range(20):
-            seconds = pause(failures, longest=3600) / timedelta(seconds=1)
+            seconds = delay(failures, longest=3600)
             assert 0.75 * expected <= seconds <= 1.25 * expected
 
 
-@pytest.mark.usefixtures("long_rests")
+@pytest.mark.usefixtures("long_backoff")
 def test_deliveries_to_an_unreachable_database_wait_and_others_proceed(app: Flask) -> None:
     publish(uuid4(), 1)
     publish(uuid4(), 2)
     here = databases.shop.obj
     databases.shop.initialize(Server("shop", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
-    rests = Rests()
+    backoff = Backoff()
     try:
-        tried = worker.deliver_due(app, rests, threading.Event())
+        tried = worker.deliver_due(app, backoff, threading.Event())
     finally:
         databases.shop.initialize(here)
-    assert tried == 3  # Both to accounts, and one to the shop, whose handler rests then.
+    assert tried == 3  # Both to accounts, and one to the shop, whose handler backoff then.
     assert sorted(recorded(AccountsEffect)) == [1, 2]
     assert [each.attempts for each in OUTBOX.select()] == [0, 0]
-    assert worker.deliver_due(app, rests, threading.Event()) == 0
-    assert worker.deliver_due(app, Rests(), threading.Event()) == 2
+    assert worker.deliver_due(app, backoff, threading.Event()) == 0
+    assert worker.deliver_due(app, Backoff(), threading.Event()) == 2
     assert sorted(recorded(ShopEffect)) == [1, 2]
 
 
-@pytest.mark.usefixtures("long_rests")
+@pytest.mark.usefixtures("long_backoff")
 def test_an_unreachable_outbox_backs_off_and_others_are_delivered(app: Flask) -> None:
     publish(uuid4(), 1)
     here = databases.blog.obj
     databases.blog.initialize(Server("blog", "postgresql://nobody@127.0.0.1:1/nothing", connect_timeout=1))
-    rests = Rests()
+    backoff = Backoff()
     try:
-        assert worker.deliver_due(app, rests, threading.Event()) == 2
+        assert worker.deliver_due(app, backoff, threading.Event()) == 2
     finally:
         databases.blog.initialize(here)
-    assert databases.blog in rests
+    assert databases.blog in backoff
 
 
 def test_concurrent_workers_keep_the_order_and_repeat_nothing(app: Flask) -> None:
@@ -164,9 +163,9 @@ def test_concurrent_workers_keep_the_order_and_repeat_nothing(app: Flask) -> Non
             publish(subject, number)
 
     def work() -> None:
-        rests = Rests()
+        backoff = Backoff()
         while OUTBOX.select().exists():
-            worker.deliver_due(app, rests, threading.Event())
+            worker.deliver_due(app, backoff, threading.Event())
         for database in databases.ALL:
             database.release()
 
@@ -199,7 +198,7 @@ def test_selecting_due_deliveries_uses_the_index_without_a_sort(app: Flask) -> N
     assert "Sort" not in plan
 
 
-@pytest.mark.usefixtures("long_rests")
+@pytest.mark.usefixtures("long_backoff")
 def test_deliveries_blocked_by_a_failed_one_are_postponed_with_it(deliver: Deliver) -> None:
     subject = uuid4()
     publish(subject, -1, 2, 3)

@@ -11,7 +11,7 @@ import peewee
 import pytest
 
 from blog_app.config import Settings
-from blog_app.data import databases
+from blog_app.data import backoff, databases
 from blog_app.data.databases import DatabaseAway, Server
 from blog_app.data.databases.servers import RETRY_WINDOW
 from blog_app.development.local.process import wait_until
@@ -219,7 +219,8 @@ def test_threads_wait_for_a_hanging_server_side_by_side(pooled: Server, fragile:
 
 
 def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "START_PAUSES", (0.5,) * 100)
+    monkeypatch.setattr(databases, "START_TRIES", 100)
+    monkeypatch.setattr(databases, "MAX_START_BACKOFF", 0.5)
     settings = Settings.from_environment({"APP_MODE": "test"} | fragile.environment())
     fragile.postgres.stop()
     start = threading.Timer(0.3, fragile.postgres.start)
@@ -233,7 +234,8 @@ def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.Mon
 def test_a_start_gives_up_after_five_tries_and_says_which_database(
     fragile: Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(databases, "START_PAUSES", (0.01, 0.02, 0.03, 0.04))
+    monkeypatch.setattr(databases, "MIN_START_BACKOFF", 0.01)
+    monkeypatch.setattr(backoff, "JITTER", 0)
     direct = {name: url for name, url in fragile.environment().items() if name.endswith("_DIRECT_URL")}
     addresses = {name.replace("_DIRECT_", "_DATABASE_"): url for name, url in direct.items()}
     settings = Settings.from_environment({"APP_MODE": "test"} | addresses)
@@ -246,7 +248,7 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     assert [message.rpartition("; ")[2] for message in said if "; next try" in message] == [
         "next try in 0.01 s",
         "next try in 0.02 s",
-        "next try in 0.03 s",
         "next try in 0.04 s",
+        "next try in 0.08 s",
     ]
     assert settings.databases["accounts"].direct_url not in caplog.text

@@ -222,8 +222,8 @@ def servers() -> Iterator[tuple[Stack, Flask]]:
 
 @pytest.fixture
 def world(servers: tuple[Stack, Flask], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(leases, "FIRST_PAUSE", 0.0)
-    monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(leases, "MIN_BACKOFF", 0.0)
+    monkeypatch.setattr(leases, "MAX_BACKOFF", 0.0)
     found = World(*servers)
     found.begin()
     yield found

@@ -173,7 +173,7 @@ def test_an_interrupted_release_says_what_it_has_done_and_how_to_take_it_back(re
 
 
 def test_a_release_waits_for_the_databases_and_says_so(shop, stack, monkeypatch):
-    monkeypatch.setattr(release_module, "PAUSES", (0.05,))
+    monkeypatch.setattr(release_module, "MIN_BACKOFF", 0.05)
     nowhere = replace(shop.settings.databases["shop"], direct_url="postgresql://nobody@127.0.0.1:1/none")
     away = replace(shop.settings, databases={**shop.settings.databases, "shop": nowhere})
 

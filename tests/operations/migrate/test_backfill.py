@@ -75,7 +75,7 @@ def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
 
 
 def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, monkeypatch):
-    monkeypatch.setattr("blog_app.operations.migrate.lock_retry.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("blog_app.operations.migrate.lock_retry.MIN_BACKOFF", 0.1)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
         runner = BackgroundCall(posts.up, "blog")

@@ -23,8 +23,8 @@ def posts(workshop):
 
 @pytest.fixture
 def quick_pauses(monkeypatch):
-    monkeypatch.setattr(lock_retry, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(lock_retry, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(lock_retry, "MIN_BACKOFF", 0.1)
+    monkeypatch.setattr(lock_retry, "MAX_BACKOFF", 0.2)
 
 
 def connect(workshop, application_name: str = "psql"):
