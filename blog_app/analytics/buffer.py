@@ -22,12 +22,8 @@ A post's view counter lags by this pipeline, some ten seconds, and by the age of
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import threading
-import time
-import weakref
 from collections import deque
 from itertools import islice
 from typing import Any
@@ -41,7 +37,7 @@ from blog_app.analytics.storage import store_batches
 from blog_app.analytics.visitors import Salts
 from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.data import databases
-from blog_app.data.backoff import delay
+from blog_app.data.background_thread import PeriodicFlush
 from blog_app.data.cache import Answer
 from blog_app.permissions import Scope
 
@@ -60,18 +56,23 @@ class PageViewBuffer:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._counter = PageViewCounter(app.config["SETTINGS"])
+        self._thread = PeriodicFlush(
+            "page views",
+            self.try_flush,
+            seconds=FLUSH_SECONDS,
+            max_backoff=MAX_BACKOFF_SECONDS,
+            after_fork=self.reset,
+        )
         self.reset()
 
     def reset(self) -> None:
-        """Start empty, without a thread, as after a fork: the parent process flushes what it has buffered."""
+        """Start empty, as after a fork: the parent process flushes what it has buffered."""
         self._buffer: deque[BufferedRead] = deque()
         self._batch: bytes | None = None
         """The next batch to push; pushed twice, it is stored once because its rows have keys."""
         self._lost = 0
         self._salts = Salts()
-        self._start_lock = threading.Lock()
         self._flush_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
 
     def add(self, answer: Answer, scope: Scope, environ: dict[str, Any]) -> None:
         """Buffer a read of a post: the read hook, called in the request for cached and fresh responses alike."""
@@ -82,8 +83,7 @@ class PageViewBuffer:
             self._lost += 1
             return
         self._buffer.append(read)
-        if self._thread is None:
-            self._start()
+        self._thread.ensure_running()
 
     def flush(self) -> None:
         """Push or store all buffered views; raise the database's error if that fails, and keep the rest."""
@@ -104,18 +104,6 @@ class PageViewBuffer:
             self._buffer.popleft()
         return orjson.dumps(rows) if rows else None
 
-    def _start(self) -> None:
-        with self._start_lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="page views", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        failures = 0
-        while True:
-            time.sleep(delay(failures, longest=MAX_BACKOFF_SECONDS) if failures else FLUSH_SECONDS)
-            failures = 0 if self.try_flush() else failures + 1
-
     def try_flush(self) -> bool:
         """Flush the buffer; if that fails, log the reason and return False."""
         if not (self._batch or self._buffer):
@@ -135,25 +123,7 @@ class PageViewBuffer:
         return flushed
 
 
-_buffers: weakref.WeakSet[PageViewBuffer] = weakref.WeakSet()
-
-
 def init_app(app: Flask) -> PageViewBuffer:
     """Create the app's buffer, which is flushed when the process exits."""
     buffer = app.extensions["page_view_buffer"] = PageViewBuffer(app)
-    _buffers.add(buffer)
     return buffer
-
-
-@atexit.register
-def _flush_at_exit() -> None:
-    for buffer in list(_buffers):
-        buffer.try_flush()
-
-
-def _after_fork() -> None:
-    for buffer in _buffers:
-        buffer.reset()
-
-
-os.register_at_fork(after_in_child=_after_fork)

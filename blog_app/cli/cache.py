@@ -21,8 +21,8 @@ FORMS = ("{:,}", "{:,}", "{:,}", "{:.1%}", "{:.1f} ms", "{:.1f} ms")
 @cache.command()
 @click.option(
     "--hours",
-    type=click.IntRange(1, cache_counters.MOST_HOURS),
-    default=cache_counters.MOST_HOURS,
+    type=click.IntRange(1, cache_counters.MAX_HOURS),
+    default=cache_counters.MAX_HOURS,
     show_default=True,
     help="Number of hours to cover, including the current one.",
 )

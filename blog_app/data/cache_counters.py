@@ -1,21 +1,19 @@
-"""How the cache does: hits, misses, bypasses and the time that fills took, by view, of all processes together.
+"""Cache statistics: hits, misses, bypasses and fill times, by view, of all processes together.
 
-A request adds to numbers in memory, and that is all. A thread of each process, started by the first answer, hands them
-to Redis every few seconds, as increments of one hash an hour, which goes after a day.
+A request only adds to numbers in memory. A thread of each process, started by the first response, flushes them to Redis
+every few seconds, as increments of one hash an hour, which expires after a day.
 
-What can be lost, and when; nothing is counted twice, and no answer depends on any of it:
+What can be lost, and when; nothing is counted twice, and no response depends on any of it:
 
-* A process that is killed loses what it counted in the last `SECONDS`. One that is told to stop hands it over.
-* A Redis that forgets, or has to make room, forgets these counts too. While it is away each process keeps its own, and
-  hands them over when it is back, to the hour in which it does; what it has when it ends is lost.
+* A process that is killed loses what it counted in the last `FLUSH_SECONDS`. A process that shuts down flushes.
+* A Redis that loses or evicts its data loses these counts too. While Redis is away each process keeps its counts, and
+  adds them to the hour in which Redis is back; those of a process that ends before are lost.
 
-Without a Redis nothing is cached, so nothing is counted.
+Without Redis nothing is cached, so nothing is counted.
 """
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -24,14 +22,13 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from blog_app.data import watermarks
-from blog_app.data.backoff import delay
+from blog_app.data.background_thread import PeriodicFlush
 
-SECONDS = 5.0
-LONGEST_PAUSE = 60.0
-"""Seconds, after failures that follow each other."""
+FLUSH_SECONDS = 5.0
+MAX_BACKOFF_SECONDS = 60.0
 HOUR = 3600
-MOST_HOURS = 24
-LIFETIME = (MOST_HOURS + 1) * HOUR
+MAX_HOURS = 24
+LIFETIME = (MAX_HOURS + 1) * HOUR
 
 ADD = """
 local hash, last_batch = KEYS[1], KEYS[2]
@@ -53,17 +50,17 @@ redis.call('EXPIRE', hash, ARGV[1])
 
 @dataclass(slots=True)
 class Counts:
-    """What happened to requests; the order of the fields is that of the script."""
+    """Counts of requests; the order of the fields is that of the script."""
 
     hits: int = 0
     misses: int = 0
     bypasses: int = 0
-    """Answered without the cache: it is one caller's alone, Redis or the lease was away, or a write was under way."""
+    """Responses that bypassed the cache: for one caller only, without Redis or a lease, or during a write."""
     fill_microseconds: int = 0
     longest_fill_microseconds: int = 0
 
     def add(self, other: Counts) -> None:
-        """Add what happened to others."""
+        """Add other counts."""
         self.hits += other.hits
         self.misses += other.misses
         self.bypasses += other.bypasses
@@ -71,7 +68,7 @@ class Counts:
         self.longest_fill_microseconds = max(self.longest_fill_microseconds, other.longest_fill_microseconds)
 
     def described(self) -> dict[str, Any]:
-        """Return the numbers for a person: the ratio is of hits among hits and misses; None is what nothing says."""
+        """Return the counts, hit ratio and fill times for a report; None where there is nothing to divide by."""
         asked = self.hits + self.misses
         return {
             "hits": self.hits,
@@ -84,52 +81,52 @@ class Counts:
 
 
 class Counters:
-    """What one process has counted and not handed over yet."""
+    """What this process has counted and not flushed yet."""
 
     def __init__(self) -> None:
-        self.begin()
+        self._thread = PeriodicFlush(
+            "cache counters", self.flush, seconds=FLUSH_SECONDS, max_backoff=MAX_BACKOFF_SECONDS, after_fork=self.reset
+        )
+        self.reset()
 
-    def begin(self) -> None:
-        """Begin with nothing, as the child of a fork must: what its parent has counted, its parent hands over."""
+    def reset(self) -> None:
+        """Start at zero, as after a fork: the parent process flushes what it has counted."""
         self._counts: dict[str, Counts] = {}
         self._name = uuid4().hex
         self._batch: list[Any] = []
-        """What is to be handed over next; Redis knows it by its number, if it comes again because nobody confirmed."""
+        """The next batch to flush. Sent again because it was not confirmed, Redis knows it by its number."""
         self._batches = 0
-        self._counting = threading.Lock()
-        self._handing = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._count_lock = threading.Lock()
+        self._flush_lock = threading.Lock()
 
     def hit(self, view: str) -> None:
-        """Count an answer of `view` that was kept."""
-        with self._counting:
-            self._of(view).hits += 1
+        """Count a cached response of `view`."""
+        with self._count_lock:
+            self._counts_of(view).hits += 1
 
     def miss(self, view: str, seconds: float) -> None:
-        """Count an answer that was produced, in so many seconds, to be kept."""
+        """Count a response that was filled in so many seconds."""
         microseconds = int(seconds * 1_000_000)
-        with self._counting:
-            self._of(view).add(Counts(0, 1, 0, microseconds, microseconds))
+        with self._count_lock:
+            self._counts_of(view).add(Counts(0, 1, 0, microseconds, microseconds))
 
     def bypass(self, view: str) -> None:
-        """Count an answer that had nothing to do with the cache, if there is one."""
+        """Count a response that bypassed the cache, if there is a cache."""
         if watermarks.keeper is None:
             return
-        with self._counting:
-            self._of(view).bypasses += 1
+        with self._count_lock:
+            self._counts_of(view).bypasses += 1
 
-    def _of(self, view: str) -> Counts:
+    def _counts_of(self, view: str) -> Counts:
         found = self._counts.get(view)
         if found is None:
             found = self._counts[view] = Counts()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="cache counters", daemon=True)
-                self._thread.start()
+            self._thread.ensure_running()
         return found
 
-    def hand_over(self) -> bool:
-        """Hand all that was counted to Redis; return False, and keep what is left, if Redis does not confirm."""
-        with self._handing:
+    def flush(self) -> bool:
+        """Add all counts to those in Redis; return False, and keep the rest, if Redis does not confirm."""
+        with self._flush_lock:
             while self._batch or self._counts:
                 if not self._batch:
                     self._batch = self._next_batch()
@@ -140,41 +137,35 @@ class Counters:
         return True
 
     def _next_batch(self) -> list[Any]:
-        """Begin to count anew; return what was counted before, as the script takes it."""
-        with self._counting:
+        """Start at zero; return the counts so far as arguments of the script."""
+        with self._count_lock:
             taken, self._counts = self._counts, {}
         self._batches += 1
         return [value for view, counts in taken.items() for value in (view, *asdict(counts).values())]
-
-    def _run(self) -> None:
-        failures = 0
-        while True:
-            time.sleep(delay(failures, longest=LONGEST_PAUSE) + SECONDS if failures else SECONDS)
-            failures = 0 if self.hand_over() else failures + 1
 
 
 counters = Counters()
 
 
 class Report(NamedTuple):
-    """What was counted, by whichever process."""
+    """The counts of all processes."""
 
     status: str
-    """`ok`; or why nothing is known: Redis is `away`, or `not configured`, and then nothing is cached."""
+    """`ok`; `away`: Redis does not answer; `not configured`: without Redis nothing is cached."""
     since: datetime
     views: dict[str, Counts]
 
     @property
     def total(self) -> Counts:
-        """What was counted of all views together."""
+        """The sum over all views."""
         total = Counts()
         for counts in self.views.values():
             total.add(counts)
         return total
 
 
-def report(hours: int = MOST_HOURS) -> Report:
-    """Return what was counted in the current hour, as far as it has come, and before it: `hours` in all, at most 24."""
+def report(hours: int = MAX_HOURS) -> Report:
+    """Return the counts of the last `hours`, at most 24, the current one included."""
     first = _this_hour() - hours + 1
     keys = [_key(hour) for hour in range(first, first + hours)]
     hashes = watermarks.ask_redis(*[("HGETALL", key) for key in keys])
@@ -194,7 +185,3 @@ def _this_hour() -> int:
 
 def _key(hour: int) -> str:
     return f"cache:counters:{hour}"
-
-
-atexit.register(counters.hand_over)
-os.register_at_fork(after_in_child=counters.begin)

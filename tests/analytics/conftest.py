@@ -82,8 +82,8 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> datetime:
 @pytest.fixture
 def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> Counting:
     """The app with page view counting, without the buffer's thread."""
-    monkeypatch.setattr(buffer.PageViewBuffer, "_start", lambda self: None)
     mine = buffer.PageViewBuffer(app)
+    monkeypatch.setattr(mine._thread, "ensure_running", lambda: None)
     monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.add]})
     redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(queue.KEY)
     return Counting(app, mine)

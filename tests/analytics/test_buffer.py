@@ -106,7 +106,6 @@ def test_views_stay_in_the_buffer_while_the_database_is_down_and_overflow_is_log
 
 
 def test_a_forked_process_starts_with_an_empty_buffer(counting: Counting, post: dict) -> None:
-    buffer._buffers.add(counting.buffer)
     read(counting, post, 2)
     child = os.fork()
     if not child:

@@ -26,9 +26,9 @@ VIEW = "tags.list_tags"
 
 
 @pytest.fixture(autouse=True)
-def everything_is_handed_over(app: Flask) -> None:
+def everything_is_flushed(app: Flask) -> None:
     """What was counted before this test is in Redis."""
-    assert wait_until(counters.hand_over, SECONDS)
+    assert wait_until(counters.flush, SECONDS)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def more_than(before: dict[str, Any], view: str = VIEW) -> Counter[str]:
     return Counter({name: after[name] - before[name] for name in NAMES.values() if after[name] > before[name]})
 
 
-def test_what_answers_say_is_counted_and_handed_over(app: Flask) -> None:
+def test_what_responses_say_is_counted_and_flushed(app: Flask) -> None:
     before, reader = counts_of(VIEW), anonymous(app)
     said = Counter(NAMES[reader.get("/tags").headers["X-Cache"]] for _ in range(20))
     assert wait_until(lambda: more_than(before) == said, SECONDS), (more_than(before), said)
@@ -82,7 +82,7 @@ def test_what_is_one_callers_alone_is_a_bypass(app: Flask) -> None:
     assert wait_until(lambda: more_than(before, view) == {"bypasses": 1}, SECONDS)
 
 
-def test_two_processes_are_summed_and_hand_over_the_rest_when_they_end(app: Flask, stack: Stack) -> None:
+def test_counts_of_two_processes_are_summed_and_flushed_at_exit(app: Flask, stack: Stack) -> None:
     before, said = counts_of(VIEW), Counter[str]()
     with ExitStack() as both:
         webs = [both.enter_context(gunicorn(stack, WEB_CONCURRENCY="1", REDIS_TIMEOUT="10")) for _ in range(2)]
@@ -103,7 +103,7 @@ def test_the_longest_fill_of_all_is_kept_and_the_mean_is_of_all(app: Flask) -> N
         for seconds in fills:
             process.miss("a.view", seconds)
         process.hit("a.view")
-        assert wait_until(process.hand_over, SECONDS)
+        assert wait_until(process.flush, SECONDS)
     assert counts_of("a.view") == {
         "hits": 2,
         "misses": 3,
@@ -117,7 +117,7 @@ def test_the_longest_fill_of_all_is_kept_and_the_mean_is_of_all(app: Flask) -> N
 def test_while_redis_is_away_each_process_keeps_its_own(dead_redis: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Counters()
     process.bypass("another.view")
-    assert not process.hand_over()
+    assert not process.flush()
     process.bypass("another.view")
     assert report().status == "away"
     admin = sign_up(dead_redis, "admin")
@@ -125,7 +125,7 @@ def test_while_redis_is_away_each_process_keeps_its_own(dead_redis: Flask, monke
     result = dead_redis.test_cli_runner().invoke(args=["cache", "status"])
     assert (result.exit_code, "Redis does not answer" in result.output) == (1, True)
     monkeypatch.undo()
-    assert wait_until(process.hand_over, SECONDS)
+    assert wait_until(process.flush, SECONDS)
     assert counts_of("another.view")["bypasses"] == 2
 
 
@@ -134,17 +134,17 @@ def test_a_batch_whose_confirmation_was_lost_is_counted_once(app: Flask, monkeyp
     process.bypass("a.third.view")
     assert wait_until(lambda: ask(("PING",)), SECONDS)
     monkeypatch.setattr(watermarks, "ask_redis", lambda *commands: [ask(*commands), None][1])
-    assert not process.hand_over()
+    assert not process.flush()
     monkeypatch.undo()
     process.bypass("a.third.view")
-    assert wait_until(process.hand_over, SECONDS)
+    assert wait_until(process.flush, SECONDS)
     assert counts_of("a.third.view")["bypasses"] == 2
 
 
 def test_without_redis_nothing_is_counted_and_that_is_said(no_redis: Flask) -> None:
     process = Counters()
     process.bypass("no.view")
-    assert process.hand_over()
+    assert process.flush()
     found = sign_up(no_redis, "admin").get("/analytics/cache").json
     assert (found["status"], found["views"], found["total"]["hits"]) == ("not configured", [], 0)
     result = no_redis.test_cli_runner().invoke(args=["cache", "status"])
@@ -154,7 +154,7 @@ def test_without_redis_nothing_is_counted_and_that_is_said(no_redis: Flask) -> N
 def test_a_person_sees_each_view_and_the_total(app: Flask) -> None:
     process = Counters()
     process.miss("shown.view", 0.5)
-    assert wait_until(process.hand_over, SECONDS)
+    assert wait_until(process.flush, SECONDS)
     admin = sign_up(app, "admin")
     found = until(lambda found: found["status"] == "ok", lambda: admin.get("/analytics/cache").json)
     (shown,) = [each for each in found["views"] if each["view"] == "shown.view"]

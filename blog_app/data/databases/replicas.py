@@ -25,6 +25,7 @@ import peewee
 import psycopg2
 
 from blog_app.config import Settings
+from blog_app.data.background_thread import BackgroundThread
 from blog_app.data.databases.probe import NoAnswer, Probe
 from blog_app.data.databases.servers import Server, first_line
 from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
@@ -55,9 +56,8 @@ class Replica:
         self._primary = primary
         self._settings = settings
         self._waiting: dict[int, Any] = {}
-        self._wanted = self._ended = False
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._wanted = False
+        self._thread = BackgroundThread(self.label, self._watch)
 
     def read(self, condition: str, sql: str, params: Any) -> Any:
         """Return the cursor of `sql`, run after the statement `condition` in one message; raise `Unfit` if one fails.
@@ -82,23 +82,19 @@ class Replica:
     def want(self) -> bool:
         """Return whether the replica is fit to be asked; sees to it that somebody looks."""
         self._wanted = True
-        if self._thread is None or not self._thread.is_alive():
-            with self._lock:
-                if (self._thread is None or not self._thread.is_alive()) and not self._ended:
-                    self._thread = threading.Thread(target=self._watch, name=self.label, daemon=True)
-                    self._thread.start()
+        self._thread.ensure_running()
         return self.fit
 
     def stop(self) -> None:
         """Look no more, for good."""
-        self._ended = True
+        self._thread.stop()
 
     def _watch(self) -> None:
         # With the pause before it, a look that fails has taken one connect time limit.
         probe = Probe(self.server.url, max(self._settings.connect_timeout - INTERVAL, INTERVAL))
         history: deque[tuple[float, int]] = deque(maxlen=10_000)
         idle = 0.0
-        while idle < IDLE and not self._ended:
+        while idle < IDLE and not self._thread.stopped.is_set():
             idle = 0.0 if self._wanted else idle + INTERVAL
             self._wanted = False
             fit = self._look(probe, history)

@@ -33,8 +33,6 @@ announcer   the write path
 
 from __future__ import annotations
 
-import os
-import weakref
 from typing import Any
 
 from flask import Flask
@@ -49,7 +47,6 @@ from blog_app.data.watermarks.link import Link, RedisAway
 
 keeper: Keeper | None = None
 """This process's keeper; None without Redis, and then nothing here costs a statement."""
-_forked: weakref.WeakSet[Keeper] = weakref.WeakSet()
 
 
 def init_app(app: Flask) -> None:
@@ -65,8 +62,6 @@ def bind(settings: Settings) -> None:
     keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), databases.BY_NAME) if settings.redis_url else None
     for name, database in databases.BY_NAME.items():
         database.obj.announcer = Announcer(keeper, name) if keeper else None
-    if keeper:
-        _forked.add(keeper)
 
 
 def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
@@ -96,11 +91,3 @@ def leave(settings: Settings) -> None:
                 epochs.close(server)
         finally:
             server.discard()
-
-
-def _after_fork() -> None:
-    for each in _forked:
-        each.forget()
-
-
-os.register_at_fork(after_in_child=_after_fork)

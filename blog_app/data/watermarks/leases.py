@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import peewee
 
+from blog_app.data.background_thread import BackgroundThread
 from blog_app.data.backoff import delay
 from blog_app.data.databases import CONNECTION_ERRORS, LogicalDatabase, Server, first_line
 from blog_app.data.watermarks import epochs
@@ -78,16 +78,13 @@ class Keeper:
         self.link = link
         self.databases = databases
         self.known = {name: Known() for name in databases}
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._thread = BackgroundThread("watermarks", self._run, after_fork=self._reset)
 
     def lease(self, name: str) -> Row | None:
         """Return the epoch that this process may trust for T from when it asked; None: use the primary, no cache."""
         known = self.known[name]
         known.wanted = clock()
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
+        self._thread.ensure_running()
         if known.wanted - known.asked >= LEASE:
             try:
                 self.ask(name)
@@ -123,21 +120,15 @@ class Keeper:
 
     def stop(self) -> None:
         """End the thread, for good."""
-        self._ended.set()
+        self._thread.stop()
 
-    def forget(self) -> None:
-        """Begin anew in the child of a fork: the thread and the connections are the parent's."""
-        self.__init__(self.link, self.databases)  # type: ignore[misc]
+    def _reset(self) -> None:
+        """Begin anew in the child of a fork: the connections are the parent's."""
+        self.known = {name: Known() for name in self.databases}
         self.link.reset()
 
-    def _start(self) -> None:
-        with self._lock:
-            if (self._thread is None or not self._thread.is_alive()) and not self._ended.is_set():
-                self._thread = threading.Thread(target=self._run, name="watermarks", daemon=True)
-                self._thread.start()
-
     def _run(self) -> None:
-        while not self._ended.wait(TICK):
+        while not self._thread.stopped.wait(TICK):
             wanted = [name for name, known in self.known.items() if clock() - known.wanted < IDLE]
             if not wanted:
                 break

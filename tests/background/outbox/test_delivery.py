@@ -135,7 +135,7 @@ def test_deliveries_to_an_unreachable_database_wait_and_others_proceed(app: Flas
         tried = worker.deliver_due(app, backoff, threading.Event())
     finally:
         databases.shop.initialize(here)
-    assert tried == 3  # Both to accounts, and one to the shop, whose handler backoff then.
+    assert tried == 3  # Both to accounts, and one to the shop, whose handler backs off then.
     assert sorted(recorded(AccountsEffect)) == [1, 2]
     assert [each.attempts for each in OUTBOX.select()] == [0, 0]
     assert worker.deliver_due(app, backoff, threading.Event()) == 0

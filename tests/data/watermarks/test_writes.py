@@ -135,7 +135,7 @@ def test_a_forked_child_announces_by_connections_of_its_own(world: World) -> Non
         server.announcer = databases.blog.obj.announcer
         try:
             assert watermarks.keeper
-            assert watermarks.keeper._thread is None
+            assert not watermarks.keeper._thread.is_running()
             Tag.update(name="1").where(Tag.id == world.row.id).execute(server)
         except BaseException:
             os._exit(1)
