@@ -17,7 +17,7 @@ _host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0
 bind = f"{_host}:{os.environ.get('PORT', '8000')}"
 
 # `gthread`, with kept-alive connections spread evenly over the workers (blog_app/serving.py says why and how).
-worker_class = "blog_app.serving.FairThreadWorker"
+worker_class = "blog_app.serving.BalancedThreadWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 

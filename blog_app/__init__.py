@@ -11,7 +11,7 @@ from flask import Flask
 from blog_app import analytics, api, blog, cli, errors, health
 from blog_app.accounts import directory
 from blog_app.api import auth
-from blog_app.api.token_cache import Identities
+from blog_app.api.token_cache import TokenCache
 from blog_app.background.outbox import wake_up
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import cache, databases, watermarks
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     watermarks.init_app(app)
     cache.init_app(app)
     wake_up.init_app(app)
-    auth.init_app(app, Identities(directory.holder, directory.holder_depends_on))
+    auth.init_app(app, TokenCache(directory.token_holder, directory.token_holder_depends_on))
     api.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:

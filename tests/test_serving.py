@@ -32,7 +32,7 @@ CONNECTIONS = 32
 
 
 @contextmanager
-def serving(folder: Path, worker: str = "blog_app.serving.FairThreadWorker") -> Iterator[int]:
+def serving(folder: Path, worker: str = "blog_app.serving.BalancedThreadWorker") -> Iterator[int]:
     """Serve an app that answers with its worker's process id; yield the port when both workers answer."""
     (folder / "pid_app.py").write_text(APP)
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
@@ -97,8 +97,8 @@ def test_what_is_too_long_or_no_http_is_answered_as_a_problem(tmp_path: Path) ->
 
 IMPATIENT = """
 from blog_app import serving
-serving.PATIENCE = 0.5
-class Worker(serving.FairThreadWorker):
+serving.CLIENT_TIMEOUT = 0.5
+class Worker(serving.BalancedThreadWorker):
     pass
 """
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from blog_app.accounts.models import FORMER_MEMBER, Relationship, RoleGrant, Token, User
 from blog_app.api import auth
-from blog_app.api.token_cache import Holder, Identity
+from blog_app.api.token_cache import Identity, TokenHolder
 from blog_app.data import cache, databases
 from blog_app.data.databases import dependencies
 from blog_app.data.models import rows_by
@@ -29,7 +29,7 @@ _names = rows_by(User.id, User.select(User.id, User.name))
 _emails = rows_by(User.id, User.select(User.id, User.email))
 
 
-def holder(token_hash: bytes) -> Holder | None:
+def token_holder(token_hash: bytes) -> TokenHolder | None:
     """Return who holds the token with this hash; None if it is unknown or expired, or its user is not active."""
     row = databases.accounts.execute_sql(HOLDER, (token_hash,)).fetchone()
     if row is None:
@@ -37,7 +37,7 @@ def holder(token_hash: bytes) -> Holder | None:
     user_id, token_id, roles, has_blocks, seconds, name = row
     if name is None:
         return None
-    return Holder(Identity(UUID(user_id), name, tuple(sorted(roles)), UUID(token_id), has_blocks), seconds)
+    return TokenHolder(Identity(UUID(user_id), name, tuple(sorted(roles)), UUID(token_id), has_blocks), seconds)
 
 
 def existing_ids(ids: list[str]) -> set[str]:
@@ -45,7 +45,7 @@ def existing_ids(ids: list[str]) -> set[str]:
     return {row[0] for row in _ids(ids)}
 
 
-def holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
+def token_holder_depends_on(identity: Identity) -> tuple[tuple[str, str], ...]:
     """Return the collections that a token's holder is read from: the token, its user, their roles and relationships."""
     user = identity.user_id
     rows = ((Token, identity.token_id), (User, user), (RoleGrant, user), (Relationship, user))
@@ -59,7 +59,7 @@ def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     Deleted users are shown as a former member: posts and orders outlive accounts. The caller, who is often the author,
     is not looked up again.
     """
-    caller = auth.caller()
+    caller = auth.current().identity
     names = {str(caller.user_id): caller.name} if caller else {}
     if others := [each for each in ids if each not in names]:
         names.update(_names(others))

@@ -12,4 +12,4 @@ __all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storage"]
 def init_app(app: Flask) -> None:
     """Count the page views of `app`, unless COUNT_VIEWS is off."""
     if app.config["SETTINGS"].count_views:
-        read_hooks.watch(app, "posts.show_post", buffer.init_app(app).add)
+        read_hooks.add(app, "posts.show_post", buffer.init_app(app).add)

@@ -38,7 +38,7 @@ from blog_app.analytics.visitors import Salts
 from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.data import databases
 from blog_app.data.background_thread import PeriodicFlush
-from blog_app.data.cache import Answer
+from blog_app.data.cache import Representation
 from blog_app.permissions import Scope
 
 log = logging.getLogger(__name__)
@@ -74,9 +74,9 @@ class PageViewBuffer:
         self._salts = Salts()
         self._flush_lock = threading.Lock()
 
-    def add(self, answer: Answer, scope: Scope, environ: dict[str, Any]) -> None:
+    def add(self, found: Representation, scope: Scope, environ: dict[str, Any]) -> None:
         """Buffer a read of a post: the read hook, called in the request for cached and fresh responses alike."""
-        read = buffered_read(answer.about, scope, environ)
+        read = buffered_read(found.about, scope, environ)
         if read is None:
             return
         if len(self._buffer) >= MAX_BUFFERED:

@@ -1,4 +1,4 @@
-"""The API's manners: what every resource has in common, so that a domain only says what is its own."""
+"""The HTTP conventions that all resources share, so that a domain only declares what is its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from werkzeug.routing import BaseConverter
 
 from blog_app.api import docs
 from blog_app.api.blueprint import Blueprint, operations_of
-from blog_app.api.execution import early, read_hooks
+from blog_app.api.execution import read_hooks
+from blog_app.api.execution.before_flask import BeforeFlask
 from blog_app.api.requests import rate_limits
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses import headers
@@ -20,25 +21,25 @@ __all__ = ["Blueprint", "Schema", "init_app", "require_permissions"]
 
 
 class StorableConverter(BaseConverter):
-    """A part of a path, without NUL: what PostgreSQL cannot store names nothing."""
+    """A path segment without NUL characters, which PostgreSQL cannot store."""
 
     regex = r"[^/\x00]+"
     part_isolating = True
 
 
 class NoSessions(SessionInterface):
-    """The API knows no cookies; looking for one at each request would cost more than reading from the cache."""
+    """No cookie sessions: to look for a cookie at each request would cost more than a cache hit."""
 
     def open_session(self, app: Flask, request: Request) -> None:
         return None
 
 
 def init_app(app: Flask) -> None:
-    """Give `app` the manners that need no blueprint; call it before any is registered."""
+    """Add to `app` what needs no blueprint; call it before any is registered."""
     settings: Settings = app.config["SETTINGS"]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
-    app.extensions["early"] = app.wsgi_app = early.Early(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
+    app.extensions["before_flask"] = app.wsgi_app = BeforeFlask(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
     read_hooks.init_app(app)
     app.session_interface = NoSessions()
     app.url_map.merge_slashes = False  # `//` is another address, not a redirect to whatever host was named.
@@ -49,7 +50,7 @@ def init_app(app: Flask) -> None:
 
 
 def require_permissions(app: Flask) -> None:
-    """Check that exactly the endpoints that exist have a row in the table of permissions; raise `RuntimeError`."""
+    """Raise `RuntimeError` unless exactly the endpoints that exist have a row in the table of permissions."""
     endpoints = {operation.endpoint for operation in operations_of(app)}
     wrong = [f"{name} has no row in PERMISSIONS" for name in sorted(endpoints - PERMISSIONS.keys())]
     wrong += [f"{name} has a row in PERMISSIONS and is no endpoint" for name in sorted(PERMISSIONS.keys() - endpoints)]

@@ -1,7 +1,7 @@
-"""Who is asking, and on which objects they may do what they ask.
+"""Authentication and authorization: who sends the request, and on which objects they may do what they ask.
 
-A caller shows an opaque token, `Authorization: Bearer …`. How a token is looked up is the accounts domain's business:
-the app factory hands its look-up to `init_app`. What the caller may do is read from `blog_app.permissions`.
+A caller sends an opaque token, `Authorization: Bearer …`. The accounts domain knows who holds it: the app factory hands
+its look-up to `init_app`. What a caller may do is read from `blog_app.permissions`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from flask import Flask
 
-from blog_app.api.token_cache import Identities, Identity
+from blog_app.api.token_cache import Identity, TokenCache
 from blog_app.data import cache
 from blog_app.data.compiled import lasting
-from blog_app.data.watermarks.reading import Look, Wanted
+from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.errors import Forbidden, Unauthorized
 from blog_app.permissions import PERMISSIONS, Scope
+
+NEEDS_TOKEN = "Authentication required: send a token as `Authorization: Bearer TOKEN`."  # noqa: S105 - a message
 
 
 class Owned(Protocol):
@@ -31,18 +33,8 @@ class Owned(Protocol):
     def owner_id(self) -> UUID | None: ...
 
 
-def init_app(app: Flask, identities: Identities) -> None:
-    """Authenticate the callers of `app` by what the accounts domain tells of tokens."""
-    app.extensions["identities"] = identities
-
-
-def hash_token(token: str) -> bytes:
-    """Return what is stored of a token. A token is 256 random bits, so one round of SHA-256 is enough."""
-    return hashlib.sha256(token.encode()).digest()
-
-
 class Caller(NamedTuple):
-    """Who asks, and on which objects they may do what they ask."""
+    """Who sends the request, and on which objects they may do what they ask."""
 
     identity: Identity | None
     scope: Scope
@@ -52,41 +44,64 @@ NOBODY = Caller(None, Scope.NO)
 _caller: ContextVar[Caller] = ContextVar("caller", default=NOBODY)
 
 
-def authorize(
-    app: Flask,
-    endpoint: str,
-    authorization: str | None,
-    answer: Callable[[Scope, Identity | None], Wanted | None] = lambda scope, identity: None,
-) -> Look | None:
-    """Find out who is asking; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`.
+def init_app(app: Flask, tokens: TokenCache) -> None:
+    """Authenticate the callers of `app` by their tokens."""
+    app.extensions["token_cache"] = tokens
 
-    `authorization` is the header. Returns what Redis has of the `answer` that they want, if any is kept; it comes by
-    the same round trip.
+
+class Credentials:
+    """The token of one request, or its absence.
+
+    Before authorization, `presumed` tells who sends the request as far as this process remembers, so that a cached
+    response can be looked up by the same round trip that verifies the token.
     """
-    rule = PERMISSIONS[endpoint]
-    hashed = token_hash(authorization)
-    found: Look | None = None
-    if hashed is None:
-        identity, scope = None, rule.anonymous
-        if wanted := answer(scope, None):
-            (found,) = cache.glance(wanted)
-    else:
-        identities = cast(Identities, app.extensions["identities"])
-        identity, found = identities.find(hashed, lambda identity: answer(rule.scope(identity.roles), identity))
-        if identity is None:
-            raise Unauthorized("The token is unknown, expired or revoked.")
-        scope = rule.scope(identity.roles)
-    _caller.set(Caller(identity, scope))
-    if scope is Scope.NO:
-        if identity is None:
-            raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
-        raise Forbidden("Your roles do not allow this.")
-    return found
+
+    __slots__ = ("_hash", "_hint", "_tokens")
+
+    def __init__(self, app: Flask, authorization: str | None) -> None:
+        """`authorization` is the header; raise `Unauthorized` if it is malformed."""
+        self._hash = token_hash(authorization)
+        self._tokens: TokenCache = app.extensions["token_cache"]
+        self._hint = self._tokens.hint(self._hash) if self._hash else None
+
+    def presumed(self, endpoint: str) -> Caller | None:
+        """Return who the caller is if the token is what it was; None if nothing is known of it."""
+        if self._hash is None:
+            return caller_at(endpoint, None)
+        return caller_at(endpoint, self._hint.identity) if self._hint else None
+
+    def authorize(self, endpoint: str, key: CacheKey | None = None) -> Lookup | None:
+        """Set the caller of the request; raise `Unauthorized` or `Forbidden` unless they may use `endpoint`.
+
+        Return what Redis has for `key`, by the same MGET that verifies the token.
+        """
+        keys = [each for each in (self._hint and self._hint.key, key) if each]
+        lookups = cache.look_up(*keys) if keys else []
+        identity = None
+        if self._hash is not None:
+            identity = self._tokens.identify(self._hash, self._hint, lookups[0] if self._hint else None)
+            if identity is None:
+                raise Unauthorized("The token is invalid, expired or revoked.")
+        caller = caller_at(endpoint, identity)
+        _caller.set(caller)
+        if caller.scope is Scope.NO:
+            raise Forbidden("Your roles do not allow this.") if identity else Unauthorized(NEEDS_TOKEN)
+        return lookups[-1] if key else None
 
 
-def forget() -> None:
-    """Forget who was asking, at the end of their request."""
+def caller_at(endpoint: str, identity: Identity | None) -> Caller:
+    """Return the caller of an endpoint with what the table of permissions allows them there."""
+    return Caller(identity, PERMISSIONS[endpoint].scope(identity.roles if identity else None))
+
+
+def clear() -> None:
+    """Forget the caller, at the end of their request."""
     _caller.set(NOBODY)
+
+
+def hash_token(token: str) -> bytes:
+    """Return what is stored of a token. A token is 256 random bits, so one round of SHA-256 is enough."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def token_hash(header: str | None) -> bytes | None:
@@ -100,8 +115,8 @@ def token_hash(header: str | None) -> bytes | None:
 
 
 @contextmanager
-def nobody() -> Iterator[None]:
-    """Hide who is asking, so that what is answered meanwhile cannot depend on it."""
+def anonymous() -> Iterator[None]:
+    """Hide who the caller is, so that what is read in this context cannot depend on it."""
     token = _caller.set(Caller(None, scope()))
     try:
         yield
@@ -109,17 +124,17 @@ def nobody() -> Iterator[None]:
         _caller.reset(token)
 
 
+def current() -> Caller:
+    """Return the caller of the current request."""
+    return _caller.get()
+
+
 def identity() -> Identity:
-    """Return the caller; raise `Unauthorized` if there is none."""
+    """Return the signed-in caller; raise `Unauthorized` if there is none."""
     found = _caller.get().identity
     if found is None:
-        raise Unauthorized("This needs a token: send it as `Authorization: Bearer TOKEN`.")
+        raise Unauthorized(NEEDS_TOKEN)
     return found
-
-
-def caller() -> Identity | None:
-    """Return the caller, None for someone without a token."""
-    return _caller.get().identity
 
 
 def user_id() -> UUID | None:
@@ -140,28 +155,28 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
     """
     if deleted is None:
         caller = user_id()
-        return model.within(scope(), caller) if caller else _to_strangers(model.within, scope()).clone()
+        return model.within(scope(), caller) if caller else _visible_to_anonymous(model.within, scope()).clone()
     if scope() is not Scope.ALL:
-        raise Forbidden("What is deleted is seen only by those who may see everything.")
+        raise Forbidden("Your roles do not allow you to see deleted objects.")
     return model.with_deleted() if deleted == "with" else model.only_deleted()
 
 
 @lru_cache(maxsize=256)
-def _to_strangers(within: Callable[[Scope, None], Any], scope: Scope) -> Any:
-    """Return what somebody may see who is nobody in particular: the same query each time."""
+def _visible_to_anonymous(within: Callable[[Scope, None], Any], scope: Scope) -> Any:
+    """Return the query for what a caller without a token may see: the same each time."""
     return lasting(within(scope, None))
 
 
 def require_all() -> None:
-    """Raise `Forbidden` unless the caller may do this to everything."""
+    """Raise `Forbidden` unless the caller may do this to all objects."""
     if scope() is not Scope.ALL:
-        raise Forbidden("Only those may do this who may do it to everything.")
+        raise Forbidden("Your roles do not allow this.")
 
 
 def require_ownership(record: Owned) -> None:
-    """Raise `Forbidden` if the caller may only change their own, and `record` is somebody else's."""
+    """Raise `Forbidden` if the caller may only change their own objects, and `record` is not theirs."""
     if scope() is not Scope.OWN:
         return
     owners = getattr(record, "owner_ids", None) or (record.owner_id,)  # A friendship is of two.
     if user_id() not in owners:
-        raise Forbidden("This belongs to somebody else.")
+        raise Forbidden("This belongs to another user.")

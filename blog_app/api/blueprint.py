@@ -1,4 +1,4 @@
-"""A Flask blueprint whose routes say what they are: lists, shows, creates, changes, deletes, does, receives, sends.
+"""A Flask blueprint whose routes say what they do: lists, shows, creates, changes, deletes, uploads, and so on.
 
     blueprint = Blueprint("tags", database=databases.blog)
 
@@ -20,11 +20,11 @@ import flask
 import marshmallow
 from flask.typing import ResponseReturnValue
 
-from blog_app.api.execution import operations
+from blog_app.api.execution import reads, writes
 from blog_app.api.operation import Operation, View
 from blog_app.api.requests.uploads import Upload
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
-from blog_app.api.responses import answers
+from blog_app.api.responses.rendering import render_item, render_page
 from blog_app.data.databases import LogicalDatabase
 
 
@@ -37,9 +37,9 @@ class Blueprint(flask.Blueprint):
         self.operations: list[Operation] = []
 
     def lists(
-        self, path: str, schema: type[Schema], *, under: View | None = None, parameters: type[Schema] | None = None
+        self, path: str, schema: type[Schema], *, parent: View | None = None, parameters: type[Schema] | None = None
     ) -> Callable[[View], View]:
-        """GET a page of the rows of the query that the view returns; 404 if what they are `under` does not exist.
+        """GET a page of the rows of the query that the view returns; 404 if their `parent` does not exist.
 
         The view gets the values of the query parameters that `parameters` adds to those of every list.
         """
@@ -47,38 +47,46 @@ class Blueprint(flask.Blueprint):
         return self._route(
             "GET",
             path,
-            operations.read,
-            produce=answers.page,
-            answers=schema,
-            many=True,
-            under=under,
+            reads.show,
+            render=render_page,
+            response=schema,
+            is_list=True,
+            parent=parent,
             parameters=parameters,
         )
 
-    def shows(self, path: str, schema: type[Schema], *, moved: View | None = None) -> Callable[[View], View]:
-        """GET the one row of the query that the view returns; else 301 to where it has `moved`, or 404."""
-        return self._route("GET", path, operations.read, produce=answers.item, answers=schema, moved=moved)
+    def shows(self, path: str, schema: type[Schema], *, moved_to: View | None = None) -> Callable[[View], View]:
+        """GET the one row of the query that the view returns; else 301 to the key that `moved_to` returns, or 404."""
+        return self._route("GET", path, reads.show, render=render_item, response=schema, moved_to=moved_to)
+
+    def computes(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
+        """GET a document that is no row: the view computes and returns it."""
+        return self._route("GET", path, reads.compute, response=schema)
+
+    def downloads(self, path: str, *, load: View) -> Callable[[View], View]:
+        """GET a file: the view gets the record, which is not locked, and returns a `Download`."""
+        return self._route("GET", path, reads.download, is_download=True, load=load)
 
     def creates(
         self,
         path: str,
         schema: type[Schema],
         *,
-        answers: type[Schema] | None = None,
+        response: type[Schema] | None = None,
         load: View | None = None,
         atomic: bool = True,
         secret: bool = False,
     ) -> Callable[[View], View]:
         """POST: the view gets the validated body as keyword arguments and returns the new record; 201.
 
-        What is made inside something else names that by `load`: the view gets it first, locked, and the caller's own.
+        A parent in which it is created is named by `load`: the view gets it first, locked, and the caller's own.
         """
         return self._route(
             "POST",
             path,
-            operations.act,
-            takes=schema,
-            answers=answers or schema,
+            writes.act,
+            body=schema,
+            response=response or schema,
             load=load,
             status=201,
             atomic=atomic,
@@ -90,71 +98,67 @@ class Blueprint(flask.Blueprint):
         _require_defaults(schema)
 
         def decorate(view: View) -> View:
-            for method, run in (("PUT", operations.replace), ("PATCH", operations.patch)):
-                self._route(method, path, run, takes=schema, answers=schema, load=load)(view)
+            for method, run in (("PUT", writes.replace), ("PATCH", writes.patch)):
+                self._route(method, path, run, body=schema, response=schema, load=load)(view)
             return view
 
         return decorate
 
     def deletes(self, path: str, *, load: View | None = None) -> Callable[[View], View]:
         """DELETE: the view gets the loaded record (or the path's values); 204."""
-        return self._route("DELETE", path, operations.act, load=load, status=204)
+        return self._route("DELETE", path, writes.act, load=load, status=204)
 
     def does(
         self,
         method: str,
         path: str,
         *,
-        takes: type[Schema] | None = None,
-        answers: type[Schema] | None = None,
+        body: type[Schema] | None = None,
+        response: type[Schema] | None = None,
         load: View | None = None,
         status: int | None = None,
         atomic: bool = True,
     ) -> Callable[[View], View]:
-        """Any other act on a resource, such as PUT …/publication.
+        """Any other action on a resource, such as PUT …/publication.
 
         Without `status`, 200 with a representation and 204 without one.
         """
         return self._route(
             method,
             path,
-            operations.act,
-            takes=takes,
-            answers=answers,
+            writes.act,
+            body=body,
+            response=response,
             load=load,
-            status=status or (200 if answers else 204),
+            status=status or (200 if response else 204),
             atomic=atomic,
         )
 
-    def receives(
+    def uploads(
         self,
         method: str,
         path: str,
         schema: type[Schema],
         *,
-        keep: Callable[[Upload], Any],
+        store: Callable[[Upload], Any],
         parameters: type[Schema] | None = None,
         load: View | None = None,
     ) -> Callable[[View], View]:
         """POST or PUT a file, as the raw body or as the one file of a form.
 
-        In the transaction `keep` stores it, first of all: it takes its time, and shall hold no record locked. The view
-        gets what `keep` returns as `kept`, and the values of the query parameters, and returns the record.
+        `store` stores it first in the transaction: it takes its time, and must not hold a record locked. The view gets
+        what `store` returns as `stored`, and the values of the query parameters, and returns the record.
         """
         return self._route(
             method,
             path,
-            operations.receive,
-            keep=keep,
-            answers=schema,
+            writes.upload,
+            store=store,
+            response=schema,
             parameters=parameters,
             load=load,
             status=201 if method == "POST" else 200,
         )
-
-    def sends(self, path: str, *, load: View) -> Callable[[View], View]:
-        """GET a file: the view gets the record, which is not locked, and returns a `Download`."""
-        return self._route("GET", path, operations.send, answers_file=True, load=load)
 
     def _route(
         self, method: str, path: str, run: Callable[..., ResponseReturnValue], **options: Any

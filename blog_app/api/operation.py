@@ -1,4 +1,4 @@
-"""What an operation is: one method on one path, as a blueprint declares it; and an address: one GET of it."""
+"""An operation, one method on one path as a blueprint declares it; and a read request, one GET of it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from blog_app.api.requests.uploads import Upload
 from blog_app.api.resources.schema import Schema
-from blog_app.data.cache import Answer
+from blog_app.data.cache import Representation
 from blog_app.data.databases import LogicalDatabase
-from blog_app.data.watermarks.reading import Wanted
+from blog_app.data.watermarks.lookup import CacheKey
 from blog_app.permissions import Scope
 
 View = Callable[..., Any]
@@ -25,30 +25,30 @@ class Operation:
     path: str
     view: View
     database: LogicalDatabase
-    takes: type[Schema] | None = None
-    """The schema of the body."""
-    answers: type[Schema] | None = None
-    """The schema of the representation that is answered."""
-    many: bool = False
-    produce: Callable[[Address], Answer] | None = None
-    """Makes the answer to a GET of a list or an item."""
+    body: type[Schema] | None = None
+    """The schema of the request's body."""
+    response: type[Schema] | None = None
+    """The schema of the representation in the response."""
+    is_list: bool = False
+    render: Callable[[ReadRequest], Representation] | None = None
+    """Renders the response to a GET of a list or an item."""
     parameters: type[Schema] | None = None
     """The query parameters that it has besides those of every list or item."""
     load: View | None = None
     """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
-    under: View | None = None
-    """Returns the query for what a list belongs to: if that is not there, the list is a 404."""
-    moved: View | None = None
-    """Returns the key under which an item that is not here is found now, or None."""
-    keep: Callable[[Upload], Any] | None = None
-    """Keeps the file that is the body, before anything is loaded."""
-    answers_file: bool = False
-    """Whether the answer is a file."""
+    parent: View | None = None
+    """Returns the query for the resource that a list belongs to: if there is none, the list is a 404."""
+    moved_to: View | None = None
+    """Returns the key under which an item that is not found here is found now, or None."""
+    store: Callable[[Upload], Any] | None = None
+    """Stores the uploaded file, before anything is loaded."""
+    is_download: bool = False
+    """Whether the response is a file."""
     status: int = 200
     atomic: bool = True
     """Whether the view runs in one transaction of its database."""
     secret: bool = False
-    """Whether the answer holds a secret, and must be stored nowhere."""
+    """Whether the response holds a secret, and must be stored nowhere."""
     tag: str = field(default="", compare=False)
 
     @property
@@ -58,7 +58,7 @@ class Operation:
 
     @property
     def replayable(self) -> bool:
-        """Whether an `Idempotency-Key` is honoured: on POST, unless the answer may not be stored.
+        """Whether an `Idempotency-Key` is honoured: on POST, unless the response may not be stored.
 
         A view that is slow (it hashes, or sends mail) holds no transaction in which it could be stored.
         """
@@ -66,15 +66,15 @@ class Operation:
 
 
 @dataclass(slots=True)
-class Address:
-    """One GET of a list or an item, as far as it does not depend on who asks."""
+class ReadRequest:
+    """One GET of a list or an item, as far as it does not depend on the caller."""
 
     operation: Operation
     values: dict[str, Any]
-    """Those of the path."""
+    """The values of the path's variables."""
     path: str
     query_string: bytes
     collections: tuple[tuple[str, str], ...] | None = None
-    """On what its answers depend; None until somebody who may ask has asked."""
-    entries: dict[Scope, Wanted] = field(default_factory=dict)
-    """The kept answer for each scope that somebody has asked in."""
+    """The collections that its responses depend on; None until an authorized caller has asked."""
+    keys: dict[Scope, CacheKey] = field(default_factory=dict)
+    """The cache key for each scope in which a caller has asked."""

@@ -1,30 +1,52 @@
-"""The `flask` commands, one file a group."""
+"""The `flask` commands, one module a group, imported when they are used: a web worker imports none of them."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
+
+import click
 from flask import Flask
+from flask.cli import AppGroup
 
 from blog_app.cli.audited import tell
-from blog_app.cli.cache import cache
-from blog_app.cli.databases import databases
-from blog_app.cli.deploy import deploy, restore
-from blog_app.cli.generate import generate
-from blog_app.cli.migrate import migrate
-from blog_app.cli.outbox import outbox
-from blog_app.cli.pgbouncer import pgbouncer
-from blog_app.cli.seed import seed
 from blog_app.cli.shell import context
-from blog_app.cli.users import users
-from blog_app.cli.worker import worker
 
-COMMANDS = (cache, databases, deploy, generate, migrate, outbox, pgbouncer, restore, seed, users, worker)
+MODULES = {
+    "cache": "cache",
+    "databases": "databases",
+    "deploy": "deploy",
+    "generate": "generate",
+    "migrate": "migrate",
+    "outbox": "outbox",
+    "pgbouncer": "pgbouncer",
+    "restore": "deploy",
+    "seed": "seed",
+    "users": "users",
+    "worker": "worker",
+}
+"""The module of this package that defines each command."""
 
-for _command in COMMANDS:
-    tell(_command)
+
+class Commands(AppGroup):
+    """The app's commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *MODULES})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _command(cmd_name) if cmd_name in MODULES else super().get_command(ctx, cmd_name)
+
+
+@cache
+def _command(name: str) -> click.Command:
+    """Return a command, audited."""
+    command: click.Command = getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+    tell(command)
+    return command
 
 
 def init_app(app: Flask) -> None:
-    """Add every command to the app's own, and the models to `flask shell`."""
-    for command in COMMANDS:
-        app.cli.add_command(command)
+    """Give `app` its commands, and the names that `flask shell` knows."""
+    app.cli = Commands(app.name)
     app.shell_context_processor(context)

@@ -1,21 +1,21 @@
-"""Hot reads: answers kept in Redis, as rendered bytes with their ETag, for as long as they are true.
+"""The response cache: responses to hot reads, kept in Redis as rendered bytes with their ETag while they are valid.
 
     @posts.lists("", PostSchema)
     @hot(Post, Tag, until=next_publication)
     def list_posts(): ...
 
-`hot` beside a view says what its answers are read from, besides the schema's own model and the includes that are asked
-for, which the API layer knows; `reads` says the same of what is not kept, or only called by others. A test run fails
-if a view read something that was not declared.
+`hot` on a view declares what its responses are read from, besides the schema's own model and the includes that are
+asked for, which the API layer knows; `reads` declares the same for views that are not cached and for functions that
+others call. A test run fails if a view reads something that it did not declare.
 
-Guarantee: what comes from here is what the primary would have answered (see the watermarks package for the promise and
-its limits). Errors are never kept.
+Guarantee: a cached response is what the primary would have answered (see the watermarks package for the promise and
+its limits). Errors are never cached.
 
 * A hit is one MGET; no database, no serialisation, and `If-None-Match` is answered from it.
-* Of several that miss the same entry, in whatever process, one fills it; the others wait briefly, then read too.
-* An entry lives about an hour; it ends earlier when a write changes a mark, or at the instant at which its answer
-  changes by itself, which the filler computes before it reads the data.
-* Kept values are bytes; nothing is unpickled.
+* Of several misses of one entry, in whatever process, one fills it; the others wait briefly, then read too.
+* An entry lives about an hour. It ends earlier when a write changes a mark, or at the instant at which the response
+  changes by itself (`until`), which the filler computes before it reads the data.
+* Cached values are bytes; nothing is unpickled.
 
 Flask-Caching's Redis backend does the fetching. Without Redis there is nothing to configure, and nothing to pay.
 """
@@ -33,61 +33,64 @@ from flask import Flask
 from flask_caching.backends.rediscache import RedisCache
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.data import models, watermarks
+from blog_app.data import databases, models, watermarks
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases.dependencies import is_watermarked, tables_in
-from blog_app.data.watermarks import epochs
-from blog_app.data.watermarks.reading import Look, Wanted, look
+from blog_app.data.watermarks import epochs, lookup
+from blog_app.data.watermarks.link import RedisAway
+from blog_app.data.watermarks.lookup import CacheKey, Lookup
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 LIFETIME = 3600
+"""Seconds that an entry lives at most."""
 JITTER = 0.2
-FLIGHT_SECONDS = 3.0
-"""How long a filler may take before others stop believing that it lives."""
-PATIENCE = 0.5
-"""How long others wait for it."""
-POLL = 0.01
+FILL_LOCK_SECONDS = 3.0
+"""How long the process that fills an entry may take before others stop waiting for it."""
+FILL_WAIT_SECONDS = 0.5
+"""How long the others wait."""
+POLL_SECONDS = 0.01
 
 
-class Undeclared(AssertionError):
-    """A read was made of something that nobody declared: a change of it would not be noticed."""
+class UndeclaredRead(AssertionError):
+    """A view read something that it did not declare: a change of it would not invalidate the cached response."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """What a view is read from, and how its answers are kept."""
+    """What a view is read from, and how its responses are cached."""
 
     models: tuple[Any, ...]
-    kept: bool = False
+    cached: bool = False
     row: str | None = None
-    """The value of the path that names the row which is shown."""
+    """The path variable that names the row which is shown."""
     until: Callable[[], float | None] | None = None
-    """Returns the seconds until the answers change by themselves, None for never."""
-    at_most: float = LIFETIME
-    """Seconds for which an answer is kept at most."""
-    by_caller: tuple[Any, ...] = ()
-    """What is read besides when the answer is one caller's alone."""
+    """Returns the seconds until the response changes by itself, None for never."""
+    lifetime: float = LIFETIME
+    """Seconds that a response is cached at most."""
+    per_caller: tuple[Any, ...] = ()
+    """What is read besides when the response is one caller's alone."""
 
 
 def hot(
     *models: Any,
     row: str | None = None,
     until: Callable[[], float | None] | None = None,
-    at_most: float = LIFETIME,
-    by_caller: tuple[Any, ...] = (),
+    lifetime: float = LIFETIME,
+    per_caller: tuple[Any, ...] = (),
 ) -> Callable[[F], F]:
-    """Keep the answers of a view, which reads these models besides its schema's own.
+    """Cache the responses of a view, which reads these models besides its schema's own.
 
-    A model may also be a function that has declared what it `reads`. `row`: the value of the path by which one row of
-    the schema's model is shown, by its key. `until` is asked before the data, of the same server. `at_most`: for
-    answers with counters, which leave no marks. `by_caller`: models that are read besides when an answer is for one
-    caller alone, and is not kept.
+    A model may also be a function that has declared what it `reads`. `row`: the path variable by which one row of
+    the schema's model is shown, by its key. `until` is asked before the data, of the same server. `lifetime`: for
+    responses with counters, which leave no marks. `per_caller`: models that are read besides when a response is for
+    one caller alone, and is not cached.
     """
-    return _declare(Reads(_models(models), True, row, until, at_most, _models(by_caller)))
+    return _declare(Reads(_models(models), True, row, until, lifetime, _models(per_caller)))
 
 
 def reads(*models: Any, row: str | None = None) -> Callable[[F], F]:
-    """Say what a function reads, so that replicas may answer it, and hot views may call it."""
+    """Declare what a function reads, so that replicas may answer it, and hot views may call it."""
     return _declare(Reads(_models(models), row=row))
 
 
@@ -109,36 +112,36 @@ def reads_of(function: Any) -> Reads | None:
     return found if isinstance(found, Reads) else None
 
 
-class Answer(NamedTuple):
-    """A response's body, and what its headers are made of."""
+class Representation(NamedTuple):
+    """The body of a response to a GET, and what its headers are made of (RFC 9110, section 3.2)."""
 
     etag: str
-    stored: float
+    read_at: float
     """When it was read, in seconds since 1970."""
     content_type: str
     link: str
     """The value of the `Link` header; empty for none."""
     body: bytes
     about: tuple[str, ...] = ()
-    """What it shows, for those who watch reads (`Meta.about` of its schema)."""
+    """What it shows, for read hooks (`Meta.about` of its schema)."""
 
     def dumps(self) -> bytes:
-        head = "\n".join((self.etag, repr(self.stored), self.content_type, self.link, " ".join(self.about), ""))
+        head = "\n".join((self.etag, repr(self.read_at), self.content_type, self.link, " ".join(self.about), ""))
         return head.encode() + self.body
 
     @classmethod
-    def loads(cls, value: bytes) -> Answer:
-        etag, stored, content_type, link, about, body = value.split(b"\n", 5)
+    def loads(cls, value: bytes) -> Representation:
+        etag, read_at, content_type, link, about, body = value.split(b"\n", 5)
         return cls(
-            etag.decode(), float(stored), content_type.decode(), link.decode(), body, tuple(about.decode().split())
+            etag.decode(), float(read_at), content_type.decode(), link.decode(), body, tuple(about.decode().split())
         )
 
 
 _cache = flask_caching.Cache()
 
 
-class Plain:
-    """A serializer for what is bytes already."""
+class BytesSerializer:
+    """A serializer for values that are bytes already."""
 
     @staticmethod
     def dumps(value: bytes) -> bytes:
@@ -149,8 +152,8 @@ class Plain:
         return value
 
 
-class Client:
-    """What Flask-Caching takes for a Redis client: the connections of the watermarks."""
+class RedisClient:
+    """What Flask-Caching uses as its Redis client: the connections of the watermarks."""
 
     @staticmethod
     def mget(keys: list[str]) -> list[bytes | None]:
@@ -161,80 +164,101 @@ class Client:
 class Backend(RedisCache):
     """Flask-Caching's Redis backend, over the connections of the watermarks, with values that cannot run code."""
 
-    serializer = Plain()
+    serializer = BytesSerializer()
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        return cls(host=Client(), **kwargs)
+        return cls(host=RedisClient(), **kwargs)
 
 
 def init_app(app: Flask) -> None:
-    """Keep hot answers in the app's Redis, if it has one."""
+    """Cache hot responses in the app's Redis, if it has one."""
     kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.keeper else "NullCache"
     app.config.update(CACHE_TYPE=kind, CACHE_DEFAULT_TIMEOUT=LIFETIME, CACHE_NO_NULL_WARNING=True)
     _cache.init_app(app)
 
 
-def glance(*wanted: Wanted) -> list[Look | None]:
-    """Return what Redis has of each, by one MGET; None where it may not be believed."""
+def look_up(*keys: CacheKey) -> list[Lookup | None]:
+    """Return what Redis has for each key, by one MGET; None where it may not be trusted, or did not answer."""
     keeper = watermarks.keeper
-    return look(keeper, *wanted, fetch=_cache.cache.get_many) if keeper else [None] * len(wanted)
+    if keeper is None:
+        return [None] * len(keys)
+    lookups = lookup.prepare(keeper, keys)
+    if not any(lookups):
+        return lookups
+    try:
+        values = _cache.cache.get_many(*lookup.redis_keys(lookups))
+    except RedisAway:
+        return [None] * len(keys)
+    return lookup.complete(keeper, lookups, values)
 
 
-def answer(
-    view: str, found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads
-) -> tuple[Answer, str]:
-    """Return the answer and how it came about: hit, miss or bypass. What `produce` raises is passed on."""
+def respond(
+    view: str, found: Lookup | None, key: CacheKey, produce: Callable[[], Representation], declared: Reads
+) -> tuple[Representation, str]:
+    """Return the representation, and whether it is a hit, a miss or a bypass; raise what `produce` raises.
+
+    `found` is what `look_up` returned for the key; `view` names the counters.
+    """
     started = time.monotonic()
-    result, how = _answer(found, wanted, produce, declared)
-    if how == "hit":
+    result, outcome = _respond(found, key, produce, declared)
+    if outcome == "hit":
         counters.hit(view)
-    elif how == "miss":
+    elif outcome == "miss":
         counters.miss(view, time.monotonic() - started)
     else:
         counters.bypass(view)
-    return result, how
+    return result, outcome
 
 
-def _answer(found: Look | None, wanted: Wanted, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:
-    patience = time.monotonic() + PATIENCE
+def _respond(
+    found: Lookup | None, key: CacheKey, produce: Callable[[], Representation], declared: Reads
+) -> tuple[Representation, str]:
+    deadline = time.monotonic() + FILL_WAIT_SECONDS
     while found is not None:
-        if (kept := found.hit()) is not None:
-            return Answer.loads(kept), "hit"
-        if found.busy():
+        if (cached := found.hit()) is not None:
+            return Representation.loads(cached), "hit"
+        if found.has_pending_write():
             break
-        if found.take_off(FLIGHT_SECONDS) or time.monotonic() > patience:
+        if found.lock_fill(FILL_LOCK_SECONDS) or time.monotonic() > deadline:
             return _fill(found, produce, declared)
-        time.sleep(POLL)
-        (found,) = glance(wanted)
+        time.sleep(POLL_SECONDS)
+        (found,) = look_up(key)
     return produce(), "bypass"
 
 
-def _fill(found: Look, produce: Callable[[], Answer], declared: Reads) -> tuple[Answer, str]:
-    """Produce the answer and keep it, if nothing changed meanwhile."""
-    deadline = time.monotonic() + declared.at_most * random.uniform(1 - JITTER, 1)  # noqa: S311
+def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads) -> tuple[Representation, str]:
+    """Produce the representation; cache it if nothing changed meanwhile."""
+    expires = time.monotonic() + declared.lifetime * random.uniform(1 - JITTER, 1)  # noqa: S311
 
-    def timed() -> Answer:
-        nonlocal deadline
+    def produce_with_expiry() -> Representation:
+        nonlocal expires
         asked = time.monotonic()
         left = declared.until() if declared.until else None
         if left is not None:
-            deadline = min(deadline, asked + left)
+            expires = min(expires, asked + left)
         return produce()
-
-    def keep(result: Answer) -> bool:
-        return found.store(result.dumps(), deadline)
 
     try:
         if not found.establish():
             return produce(), "bypass"
-        return found.read(timed, keep), "miss"
+        return found.read(produce_with_expiry, lambda result: found.store(result.dumps(), expires)), "miss"
     finally:
-        found.land()
+        found.unlock_fill()
+
+
+def read_uncached(collections: Iterable[tuple[str, str]], produce: Callable[[], T]) -> T:
+    """Return what `produce` reads, from replicas that have every write to the collections, or from the primary."""
+    key = CacheKey(tuple(collections))
+    if any(databases.BY_NAME[name].rotation for name, _ in key.collections):
+        (found,) = look_up(key)
+        if found and not found.has_pending_write() and found.establish():
+            return found.read(produce)
+    return produce()
 
 
 def require_declared(statements: list[str], declared: Iterable[tuple[str, str]]) -> None:
-    """Raise `Undeclared` if the statements read tables that are none of the declared collections'."""
+    """Raise `UndeclaredRead` if the statements read tables that are in none of the declared collections."""
     known = {(name, collection.partition("/")[0]) for name, collection in declared}
     known |= {(name, epochs.TABLE) for name in DATABASE_NAMES}
     known |= {
@@ -243,6 +267,6 @@ def require_declared(statements: list[str], declared: Iterable[tuple[str, str]])
         for model in models.of(name)
         if not is_watermarked(model)
     }
-    strange = tables_in(statements) - known
-    if strange:
-        raise Undeclared(f"read, but not declared: {', '.join(sorted('.'.join(pair) for pair in strange))}")
+    undeclared = tables_in(statements) - known
+    if undeclared:
+        raise UndeclaredRead(f"read, but not declared: {', '.join(sorted('.'.join(pair) for pair in undeclared))}")

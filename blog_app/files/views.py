@@ -86,10 +86,10 @@ def create_folder(name: str, parent_id: UUID | None) -> Node:
     return tree.make_folder(identity().user_id, name, parent_id)
 
 
-@files.receives("POST", "/files", NodeSchema, keep=keep_mine, parameters=UploadParameters)
-def upload_file(kept: Kept, name: str | None, parent_id: UUID | None) -> Node:
+@files.uploads("POST", "/files", NodeSchema, store=keep_mine, parameters=UploadParameters)
+def upload_file(stored: Kept, name: str | None, parent_id: UUID | None) -> Node:
     """Upload a file: as the one file of a form, or as the raw body with `?name=`."""
-    return tree.add_file(identity().user_id, kept, name or named_by_form(kept), parent_id)
+    return tree.add_file(identity().user_id, stored, name or named_by_form(stored), parent_id)
 
 
 @files.changes("/files/<uuid:node_id>", NodeSchema, load=held_node_at)
@@ -98,22 +98,22 @@ def change_file(node: Node, name: str, parent_id: UUID | None) -> Node:
     return tree.move(node, name, parent_id)
 
 
-@files.creates("/files/<uuid:node_id>/copies", CopySchema, answers=NodeSchema, load=held_node_at)
+@files.creates("/files/<uuid:node_id>/copies", CopySchema, response=NodeSchema, load=held_node_at)
 def copy_file(node: Node, name: str, parent_id: UUID | None) -> Node:
     """Copy a file, or a folder with all that is in it. It costs little: contents are stored once."""
     return tree.copy(node, name, parent_id)
 
 
-@files.sends("/files/<uuid:node_id>/content", load=file_at)
+@files.downloads("/files/<uuid:node_id>/content", load=file_at)
 def download_file(file: Node) -> Download:
     """Download a file, or a part of it (`Range`). Its `ETag` is the SHA-256 of its content."""
     return contents.download(file)
 
 
-@files.receives("PUT", "/files/<uuid:node_id>/content", NodeSchema, keep=contents.keep, load=held_file_at)
-def replace_content(file: Node, kept: Kept) -> Node:
+@files.uploads("PUT", "/files/<uuid:node_id>/content", NodeSchema, store=contents.keep, load=held_file_at)
+def replace_content(file: Node, stored: Kept) -> Node:
     """Replace what is in a file, by a form or a raw body; `If-Match` takes the `ETag` of the file or of its content."""
-    tree.replace(file, kept)
+    tree.replace(file, stored)
     return file
 
 
@@ -135,7 +135,7 @@ def empty_trash() -> None:
     tree.empty_trash(identity().user_id)
 
 
-@files.does("PUT", "/files/<uuid:node_id>/restoration", takes=RestorationSchema, answers=NodeSchema, load=held_trash_at)
+@files.does("PUT", "/files/<uuid:node_id>/restoration", body=RestorationSchema, response=NodeSchema, load=held_trash_at)
 def restore_file(node: Node, **place: Any) -> Node:
     """Take something out of the trash: to where it was, or to the top if that folder is gone.
 
@@ -150,17 +150,17 @@ def purge_file(node: Node) -> None:
     tree.purge(node)
 
 
-@files.does("GET", "/me/storage", answers=StorageSchema)
+@files.computes("/me/storage", StorageSchema)
 def show_my_storage() -> dict[str, int | None]:
     """Show how much you have stored, and how much you may."""
     return quota.storage_of(identity().user_id)
 
 
-def named_by_form(kept: Kept) -> str:
+def named_by_form(stored: Kept) -> str:
     """Return what the form calls the file; raise `Invalid` if it cannot be called that."""
-    if kept.name is None:
+    if stored.name is None:
         raise invalid("name", "A raw body needs a name in the query: ?name=…")
     try:
-        return Name().deserialize(kept.name)
+        return Name().deserialize(stored.name)
     except marshmallow.ValidationError as error:
         raise marshmallow.ValidationError({"name": error.messages}) from error

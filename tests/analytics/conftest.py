@@ -84,6 +84,6 @@ def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> 
     """The app with page view counting, without the buffer's thread."""
     mine = buffer.PageViewBuffer(app)
     monkeypatch.setattr(mine._thread, "ensure_running", lambda: None)
-    monkeypatch.setitem(app.extensions, "watchers", {"posts.show_post": [mine.add]})
+    monkeypatch.setitem(app.extensions, "read_hooks", {"posts.show_post": [mine.add]})
     redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(queue.KEY)
     return Counting(app, mine)

@@ -10,10 +10,11 @@ import pytest
 import redis
 from flask import Flask
 
-from blog_app.analytics import buffer, queue
 from blog_app.analytics import counting as rules
+from blog_app.analytics import queue
 from blog_app.analytics.models import PageView
 from blog_app.data import databases, models, watermarks
+from blog_app.data.cache import Representation
 from blog_app.development.local.process import wait_until
 from tests.analytics.conftest import BROWSER, Counting
 from tests.blog.test_posts import write_post
@@ -137,7 +138,7 @@ def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting
         return len([sql for sql in statements if "MIN(" not in sql])
 
     watched = statements_of("fields=title")
-    monkeypatch.setitem(counting.app.extensions, "watchers", {})
+    monkeypatch.setitem(counting.app.extensions, "read_hooks", {})
     assert watched == statements_of("fields=slug")
 
     environ = {
@@ -147,7 +148,7 @@ def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting
         "HTTP_REFERER": "https://news.example.com/item",
         "HTTP_HOST": "blog.example.com",
     }
-    answer = buffer.Answer("", 0, "", "", b"", ("post", "author"))
+    answer = Representation("", 0, "", "", b"", ("post", "author"))
 
     def seconds_each() -> float:
         started = time.thread_time()

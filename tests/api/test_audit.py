@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from blog_app.accounts import signed_tokens
 from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password
-from blog_app.api.execution import operations
+from blog_app.api.execution import writes
 from blog_app.api.operation import Operation
 from blog_app.background.outbox import tables
 from blog_app.blog.models import Post
@@ -150,7 +150,7 @@ def test_an_operation_leaves_one_audit_entry_none_if_it_fails_and_no_second_if_i
     operation, caller = attempt.operation, attempt.caller
     if operation.atomic:
         with monkeypatch.context() as patch:
-            patch.setattr(operations, "_answer", broken)
+            patch.setattr(writes, "_answer", broken)
             assert attempt.send().status_code == 500
         assert audit_entries.pending() == []
 

@@ -22,7 +22,7 @@ from tests.helpers import objects
 from tests.helpers.caller import API, Caller, sign_up
 from tests.helpers.operations import OPERATIONS
 
-LISTS = [name.partition(" ")[2] for name, operation in OPERATIONS.items() if operation.many]
+LISTS = [name.partition(" ")[2] for name, operation in OPERATIONS.items() if operation.is_list]
 bounded = settings(max_examples=200)
 
 HOSTILE_TEXTS = [

@@ -15,7 +15,7 @@ from flask import Flask
 
 from blog_app import create_app
 from blog_app.accounts.models import RoleGrant, Token, User
-from blog_app.api.execution import early, read_hooks
+from blog_app.api.execution import before_flask, read_hooks
 from blog_app.blog.models import Category, Post
 from blog_app.data import cache, databases, watermarks
 from blog_app.data.cache import hot
@@ -101,7 +101,7 @@ def test_a_hit_is_answered_before_flask_with_the_same_headers_and_log_line(
 def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
     heard = []
-    read_hooks.watch(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
+    read_hooks.add(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"
@@ -115,8 +115,8 @@ def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypa
 
 
 def test_remembered_urls_are_limited_in_length_and_number(api: Flask, monkeypatch) -> None:
-    monkeypatch.setattr(early, "MOST_ADDRESSES", 3)
-    addresses = api.extensions["early"]._addresses
+    monkeypatch.setattr(before_flask, "MAX_REQUESTS", 3)
+    addresses = api.extensions["before_flask"]._requests
     addresses.clear()
     long = "/categories?" + "&".join(f"or[{n}][name]={'x' * 40}" for n in range(12))
     for path in (long, *(f"/categories?limit={limit}" for limit in range(1, 6))):
@@ -241,7 +241,7 @@ def test_an_expired_entry_is_no_hit_even_if_redis_still_has_it(api: Flask, monke
     taking_part(anonymous(api), "/posts")
     assert wait_until(lambda: how(anonymous(api), "/posts") == "hit", SECONDS)
     later = SimpleNamespace(time=lambda: time.time() + cache.LIFETIME, monotonic=time.monotonic)
-    monkeypatch.setattr(watermarks.reading, "time", later)
+    monkeypatch.setattr(watermarks.lookup, "time", later)
     assert how(anonymous(api), "/posts") != "hit"
 
 
@@ -328,8 +328,8 @@ def test_concurrent_misses_run_the_view_once(api: Flask, monkeypatch) -> None:
         return within(cls, *args)
 
     monkeypatch.setattr(Category, "within", classmethod(slow))
-    monkeypatch.setattr(cache, "PATIENCE", SECONDS)
-    monkeypatch.setattr(cache, "FLIGHT_SECONDS", SECONDS)
+    monkeypatch.setattr(cache, "FILL_WAIT_SECONDS", SECONDS)
+    monkeypatch.setattr(cache, "FILL_LOCK_SECONDS", SECONDS)
 
     def read() -> int:
         return len(anonymous(api).get("/categories").json["data"])
@@ -354,7 +354,7 @@ def test_the_decorator_hot_declares_what_a_view_reads() -> None:
     @hot(Post, row="key")
     def view() -> None: ...
 
-    assert cache.reads_of(view) == cache.Reads((Post,), kept=True, row="key")
+    assert cache.reads_of(view) == cache.Reads((Post,), cached=True, row="key")
 
 
 def test_a_long_query_string_gets_a_short_cache_key(api: Flask) -> None:

@@ -67,5 +67,5 @@ def test_the_caller_as_author_is_not_fetched_again(app: Flask) -> None:
 @pytest.mark.parametrize("roles", [(), ("admin",), ("author", "vendor")])
 @pytest.mark.parametrize("name", ["admin", ODD, " editor,admin "])
 def test_an_identity_survives_serialization(roles: tuple[str, ...], name: str) -> None:
-    known = Identity(uuid4(), name, roles, uuid4(), apart=True)
+    known = Identity(uuid4(), name, roles, uuid4(), has_blocks=True)
     assert Identity.loads(known.dumps()) == known

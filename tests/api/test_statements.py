@@ -19,7 +19,7 @@ from tests.helpers.caller import Caller, sign_up
 from tests.helpers.operations import OPERATIONS
 from tests.helpers.statements import captured_statements
 
-LISTS = [name for name, operation in OPERATIONS.items() if operation.many]
+LISTS = [name for name, operation in OPERATIONS.items() if operation.is_list]
 AUTHENTICATION, ROWS = 1, 1
 MANY_POSTS = """
     INSERT INTO blog.posts (id, created_at, updated_at, author_id, title, slug, content, content_html, summary,
@@ -45,11 +45,11 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
     operation = OPERATIONS[name]
     admin = sign_up(app, "admin")
     address = make_rows(admin, name.partition(" ")[2], 3)
-    includes = schema_instance(operation.answers).opts.includes
+    includes = schema_instance(operation.response).opts.includes
     empty = not admin.get(address).json["data"]
     for wanted in ((), *[(each,) for each in includes], tuple(includes)):
         fetched = sum(isinstance(includes[each], BatchInclude) for each in wanted)
-        most = AUTHENTICATION + ROWS + fetched + (empty and operation.under is not None)
+        most = AUTHENTICATION + ROWS + fetched + (empty and operation.parent is not None)
         with captured_statements() as sent:
             admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)
         assert len(sent) <= most, (wanted, sent)

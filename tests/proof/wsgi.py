@@ -13,12 +13,12 @@ from flask import Flask, Response
 
 from blog_app import create_app
 from blog_app.blog.models import Category
-from blog_app.data import databases, watermarks
+from blog_app.data import cache, databases
 from blog_app.data.databases.dependencies import read_dependencies
-from blog_app.data.watermarks import epochs, leases, reading
+from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.link import Link
-from blog_app.data.watermarks.reading import Look, Route
+from blog_app.data.watermarks.lookup import Lookup, ReplicaRoute
 
 VALUE = Category.description.cast("integer")
 
@@ -38,7 +38,7 @@ def show(row: UUID) -> Response:
         query = Category.select(Category.description, peewee.fn.inet_server_port()).where(Category.id == row)
         return databases.blog.execute(query).fetchone()
 
-    value, port = reading.read(watermarks.keeper, read_dependencies(Category, row), produce)
+    value, port = cache.read_uncached(read_dependencies(Category, row), produce)
     return Response(value, headers={"X-Server": str(port)})
 
 
@@ -59,14 +59,14 @@ def mark_first() -> None:
 
 def unchecked_replica() -> None:
     """Believe whatever replica answers."""
-    original = Route.__init__
+    original = ReplicaRoute.__init__
 
-    def init(self: Route, *args: Any) -> None:
+    def init(self: ReplicaRoute, *args: Any) -> None:
         original(self, *args)
         self.condition = "SELECT 1"
 
-    Route.__init__ = init  # type: ignore[method-assign]
-    Look.unchanged = lambda _: True  # type: ignore[method-assign]
+    ReplicaRoute.__init__ = init  # type: ignore[method-assign]
+    Lookup.unchanged = lambda _: True  # type: ignore[method-assign]
 
 
 def no_wait() -> None:
@@ -87,7 +87,7 @@ def no_identity() -> None:
 
     Link.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
     Link.identify = one  # type: ignore[method-assign]
-    Look.redis = property(lambda self: self.keeper.link.identity)  # type: ignore[assignment, method-assign]
+    Lookup.redis = property(lambda self: self.keeper.link.identity)  # type: ignore[assignment, method-assign]
 
 
 MUTATIONS = {

@@ -56,7 +56,7 @@ def send_request(user_id: UUID) -> Relationship:
     return actions.send_request(identity().user_id, user_id)
 
 
-@requests.does("PUT", "/<uuid:request_id>/acceptance", answers=FriendRequestSchema, load=request_to_me_at)
+@requests.does("PUT", "/<uuid:request_id>/acceptance", response=FriendRequestSchema, load=request_to_me_at)
 def accept_request(request: Relationship) -> Relationship:
     """Accept a friend request that you received."""
     return actions.accept(request)
@@ -86,7 +86,7 @@ def list_suggestions() -> Any:
     return actions.suggestions(identity().user_id, allowed(User))
 
 
-@friends.lists("/users/<uuid:user_id>/mutual-friends", UserSchema, under=user_at)
+@friends.lists("/users/<uuid:user_id>/mutual-friends", UserSchema, parent=user_at)
 def list_mutual_friends(user_id: UUID) -> Any:
     """List the friends that you and another user have in common."""
     return (

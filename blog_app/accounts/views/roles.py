@@ -20,13 +20,13 @@ def grant_at(user_id: UUID, role: str) -> Any:
     return allowed(RoleGrant).where(RoleGrant.user == user_id, RoleGrant.role == role)
 
 
-@roles.lists("/<uuid:user_id>/roles", RoleGrantSchema, under=user_at)
+@roles.lists("/<uuid:user_id>/roles", RoleGrantSchema, parent=user_at)
 def list_roles(user_id: UUID) -> Any:
     """List a user's roles, with who granted them and when. Only admins see other users' roles."""
     return allowed(RoleGrant).where(RoleGrant.user == user_id)
 
 
-@roles.does("PUT", "/<uuid:user_id>/roles/<role>", answers=RoleGrantSchema)
+@roles.does("PUT", "/<uuid:user_id>/roles/<role>", response=RoleGrantSchema)
 def grant_role(user_id: UUID, role: str) -> RoleGrant:
     """Grant a role to a user. Does nothing if the user already has it."""
     return actions.grant(user_id, role, granted_by=identity().user_id)

@@ -29,7 +29,7 @@ def token_at(token_id: UUID) -> Any:
     return allowed(Token).where(Token.id == token_id)
 
 
-@tokens.creates("", CredentialsSchema, answers=NewTokenSchema, atomic=False, secret=True)
+@tokens.creates("", CredentialsSchema, response=NewTokenSchema, atomic=False, secret=True)
 def create_token(email: str, password: str) -> dict[str, Any]:
     """Sign in with an email address and password, and get an API token."""
     return actions.sign_in(email, password)
@@ -53,14 +53,14 @@ def revoke_all_tokens() -> None:
     actions.revoke_all(identity().user_id)
 
 
-@resets.does("POST", "", takes=EmailAddressSchema, answers=AcceptedSchema, status=202, atomic=False)
+@resets.does("POST", "", body=EmailAddressSchema, response=AcceptedSchema, status=202, atomic=False)
 def ask_for_reset(email: str) -> dict[str, str]:
     """Request an email with a password reset token."""
     credentials.request_password_reset(email)
     return MAIL_SENT
 
 
-@resets.does("POST", "/completion", takes=NewPasswordSchema, atomic=False)
+@resets.does("POST", "/completion", body=NewPasswordSchema, atomic=False)
 def reset_password(token: str, password: str) -> None:
     """Set a new password with the mailed token. All your sessions end."""
     credentials.reset_password(token, password)

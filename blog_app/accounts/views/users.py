@@ -34,41 +34,41 @@ def user_or_deleted_at(user_id: UUID) -> Any:
     return allowed(User, deleted="with").where(User.id == user_id)
 
 
-@users.does("POST", "", takes=RegistrationSchema, answers=AcceptedSchema, status=202, atomic=False)
+@users.does("POST", "", body=RegistrationSchema, response=AcceptedSchema, status=202, atomic=False)
 def create_user(email: str, name: str, password: str) -> dict[str, str]:
     """Register. The account is created when you confirm the token that is mailed to the address."""
     registration.register(email, name, password)
     return MAIL_SENT
 
 
-@users.does("POST", "/confirmation", takes=ConfirmationSchema, answers=MeSchema)
+@users.does("POST", "/confirmation", body=ConfirmationSchema, response=MeSchema)
 def confirm_user(token: str) -> User:
     """Confirm a registration with the mailed token, and create the account."""
     return registration.confirm(token)
 
 
 @users.lists("", UserSchema, parameters=DeletedParameter)
-@hot(by_caller=(Relationship,))
+@hot(per_caller=(Relationship,))
 def list_users(deleted: str | None) -> Any:
     """List users, newest first."""
     return allowed(User, deleted=deleted)
 
 
 @users.shows("/<uuid:user_id>", UserSchema)
-@hot(row="user_id", by_caller=(Relationship,))
+@hot(row="user_id", per_caller=(Relationship,))
 def show_user(user_id: UUID) -> Any:
     """Retrieve a user."""
     return user_at(user_id)
 
 
 @users.shows("/<uuid:user_id>/profile", ProfileSchema)
-@hot(User, row="user_id", by_caller=(Relationship,))
+@hot(User, row="user_id", per_caller=(Relationship,))
 def show_profile(user_id: UUID) -> Any:
     """Retrieve a user's profile."""
     return allowed(Profile).where(Profile.user == user_id)
 
 
-@users.does("PUT", "/<uuid:user_id>/status", takes=StatusSchema, answers=UserSchema, load=user_at)
+@users.does("PUT", "/<uuid:user_id>/status", body=StatusSchema, response=UserSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
     """Set a user's status. Any status other than `active` ends the user's sessions."""
     return lifecycle.set_status(user, status)
@@ -80,7 +80,7 @@ def delete_user(user: User) -> None:
     lifecycle.delete(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/restoration", answers=UserSchema, load=user_or_deleted_at)
+@users.does("PUT", "/<uuid:user_id>/restoration", response=UserSchema, load=user_or_deleted_at)
 def restore_user(user: User) -> User:
     """Restore a deleted user; 409 if another account uses the email address now."""
     return lifecycle.restore(user)

@@ -11,7 +11,7 @@ from blog_app.data import cache_counters, databases
 caching = Blueprint("caching", database=databases.analytics, prefix="/analytics")
 
 
-@caching.does("GET", "/cache", answers=CacheReportSchema, atomic=False)
+@caching.computes("/cache", CacheReportSchema)
 def report_cache() -> dict[str, Any]:
     """Report cache hits, misses, bypasses and fill times by view, for the last 24 hours.
 

@@ -1,4 +1,4 @@
-"""Who wants to know what is read, however the read is answered: by its view, from the cache, before Flask."""
+"""Read hooks: functions that are called for each GET that is served, from the cache too, such as view counting."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 from flask import Flask
 
-from blog_app.data.cache import Answer
+from blog_app.data.cache import Representation
 from blog_app.permissions import Scope
 
-Watcher = Callable[[Answer, Scope, dict[str, Any]], None]
-"""Takes the answer, on what the caller may do this, and the request as WSGI knows it.
+ReadHook = Callable[[Representation, Scope, dict[str, Any]], None]
+"""Takes the representation, the caller's scope, and the request as WSGI knows it.
 
 It must be quick, and must not raise.
 """
 
 
 def init_app(app: Flask) -> None:
-    """Let reads of `app` be watched."""
-    app.extensions["watchers"] = {}
+    """Let `app` have read hooks."""
+    app.extensions["read_hooks"] = {}
 
 
-def watch(app: Flask, endpoint: str, watcher: Watcher) -> None:
-    """Tell `watcher` of every GET of an endpoint that is answered with 200 or 304, before the answer is sent."""
-    app.extensions["watchers"].setdefault(endpoint, []).append(watcher)
+def add(app: Flask, endpoint: str, hook: ReadHook) -> None:
+    """Call `hook` for every GET of an endpoint that is answered with 200 or 304, before the response is sent."""
+    app.extensions["read_hooks"].setdefault(endpoint, []).append(hook)
 
 
-def tell(app: Flask, endpoint: str, answer: Answer, scope: Scope, environ: dict[str, Any]) -> None:
-    """Tell the watchers of `endpoint`."""
-    for watcher in app.extensions["watchers"].get(endpoint, ()):
-        watcher(answer, scope, environ)
+def run(app: Flask, endpoint: str, representation: Representation, scope: Scope, environ: dict[str, Any]) -> None:
+    """Call the hooks of `endpoint`."""
+    for hook in app.extensions["read_hooks"].get(endpoint, ()):
+        hook(representation, scope, environ)

@@ -90,9 +90,9 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
         "security": _security(rule),
         "x-permissions": {role: scope.name.lower() for role, scope in rule._asdict().items()},
     }
-    if operation.takes:
+    if operation.body:
         found["requestBody"] = _body(operation, components)
-    if operation.keep:
+    if operation.store:
         found["requestBody"] = FILE
     return found
 
@@ -111,15 +111,15 @@ def _page(app: Flask, endpoint: str, path: str) -> Json:
 
 
 def _body(operation: Operation, components: Components) -> Json:
-    assert operation.takes
+    assert operation.body
     if operation.method == "PATCH":
-        schema = components.patch(operation.takes)
+        schema = components.patch(operation.body)
         types = ["application/merge-patch+json", "application/json"]
     else:
-        schema = components.body(operation.takes)
+        schema = components.body(operation.body)
         types = ["application/json"]
     content: dict[str, Any] = {each: {"schema": schema} for each in types}
-    return {"required": requires_body(operation.takes), "content": content}
+    return {"required": requires_body(operation.body), "content": content}
 
 
 def _security(rule: Rule) -> list[Json]:

@@ -64,10 +64,10 @@ HEADERS: dict[str, Json] = {
 def parameters(operation: Operation, path: str, components: Components) -> Iterator[Json | str]:
     """Yield the parameters of an operation at the Flask rule `path`; a string is the name of a shared component."""
     yield from path_parameters(path)
-    if operation.answers and schema_instance(operation.answers).opts.model:
-        yield from _fieldset(operation.answers)
-        if operation.many:
-            yield from _list(operation.answers, components)
+    if operation.response and schema_instance(operation.response).opts.model:
+        yield from _fieldset(operation.response)
+        if operation.is_list:
+            yield from _list(operation.response, components)
         yield from _extra(operation, components)
     yield from _headers(operation)
 
@@ -86,9 +86,9 @@ def _headers(operation: Operation) -> Iterator[str]:
         yield "IfNoneMatch"
     if operation.method == "POST" and operation.replayable:
         yield "IdempotencyKey"
-    if operation.load and not operation.answers_file:
+    if operation.load and not operation.is_download:
         yield "IfMatch"
-    if operation.answers_file:
+    if operation.is_download:
         yield from ("Range", "IfRange")
 
 

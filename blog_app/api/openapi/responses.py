@@ -89,9 +89,9 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
     found: Json = {str(operation.status): _success(operation, components)}
     if operation.method == "GET":
         found["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
-    if operation.answers_file:
+    if operation.is_download:
         found["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
-    if operation.moved:
+    if operation.moved_to:
         found["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
     names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
     for status in _errors(operation, path):
@@ -100,11 +100,11 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
 
 
 def _success(operation: Operation, components: Components) -> Json:
-    if operation.answers_file:
+    if operation.is_download:
         return {**_file(), "description": "The file."}
-    if operation.answers is None:
+    if operation.response is None:
         return {"description": HTTPStatus(operation.status).phrase, "headers": _headers("X-Request-Id")}
-    schema = components.page(operation.answers) if operation.many else components.representation(operation.answers)
+    schema = components.page(operation.response) if operation.is_list else components.representation(operation.response)
     return {
         "description": HTTPStatus(operation.status).phrase,
         "headers": _headers(*_success_headers(operation), "X-Request-Id"),
@@ -118,12 +118,12 @@ def _file(*headers: str) -> Json:
 
 
 def _success_headers(operation: Operation) -> Iterator[str]:
-    assert operation.answers
-    if schema_instance(operation.answers).opts.model:
+    assert operation.response
+    if schema_instance(operation.response).opts.model:
         yield "ETag"
         if operation.status == HTTPStatus.CREATED:
             yield "Location"
-    if operation.many:
+    if operation.is_list:
         yield "Link"
 
 
@@ -134,19 +134,19 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
         yield HTTPStatus.FORBIDDEN
     if "<" in path or operation.load:
         yield HTTPStatus.NOT_FOUND
-    if operation.many:
+    if operation.is_list:
         yield HTTPStatus.REQUEST_URI_TOO_LONG
     if operation.method != "GET":
         yield HTTPStatus.CONFLICT
         yield HTTPStatus.TOO_MANY_REQUESTS
-    if operation.answers_file:
+    if operation.is_download:
         yield HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
     elif operation.load:
         yield HTTPStatus.PRECONDITION_FAILED
-    if operation.takes or operation.keep:
+    if operation.body or operation.store:
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    if operation.takes or operation.keep or operation.method == "POST":
+    if operation.body or operation.store or operation.method == "POST":
         yield HTTPStatus.UNPROCESSABLE_ENTITY
     yield HTTPStatus.SERVICE_UNAVAILABLE
 

@@ -84,6 +84,12 @@ def parse_query(query_string: bytes) -> dict[str, str]:
     return found
 
 
+def refuse_parameters(query_string: bytes) -> None:
+    """Raise `BadRequest` if there is any parameter."""
+    for name in parse_query(query_string):
+        raise bad_parameter(name, "Unknown parameter. This endpoint takes none.")
+
+
 @lru_cache(maxsize=1024)
 def item_arguments(
     schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None

@@ -17,7 +17,6 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
-from blog_app.api.requests.connections import expect_life
 from blog_app.config import settings
 from blog_app.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType, invalid
 
@@ -70,7 +69,6 @@ def receive_upload() -> Iterator[Upload]:
     is_form = request.mimetype == FORM
     # One byte more than allowed, to distinguish a body that ends at the limit from a longer one.
     request.max_content_length = max_bytes + (FORM_OVERHEAD if is_form else 1)
-    expect_life()
     uploads: list[Upload] = []
 
     def open_upload(name: str | None = None) -> Upload:

@@ -16,7 +16,6 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.http import dump_options_header
 
-from blog_app.api.requests.connections import expect_life
 from blog_app.api.responses import etag
 from blog_app.errors import RangeNotSatisfiable
 
@@ -50,7 +49,6 @@ def respond(download: Download) -> Response:
         start, stop = byte_range
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{download.size}"
-    expect_life()
     chunks = _split(download.read(start, stop))
     # Read the first chunk before the status is sent, so that an error can still become one.
     response.response = chain([next(chunks, b"")], chunks)

@@ -37,7 +37,7 @@ def matches(header: str | None, tag: str) -> bool:
 
 def with_etag(response: Response, tag: str) -> Response:
     """Return `response` with its entity tag, or a 304 if `If-None-Match` has that tag."""
-    response.headers.add("ETag", f'"{tag}"')
+    response.headers["ETag"] = f'"{tag}"'
     if matches(request.headers.get("If-None-Match"), tag):
         response.status_code = 304
         response.set_data(b"")

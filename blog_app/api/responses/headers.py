@@ -1,4 +1,4 @@
-"""Headers of every response: Cache-Control, and CORS.
+"""The headers of every response: Cache-Control, CORS, request id.
 
 A cache must revalidate each response, because the next read must see a write that has been answered; with an ETag that
 costs little. Shared caches must not store the response to an authenticated request.
@@ -6,12 +6,13 @@ costs little. Shared caches must not store the response to an authenticated requ
 
 from __future__ import annotations
 
+import time
+
 from flask import Flask, Response, request
 
-from blog_app.api import auth
 from blog_app.config import Settings
+from blog_app.data.cache import Representation
 
-ALWAYS = (("X-Content-Type-Options", "nosniff"),)
 PREFLIGHT_SECONDS = "7200"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range, Range, X-Request-Id"
 EXPOSED_HEADERS = (
@@ -21,41 +22,17 @@ EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask) -> None:
-    """Add the headers to every response of `app`."""
-    settings: Settings = app.config["SETTINGS"]
-    if settings.cors_origins:
-        _allow_cors(app, frozenset(settings.cors_origins))  # First: Flask calls the last one first.
-
-    @app.after_request
-    def limit_caching(response: Response) -> Response:
-        headers = response.headers
-        if "Cache-Control" not in headers:
-            headers.add("Cache-Control", cache_control(signed_in=auth.caller() is not None))
-            headers.add("Vary", "Authorization")
-        for name, value in ALWAYS:
-            headers.add(name, value)
-        return response
-
-
-def cache_control(*, signed_in: bool) -> str:
-    """Return the `Cache-Control` of a response."""
-    return "private, no-cache" if signed_in else "no-cache"
-
-
-def vary(settings: Settings) -> str:
-    """Return the `Vary` header of the response to a GET."""
-    return "Authorization, Origin" if settings.cors_origins else "Authorization"
-
-
-def _allow_cors(app: Flask, origins: frozenset[str]) -> None:
-    """Let pages of these origins call the API (CORS, from the Fetch standard).
+    """Let pages of the origins in the settings call the API (CORS, from the Fetch standard).
 
     Without credentials: the API has no cookies, the page sends the token itself.
     """
+    settings: Settings = app.config["SETTINGS"]
+    origins = frozenset(settings.cors_origins)
+    if not origins:
+        return
 
     @app.after_request
-    def allow_cors(response: Response) -> Response:
-        response.vary.add("Origin")
+    def allow_origin(response: Response) -> Response:
         origin = request.headers.get("Origin")
         if origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
@@ -65,3 +42,32 @@ def _allow_cors(app: Flask, origins: frozenset[str]) -> None:
                 response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
                 response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
         return response
+
+
+def of_representation(found: Representation, outcome: str) -> list[tuple[str, str]]:
+    """Return the headers of a representation that is a hit, a miss or a bypass; empty: it could be none of them."""
+    headers = [("ETag", f'"{found.etag}"'), ("Content-Type", found.content_type)]
+    if found.link:
+        headers.append(("Link", found.link))
+    if outcome:
+        headers.append(("X-Cache", outcome))
+    if outcome == "hit":
+        headers.append(("Age", str(max(0, int(time.time() - found.read_at)))))
+    return headers
+
+
+class CommonHeaders:
+    """The headers that every response has."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._vary = "Authorization, Origin" if settings.cors_origins else "Authorization"
+        self._vary_uncached = [("Vary", "Origin")] if settings.cors_origins else []
+
+    def add(self, headers: list[tuple[str, str]], request_id: str, *, signed_in: bool) -> list[tuple[str, str]]:
+        """Return `headers` with those of every response; a `Cache-Control` that is there already stays."""
+        own = [*headers, ("X-Content-Type-Options", "nosniff"), ("X-Request-Id", request_id)]
+        if any(name == "Cache-Control" for name, _ in headers):
+            return own + self._vary_uncached
+        own.append(("Cache-Control", "private, no-cache" if signed_in else "no-cache"))
+        own.append(("Vary", self._vary))
+        return own

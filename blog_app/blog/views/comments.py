@@ -37,7 +37,7 @@ def list_comments() -> Any:
     return allowed(Comment)
 
 
-@comments.lists("/posts/<key>/comments", CommentSchema, under=post_at)
+@comments.lists("/posts/<key>/comments", CommentSchema, parent=post_at)
 @reads(Post)
 def list_comments_on_post(key: str) -> Any:
     """List the comments on a post, oldest first.
@@ -49,7 +49,7 @@ def list_comments_on_post(key: str) -> Any:
     )
 
 
-@comments.lists("/images/<uuid:image_id>/comments", CommentSchema, under=image_at)
+@comments.lists("/images/<uuid:image_id>/comments", CommentSchema, parent=image_at)
 @reads(Post, Image)
 def list_comments_on_image(image_id: UUID) -> Any:
     """List the comments on an image, oldest first.
@@ -104,8 +104,8 @@ def delete_comment(comment: Comment) -> None:
 @comments.does(
     "PUT",
     "/comments/<uuid:comment_id>/moderation",
-    takes=ModerationSchema,
-    answers=CommentSchema,
+    body=ModerationSchema,
+    response=CommentSchema,
     load=present_comment_at,
 )
 def moderate_comment(comment: Comment, status: str) -> Comment:

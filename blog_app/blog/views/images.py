@@ -20,7 +20,7 @@ def image_at(image_id: UUID) -> Any:
     return allowed(Image).where(Image.id == image_id)
 
 
-@images.lists("/posts/<key>/images", ImageSchema, under=post_at)
+@images.lists("/posts/<key>/images", ImageSchema, parent=post_at)
 @reads(Post)
 def list_images(key: str) -> Any:
     """List the images of a post, oldest first."""

@@ -27,7 +27,7 @@ def any_post_at(key: str) -> Any:
 
 
 @posts.lists("", PostSchema, parameters=DeletedParameter)
-@hot(Category, PostTag, Tag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
+@hot(Category, PostTag, Tag, until=Post.seconds_to_next_publication, lifetime=COUNTERS_SECONDS)
 def list_posts(deleted: str | None) -> Any:
     """List public posts, newest first. Authors also see their own drafts, editors all posts.
 
@@ -37,15 +37,15 @@ def list_posts(deleted: str | None) -> Any:
     return allowed(Post, deleted=deleted)
 
 
-@posts.shows("/<key>", PostSchema, moved=current_slug)
-@hot(row="key", until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
+@posts.shows("/<key>", PostSchema, moved_to=current_slug)
+@hot(row="key", until=Post.seconds_to_next_publication, lifetime=COUNTERS_SECONDS)
 def show_post(key: str) -> Any:
     """Retrieve a post by id or slug."""
     return post_at(key)
 
 
-@posts.lists("/<key>/related", RelatedPostSchema, under=post_at)
-@hot(PostTag, until=Post.seconds_to_next_publication, at_most=COUNTERS_SECONDS)
+@posts.lists("/<key>/related", RelatedPostSchema, parent=post_at)
+@hot(PostTag, until=Post.seconds_to_next_publication, lifetime=COUNTERS_SECONDS)
 def list_related_posts(key: str) -> Any:
     """List posts that share tags with this one, most shared tags first."""
     return search.related_posts(allowed(Post), post_at(key))
@@ -69,7 +69,7 @@ def delete_post(post: Post) -> None:
     post.soft_delete()
 
 
-@posts.does("PUT", "/<key>/restoration", answers=PostSchema, load=any_post_at)
+@posts.does("PUT", "/<key>/restoration", response=PostSchema, load=any_post_at)
 def restore_post(post: Post) -> Post:
     """Restore a deleted post."""
     return actions.restore(post)
@@ -81,25 +81,25 @@ def purge_post(post: Post) -> None:
     actions.purge(post)
 
 
-@posts.does("PUT", "/<key>/publication", takes=PublicationSchema, answers=PostSchema, load=post_at)
+@posts.does("PUT", "/<key>/publication", body=PublicationSchema, response=PostSchema, load=post_at)
 def publish_post(post: Post, published_at: datetime | None) -> Post:
     """Publish a post now, or schedule it."""
     return actions.publish(post, published_at)
 
 
-@posts.does("DELETE", "/<key>/publication", answers=PostSchema, load=post_at)
+@posts.does("DELETE", "/<key>/publication", response=PostSchema, load=post_at)
 def unpublish_post(post: Post) -> Post:
     """Unpublish a post. It becomes a draft again."""
     return actions.unpublish(post)
 
 
-@posts.does("PUT", "/<key>/archival", answers=PostSchema, load=post_at)
+@posts.does("PUT", "/<key>/archival", response=PostSchema, load=post_at)
 def archive_post(post: Post) -> Post:
     """Archive a post. It is hidden and keeps its publication time."""
     return actions.archive(post)
 
 
-@posts.does("DELETE", "/<key>/archival", answers=PostSchema, load=post_at)
+@posts.does("DELETE", "/<key>/archival", response=PostSchema, load=post_at)
 def unarchive_post(post: Post) -> Post:
     """Unarchive a post. It is published again, or a draft if it never was published."""
     return actions.unarchive(post)

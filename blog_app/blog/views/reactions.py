@@ -14,19 +14,19 @@ from blog_app.data import databases
 reactions = Blueprint("reactions", database=databases.blog, prefix="/posts")
 
 
-@reactions.does("GET", "/<key>/like", answers=LikeSchema, atomic=False)
+@reactions.computes("/<key>/like", LikeSchema)
 def show_like(key: str) -> dict[str, Any]:
     """Retrieve your like status and the number of likes of a post."""
     return actions.like_status(post_or_404(key), identity().user_id)
 
 
-@reactions.does("PUT", "/<key>/like", answers=LikeSchema)
+@reactions.does("PUT", "/<key>/like", response=LikeSchema)
 def like_post(key: str) -> dict[str, Any]:
     """Like a post. Liking it again has no effect."""
     return actions.like(post_or_404(key), identity().user_id)
 
 
-@reactions.does("DELETE", "/<key>/like", answers=LikeSchema)
+@reactions.does("DELETE", "/<key>/like", response=LikeSchema)
 def unlike_post(key: str) -> dict[str, Any]:
     """Remove your like from a post."""
     return actions.unlike(post_or_404(key), identity().user_id)

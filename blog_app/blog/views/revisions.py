@@ -28,7 +28,7 @@ def revisions_of(key: str) -> Any:
     return allowed(Revision).where(Revision.post == edited_post_at(key).select(Post.id))
 
 
-@revisions.lists("/<key>/revisions", RevisionSchema, under=edited_post_at)
+@revisions.lists("/<key>/revisions", RevisionSchema, parent=edited_post_at)
 def list_revisions(key: str) -> Any:
     """List the revisions of a post, latest first."""
     return revisions_of(key)
@@ -40,7 +40,7 @@ def show_revision(key: str, revision_id: UUID) -> Any:
     return revisions_of(key).where(Revision.id == revision_id)
 
 
-@revisions.does("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", answers=PostSchema, load=post_at)
+@revisions.does("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", response=PostSchema, load=post_at)
 def restore_revision(post: Post, revision_id: UUID) -> Post:
     """Restore the title and content of a revision. The present ones become a revision."""
     return actions.restore(post, identity().user_id, revision_id)

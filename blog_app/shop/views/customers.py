@@ -52,13 +52,13 @@ def delete_address(address: Address) -> None:
     address.delete_instance()
 
 
-@customers.does("GET", "/me/purchase-limit", answers=PurchaseLimitSchema)
+@customers.computes("/me/purchase-limit", PurchaseLimitSchema)
 def show_my_purchase_limit() -> dict[str, Decimal]:
     """Show how much you may spend this month."""
     return actions.limit_of(identity().user_id)
 
 
-@customers.does("GET", "/customers/<uuid:user_id>/purchase-limit", answers=PurchaseLimitSchema)
+@customers.computes("/customers/<uuid:user_id>/purchase-limit", PurchaseLimitSchema)
 def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
     """Show how much a user may spend this month."""
     return actions.limit_of(user_id)
@@ -67,8 +67,8 @@ def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
 @customers.does(
     "PUT",
     "/customers/<uuid:user_id>/purchase-limit",
-    takes=NewPurchaseLimitSchema,
-    answers=PurchaseLimitSchema,
+    body=NewPurchaseLimitSchema,
+    response=PurchaseLimitSchema,
 )
 def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
     """Say how much a user may spend a month; orders that are placed already stay."""

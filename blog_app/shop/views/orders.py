@@ -39,25 +39,25 @@ def show_order(order_id: UUID) -> Any:
     return order_at(order_id)
 
 
-@orders.creates("", CheckoutSchema, answers=OrderSchema)
+@orders.creates("", CheckoutSchema, response=OrderSchema)
 def create_order(items: list[dict[str, Any]], address_id: UUID | None) -> Order:
     """Order something: all of it, at the shop's prices, or nothing. Send an `Idempotency-Key`."""
     return checkout.place(identity().user_id, items, address_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/cancellation", answers=OrderSchema, load=order_at)
+@orders.does("PUT", "/<uuid:order_id>/cancellation", response=OrderSchema, load=order_at)
 def cancel_order(order: Order) -> Order:
     """Cancel an order that is not sent yet; its products can be sold again."""
     return actions.set_status(order, "cancelled", identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/status", takes=OrderStatusSchema, answers=OrderSchema, load=order_at)
+@orders.does("PUT", "/<uuid:order_id>/status", body=OrderStatusSchema, response=OrderSchema, load=order_at)
 def set_order_status(order: Order, status: str) -> Order:
     """Move an order on: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
     return actions.set_status(order, status, identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/payment", takes=OrderPaymentSchema, answers=OrderSchema, load=order_at)
+@orders.does("PUT", "/<uuid:order_id>/payment", body=OrderPaymentSchema, response=OrderSchema, load=order_at)
 def set_order_payment(order: Order, payment: str) -> Order:
     """Note what became of the payment: paid or failed; refunded, once it was paid."""
     return actions.set_payment(order, payment, identity().user_id)

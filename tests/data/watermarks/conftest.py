@@ -26,7 +26,7 @@ from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.leases import Keeper
 from blog_app.data.watermarks.link import Link
-from blog_app.data.watermarks.reading import Look, Wanted
+from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
 
@@ -174,24 +174,24 @@ class World:
         assert wait_until(lambda: self.keeper.lease(NAME) is not None, SECONDS), self.keeper.known[NAME]
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted(((NAME, f"tags/{self.row.id}"), (NAME, "tags/*")), f"tag:{self.row.id}")
+    def key(self) -> CacheKey:
+        return CacheKey(((NAME, f"tags/{self.row.id}"), (NAME, "tags/*")), f"tag:{self.row.id}")
 
-    def look(self) -> Look | None:
-        (found,) = cache.glance(self.wanted)
+    def look_up(self) -> Lookup | None:
+        (found,) = cache.look_up(self.key)
         return found
 
-    def read(self, produce: Callable[[], cache.Answer] | None = None) -> tuple[int, str]:
+    def read(self, produce: Callable[[], cache.Representation] | None = None) -> tuple[int, str]:
         """Return the row's value as a reader gets it, and how: hit, miss or bypass."""
-        found = self.look()
-        answer, how = cache.answer("tag", found, self.wanted, produce or self.produce, cache.Reads((Tag,), kept=True))
-        return int(answer.body), how
+        declared = cache.Reads((Tag,), cached=True)
+        result, outcome = cache.respond("tag", self.look_up(), self.key, produce or self.produce, declared)
+        return int(result.body), outcome
 
     def value(self) -> int:
         return self.read()[0]
 
-    def produce(self) -> cache.Answer:
-        return cache.Answer("", time.time(), "text/plain", "", str(self.seen()).encode())
+    def produce(self) -> cache.Representation:
+        return cache.Representation("", time.time(), "text/plain", "", str(self.seen()).encode())
 
     def seen(self) -> int:
         """Read the row from whoever answers the reads of this context."""

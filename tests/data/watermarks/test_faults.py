@@ -109,7 +109,7 @@ def test_a_writer_killed_after_its_commit_is_never_unseen(world: World) -> None:
 
 
 def test_a_reader_killed_while_it_establishes_a_mark_delays_hits_and_nothing_else(world: World) -> None:
-    found = world.look()
+    found = world.look_up()
     assert found
     gate = gate_before(world.keeper, "settle")
     reading = world.run(found.establish)

@@ -14,8 +14,7 @@ import peewee
 import pytest
 
 from blog_app.blog.models import Tag
-from blog_app.data import databases, watermarks
-from blog_app.data.watermarks import reading
+from blog_app.data import cache, databases, watermarks
 from blog_app.development.local.postgres import Postgres
 from blog_app.development.local.process import wait_until
 
@@ -51,7 +50,7 @@ def read(world: World) -> tuple[int, str]:
         ((name, port),) = Tag.select(Tag.name, peewee.fn.inet_server_port()).where(Tag.id == world.row.id).tuples()
         return int(name), server_at(world, port)
 
-    return reading.read(watermarks.keeper, world.wanted.collections, produce)
+    return cache.read_uncached(world.key.collections, produce)
 
 
 def server_at(world: World, port: int) -> str:
@@ -115,7 +114,7 @@ def test_what_a_replica_showed_before_the_primary_is_not_believed(replicated: Wo
         return value
 
     assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
-    assert reading.read(watermarks.keeper, replicated.wanted.collections, produce) == 1
+    assert cache.read_uncached(replicated.key.collections, produce) == 1
     assert asked == [0, 1]
 
 
@@ -141,7 +140,7 @@ def test_a_request_that_has_written_reads_the_primary(replicated: World) -> None
         return before, asked()
 
     other_marks = ((NAME, "categories"),)
-    before, after = reading.read(watermarks.keeper, other_marks, produce)
+    before, after = cache.read_uncached(other_marks, produce)
     assert before.startswith("replica")
     assert after == "primary"
 
@@ -153,7 +152,7 @@ def test_primary_forces_the_primary(replicated: World) -> None:
         with databases.primary():
             return int(databases.blog.execute_sql("SELECT inet_server_port()").fetchone()[0])
 
-    port = reading.read(watermarks.keeper, replicated.wanted.collections, produce)
+    port = cache.read_uncached(replicated.key.collections, produce)
     assert server_at(replicated, port) == "primary"
 
 
@@ -161,7 +160,7 @@ def test_a_write_sent_to_a_replica_is_an_error_in_tests(replicated: World) -> No
     assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
     hidden = "SELECT nextval('blog.migrations_id_seq')"
     with pytest.raises(peewee.InternalError, match="read-only transaction"):
-        reading.read(watermarks.keeper, replicated.wanted.collections, lambda: databases.blog.execute_sql(hidden))
+        cache.read_uncached(replicated.key.collections, lambda: databases.blog.execute_sql(hidden))
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])

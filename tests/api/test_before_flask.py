@@ -21,7 +21,7 @@ from tests.helpers.caller import API, Caller, anonymous, sign_up
 from tests.helpers.operations import OPERATIONS
 from tests.helpers.statements import captured_statements
 
-READS = [name for name, operation in OPERATIONS.items() if operation.produce]
+READS = [name for name, operation in OPERATIONS.items() if operation.render]
 VARYING = ("X-Request-Id", "Age", "X-Cache")
 
 
@@ -46,7 +46,7 @@ def test_a_read_before_flask_has_the_same_response_as_through_flask(
     by_flask = through_flask(admin, address, status=200)
     unchanged_by_flask = through_flask(admin, address, status=304, **{"If-None-Match": by_flask.headers["ETag"]})
     monkeypatch.setattr(Flask, "wsgi_app", None)
-    monkeypatch.setattr(app.extensions["early"], "_behind", None)
+    monkeypatch.setattr(app.extensions["before_flask"], "_flask", None)
     assert same(admin.get(address), by_flask)
     assert same(admin.get(address, status=304, **{"If-None-Match": by_flask.headers["ETag"]}), unchanged_by_flask)
 
@@ -155,7 +155,7 @@ def test_an_exception_is_a_500_that_is_logged_once(app: Flask, monkeypatch, capl
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(auth, "authorize", fail)
+    monkeypatch.setattr(auth.Credentials, "authorize", fail)
     with caplog.at_level(logging.ERROR):
         answer = anonymous(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
     assert (answer.json["request_id"], answer.headers["X-Request-Id"]) == ("mine", "mine")
@@ -167,7 +167,7 @@ def test_the_context_of_a_request_ends_with_it(app: Flask) -> None:
     author = sign_up(app, "author")
     for method, path, status in (("GET", "/me", 200), ("GET", "/posts/nothing", 404), ("POST", "/posts", 415)):
         author.send(method, path, status=status)
-        assert (auth.caller(), auth.scope(), logs.request_id()) == (*auth.NOBODY, None)
+        assert (*auth.current(), logs.request_id()) == (*auth.NOBODY, None)
 
 
 def test_every_request_has_one_line_in_the_access_log(app: Flask, caplog) -> None:

@@ -1,14 +1,14 @@
-"""The read path: what the marks of some collections say, and what may be done with an answer.
+"""The read path: the marks of some collections, the cached entry built from them, and whether it is still valid.
 
-1. A lease on each epoch, else the primary answers and nothing is cached.
+1. A lease on each epoch; without one the primary answers and nothing is cached.
 2. One MGET: the entry, and the marks.
-3. The entry begins with the marks as they are now, and its time is not over: it is a hit.
-4. A mark with a token: something is under way; the primary answers, nothing is stored.
+3. The entry begins with the marks as they are now, and has not expired: it is a hit.
+4. A mark with a token: a write is pending; the primary answers, nothing is stored.
 5. A missing mark is established: a token, then a position, then both settled. The data is read after that.
-6. All marks clean: a replica that has reached the highest may answer, or the primary.
+6. All marks clean: a replica that has replayed up to the highest may answer, or the primary.
 7. STORE, only if the marks still are what they were before the data was read. After a replica's answer this decides
-   whether it is believed: a replica may show a commit before the primary does. Nothing to store: the marks are
-   compared all the same.
+   whether its result counts: a replica may show a commit before the primary does. If there is nothing to store, the
+   marks are compared all the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -32,59 +32,61 @@ from blog_app.data.watermarks.link import RedisAway
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-NOTHING = "0" * 16
-ENDS = 17
-"""In so many characters an entry says when it ends: seconds since 1970."""
+NO_POSITION = "0" * 16
+EXPIRY_LENGTH = 17
+"""Characters in which an entry says when it expires: seconds since 1970."""
 
 
-class Wanted(NamedTuple):
-    """What a read depends on, and under which name its answer is kept."""
+class CacheKey(NamedTuple):
+    """The collections that a read depends on, and the name under which its result is cached."""
 
     collections: tuple[tuple[str, str], ...]
     """Logical database and collection."""
     entry: str = ""
+    """Empty: the result is not cached."""
 
 
-class Look:
-    """What one MGET found: the marks of some collections, and the entry that was built from them."""
+class Lookup:
+    """What one MGET found for a key: the marks of its collections, and the entry that was built from them."""
 
-    __slots__ = ("_flying", "entry", "keeper", "keys", "marks", "names", "rows", "value")
+    __slots__ = ("_fills", "entry", "keeper", "keys", "marks", "names", "rows", "value")
 
-    def __init__(self, keeper: Keeper, rows: tuple[Row, ...], wanted: Wanted) -> None:
+    def __init__(self, keeper: Keeper, rows: tuple[Row, ...], key: CacheKey) -> None:
         self.keeper = keeper
         self.rows = rows
-        self.names, self.keys, first = _keys(wanted.collections, tuple([row.epoch for row in rows]))
-        self.entry = first + wanted.entry
+        self.names, self.keys, entry_prefix = _keys(key.collections, tuple([row.epoch for row in rows]))
+        self.entry = entry_prefix + key.entry
         self.marks: list[bytes | None] = []
         self.value: bytes | None = None
-        self._flying = False
+        self._fills = False
+        """Whether this caller holds the fill lock."""
 
     @property
     def redis(self) -> str:
-        """The identity of the Redis that all this is in."""
+        """The identity of the Redis process that holds the marks and the entry."""
         return self.rows[0].redis
 
     def hit(self) -> bytes | None:
-        """Return what was stored, if it is still true."""
+        """Return the cached value if it is still valid, else None."""
         if self.value is None or None in self.marks:
             return None
         stamp = b" ".join(self.marks) + b"\n"  # type: ignore[arg-type]
         if not self.value.startswith(stamp):
             return None
-        begin = len(stamp) + ENDS
+        begin = len(stamp) + EXPIRY_LENGTH
         return self.value[begin:] if time.time() < float(self.value[len(stamp) : begin]) else None
 
-    def busy(self) -> bool:
-        """Tell whether something is under way, so that nothing may be stored; somebody will look whether it died."""
-        busy = False
+    def has_pending_write(self) -> bool:
+        """Return whether a write is pending, so that nothing may be stored; the keeper finds out whether it died."""
+        pending = False
         for name, key, mark in zip(self.names, self.keys, self.marks, strict=True):
             if mark is not None and b"+" in mark:
                 self.keeper.suspect(name, key, mark)
-                busy = True
-        return busy
+                pending = True
+        return pending
 
     def establish(self) -> bool:
-        """Make missing marks known; return whether all are clean, so that what is read from now on may be stored."""
+        """Establish missing marks; return whether all are clean, so that what is read from now on may be stored."""
         missing = [place for place, mark in enumerate(self.marks) if mark is None]
         if missing:
             token = f"r{secrets.token_hex(8)}"
@@ -92,10 +94,10 @@ class Look:
                 self._establish(missing, token)
             except RedisAway:
                 return False
-        return None not in self.marks and not self.busy()
+        return None not in self.marks and not self.has_pending_write()
 
     def _establish(self, missing: list[int], token: str) -> None:
-        new = ("SET", f"{NOTHING}.+{token};", "NX", "EX", MARK_LIFETIME)
+        new = ("SET", f"{NO_POSITION}.+{token};", "NX", "EX", MARK_LIFETIME)
         placed = self.keeper.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
         for name, row in self._by_name():
             mine = [place for place, done in zip(missing, placed, strict=True) if done and self.names[place] == name]
@@ -106,16 +108,16 @@ class Look:
             for place, mark in zip(mine, settled, strict=True):
                 self.marks[place] = mark
 
-    def read(self, produce: Callable[[], T], keep: Callable[[T], bool] | None = None) -> T:
-        """Return what `produce` reads, by replicas that have reached the marks, or by the primary.
+    def read(self, produce: Callable[[], T], store: Callable[[T], bool] | None = None) -> T:
+        """Return what `produce` reads: from replicas that have replayed up to the marks, or from the primary.
 
-        What replicas showed counts only if the marks are the same afterwards; else `produce` runs again, on the
-        primary. `keep` is told a result and returns whether they were the same.
+        A result from replicas counts only if the marks are the same afterwards; else `produce` runs again, on the
+        primary. `store` stores the result and returns whether the marks were the same.
         """
         with self._replicas() as routes:
-            result, error = _attempt(produce)
+            result, error = _try(produce)
         used = any(route.used for route in routes)
-        same = keep(result) if keep and error is None else not used or self.unchanged()  # type: ignore[arg-type]
+        same = store(result) if store and error is None else not used or self.unchanged()  # type: ignore[arg-type]
         if used and not same:
             return produce()
         if error:
@@ -123,14 +125,14 @@ class Look:
         return result  # type: ignore[return-value]
 
     def store(self, value: bytes, deadline: float) -> bool:
-        """Keep `value` up to an instant of the monotonic clock, if the marks are still what they were; tell whether.
+        """Cache `value` until an instant of the monotonic clock, if the marks are unchanged; return whether they are.
 
-        The instant is kept with it: Redis counts from when it hears of it, which is later.
+        The value carries the instant: Redis counts a time to live from when it receives it, which is later.
         """
-        ends = time.time() + (deadline - time.monotonic())  # In this order: what comes between makes it earlier.
-        if ends <= time.time():
+        expires = time.time() + (deadline - time.monotonic())  # In this order: a delay in between makes it earlier.
+        if expires <= time.time():
             return self.unchanged()
-        stamp = b" ".join(self.marks) + b"\n" + f"{ends:0{ENDS}.6f}".encode()  # type: ignore[arg-type]
+        stamp = b" ".join(self.marks) + b"\n" + f"{expires:0{EXPIRY_LENGTH}.6f}".encode()  # type: ignore[arg-type]
         milliseconds = max(1, round((deadline - time.monotonic()) * 1000))
         try:
             stored = self.keeper.link.script(
@@ -138,42 +140,42 @@ class Look:
             )
         except RedisAway:
             return False
-        self._flying = False
+        self._fills = False
         return bool(stored)
 
     def unchanged(self) -> bool:
-        """Tell whether the marks are still what they were."""
+        """Return whether the marks are still what they were."""
         try:
             return bool(self.keeper.link.call(self.redis, "MGET", *self.keys) == self.marks)
         except RedisAway:
             return False
 
-    def take_off(self, seconds: float) -> bool:
-        """Tell whether this caller is to fill the entry, which nobody has filled since; others then are not."""
+    def lock_fill(self, seconds: float) -> bool:
+        """Acquire the fill lock of the entry; return whether this caller holds it, and nobody has filled it since."""
         commands = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000)), ("GET", self.entry)
         try:
             first, value = self.keeper.link.calls(self.redis, *commands)
         except RedisAway:
             return True
-        self._flying = bool(first)
-        if self._flying and value != self.value:
-            self.land()
-        return self._flying
+        self._fills = bool(first)
+        if self._fills and value != self.value:
+            self.unlock_fill()
+        return self._fills
 
-    def land(self) -> None:
-        """Let others fill the entry, if this caller was to and has not."""
-        if self._flying:
-            self._flying = False
+    def unlock_fill(self) -> None:
+        """Release the fill lock if this caller holds it; storing the entry has released it."""
+        if self._fills:
+            self._fills = False
             with suppress(RedisAway):
                 self.keeper.link.call(self.redis, "DEL", f"{self.entry}:filling")
 
     @contextmanager
-    def _replicas(self) -> Iterator[list[Route]]:
-        """Let replicas answer the reads in this context, where one is fit; yields by which ways."""
+    def _replicas(self) -> Iterator[list[ReplicaRoute]]:
+        """Route the reads in this context to fit replicas; yield the routes."""
         routes = {}
         for name, row in self._by_name():
             if replica := databases.BY_NAME[name].rotation.next():
-                routes[name] = Route(name, row, replica, self._highest(name))
+                routes[name] = ReplicaRoute(name, row, replica, self._highest(name))
         with routing.route_reads(routes):
             yield list(routes.values())
 
@@ -186,14 +188,14 @@ class Look:
         )
 
 
-class Route:
-    """The way to one replica for the length of one request; it ends at the first refusal."""
+class ReplicaRoute:
+    """Sends the reads of one request to one replica; at its first refusal the primary takes over."""
 
     def __init__(self, name: str, row: Row, replica: Replica, position: str) -> None:
         self.name = name
         self.replica = replica
         self.used = False
-        # In each message, and as a statement before the read's own: only that says what its snapshot contains.
+        # Goes before each read, in the same message: only that says what the snapshot of the read contains.
         self.condition = (
             f"SELECT 1 / (pg_last_wal_replay_lsn() >= '{epochs.lsn(position)}' AND EXISTS (SELECT FROM "
             f"{epochs.table(name)} WHERE epoch = '{row.epoch}' AND status = '{OPEN}'))::int"
@@ -209,36 +211,36 @@ class Route:
         return cursor
 
 
-def look(keeper: Keeper, *wanted: Wanted, fetch: Callable[..., list[bytes | None]] | None = None) -> list[Look | None]:
-    """Return what Redis knows of each, by one round trip; None where it may not be believed, or did not answer.
+def prepare(keeper: Keeper, keys: Iterable[CacheKey]) -> list[Lookup | None]:
+    """Return a lookup for each key, to be completed; None where this process holds no lease."""
+    lookups: list[Lookup | None] = []
+    for key in keys:
+        rows = _leases(keeper, key)
+        lookups.append(Lookup(keeper, rows, key) if rows else None)
+    return lookups
 
-    `fetch` returns the values of keys, over the connection that the keeper's link has for this thread.
-    """
-    looks: list[Look | None] = []
-    for one in wanted:
-        rows = _leases(keeper, one)
-        looks.append(Look(keeper, rows, one) if rows else None)
-    found = [each for each in looks if each]
-    if not found:
-        return looks
-    keys = [key for each in found for key in (each.entry, *each.keys)]
-    try:
-        values = fetch(*keys) if fetch else keeper.link.mget(keys)
-    except RedisAway:
-        return [None] * len(wanted)
+
+def redis_keys(lookups: Iterable[Lookup | None]) -> list[str]:
+    """Return the Redis keys whose values `complete` takes."""
+    return [key for each in lookups if each for key in (each.entry, *each.keys)]
+
+
+def complete(keeper: Keeper, lookups: list[Lookup | None], values: list[bytes | None]) -> list[Lookup | None]:
+    """Give each lookup its values; return those that may be trusted, None in the place of others."""
     first = 0
-    for each in found:
-        last = first + len(each.keys)
-        each.value, each.marks = values[first], values[first + 1 : last + 1]
-        first = last + 1
+    for each in lookups:
+        if each:
+            last = first + len(each.keys)
+            each.value, each.marks = values[first], values[first + 1 : last + 1]
+            first = last + 1
     identity = keeper.link.identity
-    return [each if each and each.redis == identity else None for each in looks]
+    return [each if each and each.redis == identity else None for each in lookups]
 
 
-def _leases(keeper: Keeper, wanted: Wanted) -> tuple[Row, ...]:
-    """Return the epoch of each logical database that is wanted; none if one of them may not be trusted."""
+def _leases(keeper: Keeper, key: CacheKey) -> tuple[Row, ...]:
+    """Return the epoch of each logical database that the key depends on; empty if one of them may not be trusted."""
     rows = []
-    for name in databases_of(tuple([name for name, _ in wanted.collections])):
+    for name in databases_of(tuple([name for name, _ in key.collections])):
         row = None if keeper.server(name).in_transaction() else keeper.lease(name)
         if row is None:
             return ()
@@ -248,7 +250,7 @@ def _leases(keeper: Keeper, wanted: Wanted) -> tuple[Row, ...]:
 
 @lru_cache(maxsize=4096)
 def databases_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return each name once, in the order in which they come first."""
+    """Return each name once, in order of first appearance."""
     return tuple(dict.fromkeys(names))
 
 
@@ -256,24 +258,15 @@ def databases_of(names: tuple[str, ...]) -> tuple[str, ...]:
 def _keys(
     collections: tuple[tuple[str, str], ...], epochs_of: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """Return each collection's logical database and key, and how the key of an entry begins that is built from them."""
+    """Return each collection's logical database and Redis key, and the key prefix of entries built from them."""
     names = tuple(name for name, _ in collections)
     epoch = dict(zip(databases_of(names), epochs_of, strict=True))
     keys = tuple(mark_key(name, epoch[name], collection) for name, collection in collections)
     return names, keys, f"{prefix(names[0], epochs_of[0])}entry:{':'.join(epochs_of[1:])}:"
 
 
-def read(keeper: Keeper | None, collections: Sequence[tuple[str, str]], produce: Callable[[], T]) -> T:
-    """Return what `produce` reads, by replicas that have reached the marks of the collections, or by the primary."""
-    if keeper and any(databases.BY_NAME[name].rotation for name, _ in collections):
-        (found,) = look(keeper, Wanted(tuple(collections)))
-        if found and not found.busy() and found.establish():
-            return found.read(produce)
-    return produce()
-
-
-def _attempt(produce: Callable[[], T]) -> tuple[T | None, Exception | None]:
+def _try(produce: Callable[[], T]) -> tuple[T | None, Exception | None]:
     try:
         return produce(), None
-    except Exception as error:  # A 404 is an answer too: it is believed or not, like any other.
+    except Exception as error:  # A 404 is a result too: it counts, or not, like any other.
         return None, error

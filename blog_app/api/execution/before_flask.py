@@ -1,0 +1,124 @@
+"""Reads before Flask: a WSGI layer that serves the GET of a list or an item by itself, and passes on everything else.
+
+Routing, authorization, the cache, the view and the representation are the same functions as for any request. Left out
+are Flask's context, its request and response objects, and its hooks, which cost more than a cache hit does.
+
+It passes on what is no plain read: another method, a page of another site (`Origin`), an unknown path, and errors.
+Flask gets the exception, so that it is answered like any other, and nothing is done twice. Every response, also
+Flask's, gets its common headers and its log line here.
+
+The address of a list, and an address at which there was a hit, is remembered with all that does not depend on the
+caller: from then on a hit is one MGET (the response, its marks, the caller's token), a look into the table of
+permissions, and a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
+
+from blog_app import logs
+from blog_app.api import auth
+from blog_app.api.execution import read_hooks, reads
+from blog_app.api.operation import Operation, ReadRequest
+from blog_app.api.responses import etag
+from blog_app.api.responses.headers import CommonHeaders, of_representation
+from blog_app.config import Settings
+from blog_app.data import databases
+
+MAX_REQUESTS = 10_000
+MAX_ADDRESS_LENGTH = 500
+"""With this many characters each, that many remembered requests take some megabytes, whatever is requested."""
+
+Headers = list[tuple[str, str]]
+StartResponse = Callable[..., Any]
+WSGI = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class BeforeFlask:
+    """The WSGI app in front of Flask's. `operations` returns those of the app, once its blueprints are registered."""
+
+    def __init__(self, app: Flask, flask: WSGI, operations: Callable[[Flask], Iterable[Operation]]) -> None:
+        settings: Settings = app.config["SETTINGS"]
+        self._app = app
+        self._flask = flask
+        self._operations = operations
+        self._common_headers = CommonHeaders(settings)
+        self._requests: dict[tuple[str, str], ReadRequest] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        logs.begin_request(environ.get("HTTP_X_REQUEST_ID", ""))
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+            user_id = auth.user_id()
+            logs.log_request(environ["REQUEST_METHOD"], path, int(status[:3]), user_id, dict(headers).get("X-Cache"))
+            headers = self._common_headers.add(headers, logs.request_id() or "", signed_in=user_id is not None)
+            return start_response(status, headers, *error)
+
+        try:
+            # The response to a page of another site has headers of its own.
+            if environ["REQUEST_METHOD"] == "GET" and "HTTP_ORIGIN" not in environ:
+                read_request = self._read_request(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+                if read_request is not None:
+                    return self._read(read_request, environ, start)
+            return self._flask(environ, start)
+        finally:
+            auth.clear()
+            logs.end_request()
+
+    def _read(self, read_request: ReadRequest, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        try:
+            found, outcome = reads.read(self._app, read_request, environ.get("HTTP_AUTHORIZATION"))
+        except Exception as error:
+            environ[reads.FAILED] = error
+            return self._flask(environ, start)
+        finally:
+            databases.release()
+        if outcome == "hit" or not read_request.values:
+            self._remember(read_request)
+        read_hooks.run(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
+        headers = of_representation(found, outcome)
+        if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
+            status, body = HTTPStatus.NOT_MODIFIED, b""
+            headers = [each for each in headers if each[0] != "Content-Type"]
+        else:
+            status, body = HTTPStatus.OK, found.body
+            headers.append(("Content-Length", str(len(body))))
+        start(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _read_request(self, path: str, query_string: str) -> ReadRequest | None:
+        """Return the read of a list or an item; None if it is none, or Flask must look at it first."""
+        known = self._requests.get((path, query_string))
+        if known or not path.isascii():  # What is not ASCII is UTF-8 that is still to be decoded.
+            return known
+        try:
+            endpoint, values = self._routes.match(path, "GET")
+        except HTTPException:
+            return None
+        operation = self._reads.get(endpoint)
+        return ReadRequest(operation, dict(values), path, query_string.encode("latin-1")) if operation else None
+
+    @cached_property
+    def _routes(self) -> MapAdapter:
+        return self._app.url_map.bind("")
+
+    @cached_property
+    def _reads(self) -> dict[str, Operation]:
+        """The operations that are served here, by Flask's name of their route."""
+        return {each.rule_endpoint: each for each in self._operations(self._app) if each.render}
+
+    def _remember(self, read_request: ReadRequest) -> None:
+        key = read_request.path, read_request.query_string.decode("latin-1")
+        if key in self._requests or sum(map(len, key)) > MAX_ADDRESS_LENGTH:
+            return
+        if len(self._requests) >= MAX_REQUESTS:
+            self._requests.clear()
+        self._requests[key] = read_request

@@ -1,0 +1,168 @@
+"""How a GET is served: from the cache, by a replica, or by the primary, as its view declares (`blog_app.data.cache`).
+
+A cached response is shared by all callers with the same scope, PUBLIC or ALL; while it is produced, nobody is the
+caller. What depends on the caller is not cached: what the scope OWN shows, and all that somebody sees who is blocked
+by, or blocks, somebody.
+
+`read` needs no Flask context: `before_flask` and Flask's views call the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask, Response, current_app, request
+
+from blog_app.api import auth
+from blog_app.api.auth import Caller
+from blog_app.api.execution import read_hooks
+from blog_app.api.execution.dependencies import cache_key, collections_of, entry_name, is_known
+from blog_app.api.operation import Operation, ReadRequest
+from blog_app.api.requests.body import JSON
+from blog_app.api.requests.query_string import refuse_parameters
+from blog_app.api.responses import downloads, etag, headers
+from blog_app.api.responses.rendering import NOT_FOUND
+from blog_app.api.responses.representation import render
+from blog_app.config import Settings
+from blog_app.data import cache
+from blog_app.data.cache import Reads, Representation
+from blog_app.data.cache_counters import counters
+from blog_app.data.databases import routing
+from blog_app.data.databases.dependencies import read_dependencies
+from blog_app.data.watermarks.lookup import CacheKey
+from blog_app.errors import NotFound
+from blog_app.permissions import Scope
+
+SHARED = (Scope.PUBLIC, Scope.ALL)
+FAILED = "blog_app.failed"
+"""The key of the WSGI environment under which `before_flask` hands over an exception."""
+
+
+def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tuple[Representation, str]:
+    """Return the representation, and whether it is a hit, a miss or a bypass (empty if its view declares no reads).
+
+    `authorization` is the header. Raise what is wrong with it or with the query string, and whatever the view raises.
+    """
+    operation = read_request.operation
+    assert operation.render
+    produce = partial(operation.render, read_request)
+    declared = cache.reads_of(operation.view)
+    credentials = auth.Credentials(app, authorization)
+    if declared is None:
+        credentials.authorize(operation.endpoint)
+        return produce(), ""
+    presumed_key = None
+    if is_known(read_request):
+        read_request.collections = read_request.collections or collections_of(read_request, declared)
+        if presumed := credentials.presumed(operation.endpoint):
+            presumed_key = _key(read_request, declared, presumed)
+    found = credentials.authorize(operation.endpoint, presumed_key)
+    if read_request.collections is None:  # Only now: a caller who may not ask does not learn what is wrong here.
+        read_request.collections = collections_of(read_request, declared)
+    key = _key(read_request, declared, auth.current())
+    if key is None:
+        counters.bypass(operation.endpoint)
+        own = tuple(pair for model in declared.per_caller for pair in read_dependencies(model))
+        collections = read_request.collections + own
+        return cache.read_uncached(collections, _checked(app, produce, collections)), "bypass"
+    if key is not presumed_key:
+        (found,) = cache.look_up(key)
+    with auth.anonymous():
+        return cache.respond(operation.endpoint, found, key, _checked(app, produce, key.collections), declared)
+
+
+def _key(read_request: ReadRequest, declared: Reads, caller: Caller) -> CacheKey | None:
+    """Return the cache key of the response to this caller; None if it is theirs alone."""
+    has_blocks = caller.identity is not None and caller.identity.has_blocks
+    if not declared.cached or caller.scope not in SHARED or has_blocks:
+        return None
+    return cache_key(read_request, caller.scope)
+
+
+def _checked(
+    app: Flask, produce: Callable[[], Representation], collections: tuple[tuple[str, str], ...]
+) -> Callable[[], Representation]:
+    """In a test run, let `produce` fail if it reads what is not among the collections."""
+    settings: Settings = app.config["SETTINGS"]
+    if settings.mode != "test":
+        return produce
+
+    def checked() -> Representation:
+        with routing.recorded_statements() as statements:
+            result = produce()
+        cache.require_declared(statements, collections)
+        return result
+
+    return checked
+
+
+def cached_view(produce: Callable[..., Representation]) -> Callable[..., Response]:
+    """Make a Flask view, outside the API, of a function that declares what it reads and answers everybody alike."""
+    declared = cache.reads_of(produce)
+    assert declared
+    collections = tuple(dict.fromkeys(pair for model in declared.models for pair in read_dependencies(model)))
+
+    @wraps(produce)
+    def view(**values: Any) -> Response:
+        name = entry_name(Scope.PUBLIC, request.path, request.query_string)
+        key = CacheKey(collections, f"{name} {request.host_url}")
+        (found,) = cache.look_up(key)
+        checked = _checked(current_app, partial(produce, **values), collections)
+        return _response(*cache.respond(str(request.endpoint), found, key, checked, declared))
+
+    return view
+
+
+def _response(representation: Representation, outcome: str) -> Response:
+    response = Response(representation.body, headers=headers.of_representation(representation, outcome))
+    return etag.with_etag(response, representation.etag)
+
+
+def show(operation: Operation, values: dict[str, Any]) -> Response:
+    """GET a list or an item in Flask: what `before_flask` does not serve, errors among that."""
+    read_request = ReadRequest(operation, values, request.path, request.query_string)
+    try:
+        if FAILED in request.environ:
+            raise request.environ[FAILED]
+        representation, outcome = read(current_app, read_request, request.headers.get("Authorization"))
+    except NotFound:
+        key = operation.moved_to(**values) if operation.moved_to else None
+        if key is None:
+            raise
+        return _redirect(key)
+    read_hooks.run(current_app, operation.endpoint, representation, auth.scope(), request.environ)
+    return _response(representation, outcome)
+
+
+def _redirect(key: str) -> Response:
+    """Return a redirect to the same kind of resource under another key.
+
+    It is not to be cached: the old key may be given to another resource.
+    """
+    query = f"?{request.query_string.decode()}" if request.query_string else ""
+    location = f"{request.path.rpartition('/')[0]}/{quote(key)}{query}"
+    return Response(status=301, headers={"Location": location, "Cache-Control": "no-cache"})
+
+
+def compute(operation: Operation, values: dict[str, Any]) -> Response:
+    """GET a document that the view computes."""
+    _authorize(operation)
+    return Response(render(operation.view(**values)), content_type=JSON)
+
+
+def download(operation: Operation, values: dict[str, Any]) -> Response:
+    """GET a file."""
+    assert operation.load
+    _authorize(operation)
+    record = operation.load(**values).first()
+    if record is None:
+        raise NotFound(NOT_FOUND)
+    return downloads.respond(operation.view(record))
+
+
+def _authorize(operation: Operation) -> None:
+    auth.Credentials(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
+    refuse_parameters(request.query_string)
