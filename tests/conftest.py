@@ -111,7 +111,7 @@ def empty_all_tables() -> None:
         database = databases.BY_NAME[name]
         filled = [
             model
-            for model in models.of(name)
+            for model in models.models_of(name)
             if database.execute_sql(f'SELECT EXISTS (SELECT FROM "{name}"."{model._meta.table_name}")').fetchone()[0]
         ]
         if filled:

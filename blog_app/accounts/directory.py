@@ -10,7 +10,7 @@ from blog_app.api import auth
 from blog_app.api.token_cache import Identity, TokenHolder
 from blog_app.data import cache, databases
 from blog_app.data.databases import dependencies
-from blog_app.data.models import rows_by
+from blog_app.data.models import batch_lookup
 
 # Subqueries instead of joins: PostgreSQL plans this anew for every request, and subqueries need no join order.
 HOLDER = """
@@ -24,9 +24,9 @@ HOLDER = """
      WHERE t.token_hash = %s AND t.expires_at > now()
 """
 
-_ids = rows_by(User.id, User.select(User.id))
-_names = rows_by(User.id, User.select(User.id, User.name))
-_emails = rows_by(User.id, User.select(User.id, User.email))
+_ids = batch_lookup(User.id, User.select(User.id))
+_names = batch_lookup(User.id, User.select(User.id, User.name))
+_emails = batch_lookup(User.id, User.select(User.id, User.email))
 
 
 def token_holder(token_hash: bytes) -> TokenHolder | None:

@@ -14,16 +14,17 @@ backoff. A job that was due while no worker ran, runs once when one does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import peewee
 
 from blog_app.data import databases
 from blog_app.data.backoff import Backoff, delay
 from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
-from blog_app.data.models import Base, TimestampField, now
+from blog_app.data.models import Base, TimestampField, model_for_each_database, now
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ MAX_ERROR_LENGTH = 500
 
 DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
 Function = Callable[[], bool | Callable[[], bool] | None]
+DatabaseFunction = Callable[[LogicalDatabase], bool]
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,33 @@ def every(period: timedelta, database: LogicalDatabase) -> Callable[[Function], 
     """
 
     def decorate(function: Function) -> Function:
-        job = Job(f"{database.name}.{function.__name__}", period, database, function)
-        if JOBS.setdefault(job.name, job).function is not function:
-            raise TypeError(f"two jobs are called {job.name}")
+        _register(Job(f"{database.name}.{function.__name__}", period, database, function))
         return function
 
     return decorate
+
+
+def every_in_each_database(
+    period: timedelta, name: str | None = None
+) -> Callable[[DatabaseFunction], DatabaseFunction]:
+    """Register the decorated function, called with a logical database, as a job of each; see `every`.
+
+    `name` identifies the jobs in stored rows instead of the function's name.
+    """
+
+    def decorate(function: DatabaseFunction) -> DatabaseFunction:
+        for database in databases.ALL:
+            _register(
+                Job(f"{database.name}.{name or function.__name__}", period, database, partial(function, database))
+            )
+        return function
+
+    return decorate
+
+
+def _register(job: Job) -> None:
+    if JOBS.setdefault(job.name, job) != job:
+        raise TypeError(f"two jobs are called {job.name}")
 
 
 class Schedule(Base):
@@ -76,16 +99,7 @@ class Schedule(Base):
         watermarked = False  # Nothing that is cached or read from a replica depends on it.
 
 
-def _schedule_in(name: str) -> type[Schedule]:
-    class Meta:
-        database = databases.BY_NAME[name]
-        schema = name
-        table_name = "jobs"
-
-    return type(f"{name.capitalize()}Schedule", (Schedule,), {"Meta": Meta})
-
-
-SCHEDULES: Mapping[str, type[Schedule]] = {name: _schedule_in(name) for name in databases.BY_NAME}
+SCHEDULES = model_for_each_database(Schedule, "jobs")
 
 
 def run_due(backoff: Backoff) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 from blog_app.blog.models import Post
 from blog_app.data import cache
-from blog_app.data.models import rows_by
+from blog_app.data.models import batch_lookup
 
-_titles = rows_by(Post.id, Post.select(Post.id, Post.title, Post.slug))
+_titles = batch_lookup(Post.id, Post.select(Post.id, Post.title, Post.slug))
 
 
 @cache.reads(Post)

@@ -16,7 +16,7 @@ import peewee
 
 from blog_app.api.resources.search import Search
 from blog_app.blog.models import Post, PostTag
-from blog_app.data.models import column_of_found
+from blog_app.data.models import subquery_column
 from blog_app.errors import bad_parameter
 
 MAX_CANDIDATES = 5_000
@@ -28,14 +28,14 @@ MIN_PREFIX_LENGTH = 2
 ENGLISH = peewee.SQL("'english'")
 HEADLINE_OPTIONS = peewee.SQL("'StartSel=<mark>, StopSel=</mark>, MaxFragments=2, MinWords=8, MaxWords=24'")
 
-RELEVANCE = column_of_found("relevance")
+RELEVANCE = subquery_column("relevance")
 # Sanitized HTML has no angle bracket outside its tags. Any that is left is removed: a snippet has no tag but <mark>.
 _plain_text = peewee.fn.translate(
     peewee.fn.regexp_replace(Post.content_html, peewee.SQL("'<[^>]*>'"), peewee.SQL("' '"), peewee.SQL("'g'")),
     peewee.SQL("'<>'"),
     peewee.SQL("''"),
 )
-SNIPPET = peewee.fn.ts_headline(ENGLISH, _plain_text, column_of_found("query"), HEADLINE_OPTIONS)
+SNIPPET = peewee.fn.ts_headline(ENGLISH, _plain_text, subquery_column("query"), HEADLINE_OPTIONS)
 
 
 def _tsquery(text: str) -> Any:
@@ -73,7 +73,7 @@ def matching_posts(query: Any, text: str) -> Any:
         .order_by(peewee.SQL('"candidate"."relevance" DESC, "candidate"."id" DESC'))
         .alias("found")
     )
-    return Post.with_deleted().join(found, on=(column_of_found("id") == Post.id))
+    return Post.with_deleted().join(found, on=(subquery_column("id") == Post.id))
 
 
 SEARCH = Search(matching_posts, fields=("relevance", "snippet"), sort=("-relevance", "-id"))

@@ -160,7 +160,7 @@ def create_file(title: str, name: str, auto: bool) -> None:
     if not auto:
         click.echo(f"written: {os.path.relpath(create.empty(name, title))}")
         return
-    written = create.automatic(settings(), name, title, models.of(name))
+    written = create.automatic(settings(), name, title, models.models_of(name))
     for path in written.paths:
         click.echo(f"written: {os.path.relpath(path)}")
     for note in written.notes:
@@ -173,7 +173,7 @@ def check(names: Sequence[str]) -> None:
     """Compare models, migrations and the live databases. Exit code 1 when they differ."""
     different = False
     for name in names or DATABASE_NAMES:
-        report = drift.check(settings(), name, models.of(name))
+        report = drift.check(settings(), name, models.models_of(name))
         different |= bool(report.problems)
         click.echo(f"{name}: {_count(len(report.problems), 'difference')}")
         for line in (*report.problems, *(f"note: {note}" for note in report.notes)):

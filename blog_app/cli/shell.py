@@ -10,5 +10,5 @@ from blog_app.data import databases, models
 
 def context() -> dict[str, Any]:
     """Return the names by which the shell knows models and databases: `Post.select()`, `databases.blog.atomic()`."""
-    by_name = {model.__name__: model for name in DATABASE_NAMES for model in models.of(name)}
+    by_name = {model.__name__: model for name in DATABASE_NAMES for model in models.models_of(name)}
     return {"databases": databases, **by_name}

@@ -1,9 +1,9 @@
-"""Which record an action is about, and what it held before: models note it, the audit trail (`audit`) tells it.
+"""The audit subject: the record that an audited action is about, and its values before; models capture it.
 
-What may be told of a record, its model says in its `Meta`; of a field that is in neither list, nothing is:
+A model's `Meta` says what an audit entry may show of its records; other fields never appear:
 
-    audited = ("title", "status")     fields that are told with their values, before and after
-    redacted = ("content", "email")   fields of which is told that they changed, never what they hold
+    audited = ("title", "status")     fields shown with their values, before and after
+    redacted = ("content", "email")   fields shown as changed, without their values
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from contextvars import ContextVar
 from typing import Any
 
 EMPTY: tuple[Any, ...] = (None, "", {})
-"""What is not told of a record that was made or deleted."""
+"""Values that an entry about a created or deleted record leaves out."""
 
 
 class Subject:
-    """The record that an action is about: the first that it loads, changes, makes or deletes, unless it returns one."""
+    """The record that an action is about: the one it returns, else the first that it changes, creates or deletes."""
 
-    __slots__ = ("before", "gone", "record")
+    __slots__ = ("before", "deleted", "record")
 
     def __init__(self) -> None:
         self.record: Any = None
         self.before: dict[str, Any] = {}
-        """What the record held; empty if that is not known, because the action made it."""
-        self.gone = False
+        """The values of the record before; empty if the action created it."""
+        self.deleted = False
         """Whether the action deleted it."""
 
     def changes(self) -> dict[str, dict[str, Any]]:
-        """Return what was `before` and `after` in each column that may be told and changed; redacted ones without."""
+        """Return the values `before` and `after` of each changed column; redacted ones without values."""
         if self.record is None:
             return {}
-        before, after = self.before, {} if self.gone else values_of(self.record)
-        meta, redacted = self.record._meta, _of(self.record, "redacted")
+        before, after = self.before, {} if self.deleted else values_fields_of(self.record)
+        meta, redacted = self.record._meta, _fields_of(self.record, "redacted")
         found: dict[str, dict[str, Any]] = {}
         for name in after or before:
             if before and after:
@@ -52,38 +52,38 @@ class Subject:
 
 
 current: ContextVar[Subject | None] = ContextVar("current", default=None)
-"""The subject of the action that runs, if one does."""
+"""The subject of the running action, if there is one."""
 
 
-def note(record: Any, *, new: bool = False) -> None:
-    """Let the running action be about this record if it is about none yet; call it before the record changes."""
+def capture(record: Any, *, new: bool = False) -> None:
+    """Make this record the subject of the running action if it has none yet; call it before the record changes."""
     subject = current.get()
     if subject is not None and subject.record is None:
         subject.record = record
-        subject.before = {} if new else values_of(record)
+        subject.before = {} if new else values_fields_of(record)
 
 
-def note_gone(record: Any) -> None:
-    """Note that this record is about to be deleted for good."""
-    note(record)
+def capture_deleted(record: Any) -> None:
+    """Capture a record that is about to be deleted for good."""
+    capture(record)
     subject = current.get()
     if subject is not None and subject.record is record:
-        subject.gone = True
+        subject.deleted = True
 
 
-def note_result(record: Any) -> None:
-    """Let the running action be about the record that it returned, whatever it wrote first."""
+def capture_result(record: Any) -> None:
+    """Make the returned record the subject of the running action, whatever it wrote first."""
     subject = current.get()
     if subject is not None and subject.record is not record:
-        subject.record, subject.before, subject.gone = record, {}, False
+        subject.record, subject.before, subject.deleted = record, {}, False
 
 
-def values_of(record: Any) -> dict[str, Any]:
-    """Return what the record holds in the fields of which anything may be told."""
+def values_fields_of(record: Any) -> dict[str, Any]:
+    """Return the values of the record's audited and redacted fields."""
     data = record.__data__
-    return {name: data.get(name) for name in _of(record, "audited") + _of(record, "redacted")}
+    return {name: data.get(name) for name in _fields_of(record, "audited") + _fields_of(record, "redacted")}
 
 
-def _of(record: Any, option: str) -> tuple[str, ...]:
+def _fields_of(record: Any, option: str) -> tuple[str, ...]:
     found: tuple[str, ...] = getattr(record._meta, option, ())
     return found

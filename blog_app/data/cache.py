@@ -264,7 +264,7 @@ def require_declared(statements: list[str], declared: Iterable[tuple[str, str]])
     known |= {
         (name, model._meta.table_name)
         for name in DATABASE_NAMES
-        for model in models.of(name)
+        for model in models.models_of(name)
         if not is_watermarked(model)
     }
     undeclared = tables_in(statements) - known

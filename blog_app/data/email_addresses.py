@@ -1,4 +1,4 @@
-"""Email addresses: one spelling for all the ways to write the same address."""
+"""Email addresses: validation and one canonical spelling."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ MAX_LENGTH = 254
 
 
 class BadAddress(ValueError):
-    """It is no email address; `str()` says why."""
+    """It is not an email address; `str()` says why."""
 
 
 def normalize(address: str) -> str:
-    """Return the one spelling under which an address is stored and looked up; raise `BadAddress`.
+    """Return the canonical spelling that is stored and looked up; raise `BadAddress`.
 
     Lower case, Unicode form NFC (so that a composed é and e with an accent are one), an internationalised domain as
     people read it. Addresses are compared whole: dots and tags (`ada+blog@…`) mean something to some servers.
@@ -30,6 +30,6 @@ def normalize(address: str) -> str:
 
 
 def deliverable(address: str) -> str:
-    """Return the spelling of a normal address that every mail server takes: its domain in ASCII."""
+    """Return a normalized address as every mail server accepts it: its domain in ASCII."""
     found = validate_email(address, check_deliverability=False, test_environment=True)
     return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"

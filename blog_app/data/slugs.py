@@ -1,4 +1,4 @@
-"""Slugs: the readable name of a thing in its URL, unique without a race."""
+"""Slugs: readable names in URLs, unique without a race."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SUFFIX_LENGTH = 6
 PATTERN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
-def slug_of(text: str, most: int) -> str:
-    """Return the slug of a text, at most `most` characters; one that would be empty or a UUID is random."""
-    slug = slugify(text, max_length=most, word_boundary=True)
+def make_slug(text: str, max_length: int) -> str:
+    """Return the slug of a text, at most `max_length` characters; a random one instead of an empty one or a UUID."""
+    slug = slugify(text, max_length=max_length, word_boundary=True)
     return slug if slug and parse_uuid(slug) is None else _random()
 
 
 def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
     """Insert a row whose slug comes from `text` and return its record.
 
-    The unique index decides: whoever comes second to a slug gets it with a random ending, so no number of writers of
-    the same title can make one of them fail or wait for more than the first.
+    The unique index decides: if the slug is taken, a random suffix is added. Writers of the same title never fail, and
+    wait at most for the first of them.
     """
-    slug = slug_of(text, model.slug.max_length - SUFFIX_LENGTH - 1)
+    slug = make_slug(text, model.slug.max_length - SUFFIX_LENGTH - 1)
     record = model(slug=slug, **values)
     record.derive()
-    while not record.save_unless_taken("slug"):
+    while not record.insert_unless_taken("slug"):
         record.slug = f"{slug}-{_random()}"
     return record
 

@@ -46,7 +46,7 @@ class Drive(FilesRecord):
     @classmethod
     def locked(cls, owner_id: UUID) -> Self:
         """Return the drive of a user, made if missing, and locked; its files are counted."""
-        drive = cls.locked_or_made(cls.owner_id, owner_id)
+        drive = cls.lock_or_create(cls.owner_id, owner_id)
         if drive.used is None:
             drive.used = Node.bytes_of(Node.owner_id == owner_id)
             drive.save()
@@ -154,7 +154,7 @@ class Node(FilesRecord, SoftDeletable):
         return int(cls.with_deleted().select(peewee.fn.COALESCE(peewee.fn.SUM(cls.size), 0)).where(nodes).scalar())
 
     @classmethod
-    def loaded(cls) -> None:
+    def after_bulk_load(cls) -> None:
         Drive.update(used=None).execute()
 
     @property

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 import peewee
 
-from blog_app.data.models import rows_of
+from blog_app.data.models import fetch_rows
 from blog_app.files.models import Chunk, Part
 
 CHUNK_BYTES = 262_144
@@ -54,7 +54,7 @@ class Chunks:
             parts.append({"content": content, "position": position, "chunk": chunk})
             position += len(data)
         known = Chunk.select(Chunk.sha256).where(Chunk.sha256.in_(list(places))).order_by(Chunk.sha256)
-        missing = places.keys() - {chunk for (chunk,) in rows_of(known.for_update("FOR KEY SHARE"))}
+        missing = places.keys() - {chunk for (chunk,) in fetch_rows(known.for_update("FOR KEY SHARE"))}
         for chunk in sorted(missing):
             file.seek(places[chunk])
             Chunk.insert(sha256=chunk, data=file.read(CHUNK_BYTES)).on_conflict_ignore().execute()
@@ -66,7 +66,7 @@ class Chunks:
         while start < stop:
             parts = Part.select(Part.position, Part.chunk, Chunk.data).join(Chunk)
             nearest = parts.where(Part.content == content, Part.position <= start).order_by(Part.position.desc())
-            for position, chunk, stored in rows_of(nearest.limit(1)):
+            for position, chunk, stored in fetch_rows(nearest.limit(1)):
                 data = bytes(stored)
                 if sha256(data).hexdigest() != chunk or position + len(data) <= start:
                     raise Damaged(f"chunk {chunk} of content {content}")
@@ -81,7 +81,7 @@ class Chunks:
         parts = Part.delete().where(Part.content.in_(contents)).returning(Part.chunk)
         chunks = {part.chunk_id for part in parts.execute()}
         lock = Chunk.select(Chunk.sha256).where(Chunk.sha256.in_(list(chunks))).order_by(Chunk.sha256).for_update()
-        locked = [chunk for (chunk,) in rows_of(lock)]
+        locked = [chunk for (chunk,) in fetch_rows(lock)]
         # A statement of its own: its snapshot must be younger than the locks.
         is_used = peewee.fn.EXISTS(Part.select(Part.chunk).where(Part.chunk == Chunk.sha256))
         Chunk.delete().where(Chunk.sha256.in_(locked) & ~is_used).execute()

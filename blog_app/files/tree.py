@@ -105,7 +105,7 @@ def purge(node: Node) -> None:
     """Delete for good what is in the trash."""
     if node.deleted_at is None:
         raise Conflict("Put it into the trash first; then it can be restored, or deleted for good.")
-    audit_subject.note_gone(node)
+    audit_subject.capture_deleted(node)
     _delete(node.owner_id, Node.trashed_with == node.id)
 
 

@@ -13,7 +13,7 @@ from peewee import JOIN, fn
 
 from blog_app.background import jobs
 from blog_app.data import databases
-from blog_app.data.models import column_of_found
+from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
 from blog_app.shop.models.revenue import DailyRevenue
 
@@ -43,7 +43,7 @@ def best_products() -> Any:
         .group_by(OrderItem.product)
         .alias("found")
     )
-    return Product.select().join(found, on=(Product.id == column_of_found("product_id")))
+    return Product.select().join(found, on=(Product.id == subquery_column("product_id")))
 
 
 def dear_products() -> Any:
@@ -56,8 +56,8 @@ def dear_products() -> Any:
     )
     return (
         Product.select()
-        .join(found, on=(Product.category == column_of_found("category_id")))
-        .where(Product.active & (Product.price > column_of_found("average")))
+        .join(found, on=(Product.category == subquery_column("category_id")))
+        .where(Product.active & (Product.price > subquery_column("average")))
     )
 
 

@@ -124,7 +124,7 @@ def in_redis(app: Flask) -> list[bytes]:
 
 
 def in_database() -> Iterator[str]:
-    for model in models.of("analytics"):
+    for model in models.models_of("analytics"):
         table = f"analytics.{model._meta.table_name}"
         for (row,) in databases.analytics.execute_sql(f"SELECT t::text FROM {table} t").fetchall():
             yield row

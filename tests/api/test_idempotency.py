@@ -93,10 +93,10 @@ def test_a_key_expires_after_a_day_and_its_row_is_purged(app: Flask, author: Cal
     second = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     assert first["id"] != second["id"]
     with app.app_context(), databases.blog.atomic():
-        assert idempotency.purge(databases.blog) is False
+        assert idempotency.purge_idempotency_keys(databases.blog) is False
         assert answers.select().count() == 1
         answers.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
-        idempotency.purge(databases.blog)
+        idempotency.purge_idempotency_keys(databases.blog)
         assert answers.select().count() == 0
 
 

@@ -123,7 +123,7 @@ def test_while_redis_is_away_each_process_keeps_its_own(dead_redis: Flask, monke
     admin = sign_up(dead_redis, "admin")
     assert admin.get("/analytics/cache").json["status"] == "away"
     result = dead_redis.test_cli_runner().invoke(args=["cache", "status"])
-    assert (result.exit_code, "Redis does not answer" in result.output) == (1, True)
+    assert (result.exit_code, "Redis is unavailable" in result.output) == (1, True)
     monkeypatch.undo()
     assert wait_until(process.flush, SECONDS)
     assert counts_of("another.view")["bypasses"] == 2
@@ -148,7 +148,7 @@ def test_without_redis_nothing_is_counted_and_that_is_said(no_redis: Flask) -> N
     found = sign_up(no_redis, "admin").get("/analytics/cache").json
     assert (found["status"], found["views"], found["total"]["hits"]) == ("not configured", [], 0)
     result = no_redis.test_cli_runner().invoke(args=["cache", "status"])
-    assert (result.exit_code, result.output) == (0, "There is no REDIS_URL: nothing is cached.\n")
+    assert (result.exit_code, result.output) == (0, "REDIS_URL is not set: nothing is cached.\n")
 
 
 def test_a_person_sees_each_view_and_the_total(app: Flask) -> None:

@@ -66,7 +66,10 @@ def test_a_shape_that_was_compiled_is_served_without_peewee(monkeypatch: pytest.
 
 
 SEEN_BY_STRANGERS = [
-    model for name in DATABASE_NAMES for model in models.of(name) if hasattr(model, "within") and model is not Token
+    model
+    for name in DATABASE_NAMES
+    for model in models.models_of(name)
+    if hasattr(model, "within") and model is not Token
 ]
 
 

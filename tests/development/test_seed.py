@@ -110,7 +110,7 @@ def test_a_file_that_names_rows_of_another_in_a_plain_column_is_loaded_after_it(
     load("accounts", folder)
     write(folder, "blog/categories", [{"slug": "garden", "name": "Garden", "description": '"blog.tags/apples"'}])
     write(folder, "blog/tags", [{"slug": "apples", "name": "Apples"}])
-    assert [model for model, _ in files.tables("blog", models.of("blog"), folder)] == [Tag, Category]
+    assert [model for model, _ in files.tables("blog", models.models_of("blog"), folder)] == [Tag, Category]
     write(folder, "blog/tags", [{"slug": "apples", "name": "blog.categories/garden"}])
     with pytest.raises(SeedError, match="blog: these files refer to each other in a circle"):
         load("blog", folder)

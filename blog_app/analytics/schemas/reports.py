@@ -9,7 +9,7 @@ from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
 from blog_app.api.resources.includes import from_directory
 from blog_app.blog import directory
-from blog_app.data.models import column_of_found
+from blog_app.data.models import subquery_column
 
 
 class DayViewsSchema(Schema):
@@ -47,7 +47,7 @@ class PostViewsSchema(Schema):
 
     class Meta:
         model = DailyView
-        columns = {name: column_of_found(name) for name in ("post_id", "views", "visitors")}
+        columns = {name: subquery_column(name) for name in ("post_id", "views", "visitors")}
         filterable = ("views", "visitors")
         sortable = ("views", "visitors")
         sort = ("-views",)
@@ -64,7 +64,7 @@ class ReferrerSchema(Schema):
 
     class Meta:
         model = DailyReferrer
-        columns = {name: column_of_found(name) for name in ("referrer", "views")}
+        columns = {name: subquery_column(name) for name in ("referrer", "views")}
         filterable = ("referrer", "views")
         sortable = ("views",)
         sort = ("-views",)

@@ -130,7 +130,7 @@ def _load(operation: Operation, values: dict[str, Any]) -> tuple[Any, dict[str, 
     auth.require_ownership(record)
     etag.require_match(record.version, getattr(record, "content_tag", None))
     if operation.status != 201:  # The subject of a creation is the new record.
-        audit_subject.note(record)
+        audit_subject.capture(record)
     return record, {name: value for name, value in values.items() if name not in names}
 
 
@@ -142,7 +142,7 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
 def _respond(operation: Operation, result: Any, fieldset: Fieldset | None) -> Response:
     """Return the response for what a view returned: a record, a document of its own, or nothing."""
     if isinstance(result, Record):
-        audit_subject.note_result(result)
+        audit_subject.capture_result(result)
     if operation.response is None:
         return Response(status=operation.status)
     headers = [("Cache-Control", "no-store")] if operation.secret else []

@@ -13,7 +13,7 @@ its effect: after a crash at any moment both are there or neither, and a retry i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import blake2b, sha256
 from typing import Any
@@ -24,9 +24,8 @@ from flask import Response, request
 
 from blog_app.api import auth
 from blog_app.background import jobs
-from blog_app.data import databases
 from blog_app.data.databases import LogicalDatabase
-from blog_app.data.models import Base, TimestampField, now
+from blog_app.data.models import Base, TimestampField, model_for_each_database, now
 from blog_app.errors import BadRequest, Conflict, Invalid
 
 HEADER = "Idempotency-Key"
@@ -55,16 +54,7 @@ class StoredResponse(Base):
         watermarked = False  # Only a retry reads it, from the primary.
 
 
-def _model_for(name: str) -> type[StoredResponse]:
-    class Meta:
-        database = databases.BY_NAME[name]
-        schema = name
-        table_name = "idempotency_keys"
-
-    return type(f"{name.capitalize()}StoredResponse", (StoredResponse,), {"Meta": Meta})
-
-
-STORED_RESPONSES: Mapping[str, type[StoredResponse]] = {name: _model_for(name) for name in databases.BY_NAME}
+STORED_RESPONSES = model_for_each_database(StoredResponse, "idempotency_keys")
 
 
 def key() -> str | None:
@@ -125,20 +115,11 @@ def _replayed(stored: Any, fingerprint: bytes) -> Response:
     return response
 
 
-def purge(database: LogicalDatabase) -> bool:
+@jobs.every_in_each_database(timedelta(hours=1))
+def purge_idempotency_keys(database: LogicalDatabase) -> bool:
     """Delete a batch of the oldest expired keys; return whether there may be more."""
     model = STORED_RESPONSES[database.name]
     expired = model.select(model.user_id, model.key).where(model.created_at <= now() - RETENTION)
     batch = expired.order_by(model.created_at).limit(PURGE_BATCH).for_update("FOR UPDATE SKIP LOCKED")
     primary_key = peewee.Tuple(model.user_id, model.key)
     return model.delete().where(primary_key.in_(batch)).execute() == PURGE_BATCH
-
-
-def _purge_hourly(database: LogicalDatabase) -> None:
-    @jobs.every(timedelta(hours=1), database)
-    def purge_idempotency_keys() -> bool:
-        return purge(database)
-
-
-for _database in databases.ALL:
-    _purge_hourly(_database)

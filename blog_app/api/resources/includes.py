@@ -18,7 +18,7 @@ import peewee
 from blog_app.api.resources.schema import Schema, readable_columns
 from blog_app.data import cache
 from blog_app.data.compiled.row_decoders import column_sources, compile_decoder, dict_source, json_sources
-from blog_app.data.models import not_deleted, rows_by
+from blog_app.data.models import batch_lookup, not_deleted
 
 Fetch = Callable[[list[Any]], dict[Any, Any]]
 
@@ -146,7 +146,7 @@ def _batch(
 ) -> BatchInclude:
     """Include the rows of `query`, grouped by the value of `by`."""
     columns = readable_columns(schema)
-    rows_of_keys = rows_by(by, query.select(by, *columns.values()).order_by(query.model.id))
+    rows_of_keys = batch_lookup(by, query.select(by, *columns.values()).order_by(query.model.id))
     decode = compile_decoder(dict_source(column_sources(columns, 1)))
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:

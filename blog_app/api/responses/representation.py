@@ -24,7 +24,7 @@ from blog_app.api.resources.schema import Schema, readable_columns, schema_insta
 from blog_app.data.compiled import Lasting
 from blog_app.data.compiled import columns as columns_of
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
-from blog_app.data.models import rows_of
+from blog_app.data.models import fetch_rows
 
 JSON_OPTIONS = orjson.OPT_UTC_Z
 
@@ -58,7 +58,7 @@ class Selection:
         query._from_list[-1] = self.source if first is self.model else with_joined(first, self.joined)
         query._order_by = self.orders[backwards] or query._order_by
         query._limit = limit
-        return rows_of(query)
+        return fetch_rows(query)
 
 
 @dataclass(frozen=True)

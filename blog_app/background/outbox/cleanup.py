@@ -8,13 +8,14 @@ import peewee
 
 from blog_app.background import jobs
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
-from blog_app.data.databases import ALL, LogicalDatabase
+from blog_app.data.databases import LogicalDatabase
 from blog_app.data.models import now
 
 CLOCK_SKEW = timedelta(days=1)
 BATCH_SIZE = 10_000
 
 
+@jobs.every_in_each_database(timedelta(days=1), name="forget_handled_events_daily")  # The name in stored rows.
 def delete_processed_events(database: LogicalDatabase) -> bool:
     """Delete a batch of the rows that are older than every delivery in any outbox; return whether more are left."""
     table = PROCESSED_EVENTS[database.name]
@@ -26,13 +27,3 @@ def _oldest_published() -> datetime:
     """Return when the oldest event that is still in an outbox, dead deliveries included, was published."""
     oldest = (table.select(peewee.fn.MIN(table.published_at)).scalar() for table in DELIVERIES.values())
     return min(filter(None, oldest), default=now())
-
-
-def _declare(database: LogicalDatabase) -> None:
-    @jobs.every(timedelta(days=1), database)
-    def forget_handled_events_daily() -> bool:
-        return delete_processed_events(database)
-
-
-for _database in ALL:
-    _declare(_database)

@@ -11,7 +11,7 @@ import peewee
 
 from blog_app.data import databases
 from blog_app.data.databases.dependencies import DeclaredSQL
-from blog_app.data.models import Base, TimestampField, any_of, now
+from blog_app.data.models import Base, TimestampField, any_of, model_for_each_database, now
 
 
 def to_json(value: Any) -> str:
@@ -50,30 +50,12 @@ class ProcessedEvent(Base):
         primary_key = peewee.CompositeKey("event_id", "handler")
 
 
-def _delivery_in(name: str) -> type[Delivery]:
-    class Meta:
-        database = databases.BY_NAME[name]
-        schema = name
-        table_name = "outbox"
-
-    model: type[Delivery] = type(f"{name.capitalize()}Delivery", (Delivery,), {"Meta": Meta})
-    alive = peewee.SQL("dead_at IS NULL")
-    model.add_index(model.index(model.due_at, model.position, where=alive, name="outbox_due"))
-    model.add_index(model.index(model.subject, model.handler, model.position, where=alive, name="outbox_order"))
-    return model
-
-
-def _processed_in(name: str) -> type[ProcessedEvent]:
-    class Meta:
-        database = databases.BY_NAME[name]
-        schema = name
-        table_name = "processed_events"
-
-    return type(f"{name.capitalize()}ProcessedEvent", (ProcessedEvent,), {"Meta": Meta})
-
-
-DELIVERIES: Mapping[str, type[Delivery]] = {name: _delivery_in(name) for name in databases.BY_NAME}
-PROCESSED_EVENTS: Mapping[str, type[ProcessedEvent]] = {name: _processed_in(name) for name in databases.BY_NAME}
+DELIVERIES = model_for_each_database(Delivery, "outbox")
+for _model in DELIVERIES.values():
+    _alive = peewee.SQL("dead_at IS NULL")
+    _model.add_index(_model.index(_model.due_at, _model.position, where=_alive, name="outbox_due"))
+    _model.add_index(_model.index(_model.subject, _model.handler, _model.position, where=_alive, name="outbox_order"))
+PROCESSED_EVENTS = model_for_each_database(ProcessedEvent, "processed_events")
 
 INSERT_DELIVERY: Mapping[str, DeclaredSQL] = {
     name: DeclaredSQL(

@@ -12,7 +12,7 @@ import peewee
 from blog_app.accounts import directory
 from blog_app.blog.feeds.site import Site
 from blog_app.blog.models import Category, Post, PostTag, Tag
-from blog_app.data.models import rows_of
+from blog_app.data.models import fetch_rows
 
 MAX_ITEMS = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ def newest_items(site: Site, *conditions: peewee.Expression) -> tuple[Item, ...]
         .order_by(Post.published_at.desc(), Post.id.desc())
         .limit(MAX_ITEMS)
     )
-    rows = rows_of(query)
+    rows = fetch_rows(query)
     authors = directory.people(list({row[7] for row in rows})) if rows else {}
     return tuple(_item(site, authors, *row) for row in rows)
 

@@ -9,7 +9,7 @@ import peewee
 from blog_app.blog.feeds.site import Site
 from blog_app.blog.feeds.xml import SITEMAP, Element, add, rfc3339, to_bytes
 from blog_app.blog.models import Post
-from blog_app.data.models import rows_of
+from blog_app.data.models import fetch_rows
 
 MAX_URLS = 50_000
 """The protocol's limit for one file."""
@@ -33,7 +33,7 @@ def sitemap_index(root_url: str) -> bytes:
     changed = peewee.fn.max(peewee.fn.greatest(Post.updated_at, Post.published_at))
     query = Post.select(month, changed).where(Post.is_public()).group_by(month).order_by(month.desc())
     root = Element("sitemapindex", xmlns=SITEMAP)
-    for first_day, last_change in rows_of(query):
+    for first_day, last_change in fetch_rows(query):
         sitemap = add(root, "sitemap")
         add(sitemap, "loc", f"{root_url}/sitemaps/{first_day:%Y-%m}.xml")
         add(sitemap, "lastmod", rfc3339(last_change))
@@ -43,7 +43,7 @@ def sitemap_index(root_url: str) -> bytes:
 def _posts(most: int, *conditions: peewee.Expression) -> list[tuple[str, datetime]]:
     columns = (Post.slug, peewee.fn.greatest(Post.updated_at, Post.published_at))
     query = Post.select(*columns).where(Post.is_public(), *conditions)
-    return rows_of(query.order_by(Post.published_at.desc(), Post.id.desc()).limit(most))
+    return fetch_rows(query.order_by(Post.published_at.desc(), Post.id.desc()).limit(most))
 
 
 def _urls(site: Site, rows: list[tuple[str, datetime]]) -> bytes:

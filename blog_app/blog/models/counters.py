@@ -47,7 +47,7 @@ class Like(Base):
         depends_on = (PostCounters,)  # Seeded before the likes, which are then counted.
 
     @classmethod
-    def loaded(cls) -> None:
+    def after_bulk_load(cls) -> None:
         counted = cls.select(cls.post, peewee.fn.count(cls.user_id)).group_by(cls.post)
         insert = PostCounters.insert_from(counted, [PostCounters.post, PostCounters.likes])
         insert.on_conflict(conflict_target=[PostCounters.post], preserve=[PostCounters.likes]).execute()

@@ -92,7 +92,7 @@ class PostTag(Base):
         row_key = "post"
 
     @classmethod
-    def loaded(cls) -> None:
+    def after_bulk_load(cls) -> None:
         refresh_tag_words()
 
     @classmethod

@@ -12,7 +12,7 @@ from blog_app.blog.schemas.taxonomy import CategorySchema
 from blog_app.blog.views.paths import category_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import slug_of
+from blog_app.data.slugs import make_slug
 
 categories = Blueprint("categories", database=databases.blog)
 
@@ -40,7 +40,7 @@ def show_category(key: str) -> Any:
 @categories.creates("", CategorySchema)
 def create_category(name: str, description: str, parent_id: UUID | None) -> Category:
     """Create a category."""
-    return Category.create(name=name, slug=slug_of(name, 100), description=description, parent=parent_id)
+    return Category.create(name=name, slug=make_slug(name, 100), description=description, parent=parent_id)
 
 
 @categories.changes("/<key>", CategorySchema, load=category_to_move)

@@ -28,7 +28,7 @@ def post_or_404(key: str) -> Post:
     post: Post | None = post_at(key).first()
     if post is None:
         raise NotFound("Post not found, or you do not have access to it.")
-    audit_subject.note(post)
+    audit_subject.capture(post)
     return post
 
 

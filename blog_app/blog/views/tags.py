@@ -11,7 +11,7 @@ from blog_app.blog.schemas.taxonomy import TagSchema
 from blog_app.blog.views.paths import tag_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import slug_of
+from blog_app.data.slugs import make_slug
 
 tags = Blueprint("tags", database=databases.blog)
 
@@ -33,7 +33,7 @@ def show_tag(key: str) -> Any:
 @tags.creates("", TagSchema)
 def create_tag(name: str) -> Tag:
     """Create a tag."""
-    return Tag.create(name=name, slug=slug_of(name, 60))
+    return Tag.create(name=name, slug=make_slug(name, 60))
 
 
 @tags.changes("/<key>", TagSchema, load=tag_at)

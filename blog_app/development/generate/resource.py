@@ -27,7 +27,7 @@ WRITE = "Rule(NO,     NO,     NO,     ALL,    ALL)"
 
 def describe(app: Flask, database: str, names: Names, field_texts: tuple[str, ...]) -> Resource:
     """Return the resource; raise `GenerateError` if there is something of its name, or a field that cannot be."""
-    found = models.of(database)
+    found = models.models_of(database)
     bases = [base for base in Record.__subclasses__() if base._meta.schema == database and base not in found]
     if not bases:
         raise GenerateError(f"{database} has no domain yet: there is no base of its models in blog_app/{database}/")

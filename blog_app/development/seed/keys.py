@@ -70,7 +70,7 @@ def _target(field: peewee.Field, value: str) -> tuple[type[Base], str]:
         return field.rel_model, value
     place, slash, text = value.partition("/")
     name, _, table = place.partition(".")
-    for model in models.of(name) if slash else ():
+    for model in models.models_of(name) if slash else ():
         if model._meta.table_name == table:
             return model, text
     raise ValueError('must be an identifier, or name a row as in "accounts.users/ada@example.com"')

@@ -32,13 +32,13 @@ def load(name: str, folder: Path = files.FOLDER) -> Counts:
         databases.BY_NAME[name].execute_sql("SET LOCAL statement_timeout = 0")
         return {
             model._meta.table_name: _load_table(model, path, references)
-            for model, path in files.tables(name, models.of(name), folder)
+            for model, path in files.tables(name, models.models_of(name), folder)
         }
 
 
 def is_empty(name: str, folder: Path = files.FOLDER) -> bool:
     """Return whether no table that has a seed file holds a row."""
-    return not any(model.select().exists() for model, _ in files.tables(name, models.of(name), folder))
+    return not any(model.select().exists() for model, _ in files.tables(name, models.models_of(name), folder))
 
 
 def _load_table(model: type[Base], path: Path, references: References) -> Counter[str]:
@@ -59,7 +59,7 @@ def _load_table(model: type[Base], path: Path, references: References) -> Counte
             counts[_write(model, key, row)] += 1
         except (peewee.IntegrityError, peewee.DataError) as error:
             raise place.error(f"is refused by the database: {first_line(error)}") from error
-    model.loaded()
+    model.after_bulk_load()
     return counts
 
 

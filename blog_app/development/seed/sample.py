@@ -21,7 +21,7 @@ SOMEBODY = "accounts.users/ada@example.com"
 
 def write(name: str, table: str, folder: Path = files.FOLDER) -> Path:
     """Write `seed_data/<name>/<table>.json` and return its path; raise `SeedError` if there is no such table or one."""
-    found = {model._meta.table_name: model for model in models.of(name)}
+    found = {model._meta.table_name: model for model in models.models_of(name)}
     if table not in found:
         raise SeedError(f"{name} has no table {table!r} (it has: {', '.join(found) or 'none'})")
     path = folder / name / f"{table}.json"

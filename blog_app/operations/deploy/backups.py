@@ -43,7 +43,7 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
         program = programs.find("pg_dump", connection)
     target = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     unfinished = target.with_suffix(".unfinished")
-    fleeting = [model._meta.table_name for model in models.of(name) if getattr(model._meta, "fleeting", False)]
+    fleeting = [model._meta.table_name for model in models.models_of(name) if getattr(model._meta, "fleeting", False)]
     options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *fleeting)]
     options += [
         "--format=custom",

@@ -96,7 +96,7 @@ class Release:
         for name in DATABASE_NAMES:
             planned = plan.of_pending(self.settings, name, self.folder)
             plan.refuse_dangers(planned)
-            if used := plan.drops_in_use(planned, models.of(name)):
+            if used := plan.drops_in_use(planned, models.models_of(name)):
                 raise MigrationError(f"{name}: {'; '.join(used)}. First release code without it, then drop it")
 
     def _migrate(self) -> None:
@@ -114,7 +114,7 @@ class Release:
     def _verify(self) -> None:
         problems = []
         for name in DATABASE_NAMES:
-            report = check(self.settings, name, models.of(name), self.folder)
+            report = check(self.settings, name, models.models_of(name), self.folder)
             pending = [] if self.without_backfills else report.pending
             problems += [f"{name}: {line}" for line in (*pending, *report.differences, *self._smoke(name))]
         if problems:
@@ -124,7 +124,7 @@ class Release:
         """Read one row of every model as the app would, through the pooler; return what fails."""
         problems = []
         server = databases.server(self.settings, name, self.settings.databases[name].url)
-        for model in models.of(name):
+        for model in models.models_of(name):
             try:
                 server.execute(model.select().limit(1)).fetchall()
             except peewee.DatabaseError as error:

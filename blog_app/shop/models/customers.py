@@ -32,7 +32,7 @@ class Customer(ShopRecord):
     @classmethod
     def locked(cls, user_id: UUID) -> Self:
         """Return the customer, made if missing and locked: one user's orders are placed one after the other."""
-        return cls.locked_or_made(cls.user_id, user_id)
+        return cls.lock_or_create(cls.user_id, user_id)
 
 
 class Address(ShopRecord):

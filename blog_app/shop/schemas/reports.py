@@ -11,7 +11,7 @@ from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Money, String
 from blog_app.api.resources.includes import from_directory
-from blog_app.data.models import column_of_found
+from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
 
@@ -40,7 +40,7 @@ class ProductReportSchema(Schema):
 
     class Meta:
         model = Product
-        columns = {"units": column_of_found("units"), "revenue": column_of_found("revenue")}
+        columns = {"units": subquery_column("units"), "revenue": subquery_column("revenue")}
         filterable = ("category_id", "vendor_id", "units", "revenue")
         sortable = ("units", "revenue", "name")
         sort = ("-units",)
@@ -59,7 +59,7 @@ class DearProductSchema(Schema):
 
     class Meta:
         model = Product
-        columns = {"category_average": column_of_found("average")}
+        columns = {"category_average": subquery_column("average")}
         filterable = ("category_id", "price")
         sortable = ("price", "name")
         sort = ("-price",)
@@ -77,12 +77,12 @@ class CustomerReportSchema(Schema):
 
     class Meta:
         model = Order
-        columns = {name: column_of_found(name) for name in ("user_id", "orders", "total")}
+        columns = {name: subquery_column(name) for name in ("user_id", "orders", "total")}
         filterable = ("orders", "total")
         sortable = ("orders", "total")
         sort = ("-total",)
         key = "user_id"
-        includes = {"customer": from_directory(directory.people, PersonSchema, column_of_found("user_id"))}
+        includes = {"customer": from_directory(directory.people, PersonSchema, subquery_column("user_id"))}
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
@@ -101,7 +101,7 @@ class StockReportSchema(Schema):
     class Meta:
         model = Product
         columns = {
-            name: column_of_found(name)
+            name: subquery_column(name)
             for name in ("category_id", "category", "products", "sold_out", "stock", "reserved", "worth")
         }
         sortable = ("category", "products", "sold_out", "worth")

@@ -9,7 +9,7 @@ from blog_app.api.auth import allowed, identity
 from blog_app.api.requests.path_keys import by_id_or_slug
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import slug_of
+from blog_app.data.slugs import make_slug
 from blog_app.shop import products as actions
 from blog_app.shop.models import Product, ProductCategory
 from blog_app.shop.schemas.catalogue import ProductCategorySchema, ProductSchema
@@ -43,7 +43,7 @@ def show_product_category(key: str) -> Any:
 @product_categories.creates("", ProductCategorySchema)
 def create_product_category(name: str, description: str) -> ProductCategory:
     """Create a category of products."""
-    return ProductCategory.create(name=name, slug=slug_of(name, 100), description=description)
+    return ProductCategory.create(name=name, slug=make_slug(name, 100), description=description)
 
 
 @product_categories.changes("/<key>", ProductCategorySchema, load=category_at)

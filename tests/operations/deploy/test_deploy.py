@@ -11,7 +11,7 @@ import pytest
 
 from blog_app import create_app
 from blog_app.config import DATABASE_NAMES, Settings
-from blog_app.data import models
+from blog_app.data import backoff, models
 from blog_app.development.local.stack import Stack
 from blog_app.operations.deploy import backups
 from blog_app.operations.deploy import release as release_module
@@ -118,7 +118,7 @@ def test_what_the_code_of_the_release_still_uses_is_not_dropped_whatever_the_mig
         assert "this release has changed nothing" in output
     deployed.write("900_drop", contract, "migrator.run(print)", head=head)
     planned = plan.of_pending(deployed.settings, "blog", deployed.folder)
-    assert plan.drops_in_use(planned, models.of("blog")) == []
+    assert plan.drops_in_use(planned, models.models_of("blog")) == []
 
 
 @pytest.fixture
@@ -174,6 +174,7 @@ def test_an_interrupted_release_says_what_it_has_done_and_how_to_take_it_back(re
 
 def test_a_release_waits_for_the_databases_and_says_so(shop, stack, monkeypatch):
     monkeypatch.setattr(release_module, "MIN_BACKOFF", 0.05)
+    monkeypatch.setattr(backoff, "JITTER", 0)
     nowhere = replace(shop.settings.databases["shop"], direct_url="postgresql://nobody@127.0.0.1:1/none")
     away = replace(shop.settings, databases={**shop.settings.databases, "shop": nowhere})
 

@@ -193,5 +193,5 @@ def test_without_the_right_to_create_databases_the_models_are_compared_with_the_
 @pytest.mark.parametrize("name", DATABASE_NAMES)
 def test_this_repository_has_no_drift(name, settings):
     all_databases.run(settings, [name], lambda runner: runner.up(), lambda _: None)
-    report = check(settings, name, models.of(name))
+    report = check(settings, name, models.models_of(name))
     assert report.differences == []
