@@ -1,4 +1,4 @@
-"""Real servers for all tests, started once a session and removed at its end (see blog_app/development/local)."""
+"""Fixtures for all tests: real servers, started once per session (see blog_app/development/local)."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from blog_app.development.local import programs
 from blog_app.development.local.ports import private_port
 from blog_app.development.local.stack import Stack, throwaway
 
-# The same examples in each run, as fast as the machine is; `--hypothesis-profile default` looks for others.
+# The same examples in each run, without deadlines; `--hypothesis-profile default` tries others.
 hypothesis.settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
 )
 hypothesis.settings.load_profile("repeatable")
 
-PATIENT = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
-"""Limits into which no test runs because the machine is busy; those about limits have servers of their own."""
+LONG_TIMEOUTS = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
+"""Timeouts that no test reaches on a busy machine; tests about timeouts have their own servers."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs PgBouncer where there is none; a machine that calls itself CI must have it."""
+    """Skip tests that need PgBouncer where it is missing; in CI they fail."""
     if item.get_closest_marker("pgbouncer") and not programs.pgbouncer():
-        reason = "PgBouncer is not on this machine, and could not be installed without asking"
+        reason = "PgBouncer is not installed"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """PostgreSQL, PgBouncer and Redis; all logical databases in one physical one."""
-    with throwaway(variables=PATIENT) as started:
+    with throwaway(variables=LONG_TIMEOUTS) as started:
         yield started
 
 
 @pytest.fixture(autouse=True, scope="session")
-def compiled_sql_is_peewees() -> Iterator[None]:
-    """Compare the SQL of every query that any test sends with what Peewee makes of it."""
+def compare_compiled_sql_with_peewee() -> Iterator[None]:
+    """Check that the compiled SQL of every query of all tests equals the SQL of Peewee."""
 
     def compared(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
         was_known = compiled.is_known(query)
@@ -56,7 +56,7 @@ def compiled_sql_is_peewees() -> Iterator[None]:
         return sql, parameters
 
     def as_text(found: tuple[str, list[Any]]) -> tuple[str, list[str]]:
-        return found[0], list(map(str, found[1]))  # The driver's wrappers of bytes do not compare.
+        return found[0], list(map(str, found[1]))  # The driver's wrappers of bytes have no ==.
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (databases, servers):
@@ -66,14 +66,14 @@ def compiled_sql_is_peewees() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The settings that lead to the session's servers; mails go to a folder, page views are not counted."""
+    """The settings for the session's servers; mail goes to a folder, page views are not counted."""
     own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri(), "COUNT_VIEWS": "no"}
     return Settings.from_environment({**stack.environment(), **own})
 
 
 @pytest.fixture(scope="session")
 def migrated_app(settings: Settings) -> Flask:
-    """The app, on migrated databases; use `app`, which also begins with empty tables."""
+    """The app on migrated databases; tests use `app`, which also empties all tables."""
     app = create_app(settings)
     result = app.test_cli_runner().invoke(args=["migrate", "up"])
     assert result.exit_code == 0, result.output
@@ -82,9 +82,9 @@ def migrated_app(settings: Settings) -> Flask:
 
 @pytest.fixture
 def app(migrated_app: Flask) -> Flask:
-    """The app, all tables empty."""
+    """The app, with all tables empty."""
     settings = migrated_app.config["SETTINGS"]
-    if databases.blog.settings is not settings.databases["blog"]:  # Another test has bound them to servers of its own.
+    if databases.blog.settings is not settings.databases["blog"]:  # Another test has bound them to its own servers.
         databases.bind(settings)
         watermarks.bind(settings)
         cache.init_app(migrated_app)
@@ -101,12 +101,12 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A caller without a token."""
+    """A test client without a token."""
     return app.test_client()
 
 
 def empty_all_tables() -> None:
-    """Empty every table that holds a row: one statement a logical database that has any."""
+    """Empty every table that has a row, by one statement per logical database."""
     for name in DATABASE_NAMES:
         database = databases.BY_NAME[name]
         filled = [

@@ -1,4 +1,4 @@
-"""What the three endpoints for people and machines say: what this is, whether it lives, whether it can work."""
+"""The index and the health checks."""
 
 import pytest
 from flask.testing import FlaskClient

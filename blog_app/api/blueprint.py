@@ -186,7 +186,7 @@ def operations_of(app: flask.Flask) -> Iterator[Operation]:
 
 def _require_fields(schema: type[Schema]) -> None:
     """Filters, orders and cursors read the values of fields, so each must name one that is shown."""
-    options = schema_instance(schema).opts
+    options = schema.opts
     orders = [name.removeprefix("-") for name in options.sort]
     for name in (*options.filterable, *options.sortable, *orders, options.key):
         if name not in readable_columns(schema):
@@ -195,7 +195,7 @@ def _require_fields(schema: type[Schema]) -> None:
 
 def _require_defaults(schema: type[Schema]) -> None:
     """PUT replaces every writable field, so each must be required or have a default."""
-    for kind in schema_instance(schema).opts.kinds.values() or [schema]:
+    for kind in schema.opts.kinds.values() or [schema]:
         for name, each in schema_instance(kind).fields.items():
             if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
                 raise TypeError(f"{kind.__name__}.{name} is writable, so it must be required or have a load_default")

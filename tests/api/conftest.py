@@ -1,4 +1,4 @@
-"""What the tests of the API's manners share."""
+"""Fixtures for the tests of the API conventions."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from flask import Flask
 
 @pytest.fixture(scope="session")
 def document(migrated_app: Flask) -> dict[str, Any]:
-    """The OpenAPI document, to read only."""
+    """The OpenAPI document; read only."""
     return migrated_app.test_client().get("/openapi.json").json

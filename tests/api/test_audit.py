@@ -1,4 +1,4 @@
-"""Every operation that changes something, tried once with success: one entry of the audit trail, with whom and what."""
+"""The audit trail: every write operation leaves one entry, with actor, action and subject."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ BODIES: Mapping[str, Callable[[Caller], Any]] = {
     "PATCH /addresses/{address_id}": lambda caller: LONDON,
     "POST /orders": wish,
 }
-"""Bodies of operations that need another than the example in their documentation."""
+"""Bodies of operations that need another one than the example in their documentation."""
 
 DELETED: Mapping[str, Callable[[str], None]] = {
     "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
@@ -76,7 +76,7 @@ DELETED: Mapping[str, Callable[[str], None]] = {
     "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
     "DELETE /files/{node_id}/remains": lambda key: tree.throw_away(Node.get_by_id(key)),
 }
-"""How to delete what an operation wants deleted."""
+"""How to delete the object of an operation that requires a deleted one."""
 
 QUERIES = {"POST /files": "?name=tea.json"}
 ANONYMOUS = {
@@ -102,12 +102,12 @@ ABOUT = {
     "DELETE /me/blocks/{user_id}": "accounts.users",
     "PUT /customers/{user_id}/purchase-limit": "shop.customers",
 }
-"""What operations are about whose object neither their answer nor their path names."""
+"""The subject of operations that neither response nor path names."""
 
 
 @dataclass
 class Attempt:
-    """An operation that is about to be tried, by somebody, on something."""
+    """A request that tries an operation."""
 
     app: Flask
     operation: Operation
@@ -125,7 +125,7 @@ class Attempt:
 
 
 def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
-    """Make somebody who may do it, an admin or an anonymous caller, and what it is done to."""
+    """Create a caller who may do it, an admin or an anonymous one, and the object."""
     method, _, path = name.partition(" ")
     admin = sign_up(app, "admin")
     sign_up(app, "admin")  # Another, or this one could not leave.
@@ -171,10 +171,10 @@ def test_an_operation_leaves_one_audit_entry_none_if_it_fails_and_no_second_if_i
 
 
 def broken(*_: Any) -> None:
-    raise RuntimeError("It fails after the change.")
+    raise RuntimeError("Failure after the change.")
 
 
-REFUSALS = [
+REJECTED = [
     ("PATCH", "/posts/{post}", {"title": "Tea"}, {"If-Match": '"7"'}, 412),
     ("PATCH", "/posts/{post}", {"title": ""}, {}, 422),
     ("PATCH", f"/posts/{UUID(int=0)}", {"title": "Tea"}, {}, 404),
@@ -187,7 +187,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), REFUSALS)
+@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), REJECTED)
 def test_a_rejected_request_leaves_no_audit_entry(
     app: Flask, method: str, path: str, body: Any, headers: dict[str, str], status: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""Bad input of every kind, to every endpoint: an answer that says what is wrong, never a 5xx."""
+"""Invalid input of every kind to every endpoint gets a problem document, never a 5xx."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def operations(document: dict[str, Any], method: str | None = None) -> Iterator[
 
 
 def send(caller: Caller, method: str, address: str, **options: Any) -> TestResponse:
-    """Send a request as bytes go over the wire, and check that the answer is one of an API in good order."""
+    """Send a request as raw bytes; check that the response is no 5xx, and a problem document if it is an error."""
     headers = {"Authorization": f"Bearer {caller.token}", **options.pop("headers", {})}
     path, _, query = address.partition("?")
     builder = EnvironBuilder(path=API + path, method=method, query_string=query, headers=headers, **options)
@@ -145,7 +145,7 @@ def test_any_forged_cursor_gets_200_or_400(admin: Caller, data: st.DataObject) -
 
 
 def address_of(caller: Caller, path: str) -> str:
-    """Return an address at which there is something; it is made once."""
+    """Return the URL path of an existing object, which is created once."""
     known = caller.__dict__.setdefault("known", {})
     if path not in known:
         known[path] = objects.address(caller.app, path, owner=caller.user_id)

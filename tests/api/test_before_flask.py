@@ -1,4 +1,4 @@
-"""Reads before Flask: they are answered as Flask would answer them, and whatever is no plain answer goes on to it."""
+"""Reads before Flask: they have the same response as through Flask, and everything else is handed to Flask."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ VARYING = ("X-Request-Id", "Age", "X-Cache")
 
 
 def through_flask(caller: Caller, path: str, *, status: int, **headers: str) -> TestResponse:
-    """Return the answer to the page of another site, which Flask gives."""
+    """Return the response through Flask, which handles requests with an Origin."""
     response: TestResponse = caller.send("GET", path, status=status, headers={"Origin": "https://x.example", **headers})
     return response
 
 
 def same(one: TestResponse, other: TestResponse) -> bool:
-    """Tell whether two answers are the same, headers and all."""
+    """Return whether two responses are equal, headers included."""
     kept = [{name: value for name, value in each.headers if name not in VARYING} for each in (one, other)]
     return (one.status_code, one.data, kept[0]) == (other.status_code, other.data, kept[1])
 

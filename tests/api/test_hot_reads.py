@@ -1,4 +1,4 @@
-"""Hot reads through the API: what a hit costs, what ends it, who shares it, and what is never kept."""
+"""The response cache of the API: the cost of a hit, invalidation, sharing, and what is never cached."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECONDS = 20
 
 @pytest.fixture
 def api(app: Flask) -> Flask:
-    """The app, with open epochs: what is read twice comes from the cache."""
+    """The app with open epochs: the second read is a hit."""
     keeper = watermarks.keeper
     assert keeper, "these tests need Redis"
     assert wait_until(lambda: keeper.lease("blog") is not None and keeper.lease("accounts") is not None, SECONDS)
@@ -43,15 +43,15 @@ def how(caller: Caller, path: str, **headers: str) -> str:
     return str(caller.get(path, **headers).headers["X-Cache"])
 
 
-def taking_part(caller: Caller, path: str) -> Any:
-    """Return the first answer in which the cache takes part: on a slow machine it may have lost trust for a moment."""
+def first_not_bypassed(caller: Caller, path: str) -> Any:
+    """Return the first response that is no bypass: on a slow machine the lease may lapse for a moment."""
     answers: list[Any] = []
 
-    def takes_part() -> bool:
+    def not_bypassed() -> bool:
         answers.append(caller.get(path))
         return bool(answers[-1].headers["X-Cache"] != "bypass")
 
-    assert wait_until(takes_part, SECONDS)
+    assert wait_until(not_bypassed, SECONDS)
     return answers[-1]
 
 
@@ -64,7 +64,7 @@ def statements_of(caller: Caller, path: str) -> list[str]:
 def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) -> None:
     write_post(sign_up(api, "author"))
     path = "/posts?include=author,category,tags&limit=1"
-    first, second = taking_part(anonymous(api), path), taking_part(anonymous(api), path)
+    first, second = first_not_bypassed(anonymous(api), path), first_not_bypassed(anonymous(api), path)
     assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
     assert first.data == second.data
     for name in ("ETag", "Content-Type", "Cache-Control", "Vary"):
@@ -238,7 +238,7 @@ def test_a_scheduled_post_is_listed_from_its_publication_time_on(api: Flask) -> 
 
 def test_an_expired_entry_is_no_hit_even_if_redis_still_has_it(api: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     write_post(sign_up(api, "author"))
-    taking_part(anonymous(api), "/posts")
+    first_not_bypassed(anonymous(api), "/posts")
     assert wait_until(lambda: how(anonymous(api), "/posts") == "hit", SECONDS)
     later = SimpleNamespace(time=lambda: time.time() + cache.LIFETIME, monotonic=time.monotonic)
     monkeypatch.setattr(watermarks.lookup, "time", later)

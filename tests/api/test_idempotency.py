@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: one effect, one answer, whatever happens in between."""
+"""`Idempotency-Key`: one effect and one response, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_worker_purges_the_keys_of_every_database() -> None:
 
 
 def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_commit: bool) -> None:
-    """In a process of its own: POST a tag; tell when its effect is there, and wait for a word before going on."""
+    """In a separate process: POST a tag; send a message when it takes effect, and wait for one before going on."""
     app = create_app(settings)
     inside = idempotency.run_once
 
@@ -124,12 +124,12 @@ def create_tag_slowly(settings: Settings, token: str, pipe: Connection, before_c
 
 @contextmanager
 def started(settings: Settings, token: str | None, *, before_commit: bool) -> Iterator[tuple[Any, Connection]]:
-    """Run it while the block runs."""
+    """Run `create_tag_slowly` in a process during the block."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=create_tag_slowly, args=(settings, token, theirs, before_commit))
     process.start()
-    theirs.close()  # Its end is then ours to notice.
+    theirs.close()  # So that its end closes the pipe.
     try:
         yield process, ours
     finally:
@@ -138,19 +138,19 @@ def started(settings: Settings, token: str | None, *, before_commit: bool) -> It
         ours.close()
 
 
-def told(pipe: Connection) -> Any:
-    """Return the next word of the process."""
-    assert pipe.poll(60), "it says nothing"
+def receive(pipe: Connection) -> Any:
+    """Return the next message of the process."""
+    assert pipe.poll(60), "no message"
     return pipe.recv()
 
 
 def test_a_retry_while_the_first_request_runs_in_another_process_is_a_409(settings: Settings, author: Caller) -> None:
     with started(settings, author.token, before_commit=True) as (_, pipe):
-        assert told(pipe) == "done"
+        assert receive(pipe) == "done"
         refused = author.post("/tags", {"name": "Tea"}, status=409, **KEY)
         assert refused.headers["Retry-After"] == "1"
         pipe.send("go on")
-        assert author.post("/tags", {"name": "Tea"}, **KEY).json["id"] == told(pipe)
+        assert author.post("/tags", {"name": "Tea"}, **KEY).json["id"] == receive(pipe)
 
 
 @pytest.mark.parametrize("before_commit", [True, False])
@@ -158,7 +158,7 @@ def test_a_killed_process_leaves_both_the_effect_and_the_stored_response_or_neit
     settings: Settings, author: Caller, before_commit: bool
 ) -> None:
     with started(settings, author.token, before_commit=before_commit) as (process, pipe):
-        word = told(pipe)
+        message = receive(pipe)
         process.kill()
     with author.app.app_context():
         # The server frees the key when it notices that its client is gone.
@@ -166,6 +166,6 @@ def test_a_killed_process_leaves_both_the_effect_and_the_stored_response_or_neit
     retried = author.post("/tags", {"name": "Tea"}, **KEY)
     with author.app.app_context():
         assert [str(tag.id) for tag in Tag.select()] == [retried.json["id"]]
-    assert (retried.headers.get("Idempotency-Replayed"), retried.json["id"] == word) == (
+    assert (retried.headers.get("Idempotency-Replayed"), retried.json["id"] == message) == (
         (None, False) if before_commit else ("true", True)
     )

@@ -1,4 +1,4 @@
-"""What is included in one row that is shown alone, by its own statement, is what a list fetches by another."""
+"""Includes of an item, fetched by a subquery, are the same as those of a list, fetched by another statement."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_caller_as_author_is_not_fetched_again(app: Flask) -> None:
     author = sign_up(app, "author")
     for name in ("admin", "Ada,  King\u2028of Lovelace"):
         author.patch("/me", {"name": name})
-        for _ in range(2):  # At first the database is asked who they are, then Redis.
+        for _ in range(2):  # The first time the identity comes from the database, then from Redis.
             with captured_statements() as sent:
                 post = author.post("/posts?include=author", {"title": "Tea", "content": "Boil water."}).json
             assert post["author"] == {"id": author.user_id, "name": name}

@@ -1,4 +1,4 @@
-"""The table of permissions holds: every endpoint, tried by everybody, on their own and on somebody else's objects."""
+"""The permissions table holds: every role tries every endpoint, on its own objects and on those of others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.helpers import objects
 from tests.helpers.caller import API, Caller, anonymous, expired, revoked, sign_up, suspended
 from tests.helpers.operations import OPERATIONS, every_operation
 
-REFUSALS = (401, 403, 404)
+REJECTED = (401, 403, 404)
 
 
 def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, public: bool = True) -> TestResponse:
-    """Send the operation with a small valid body, at an object that is made for it."""
+    """Send the operation with a small valid body to an object created for it."""
     method, _, path = name.partition(" ")
     body = objects.body_of(document, document["paths"][API + path][method.lower()])
     headers = {"Authorization": f"Bearer {caller.token}"} if caller.token else {}
@@ -33,7 +33,7 @@ def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, 
 
 
 def is_allowed(rule: Rule, roles: tuple[str, ...] | None, operation: Operation, *, own: bool, public: bool) -> bool:
-    """Return what the table says of a call on an object that is one's own or not, public or hidden."""
+    """Return whether the table allows an operation on an object: the caller's own or not, public or hidden."""
     scope = rule.scope(roles)
     if scope is Scope.OWN:
         return own or (public and operation.method == "GET")
@@ -57,7 +57,7 @@ def test_every_role_may_do_exactly_what_the_permissions_table_says(
         wanted = is_allowed(PERMISSIONS[operation.endpoint], roles, operation, own=own, public=public)
         case = f"{role} on {'their own' if own else 'another'}, {'public' if public else 'hidden'} object"
         assert response.status_code < 500, (case, response.text)
-        assert (response.status_code not in REFUSALS) == wanted, (case, response.status_code, response.text)
+        assert (response.status_code not in REJECTED) == wanted, (case, response.status_code, response.text)
 
 
 @every_operation

@@ -1,4 +1,4 @@
-"""The limit on unsafe requests: of one caller, over all processes, with Redis and without."""
+"""The rate limit on write requests: by caller, across processes, with Redis and without."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.caller import Caller, anonymous, sign_up
 
 @pytest.fixture
 def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings with a limit of three, in a minute that does not end; nothing is counted yet."""
+    """Settings with a limit of three, in a window that does not end and has no requests yet."""
     monkeypatch.setattr(rate_limits, "clock", lambda: 1_800_000_010.0)
     if settings.redis_url:
         with Redis.from_url(settings.redis_url) as redis:

@@ -1,4 +1,4 @@
-"""schemathesis against the document: no 5xx, no undocumented status or media type, answers fit their schemas."""
+"""Schemathesis on the OpenAPI document: no 5xx, no undocumented status or media type, responses match their schemas."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHECKS = [
     allow_header_conformance,
 ]
 EXAMPLES = 500
-"""About how many there are in all, so that the test stays short as the API grows."""
+"""About how many in all, so that the test stays short as the API grows."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A list has a fixed number of statements, however many rows: one, one for authentication, one an include."""
+"""N+1 queries: a list has a fixed number of statements, one for rows, one for authentication, one an include."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from flask import Flask
 from blog_app.api.requests import cursors
 from blog_app.api.requests.query_string import list_arguments
 from blog_app.api.resources.includes import BatchInclude
-from blog_app.api.resources.schema import schema_instance
 from blog_app.blog.models import Post
 from blog_app.blog.schemas.posts import PostSchema
 from blog_app.data import databases
@@ -31,7 +30,7 @@ MANY_POSTS = """
 
 
 def make_rows(caller: Caller, path: str, number: int) -> str:
-    """Make some of what the list at `path` shows; return the address of the list."""
+    """Create `number` objects of the list at `path`; return the URL path of the list."""
     makers = [each for each in objects.MAKERS if each.rpartition("/")[0] == path and each.endswith("}")]
     address = objects.address(caller.app, path, owner=caller.user_id)
     values = objects.values_in(path, address)
@@ -45,7 +44,7 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
     operation = OPERATIONS[name]
     admin = sign_up(app, "admin")
     address = make_rows(admin, name.partition(" ")[2], 3)
-    includes = schema_instance(operation.response).opts.includes
+    includes = operation.response.opts.includes
     empty = not admin.get(address).json["data"]
     for wanted in ((), *[(each,) for each in includes], tuple(includes)):
         fetched = sum(isinstance(includes[each], BatchInclude) for each in wanted)
@@ -56,7 +55,7 @@ def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
 
 
 def test_a_deep_page_reads_no_more_blocks_than_the_first(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scan of the index must begin at the cursor, not at the newest row that anybody may see."""
+    """The index scan must begin at the cursor, not at the newest visible row."""
     with app.app_context(), databases.blog.atomic():
         databases.blog.declare_write(Post)
         databases.blog.execute_sql(MANY_POSTS)

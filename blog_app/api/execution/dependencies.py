@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from blog_app.api.operation import ReadRequest
 from blog_app.api.requests.query_string import item_arguments, list_arguments
-from blog_app.api.resources.schema import schema_instance
 from blog_app.config import ROOT
 from blog_app.data.cache import Reads
 from blog_app.data.databases.dependencies import read_dependencies, row_key_model
@@ -62,7 +61,7 @@ def collections_of(request: ReadRequest, declared: Reads) -> tuple[tuple[str, st
 
 def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
     assert request.operation.response
-    options = schema_instance(request.operation.response).opts
+    options = request.operation.response.opts
     models = [options.model, *declared.models]
     for name in _includes(request):
         models += options.includes[name].reads

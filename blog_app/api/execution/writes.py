@@ -71,7 +71,7 @@ def _begin(operation: Operation) -> tuple[Fieldset | None, Mapping[str, Any]]:
     """Authorize and count the request; return the fieldset of its response, and the values of its own parameters."""
     auth.Credentials(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
     rate_limits.count_request()
-    if operation.response and schema_instance(operation.response).opts.model:
+    if operation.response and operation.response.opts.model:
         return item_arguments(operation.response, request.query_string, operation.parameters)
     refuse_parameters(request.query_string)
     return None, {}
@@ -149,7 +149,7 @@ def _respond(operation: Operation, result: Any, fieldset: Fieldset | None) -> Re
     if not isinstance(result, Record):
         return Response(render(result), operation.status, headers, content_type=JSON)
     assert fieldset
-    model = schema_instance(operation.response).opts.model
+    model = operation.response.opts.model
     found = render_record(operation.response, _all_of(model).where(model.id == result.id), fieldset)
     headers.append(("ETag", f'"{found.etag}"'))
     if operation.status == 201:

@@ -80,7 +80,7 @@ def document(app: Flask) -> Json:
 def _operation(operation: Operation, path: str, components: Components) -> Json:
     rule = PERMISSIONS[operation.endpoint]
     summary, *text = SENTENCE_END.split(inspect.getdoc(operation.view) or "", maxsplit=1)
-    found: Json = {
+    described: Json = {
         "operationId": operation.view.__name__ + ("_partly" if operation.method == "PATCH" else ""),
         "tags": [operation.tag],
         "summary": summary,
@@ -91,10 +91,10 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
         "x-permissions": {role: scope.name.lower() for role, scope in rule._asdict().items()},
     }
     if operation.body:
-        found["requestBody"] = _body(operation, components)
+        described["requestBody"] = _body(operation, components)
     if operation.store:
-        found["requestBody"] = FILE
-    return found
+        described["requestBody"] = FILE
+    return described
 
 
 def _page(app: Flask, endpoint: str, path: str) -> Json:

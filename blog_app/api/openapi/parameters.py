@@ -64,7 +64,7 @@ HEADERS: dict[str, Json] = {
 def parameters(operation: Operation, path: str, components: Components) -> Iterator[Json | str]:
     """Yield the parameters of an operation at the Flask rule `path`; a string is the name of a shared component."""
     yield from path_parameters(path)
-    if operation.response and schema_instance(operation.response).opts.model:
+    if operation.response and operation.response.opts.model:
         yield from _fieldset(operation.response)
         if operation.is_list:
             yield from _list(operation.response, components)
@@ -94,8 +94,8 @@ def _headers(operation: Operation) -> Iterator[str]:
 
 def _fieldset(schema: type[Schema]) -> Iterator[Json]:
     yield _names("fields", "Fields to return; all by default.", list(readable_columns(schema)))
-    if schema_instance(schema).opts.includes:
-        yield _names("include", "Related objects to include.", list(schema_instance(schema).opts.includes))
+    if schema.opts.includes:
+        yield _names("include", "Related objects to include.", list(schema.opts.includes))
 
 
 def _extra(operation: Operation, components: Components) -> Iterator[Json]:
@@ -106,7 +106,7 @@ def _extra(operation: Operation, components: Components) -> Iterator[Json]:
 
 
 def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
-    options = schema_instance(schema).opts
+    options = schema.opts
     searched = options.search.fields if options.search else ()
     sortable = dict.fromkeys([*options.sortable, *searched, options.key])
     yield _query("limit", "Objects per page.", type="integer", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
@@ -122,11 +122,8 @@ def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
     for name, each in filters.items():
         for operator in each.operators:
             parameter = name if operator == "eq" else f"{name}[{operator}]"
-            yield {
-                **_with_style(_operand(each, operator, components)),
-                "name": parameter,
-                "description": f"Filter: {OPERATOR_DESCRIPTIONS[operator]}",
-            }
+            operand = _operand(each, operator, components)
+            yield _query(parameter, f"Filter: {OPERATOR_DESCRIPTIONS[operator]}", **operand)
     if filters:
         yield _alternatives(filters, components)
 
@@ -167,19 +164,14 @@ def _operand(each: Filter, operator: str, components: Components) -> Json:
     return value
 
 
-def _names(name: str, description: str, allowed: list[str], **more: Any) -> Json:
-    schema = {"type": "array", "items": {"type": "string", "enum": allowed}, "minItems": 1, **more}
-    return {**_with_style(schema), "name": name, "description": description}
-
-
-def _with_style(schema: Json) -> Json:
-    """Return the `schema` of a query parameter; the values of an array are separated by commas."""
-    style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
-    return {"in": "query", "schema": schema, **style}
+def _names(name: str, description: str, allowed: list[str], **keywords: Any) -> Json:
+    return _query(name, description, type="array", items={"type": "string", "enum": allowed}, minItems=1, **keywords)
 
 
 def _query(name: str, description: str, **schema: Any) -> Json:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+    """Return a query parameter; the values of an array are separated by commas."""
+    style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    return {"name": name, "in": "query", "description": description, "schema": schema, **style}
 
 
 OPERATOR_DESCRIPTIONS = {

@@ -10,7 +10,6 @@ from apispec import APISpec
 
 from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
-from blog_app.api.resources.schema import schema_instance
 from blog_app.errors import CONTENT_TYPE, PROBLEM_TYPES
 from blog_app.permissions import PERMISSIONS, Scope
 
@@ -86,17 +85,17 @@ def register(spec: APISpec) -> None:
 
 def responses(operation: Operation, path: str, components: Components) -> Json:
     """Return the responses of an operation, by status."""
-    found: Json = {str(operation.status): _success(operation, components)}
+    responses: Json = {str(operation.status): _success(operation, components)}
     if operation.method == "GET":
-        found["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
+        responses["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
     if operation.is_download:
-        found["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
+        responses["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
     if operation.moved_to:
-        found["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
+        responses["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
     names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
     for status in _errors(operation, path):
-        found[str(status.value)] = {"$ref": f"#/components/responses/{names[status]}"}
-    return found
+        responses[str(status.value)] = {"$ref": f"#/components/responses/{names[status]}"}
+    return responses
 
 
 def _success(operation: Operation, components: Components) -> Json:
@@ -119,7 +118,7 @@ def _file(*headers: str) -> Json:
 
 def _success_headers(operation: Operation) -> Iterator[str]:
     assert operation.response
-    if schema_instance(operation.response).opts.model:
+    if operation.response.opts.model:
         yield "ETag"
         if operation.status == HTTPStatus.CREATED:
             yield "Location"

@@ -46,7 +46,7 @@ class Components:
 
     def body(self, schema: type[Schema]) -> Json:
         """Return a reference to the body of POST and PUT."""
-        kinds = {name: self._one_body(kind) for name, kind in schema_instance(schema).opts.kinds.items()}
+        kinds = {name: self._one_body(kind) for name, kind in schema.opts.kinds.items()}
         if not kinds:
             return self._one_body(schema)
         mapping = {name: kind["$ref"] for name, kind in kinds.items()}
@@ -54,14 +54,14 @@ class Components:
 
     def patch(self, schema: type[Schema]) -> Json:
         """Return a reference to the body of PATCH: any of the writable fields, null where a field has a default."""
-        kinds = [self._one_patch(kind) for kind in schema_instance(schema).opts.kinds.values()]
+        kinds = [self._one_patch(kind) for kind in schema.opts.kinds.values()]
         return {"anyOf": kinds} if kinds else self._one_patch(schema)
 
     def parameter_value(self, field: Any) -> Json:
         """Return the schema of a field as a query parameter."""
-        found = self._responses.field2property(field)
+        schema = self._responses.field2property(field)
         keywords = ("type", "format", "enum", "minimum", "maximum", "pattern")
-        return {key: _without_null(found[key]) for key in keywords if key in found}
+        return {key: _without_null(schema[key]) for key in keywords if key in schema}
 
     def _one_body(self, schema: type[Schema]) -> Json:
         name = _name(schema)
@@ -73,17 +73,17 @@ class Components:
         return self._reference(f"{_name(schema)}Patch", schema, lambda: self._patch(schema))
 
     def _representation(self, schema: type[Schema]) -> Json:
-        options = schema_instance(schema).opts
+        options = schema.opts
         columns = readable_columns(schema) if options.model else {}
         properties = {}
         for name, field in schema_instance(schema).fields.items():
             if not field.load_only:
-                found = self._responses.field2property(field)
+                value = self._responses.field2property(field)
                 for keyword in INPUT_KEYWORDS:
-                    found.pop(keyword, None)
+                    value.pop(keyword, None)
                 column = columns.get(name)
                 is_nullable = isinstance(column, peewee.Field) and column.null
-                properties[name] = _or_null(found) if is_nullable and not field.allow_none else found
+                properties[name] = _or_null(value) if is_nullable and not field.allow_none else value
         # ?fields= may leave out any field of a resource, so none is required.
         required = {} if options.model else {"required": list(properties)}
         for name, include in options.includes.items():
@@ -94,9 +94,9 @@ class Components:
 
     def _body(self, schema: type[Schema]) -> Json:
         fields = _writable(schema)
-        found = self._bodies.fields2jsonschema(fields)
+        body = self._bodies.fields2jsonschema(fields)
         return {
-            **found,
+            **body,
             "description": _description(schema),
             "additionalProperties": schema_instance(schema).unknown != "raise",
         }
@@ -104,9 +104,9 @@ class Components:
     def _patch(self, schema: type[Schema]) -> Json:
         properties = {}
         for name, field in _writable(schema).items():
-            found = self._bodies.field2property(field)
-            found.pop("default", None)
-            properties[name] = found if field.required or field.allow_none else _or_null(found)
+            value = self._bodies.field2property(field)
+            value.pop("default", None)
+            properties[name] = value if field.required or field.allow_none else _or_null(value)
         return {
             "type": "object",
             "description": f"{_description(schema)} Omitted fields stay unchanged; null resets a field to its default.",
@@ -136,8 +136,8 @@ class _Converter(OpenAPIConverter):
         self.nested = nested
 
     def resolve_nested_schema(self, schema: Any) -> Json:
-        found: Json = self.nested(type(schema))
-        return {"type": "array", "items": found} if schema.many else found
+        reference: Json = self.nested(type(schema))
+        return {"type": "array", "items": reference} if schema.many else reference
 
     def field2read_only(self, field: Any, **kwargs: Any) -> Json:
         return {}
@@ -191,10 +191,10 @@ def _or_null(schema: Json) -> Json:
     if "type" not in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    found = {**schema, "type": list(dict.fromkeys([*types, "null"]))}
+    nullable = {**schema, "type": list(dict.fromkeys([*types, "null"]))}
     if "enum" in schema:
-        found["enum"] = list(dict.fromkeys([*schema["enum"], None]))
-    return found
+        nullable["enum"] = list(dict.fromkeys([*schema["enum"], None]))
+    return nullable
 
 
 def _without_null(value: Any) -> Any:

@@ -40,13 +40,13 @@ INTEGER = re.compile(r"-?[0-9]{1,20}")
 @cache
 def filters_of(schema: type[Schema]) -> Mapping[str, Filter]:
     """Return the filters of a list of this schema, by name."""
-    options = schema_instance(schema).opts
+    options = schema.opts
     columns = readable_columns(schema)
-    found = {}
+    filters = {}
     for name in options.filterable:
         field = schema_instance(schema).fields[name]
-        found[name] = Filter(field, default_operators(field), _column_condition(columns[name]))
-    return {**found, **options.filters}
+        filters[name] = Filter(field, default_operators(field), _column_condition(columns[name]))
+    return {**filters, **options.filters}
 
 
 def _column_condition(column: Any) -> Condition:

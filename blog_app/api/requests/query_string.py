@@ -65,7 +65,7 @@ def parse_query(query_string: bytes) -> dict[str, str]:
     if not query_string:
         return {}
     try:
-        parameters = parse_qsl(
+        pairs = parse_qsl(
             query_string.decode(),
             keep_blank_values=True,
             strict_parsing=True,
@@ -76,12 +76,12 @@ def parse_query(query_string: bytes) -> dict[str, str]:
         raise BadRequest(
             f"The query string must be at most {MAX_PARAMETERS} `name=value` pairs in percent-encoded UTF-8."
         ) from error
-    found: dict[str, str] = {}
-    for name, value in parameters:
-        if name in found and not name.endswith(REPEATABLE):
+    parameters: dict[str, str] = {}
+    for name, value in pairs:
+        if name in parameters and not name.endswith(REPEATABLE):
             raise bad_parameter(name, "Must not be repeated.")
-        found[name] = f"{found[name]},{value}" if name in found else value
-    return found
+        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
+    return parameters
 
 
 def refuse_parameters(query_string: bytes) -> None:
@@ -118,7 +118,7 @@ def list_arguments(schema: type[Schema], query_string: bytes, extra: type[Schema
             raise bad_parameter("page", "Cannot be combined with cursor.")
         parsed["cursor"] = cursors.decode(standard["cursor"], keys)
     if "q" in parsed:
-        if schema_instance(schema).opts.search is None:
+        if schema.opts.search is None:
             raise bad_parameter("q", "This list has no full-text search.")
         parsed["search"] = parsed.pop("q")
     conditions = parse_filters(schema, parameters.items())
@@ -141,7 +141,7 @@ def _load(schema: type[Schema], values: dict[str, str]) -> dict[str, Any]:
 
 
 def _fieldset(schema: type[Schema], parameters: dict[str, str], *, searching: bool) -> Fieldset:
-    options = schema_instance(schema).opts
+    options = schema.opts
     hidden = options.search.fields if options.search and not searching else ()
     readable = tuple(name for name in readable_columns(schema) if name not in hidden)
     fields = parameters.pop("fields", None)
@@ -162,7 +162,7 @@ def _names(parameter: str, text: str, allowed: tuple[str, ...]) -> tuple[str, ..
 
 def _sort_keys(schema: type[Schema], text: str | None, *, searching: bool) -> tuple[SortKey, ...]:
     """Return the keys of the sort order; the unique key comes last, so that the order is total."""
-    options = schema_instance(schema).opts
+    options = schema.opts
     search = options.search if searching else None
     sortable = (*options.sortable, options.key, *(search.fields if search else ()))
     default = (search.sort if search else ()) or options.sort

@@ -52,7 +52,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
     ),
     "ends_with": lambda column, text: peewee.Expression(column, "ILIKE", "%" + escape_like(text)),
     "contains": lambda column, text: peewee.Expression(column, "ILIKE", "%" + escape_like(text) + "%"),
-    "is_null": lambda column, wanted: column.is_null(wanted),
+    "is_null": lambda column, is_null: column.is_null(is_null),
 }
 
 

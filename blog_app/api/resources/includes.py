@@ -38,7 +38,7 @@ class JoinedInclude:
     @property
     def reads(self) -> tuple[Any, ...]:
         """The models that it is read from."""
-        return (self.schema().opts.model,)
+        return (self.schema.opts.model,)
 
     def join(self, source: Any) -> peewee.Join:
         """Return `source`, which has the rows of the including model, joined with the related ones."""
@@ -80,8 +80,8 @@ class BatchInclude:
 
     def add(self, name: str, rows: list[dict[str, Any]], keys: list[Any]) -> None:
         """Put the related objects of each row under `name`; `keys` are the rows' keys, in the same order."""
-        wanted = {key for key in keys if key is not None}
-        related = self.fetch(list(wanted)) if wanted else {}
+        unique = {key for key in keys if key is not None}
+        related = self.fetch(list(unique)) if unique else {}
         nothing: Any = [] if self.many else None
         for row, key in zip(rows, keys, strict=True):
             row[name] = related.get(key, nothing)
@@ -89,7 +89,7 @@ class BatchInclude:
 
 def belongs_to(schema: type[Schema], key: peewee.ForeignKeyField) -> JoinedInclude:
     """Include the one row that a foreign key names; the schema must show its `id`."""
-    model = schema().opts.model
+    model = schema.opts.model
     alias = model.alias()
     columns = {name: getattr(alias, node.name) for name, node in readable_columns(schema).items()}
     query = alias.select(_as_json(columns)).where(_join_condition(alias, key))
@@ -100,7 +100,7 @@ def from_directory(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> Bat
     """Include the one object of another logical database that `fetch`, of its directory, returns for a key."""
     declared = cache.reads_of(fetch)
     if declared is None:
-        raise TypeError(f"{fetch.__qualname__} must say what it reads (@cache.reads)")
+        raise TypeError(f"{fetch.__qualname__} must declare what it reads (@cache.reads)")
     return BatchInclude(schema, key, fetch, many=False, reads=declared.models)
 
 
@@ -111,7 +111,7 @@ def many_to_many(
     to: peewee.ForeignKeyField,
 ) -> BatchInclude:
     """Include the objects at the far side of a join table: `through` points here, `to` points there."""
-    model = schema().opts.model
+    model = schema.opts.model
     query = model.select().join(through.model, on=(to == model.id))
     linked = peewee.fn.ARRAY(through.model.select(to).where(through == key))
     subquery = _many_subquery(schema, model.id == peewee.fn.ANY(linked), key, through)
@@ -120,7 +120,7 @@ def many_to_many(
 
 def has_many(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> BatchInclude:
     """Include the objects whose foreign key `by` names the row."""
-    model = schema().opts.model
+    model = schema.opts.model
     return _batch(schema, key, model.select(), by, _many_subquery(schema, by == key, key, by), reads=(model,))
 
 
@@ -162,7 +162,7 @@ def _many_subquery(
     schema: type[Schema], condition: peewee.Expression, key: peewee.Field, by: peewee.ForeignKeyField
 ) -> SubqueryInclude | None:
     """Return the subquery for all objects for which `condition` holds, which compares the row's `key` with `by`."""
-    model = schema().opts.model
+    model = schema.opts.model
     if key.model in (model, by.model):  # Inside a subquery on the same table, `key` would be the subquery's column.
         return None
     query = model.select(_as_json(readable_columns(schema))).where(condition).order_by(model.id)

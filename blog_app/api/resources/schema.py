@@ -100,17 +100,17 @@ def schema_instance(schema: type[Schema]) -> Schema:
 @cache
 def readable_columns(schema: type[Schema]) -> Mapping[str, Any]:
     """Return the SQL columns of a representation by field name, in the order of declaration."""
-    options = schema_instance(schema).opts
-    found = {}
+    options = schema.opts
+    columns = {}
     for name, field in schema_instance(schema).fields.items():
         if not field.load_only:
-            found[name] = options.columns.get(name) or getattr(options.model, field.attribute or name)
-    return found
+            columns[name] = options.columns.get(name) or getattr(options.model, field.attribute or name)
+    return columns
 
 
 def body_schema(schema: type[Schema], document: Any) -> type[Schema]:
     """Return the schema that validates a body: where there are kinds, that of its `kind`, by default the first."""
-    kinds = schema_instance(schema).opts.kinds
+    kinds = schema.opts.kinds
     if not kinds:
         return schema
     kind = document.get("kind", next(iter(kinds))) if isinstance(document, dict) else next(iter(kinds))

@@ -24,7 +24,7 @@ def require_match(version: int, content: str | None = None) -> None:
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*" or (content and f'"{content}"' in header):
         return
-    if version not in {int(found) for found in VERSION.findall(header)}:
+    if version not in {int(number) for number in VERSION.findall(header)}:
         raise PreconditionFailed("The resource has changed since you read it. Fetch it again and retry.")
 
 

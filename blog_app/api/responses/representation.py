@@ -20,7 +20,7 @@ from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import SortKey
 from blog_app.api.requests.query_string import Fieldset, ListArguments
 from blog_app.api.resources.includes import BatchInclude, JoinedInclude
-from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
+from blog_app.api.resources.schema import Schema, readable_columns
 from blog_app.data.compiled import Lasting
 from blog_app.data.compiled import columns as columns_of
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
@@ -84,7 +84,7 @@ def select(
 ) -> Selection:
     """Return the selection for a fieldset, the sort keys of a list and, for an item, its version and `about`."""
     readable = readable_columns(schema)
-    options = schema_instance(schema).opts
+    options = schema.opts
     columns = [readable[name] for name in fieldset.fields]
 
     def index_of(column: Any) -> int:
@@ -94,8 +94,8 @@ def select(
         columns.append(column)
         return len(columns) - 1
 
-    wanted = (options.model.version, *options.about) if item else [key.column for key in sort_keys]
-    keys = tuple(index_of(column) for column in wanted)
+    key_columns = (options.model.version, *options.about) if item else [key.column for key in sort_keys]
+    keys = tuple(index_of(column) for column in key_columns)
     joined, batches, related = [], [], {}
     for name in fieldset.includes:
         include = cast(JoinedInclude | BatchInclude, options.includes[name])
@@ -153,7 +153,7 @@ def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArgu
     selection = select(schema, arguments.fieldset, arguments.keys)
     if arguments.conditions:
         query = query.where(*arguments.conditions)
-    search = schema_instance(schema).opts.search
+    search = schema.opts.search
     if arguments.search and search:
         query = search.filter(query, arguments.search)
     total = query.count() if arguments.count else None
