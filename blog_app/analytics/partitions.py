@@ -35,8 +35,7 @@ def month_of(day: date, plus: int = 0) -> date:
 
 def retention_start() -> datetime:
     """Return the time from which on page views are kept."""
-    first = month_of(now().date(), -settings().view_months)
-    return datetime(first.year, first.month, 1, tzinfo=UTC)
+    return _start(month_of(now().date(), -settings().view_months))
 
 
 def existing_months() -> set[date]:

@@ -58,16 +58,8 @@ class CategoryCountSchema(Schema):
     posts = Integer(dump_only=True)
 
 
-class TagCountSchema(Schema):
+class TagCountSchema(CategoryCountSchema):
     """The number of public posts with a tag."""
 
-    class Meta:
+    class Meta(CategoryCountSchema.Meta):
         model = Tag
-        columns = {"posts": statistics.POSTS}
-        sortable = ("posts", "name")
-        sort = ("-posts",)
-
-    id = ma.UUID(dump_only=True)
-    name = String(dump_only=True)
-    slug = String(dump_only=True)
-    posts = Integer(dump_only=True)

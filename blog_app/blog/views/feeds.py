@@ -24,14 +24,14 @@ from blog_app.errors import NotFound
 FORMATS: dict[str, ModuleType] = {"rss.xml": rss, "atom.xml": atom, "feed.json": json_feed}
 FILE = '<any("rss.xml", "atom.xml", "feed.json"):file>'
 
-OF_POSTS = hot(Post, Category, PostTag, Tag, directory.people, until=Post.seconds_to_next_publication)
+READS_POSTS = hot(Post, Category, PostTag, Tag, directory.people, until=Post.seconds_to_next_publication)
 
 feeds = flask.Blueprint("feeds", __name__)
 
 
 @feeds.get(f"/feeds/{FILE}")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def all_posts(file: str) -> Representation:
     """Get the feed of the newest posts."""
     return _feed(file, "The newest posts")
@@ -39,7 +39,7 @@ def all_posts(file: str) -> Representation:
 
 @feeds.get(f"/feeds/categories/<slug>/{FILE}")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def posts_in_category(slug: str, file: str) -> Representation:
     """Get the feed of the newest posts in a category and its subcategories."""
     category = _first_or_404(Category.select().where(Category.slug == slug))
@@ -48,7 +48,7 @@ def posts_in_category(slug: str, file: str) -> Representation:
 
 @feeds.get(f"/feeds/tags/<slug>/{FILE}")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def posts_with_tag(slug: str, file: str) -> Representation:
     """Get the feed of the newest posts with a tag."""
     tag = _first_or_404(Tag.select().where(Tag.slug == slug))
@@ -57,7 +57,7 @@ def posts_with_tag(slug: str, file: str) -> Representation:
 
 @feeds.get(f"/feeds/authors/<uuid:author_id>/{FILE}")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def posts_by_author(author_id: UUID, file: str) -> Representation:
     """Get the feed of the newest posts of an author."""
     author = directory.people([str(author_id)])[str(author_id)]
@@ -66,7 +66,7 @@ def posts_by_author(author_id: UUID, file: str) -> Representation:
 
 @feeds.get("/sitemap.xml")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def whole_sitemap() -> Representation:
     """Get the sitemap, or the sitemap index if there are too many posts for one."""
     body = sitemap.full_sitemap(current_site()) or sitemap.sitemap_index(request.host_url.rstrip("/"))
@@ -75,7 +75,7 @@ def whole_sitemap() -> Representation:
 
 @feeds.get("/sitemaps/<int(min=1, max=9999):year>-<int(fixed_digits=2, min=1, max=12):month>.xml")
 @cached_view
-@OF_POSTS
+@READS_POSTS
 def sitemap_of_month(year: int, month: int) -> Representation:
     """Get the sitemap of a month."""
     return _representation(sitemap.monthly_sitemap(current_site(), date(year, month, 1)), sitemap.MEDIA_TYPE)
