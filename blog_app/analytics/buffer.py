@@ -35,7 +35,6 @@ from blog_app.analytics import queue
 from blog_app.analytics.counting import BufferedRead, PageViewCounter, buffered_read
 from blog_app.analytics.storage import store_batches
 from blog_app.analytics.visitors import Salts
-from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.data import databases
 from blog_app.data.background_thread import PeriodicFlush
 from blog_app.data.cache import Representation
@@ -113,7 +112,7 @@ class PageViewBuffer:
             with self._app.app_context():
                 self.flush()
             flushed = True
-        except DATABASE_ERRORS as error:
+        except databases.DATABASE_ERRORS as error:
             log.warning("page views stay in the buffer: %s", databases.first_line(error))
         except Exception:
             log.exception("page views cannot be flushed")

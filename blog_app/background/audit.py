@@ -34,11 +34,9 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-import peewee
-
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import audit_subject, databases
-from blog_app.data.databases import LogicalDatabase, Server, first_line
+from blog_app.data.databases import DATABASE_ERRORS, LogicalDatabase, Server, first_line
 from blog_app.data.databases.servers import BEFORE_COMMIT
 from blog_app.logs import request_id
 
@@ -141,7 +139,7 @@ class AuditedAction(audit_subject.Subject):
                 with database.atomic():
                     self.record_entry(database)
                 return
-            except (peewee.DatabaseError, peewee.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 reason = first_line(error)
         log.warning("no audit entry for %s by %s: %s", self.name, self.actor.name, reason)
 

@@ -23,7 +23,7 @@ import peewee
 
 from blog_app.data import databases
 from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
+from blog_app.data.databases import DATABASE_ERRORS, DatabaseAway, LogicalDatabase, first_line
 from blog_app.data.models import Base, TimestampField, model_for_each_database, now
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 TIME_LIMIT = timedelta(minutes=10)
 MAX_ERROR_LENGTH = 500
 
-DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
 Function = Callable[[], bool | Callable[[], bool] | None]
 DatabaseFunction = Callable[[LogicalDatabase], bool]
 
@@ -102,6 +101,11 @@ class Schedule(Base):
 SCHEDULES = model_for_each_database(Schedule, "jobs")
 
 
+def error_summary(error: Exception) -> str:
+    """Return the type and the first line of an error, as jobs and deliveries store it."""
+    return f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
+
+
 def run_due(backoff: Backoff) -> bool:
     """Run each due job that no other worker runs; return whether one ran.
 
@@ -142,7 +146,7 @@ def _run_if_due(job: Job) -> bool:
         except Exception as error:
             log.warning("%s failed", job.name, exc_info=error)
             schedule.failures += 1
-            schedule.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
+            schedule.error = error_summary(error)
             schedule.due_at = now() + timedelta(seconds=delay(schedule.failures, longest=job.period.total_seconds()))
         else:
             schedule.failures, schedule.error, schedule.ended_at = 0, None, now()

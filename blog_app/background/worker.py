@@ -12,12 +12,11 @@ import threading
 from flask import Flask
 
 from blog_app.background import jobs
-from blog_app.background.jobs import DATABASE_ERRORS
 from blog_app.background.outbox import cleanup, wake_up  # noqa: F401 (cleanup declares its jobs)
 from blog_app.background.outbox.delivery import deliver_next, handlers_with_due_deliveries
 from blog_app.data import databases
 from blog_app.data.backoff import Backoff
-from blog_app.data.databases import LogicalDatabase, first_line
+from blog_app.data.databases import DATABASE_ERRORS, LogicalDatabase, first_line
 
 log = logging.getLogger(__name__)
 

@@ -156,4 +156,4 @@ def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting
             counting.buffer.add(answer, rules.Scope.PUBLIC, environ)
         return (time.thread_time() - started) / 1_000
 
-    assert min(seconds_each() for _ in range(5)) < 50e-6  # It takes one or two, where nobody else is at work.
+    assert min(seconds_each() for _ in range(5)) < 50e-6  # One or two on an idle machine.

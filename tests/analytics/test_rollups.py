@@ -95,8 +95,8 @@ def test_rollups_equal_a_naive_count(counting: Counting, batches: list) -> None:
     assert {row.day: (row.views, row.visitors) for row in DailyTotal.select()} == {
         day: (number, len(seen[day])) for day, number in by_day.items()
     }
-    told = sum((Counter(row.payload["views"]) for row in DELIVERIES["analytics"].select()), Counter())
-    assert told == Counter(str(each["post"]) for each in everything)
+    published = sum((Counter(row.payload["views"]) for row in DELIVERIES["analytics"].select()), Counter())
+    assert published == Counter(str(each["post"]) for each in everything)
 
 
 def test_views_stored_during_a_rollup_are_counted_by_the_next(counting: Counting, instant: datetime) -> None:
@@ -138,15 +138,15 @@ def test_partitions_are_created_ahead_and_on_demand(counting: Counting, instant:
 def test_expired_partitions_are_rolled_up_and_dropped(
     counting: Counting, instant: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, old = (months_before(instant, number) for number in (3, 4))
-    store(counting.app, view(kept))
+    recent, expired = (months_before(instant, number) for number in (3, 4))
+    store(counting.app, view(recent))
     with monkeypatch.context() as patch:
-        patch.setattr(partitions, "retention_start", lambda: old)
-        store(counting.app, view(old), view(old))
+        patch.setattr(partitions, "retention_start", lambda: expired)
+        store(counting.app, view(expired), view(expired))
     counting.run("drop_old_partitions")
-    assert partitions.month_of(old.date()) not in months()
-    assert partitions.month_of(kept.date()) in months()
-    assert (PageView.select().count(), DailyView.get(DailyView.day == old.date()).views) == (1, 2)
+    assert partitions.month_of(expired.date()) not in months()
+    assert partitions.month_of(recent.date()) in months()
+    assert (PageView.select().count(), DailyView.get(DailyView.day == expired.date()).views) == (1, 2)
 
 
 def test_invalid_and_untimely_views_are_dropped(counting: Counting, instant: datetime, caplog) -> None:

@@ -113,10 +113,10 @@ def audit(html: str) -> None:
 def test_no_attack_survives_sanitizing(attack: str) -> None:
     for text in (attack, f"> {attack}", f"<div>{attack}", f"<table><tr><td>{attack}", f"`` ` `` {attack}"):
         for content_format in ("markdown", "html"):
-            kept, html = render(text, content_format)
+            stored, html = render(text, content_format)
             audit(html)
             if content_format == "html":
-                assert kept == html
+                assert stored == html
         audit(render_comment(text))
 
 

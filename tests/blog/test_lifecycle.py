@@ -22,7 +22,7 @@ def test_a_scheduled_post_becomes_public_at_its_time_without_a_job(app: Flask) -
     soon = datetime.now(UTC) + timedelta(hours=1)
     author.put(f"/posts/{post['id']}/publication", {"published_at": soon.isoformat()})
     assert titles(anonymous(app)) == []
-    with app.app_context(), databases.blog.atomic():  # An hour later, as far as the post can tell.
+    with app.app_context(), databases.blog.atomic():  # As if an hour had passed.
         Post.update(published_at=Post.published_at - timedelta(hours=1)).where(Post.id == post["id"]).execute()
     assert titles(anonymous(app)) == [post["title"]]
 

@@ -13,17 +13,17 @@ from datetime import timedelta
 
 import peewee
 
+from blog_app.background.jobs import error_summary
 from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
 from blog_app.background.outbox.tables import DELIVERIES, Delivery, delete_delivered, mark_processed
 from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import DatabaseAway, LogicalDatabase, first_line
+from blog_app.data.databases import DatabaseAway, LogicalDatabase
 from blog_app.data.models import now
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
 MAX_BACKOFF = timedelta(hours=1)
-MAX_ERROR_LENGTH = 500
 NO_SORT = "SET LOCAL enable_sort = off"
 """Without statistics, as on a new table, PostgreSQL expects few rows and sorts them all instead of using the index."""
 
@@ -113,7 +113,7 @@ def _handle(deliveries: Sequence[Delivery]) -> None:
 def _postpone(delivery: Delivery, error: Exception) -> None:
     """Schedule the next attempt of a delivery that failed, or mark it as dead after the last one."""
     delivery.attempts += 1
-    delivery.error = f"{type(error).__name__}: {first_line(error)}"[:MAX_ERROR_LENGTH]
+    delivery.error = error_summary(error)
     if delivery.attempts < MAX_ATTEMPTS:
         delivery.due_at = now() + timedelta(seconds=delay(delivery.attempts, longest=MAX_BACKOFF.total_seconds()))
         _postpone_later_deliveries(delivery)

@@ -44,10 +44,18 @@ from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.replicas import Rotation
 from blog_app.data.databases.routing import primary
-from blog_app.data.databases.servers import CONNECTION_ERRORS, Announcer, DatabaseAway, Server, first_line
+from blog_app.data.databases.servers import (
+    CONNECTION_ERRORS,
+    DATABASE_ERRORS,
+    Announcer,
+    DatabaseAway,
+    Server,
+    first_line,
+)
 
 __all__ = [
     "CONNECTION_ERRORS",
+    "DATABASE_ERRORS",
     "Announcer",
     "DatabaseAway",
     "LogicalDatabase",

@@ -21,13 +21,12 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-import peewee
 import psycopg2
 
 from blog_app.config import Settings
 from blog_app.data.background_thread import BackgroundThread
 from blog_app.data.databases.probe import NoAnswer, Probe
-from blog_app.data.databases.servers import Server, first_line
+from blog_app.data.databases.servers import DATABASE_ERRORS, Server, first_line
 from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class Replica:
         try:
             self._waiting[thread] = self.server.connection()
             return self.server._execute_cursor(f"{condition}; {sql}", params)
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             if sqlstate(error) == READ_ONLY_SQL_TRANSACTION and self._settings.mode == "test":
                 raise
             if self.server.is_lost():
@@ -110,7 +109,7 @@ class Replica:
         """Return whether the replica answers and is near enough; `history` has positions of the primary."""
         try:
             written = number_of(self._primary.execute_sql(WRITTEN).fetchone()[0])
-        except (peewee.DatabaseError, peewee.InterfaceError):
+        except DATABASE_ERRORS:
             return self.fit  # Nothing to compare with.
         history.append((time.monotonic(), written))
         try:

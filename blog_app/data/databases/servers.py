@@ -25,6 +25,8 @@ RETRY_WINDOW = 1.0
 MAX_PIPELINED = 100
 """Writes in one message, which is held in memory, here and in the pooler."""
 CONNECTION_ERRORS = (peewee.OperationalError, peewee.InterfaceError)
+DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
+"""Every error of a server or of the connection to it."""
 
 
 class DatabaseAway(peewee.OperationalError):
@@ -240,7 +242,7 @@ class Server(peewee.PostgresqlDatabase):
         started = time.monotonic()
         try:
             return action()
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             if isinstance(error, DatabaseAway):
                 raise
             if not self.is_lost(error):

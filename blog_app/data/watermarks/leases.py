@@ -21,7 +21,7 @@ import peewee
 
 from blog_app.data.background_thread import BackgroundThread
 from blog_app.data.backoff import delay
-from blog_app.data.databases import CONNECTION_ERRORS, LogicalDatabase, Server, first_line
+from blog_app.data.databases import CONNECTION_ERRORS, DATABASE_ERRORS, LogicalDatabase, Server, first_line
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED, LEASE, clock
 from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, Row
@@ -137,7 +137,7 @@ class Keeper:
                 try:
                     self.tick(name, identity)
                     self.known[name].trouble = ""
-                except (peewee.DatabaseError, peewee.InterfaceError, RedisAway) as error:
+                except (*DATABASE_ERRORS, RedisAway) as error:
                     self._tell(name, first_line(error))
                 self.server(name).release()
         for name in self.known:
