@@ -2,7 +2,8 @@
 
 from flask import Flask
 
-from blog_app.analytics import audit_trail, buffer, partitions, storage
+from blog_app.analytics import audit_trail, partitions, storage
+from blog_app.analytics.buffer import PageViewBuffer
 from blog_app.analytics.views import blueprints
 from blog_app.api.execution import read_hooks
 
@@ -12,4 +13,4 @@ __all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storage"]
 def init_app(app: Flask) -> None:
     """Count the page views of `app`, unless COUNT_VIEWS is off."""
     if app.config["SETTINGS"].count_views:
-        read_hooks.add(app, "posts.show_post", buffer.init_app(app).add)
+        read_hooks.add(app, "posts.show_post", PageViewBuffer(app).add)

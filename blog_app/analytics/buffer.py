@@ -73,9 +73,9 @@ class PageViewBuffer:
         self._salts = Salts()
         self._flush_lock = threading.Lock()
 
-    def add(self, found: Representation, scope: Scope, environ: dict[str, Any]) -> None:
+    def add(self, representation: Representation, scope: Scope, environ: dict[str, Any]) -> None:
         """Buffer a read of a post: the read hook, called in the request for cached and fresh responses alike."""
-        read = buffered_read(found.about, scope, environ)
+        read = buffered_read(representation.about, scope, environ)
         if read is None:
             return
         if len(self._buffer) >= MAX_BUFFERED:
@@ -120,9 +120,3 @@ class PageViewBuffer:
             lost, self._lost = self._lost, 0
             log.error("%d page views are lost: the buffer was full", lost)
         return flushed
-
-
-def init_app(app: Flask) -> PageViewBuffer:
-    """Create the app's buffer, which is flushed when the process exits."""
-    buffer = app.extensions["page_view_buffer"] = PageViewBuffer(app)
-    return buffer
