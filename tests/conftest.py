@@ -49,10 +49,10 @@ def compare_compiled_sql_with_peewee() -> Iterator[None]:
     """Check that the compiled SQL of every query of all tests equals the SQL of Peewee."""
 
     def compared(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
-        was_known = compiled.is_known(query)
-        sql, parameters = compiled.sql_of(database, query)
+        was_known = compiled.is_cached(query)
+        sql, parameters = compiled.compile_sql(database, query)
         if was_known:
-            assert as_text((sql, parameters)) == as_text(compiled.peewees_sql(database, query))
+            assert as_text((sql, parameters)) == as_text(compiled.compile_by_peewee(database, query))
         return sql, parameters
 
     def as_text(found: tuple[str, list[Any]]) -> tuple[str, list[str]]:
@@ -60,7 +60,7 @@ def compare_compiled_sql_with_peewee() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (databases, servers):
-            patch.setattr(module, "sql_of", compared)
+            patch.setattr(module, "compile_sql", compared)
         yield
 
 

@@ -18,7 +18,7 @@ from flask import Flask
 
 from blog_app.api.token_cache import Identity, TokenCache
 from blog_app.data import cache
-from blog_app.data.compiled import lasting
+from blog_app.data.compiled import reusable
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.errors import Forbidden, Unauthorized
 from blog_app.permissions import PERMISSIONS, Scope
@@ -164,7 +164,7 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
 @lru_cache(maxsize=256)
 def _visible_to_anonymous(within: Callable[[Scope, None], Any], scope: Scope) -> Any:
     """Return the query for what a caller without a token may see: the same each time."""
-    return lasting(within(scope, None))
+    return reusable(within(scope, None))
 
 
 def require_all() -> None:

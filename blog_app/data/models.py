@@ -16,7 +16,7 @@ from playhouse.postgres_ext import DateTimeTZField
 from uuid_utils.compat import uuid7
 
 from blog_app.data import audit_subject, databases
-from blog_app.data.compiled import peewees_sql
+from blog_app.data.compiled import compile_by_peewee
 from blog_app.data.databases.dependencies import DeclaredSQL, row_keys, written_by_insert
 
 
@@ -218,7 +218,7 @@ def batch_lookup(field: peewee.Field, query: peewee.ModelSelect) -> Callable[[li
 
     @cache
     def sql() -> str:
-        found, values = peewees_sql(database, query.where(any_of(field, [])))
+        found, values = compile_by_peewee(database, query.where(any_of(field, [])))
         if values != [array_literal([])]:
             raise TypeError(f"the query has values of its own: {found}")
         return found

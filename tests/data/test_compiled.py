@@ -49,23 +49,23 @@ SHAPES: list[Callable[[Any, Any], peewee.Node]] = [
 def test_a_shape_seen_before_gives_the_same_sql_and_parameters(shape: Any, values: tuple[str, str]) -> None:
     query = shape(*values)
     for _ in range(2):
-        assert compiled.sql_of(DATABASE, query) == compiled.peewees_sql(DATABASE, query)
+        assert compiled.compile_sql(DATABASE, query) == compiled.compile_by_peewee(DATABASE, query)
 
 
 def test_is_null_and_equals_are_two_shapes() -> None:
     for value in ("a", None, "b", None):
         query = Post.select(Post.id).where(Post.category == value)
-        assert compiled.sql_of(DATABASE, query) == compiled.peewees_sql(DATABASE, query)
+        assert compiled.compile_sql(DATABASE, query) == compiled.compile_by_peewee(DATABASE, query)
 
 
 def test_a_shape_that_was_compiled_is_served_without_peewee(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ("first", "second"):
         query = Post.select(Post.id).where(Post.title == value).order_by(Post.id).limit(7)
-        assert compiled.sql_of(DATABASE, query)[1] == [value, 7]
+        assert compiled.compile_sql(DATABASE, query)[1] == [value, 7]
         monkeypatch.setattr(compiled, "RecordingContext", None)
 
 
-SEEN_BY_STRANGERS = [
+ANONYMOUSLY_READABLE = [
     model
     for name in DATABASE_NAMES
     for model in models.models_of(name)
@@ -73,16 +73,16 @@ SEEN_BY_STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize("model", SEEN_BY_STRANGERS)
+@pytest.mark.parametrize("model", ANONYMOUSLY_READABLE)
 @pytest.mark.parametrize("scope", [Scope.PUBLIC, Scope.ALL])
-def test_what_strangers_see_is_the_same_query_each_time_and_may_last(model: Any, scope: Scope) -> None:
-    lasting = compiled.lasting(model.within(scope, None))
+def test_what_anonymous_callers_see_is_the_same_query_each_time_and_reusable(model: Any, scope: Scope) -> None:
+    reusable = compiled.reusable(model.within(scope, None))
     for _ in range(2):
-        found, now = (query.where(model.id == uuid4()) for query in (lasting, model.within(scope, None)))
-        assert compiled.sql_of(DATABASE, found)[1][:-1] == compiled.peewees_sql(DATABASE, now)[1][:-1]
-        assert compiled.sql_of(DATABASE, found)[0] == compiled.peewees_sql(DATABASE, now)[0]
+        found, now = (query.where(model.id == uuid4()) for query in (reusable, model.within(scope, None)))
+        assert compiled.compile_sql(DATABASE, found)[1][:-1] == compiled.compile_by_peewee(DATABASE, now)[1][:-1]
+        assert compiled.compile_sql(DATABASE, found)[0] == compiled.compile_by_peewee(DATABASE, now)[0]
 
 
-def test_what_lasts_must_not_hold_a_moment() -> None:
-    with pytest.raises(TypeError, match="moment"):
-        compiled.lasting(Token.within(Scope.OWN, None))
+def test_a_reusable_condition_must_not_hold_a_date_or_time() -> None:
+    with pytest.raises(TypeError, match="date or time"):
+        compiled.reusable(Token.within(Scope.OWN, None))

@@ -22,7 +22,7 @@ from blog_app.api.responses.rendering import NOT_FOUND, render_record
 from blog_app.api.responses.representation import render
 from blog_app.background import audit
 from blog_app.data import audit_subject
-from blog_app.data.compiled import lasting
+from blog_app.data.compiled import reusable
 from blog_app.data.models import Record
 from blog_app.errors import NotFound
 
@@ -160,7 +160,7 @@ def _respond(operation: Operation, result: Any, fieldset: Fieldset | None) -> Re
 @cache
 def _all_of(model: Any) -> peewee.ModelSelect:
     """Return the query for what can be shown of a model: the same each time."""
-    return lasting(model.select(model.id))
+    return reusable(model.select(model.id))
 
 
 def _location(operation: Operation, record: Record) -> str:

@@ -21,7 +21,7 @@ from blog_app.api.requests.cursors import SortKey
 from blog_app.api.requests.query_string import Fieldset, ListArguments
 from blog_app.api.resources.includes import BatchInclude, JoinedInclude
 from blog_app.api.resources.schema import Schema, readable_columns
-from blog_app.data.compiled import Lasting
+from blog_app.data.compiled import Reusable
 from blog_app.data.compiled import columns as columns_of
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import fetch_rows
@@ -110,7 +110,7 @@ def select(
             related[name] = "None"
             batches.append((name, include, index_of(include.key)))
     orders = [columns_of(key.ordering(reverse=backwards) for key in sort_keys) for backwards in (False, True)]
-    source = Lasting(with_joined(options.model, joined)) if joined else options.model
+    source = Reusable(with_joined(options.model, joined)) if joined else options.model
     return Selection(
         columns_of(columns),
         compile_decoder(dict_source(column_sources(fieldset.fields) | related)),

@@ -1,12 +1,15 @@
-"""The SQL of a query, compiled once for each shape.
+"""Compiled SQL: the SQL of a Peewee query is made once for each shape of query, and cached.
 
-Peewee turns a query into SQL anew each time, which costs more than PostgreSQL needs to answer a small one. Here the
-query's tree is walked instead (`walk`), into a key that holds everything but its values; a key that is known gives the
-SQL, and the values, converted as Peewee would, are its parameters.
+Peewee compiles a query each time, which takes longer than PostgreSQL needs for a small one. Here a walk over the
+query's tree (`walk`) builds a key of everything but the values; a known key gives the SQL, and the values, converted as
+Peewee would, are its parameters. That takes about 30 µs a statement instead of 430.
 
-Guarantee: what comes out is what Peewee would have made. The key holds every attribute of every node that is not
-certainly a value; at the first compilation the values found by the walk must be exactly those that Peewee bound, in the
-same order, or the shape is never served from here. Nodes that nothing is known about are compiled by Peewee each time.
+Parts of queries that are the same each time are walked only once (`reusable`, `columns`): measured on whole requests
+that miss the cache, that saves 40 µs of 380 for a post, 60 of 1,000 for a page of posts, 13 of 310 for one of products.
+
+Guarantee: the SQL is what Peewee would have made. The key holds every attribute of every node that is not certainly a
+value. At the first compilation the values of the walk must be exactly those that Peewee bound, in the same order, or
+the shape is never cached. Queries with unknown nodes are compiled by Peewee each time.
 """
 
 from __future__ import annotations
@@ -16,20 +19,20 @@ from typing import Any, NamedTuple
 
 import peewee
 
-from blog_app.data.compiled.walk import MAX_SHAPES, Lasting, UnknownNode, Walk, columns, lasting
+from blog_app.data.compiled.walk import MAX_SHAPES, Reusable, UnknownNode, Walk, columns, reusable
 
-__all__ = ["Lasting", "columns", "is_known", "lasting", "peewees_sql", "sql_of"]
+__all__ = ["Reusable", "columns", "compile_by_peewee", "compile_sql", "is_cached", "reusable"]
 
 Converter = Callable[[Any], Any]
 
 
-class Shape(NamedTuple):
-    """A compiled shape of a query."""
+class CompiledShape(NamedTuple):
+    """The SQL of a shape of query."""
 
     sql: str
     converters: tuple[Converter | None, ...]
     pins: tuple[Any, ...]
-    """The objects whose identities are in the key: while they live, no other object has the same."""
+    """The objects whose ids are in the key: while they live, no other object has the same id."""
 
     def bind(self, values: list[Any]) -> tuple[str, list[Any]]:
         """Return the SQL with these values, converted, as its parameters."""
@@ -38,7 +41,7 @@ class Shape(NamedTuple):
 
 
 class RecordingContext(peewee.Context):
-    """A compilation that remembers each bound value before its conversion, and the conversion."""
+    """A compilation that records each bound value before its conversion, and the converter."""
 
     __slots__ = ("recorded",)
 
@@ -55,28 +58,28 @@ class RecordingContext(peewee.Context):
         return result
 
 
-_shapes: dict[tuple[Any, ...], Shape | None] = {}
+_shapes: dict[tuple[Any, ...], CompiledShape | None] = {}
 
 
-def sql_of(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
+def compile_sql(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
     """Return the SQL of `query` and its parameters."""
     try:
         walk = Walk(query)
     except UnknownNode:
-        return peewees_sql(database, query)
+        return compile_by_peewee(database, query)
     key = tuple(walk.key)
     shape = _shapes.get(key)
     return shape.bind(walk.values) if shape else _compile(database, query, key, walk)
 
 
-def peewees_sql(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
-    """Return the SQL and the parameters as Peewee makes them."""
+def compile_by_peewee(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:
+    """Return the SQL of `query` and its parameters, compiled by Peewee."""
     sql, parameters = peewee.Context(**database.get_context_options()).sql(query).query()
     return sql, parameters
 
 
-def is_known(query: peewee.Node) -> bool:
-    """Tell whether `sql_of` would serve this query without Peewee."""
+def is_cached(query: peewee.Node) -> bool:
+    """Return whether `compile_sql` has the SQL of this query."""
     try:
         return _shapes.get(tuple(Walk(query).key)) is not None
     except UnknownNode:
@@ -93,5 +96,5 @@ def _compile(database: peewee.Database, query: peewee.Node, key: tuple[Any, ...]
             recorded is walked for (recorded, _), walked in zip(context.recorded, walk.values, strict=True)
         )
         converters = tuple(convert for _, convert in context.recorded)
-        _shapes[key] = Shape(sql, converters, tuple(walk.pins)) if same else None
+        _shapes[key] = CompiledShape(sql, converters, tuple(walk.pins)) if same else None
     return sql, parameters

@@ -1,6 +1,6 @@
-"""Walks over the trees of queries: what belongs to a query's shape, and what is a value in it.
+"""The walk over a query's tree, which separates the values of a query from its shape.
 
-What is the same in many queries is walked once: `Columns`, and what is `Lasting`.
+Parts that many queries share are walked once: `Columns`, and `Reusable` conditions and joins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCALARS = frozenset({str, int, float, bool, bytes, Decimal, UUID, datetime, date
 
 
 class UnknownNode(Exception):
-    """The walk met something whose part in the SQL it does not know."""
+    """The walk met a node whose SQL it does not know."""
 
 
 class Walk:
@@ -47,7 +47,7 @@ class Walk:
             handler(self, node)
 
     def pin(self, thing: Any) -> None:
-        """Key something long-lived by its identity."""
+        """Key a long-lived object by its id."""
         self.key.append(id(thing))
         self.pins.append(thing)
 
@@ -63,7 +63,7 @@ class Walk:
     def value(self, node: peewee.Value) -> None:
         if node.multi:
             raise UnknownNode
-        # A bound method is a new object at each access; what it is bound to, and to which function, lasts.
+        # A bound method is a new object at each access; its object and its function are not.
         self.pin(getattr(node.converter, "__self__", None))
         self.pin(getattr(node.converter, "__func__", node.converter))
         self.key.append(VALUE)
@@ -74,7 +74,7 @@ class Walk:
         self.sequence(node.params or ())
 
     def select(self, node: peewee.ModelSelect) -> None:
-        """Walk a plain SELECT in the order in which its parts are written; anything more is unknown."""
+        """Walk the parts of a plain SELECT in the order of its SQL; anything more is unknown."""
         if node._cte_list or node._windows or node._lateral or node._alias or node._distinct or node._simple_distinct:
             raise UnknownNode
         for part in (node._returning, node._from_list, node._where, node._group_by, node._having, node._order_by):
@@ -113,7 +113,7 @@ class Walk:
         self.node(node._returning)
 
     def assignments(self, values: dict[peewee.Field, Any]) -> None:
-        """Walk columns and what they get, in the order in which Peewee writes them."""
+        """Walk columns and their new values, in the order of Peewee's SQL."""
         columns, places = _in_order(values)
         self.pin(columns)
         given = list(values.values())
@@ -133,8 +133,8 @@ class Walk:
     def nothing(self, _: None) -> None:
         """None is part of the shape: `IS NULL` is not `= value`."""
 
-    def lasting(self, node: Lasting) -> None:
-        """Take what was walked before for one node."""
+    def reusable(self, node: Reusable) -> None:
+        """Take the values of an earlier walk; the node itself is the key."""
         self.pin(node)
         self.values += node.values
 
@@ -148,39 +148,39 @@ class Walk:
                 self.node(attribute)
 
 
-class Lasting(peewee.WrappedNode):
-    """A part of queries, such as a condition or a join, that is made once and walked once, with the values in it.
+class Reusable(peewee.WrappedNode):
+    """A condition or join that many queries share, with its values: it is walked once.
 
-    Raise `TypeError` for a value that is a moment: it would stay the same for ever.
+    Raise `TypeError` for a value that is a date or time: it would never change again.
     """
 
     def __init__(self, node: peewee.Node) -> None:
         super().__init__(node)
         self.values = Walk(node).values
         if any(isinstance(value, date) for value in self.values):
-            raise TypeError("what lasts must not hold a moment: let the database say what time it is")
+            raise TypeError("a reusable condition must not hold a date or time: use the database's now()")
 
     def __sql__(self, ctx: Any) -> Any:
         return ctx.sql(self.node)
 
 
-def lasting(query: peewee.ModelSelect) -> peewee.ModelSelect:
-    """Return `query` for many uses: its condition is `Lasting`, unless it has a part that no walk knows."""
+def reusable(query: peewee.ModelSelect) -> peewee.ModelSelect:
+    """Return a copy of `query` for many uses, its condition `Reusable` unless it holds an unknown node."""
     found = query.clone()
     if query._where is not None:
         with suppress(UnknownNode):
-            found._where = Lasting(query._where)
+            found._where = Reusable(query._where)
     return found
 
 
 class Columns(tuple[Any, ...]):
-    """Columns that come together again and again, made once: a walk takes them for one part."""
+    """Columns without values that many queries select: the walk keys them by one id."""
 
     __slots__ = ()
 
 
 def columns(nodes: Iterable[Any]) -> tuple[Any, ...]:
-    """Return nodes to select, as `Columns` if their SQL is always the same."""
+    """Return nodes to select, as `Columns` if they hold no value."""
     found = tuple(nodes)
     try:
         return found if Walk(found).values else Columns(found)
@@ -192,8 +192,8 @@ _orders: dict[tuple[int, ...], tuple[Columns, tuple[int, ...]]] = {}
 
 
 def _in_order(fields: Collection[peewee.Field]) -> tuple[Columns, tuple[int, ...]]:
-    """Return fields in the order in which Peewee writes them, and which place each had; for the same, the same."""
-    key = tuple(map(id, fields))  # Who is in the dictionary lives, so nobody else has its identity.
+    """Return fields in the order of Peewee's SQL, and the place of each before; the same objects each time."""
+    key = tuple(map(id, fields))  # The dictionary keeps the fields alive, so no other object has their ids.
     found = _orders.get(key)
     if found is None:
         if len(_orders) >= MAX_SHAPES:
@@ -212,8 +212,8 @@ def _sort_key(field: peewee.Field) -> Any:
 
 PIN = Walk.pin
 VALUE = object()
-LASTING = (Columns, peewee.Field, peewee.Table, peewee.ModelBase, peewee.ModelAlias)
-"""What is made once, at import, and means the same in every query; an alias made for one query only never repeats."""
+LONG_LIVED = (Columns, peewee.Field, peewee.Table, peewee.ModelBase, peewee.ModelAlias)
+"""Objects made once, at import, with the same SQL in every query; an alias of a single query never repeats."""
 STRUCTURES = (
     peewee.Function,
     peewee.Ordering,
@@ -233,7 +233,7 @@ HANDLERS: dict[type, Callable[[Walk, Any], None]] = {
     tuple: Walk.sequence,
     peewee.Expression: Walk.expression,
     peewee.StringExpression: Walk.expression,
-    Lasting: Walk.lasting,
+    Reusable: Walk.reusable,
     peewee.Value: Walk.value,
     peewee.SQL: Walk.raw_sql,
     peewee.ModelSelect: Walk.select,
@@ -246,7 +246,7 @@ HANDLERS: dict[type, Callable[[Walk, Any], None]] = {
 def _handler_for(kind: type) -> Callable[[Walk, Any], None]:
     if kind in SCALARS or isinstance(kind, peewee.ModelBase):
         return Walk.bound
-    if issubclass(kind, LASTING):
+    if issubclass(kind, LONG_LIVED):
         return Walk.pin
     return Walk.structure if issubclass(kind, STRUCTURES) else _unknown
 

@@ -39,7 +39,7 @@ from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
 from blog_app.data.backoff import retry
-from blog_app.data.compiled import sql_of
+from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.replicas import Rotation
@@ -99,7 +99,7 @@ class LogicalDatabase(peewee.DatabaseProxy):
         reader = routing.reader_of(self.name)
         if reader is None or self.obj.in_transaction() or dependencies.written_by_query(query):
             return self.obj.execute(query)
-        return reader.read(*sql_of(self.obj, query))
+        return reader.read(*compile_sql(self.obj, query))
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Run a statement; a read goes to the reader of this request."""

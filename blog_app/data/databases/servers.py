@@ -13,7 +13,7 @@ import peewee
 import psycopg2
 import psycopg2.extensions
 
-from blog_app.data.compiled import sql_of
+from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import DeclaredSQL, UndeclaredWrite
 from blog_app.data.databases.sqlstates import CONNECTION_LOST, LOGICAL_DATABASE_MOVING, UNDEFINED_TABLE, sqlstate
@@ -124,7 +124,7 @@ class Server(peewee.PostgresqlDatabase):
 
     def execute(self, query: peewee.Node) -> Any:
         written = dependencies.written_by_query(query)
-        sql, params = sql_of(self, query)
+        sql, params = compile_sql(self, query)
         return self.execute_declared(DeclaredSQL(sql), params, written)
 
     def execute_declared(self, sql: DeclaredSQL, params: Any, written: Set[str]) -> Any:
@@ -171,7 +171,7 @@ class Server(peewee.PostgresqlDatabase):
                 return self.pipeline(write, params, written)
         if not isinstance(write, DeclaredSQL):
             written = dependencies.written_by_query(write)
-            sql, params = sql_of(self, write)
+            sql, params = compile_sql(self, write)
             write = DeclaredSQL(sql)
         self._transaction.written |= written
         if len(self._transaction.pipelined) < MAX_PIPELINED:
