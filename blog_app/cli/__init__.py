@@ -9,7 +9,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from blog_app.cli.audited import tell
+from blog_app.cli.audited import audit_command
 from blog_app.cli.shell import context
 
 MODULES = {
@@ -42,7 +42,7 @@ class Commands(AppGroup):
 def _command(name: str) -> click.Command:
     """Return a command, audited."""
     command: click.Command = getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
-    tell(command)
+    audit_command(command)
     return command
 
 

@@ -1,6 +1,7 @@
-"""Commands in the audit trail: each is an action of whom the operating system runs it for, but those that only look.
+"""Audited commands: every command that changes something is an audited action of the operating system's user.
 
-Told is the command's name, and what it is about if it changes one record; not its arguments, which may be addresses.
+An audit entry has the name of the command, and the record that it changes, if it is one; no arguments, which may be
+e-mail addresses.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import click
 
 from blog_app.background import audit
 
-READERS = frozenset(
+UNAUDITED_COMMANDS = frozenset(
     {
         "flask cache status",
         "flask databases status",
@@ -31,25 +32,25 @@ READERS = frozenset(
         "flask worker",
     }
 )
-"""Commands that change nothing in the databases; and the worker, whose doings follow from other actions."""
+"""Commands that do not change a database; and the worker, whose work follows from other actions."""
 
 
-def tell(command: click.Command, parents: str = "flask") -> None:
-    """Let a command, or each of a group, be an action."""
+def audit_command(command: click.Command, parents: str = "flask") -> None:
+    """Make a command, or each command of a group, an audited action."""
     name = f"{parents} {command.name}"
     if isinstance(command, click.Group):
         for each in command.commands.values():
-            tell(each, name)
-    elif name not in READERS and command.callback:
-        command.callback = _told(name, command.callback)
+            audit_command(each, name)
+    elif name not in UNAUDITED_COMMANDS and command.callback:
+        command.callback = _audited(name, command.callback)
 
 
-def _told(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _audited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def told(*args: Any, **options: Any) -> Any:
+    def wrapper(*args: Any, **options: Any) -> Any:
         if options.get("dry_run"):
             return function(*args, **options)
         with audit.AuditedAction(name, audit.command_actor()):
             return function(*args, **options)
 
-    return told
+    return wrapper

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask.cli import AppGroup
 
-from blog_app.cli.errors import plainly
+from blog_app.cli.errors import readable_errors
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
 from blog_app.operations.move import overview
 from blog_app.operations.move.mover import Mover
@@ -135,11 +135,11 @@ def move(
         raise click.UsageError("--other-is-gone goes with --abort or --confirm")
     rerouting = _rerouting(pgbouncer, command)
     if other_is_gone:
-        with plainly(AGAIN), alone(settings(), name, click.echo, rerouting) as survivor:
+        with readable_errors(AGAIN), alone(settings(), name, click.echo, rerouting) as survivor:
             survivor.stay()
         return
     with (
-        plainly(AGAIN),
+        readable_errors(AGAIN),
         opened(
             settings(),
             name,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from blog_app.cli.errors import plainly
+from blog_app.cli.errors import readable_errors
 from blog_app.config import settings
 from blog_app.operations.deploy import backups
 from blog_app.operations.deploy.release import Release, ReleaseError
@@ -29,7 +29,7 @@ def deploy(rollback: bool, without_backfills: bool, no_backup: bool) -> None:
     undoes what it applied.
     """
     release = Release(settings(), click.echo, None if no_backup else settings().backup_dir, without_backfills)
-    with plainly():
+    with readable_errors():
         try:
             release.run()
         except ReleaseError as error:
@@ -64,6 +64,6 @@ def restore(file: Path) -> None:
 
     Which logical database that is, the file says; where it lives, the environment says.
     """
-    with plainly():
+    with readable_errors():
         name = backups.restore(settings(), file, click.echo)
     click.echo(f"{name} is restored; flask migrate check --database {name} compares it with this code")

@@ -1,4 +1,4 @@
-"""What migrations, moves and backups refuse, as a person at a terminal reads it: one message, not a traceback."""
+"""Errors of commands: migrations, moves and backups fail with one message and an exit code, not a traceback."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import peewee
 from blog_app.data.databases import first_line
 from blog_app.operations.migrate import MigrationError, signals
 
-INTERRUPTED = 130  # What a shell expects of a program that Ctrl-C ended.
+INTERRUPTED = 130  # The exit code of a program that Ctrl-C ended, by convention of the shells.
 
 
 @contextmanager
-def plainly(then: str = "") -> Iterator[None]:
-    """Heed Ctrl-C inside; turn a refusal, a database that is away and an interruption into a message and a code.
+def readable_errors(hint: str = "") -> Iterator[None]:
+    """Turn `MigrationError`, database errors, Ctrl-C and SIGTERM inside into a message and an exit code.
 
-    `then` says what to do after one of the last two.
+    `hint` says what to do after one of the last three.
     """
     try:
-        with signals.heeded():
+        with signals.handle_signals():
             yield
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        raise click.ClickException("\n".join(filter(None, (first_line(error), then)))) from error
+        raise click.ClickException("\n".join(filter(None, (first_line(error), hint)))) from error
     except (KeyboardInterrupt, click.Abort) as stopped:
-        click.echo("\n".join(filter(None, (f"\n{str(stopped) or 'stopped'}", then))), err=True)
+        click.echo("\n".join(filter(None, (f"\n{str(stopped) or 'stopped'}", hint))), err=True)
         raise SystemExit(INTERRUPTED) from stopped

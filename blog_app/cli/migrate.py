@@ -1,4 +1,4 @@
-"""`flask migrate`: schema migrations of all logical databases, or of those named by `--database`."""
+"""`flask migrate`: schema migrations of all logical databases, or of those given by `--database`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from blog_app.cli.errors import plainly
+from blog_app.cli.errors import readable_errors
 from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.data import models
 from blog_app.data.databases import server
 from blog_app.operations.migrate import all_databases, files
 from blog_app.operations.migrate import plan as plans
-from blog_app.operations.migrate import status as state
+from blog_app.operations.migrate import status as statuses
 from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.schema import drift
 
 
 class MigrateGroup(AppGroup):
-    """`up` when no subcommand is given; what the engine refuses is one message, not a traceback."""
+    """Runs `up` without a subcommand; errors are one message, not a traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
@@ -31,35 +31,35 @@ class MigrateGroup(AppGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with plainly():
+        with readable_errors():
             return super().invoke(ctx)
 
 
 migrate = MigrateGroup(
     "migrate",
-    help="Change the schemas of the logical databases. Without a subcommand: up.",
+    help="Migrate the schemas of the logical databases. Without a subcommand: up.",
 )
 
 
 @migrate.command()
 @databases_option()
-@click.option("--to", metavar="NAME", help="Stop after this migration (its name or number); needs one --database.")
-@click.option("--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table.")
+@click.option("--to", metavar="NAME", help="Stop after this migration (name or number). Requires one --database.")
+@click.option("--without-backfills", is_flag=True, help="Stop before the first backfill.")
 def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
     """Apply pending migrations, one logical database after the other.
 
-    Dangerous ones are refused before the first statement (see `plan`). A backfill may be stopped with Ctrl-C and goes
-    on when it is started again.
+    Dangerous migrations are refused before anything runs (see `plan`). Ctrl-C stops a backfill; run the command again
+    to resume it.
     """
     if to and len(names) != 1:
-        raise click.UsageError("--to needs one --database: each has its own migrations")
+        raise click.UsageError("--to requires one --database, because each has its own migrations.")
     guard = plans.LintGuard()
 
     def work(runner: Runner) -> Sequence[str]:
         only = plans.next_pending(runner, backfills=False) if without_backfills else None
         applied = runner.up(to, only=only, guard=guard)
         if without_backfills and runner.pending:
-            click.echo(f"{runner.name}: next is a backfill: flask migrate backfill --database {runner.name}")
+            click.echo(f"{runner.name}: next is a backfill. Run flask migrate backfill --database {runner.name}")
         return applied
 
     _summary(all_databases.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
@@ -68,7 +68,10 @@ def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
 @migrate.command()
 @databases_option()
 def backfill(names: Sequence[str]) -> None:
-    """Run the backfills that come next, and nothing behind them. Ctrl-C stops; the next start goes on."""
+    """Run the backfills that are next, and no other migration.
+
+    Ctrl-C stops a backfill; run the command again to resume it.
+    """
     guard = plans.LintGuard()
 
     def work(runner: Runner) -> Sequence[str]:
@@ -78,18 +81,18 @@ def backfill(names: Sequence[str]) -> None:
 
 
 @migrate.command()
-@databases_option("The logical database. Only --all may go over several, or over all.")
-@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
-@click.option("--to", metavar="NAME", help="Take back all after this one, which stays ('zero': all).")
-@click.option("--all", "everything", is_flag=True, help="Take back all migrations; the data goes too.")
+@databases_option("The logical database. Only with --all: may be repeated; default: all.")
+@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to roll back.")
+@click.option("--to", metavar="NAME", help="Roll back all migrations after this one ('zero': all).")
+@click.option("--all", "everything", is_flag=True, help="Roll back all migrations, with the loss of all data.")
 def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> None:
-    """Take migrations back by their rollback.
+    """Roll migrations back.
 
-    What they added is lost, data included.
+    The data in the tables and columns that they added is lost.
     """
     if not everything and len(names) != 1:
-        raise click.UsageError("name one --database (only --all may go over several)")
-    # Backwards, so that what came last goes first.
+        raise click.UsageError("Give one --database. Only --all allows several.")
+    # In reverse order: the last one first.
     order = tuple(reversed(names or DATABASE_NAMES))
     done = all_databases.run(
         settings(),
@@ -97,20 +100,19 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
         lambda runner: runner.down(steps=steps, to=to, everything=everything),
         click.echo,
     )
-    _summary(done, "taken back")
+    _summary(done, "rolled back")
 
 
 @migrate.command()
 @databases_option()
 def plan(names: Sequence[str]) -> None:
-    """Print the pending SQL with its locks and its dangers.
+    """Print the pending SQL with its locks, the sizes of the locked tables, and its dangers.
 
-    It says how big the tables are on which locks are taken, and changes nothing. Exit code 1 when there is a danger
-    that its migration does not call safe.
+    Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
     """
     dangerous = False
     for name in names or DATABASE_NAMES:
-        planned = plans.of_pending(settings(), name)
+        planned = plans.plan_pending(settings(), name)
         click.echo(f"{name}: {f'{len(planned)} pending' if planned else 'nothing to do'}")
         for item in planned:
             dangerous |= bool(item.dangers)
@@ -123,10 +125,13 @@ def plan(names: Sequence[str]) -> None:
 @migrate.command()
 @databases_option()
 def lint(names: Sequence[str]) -> None:
-    """Check every migration file for dangers, without a database. Exit code 1 when there is one."""
+    """Check all migration files for dangers, without a database.
+
+    Exit code 1 if there is a danger that its migration does not declare safe.
+    """
     for name in names or DATABASE_NAMES:
         migrations = files.read(name)
-        files.refuse_shared_numbers(migrations, ())
+        files.refuse_duplicate_numbers(migrations, ())
         plans.refuse_dangers(plans.plan(name, migrations, migrations))
         click.echo(f"{name}: {len(migrations)} migrations, no danger")
 
@@ -134,19 +139,19 @@ def lint(names: Sequence[str]) -> None:
 @migrate.command()
 @databases_option()
 def status(names: Sequence[str]) -> None:
-    """List the migrations and when each was applied. Exit code 1 when some are pending."""
+    """List the migrations, with the time when each was applied. Exit code 1 if some are pending."""
     found_pending = False
     for name in names or DATABASE_NAMES:
         source = server(settings(), name, settings().databases[name].direct_url)
-        lines = state.lines(source, name)
+        migrations = statuses.list_all(source, name)
         source.discard()
-        click.echo(f"{name}: {'no migrations' if not lines else ''}".rstrip())
-        for line in lines:
-            when = f"{line.migrated_at:%Y-%m-%d %H:%M:%S} UTC" if line.migrated_at else "pending"
-            click.echo(f"  {line.name:<50} {when}{'' if line.file_exists else '  (its file is gone)'}")
-            for step in line.steps:
+        click.echo(f"{name}: {'no migrations' if not migrations else ''}".rstrip())
+        for item in migrations:
+            when = f"{item.migrated_at:%Y-%m-%d %H:%M:%S} UTC" if item.migrated_at else "pending"
+            click.echo(f"  {item.name:<50} {when}{'' if item.file_exists else '  (file missing)'}")
+            for step in item.steps:
                 click.echo(f"    {step}")
-            found_pending |= line.migrated_at is None
+            found_pending |= item.migrated_at is None
     if found_pending:
         raise SystemExit(1)
 
@@ -154,23 +159,23 @@ def status(names: Sequence[str]) -> None:
 @migrate.command("create")
 @click.argument("title", metavar="NAME")
 @database_option()
-@click.option("--auto", is_flag=True, help="Write what the models have and the migrations have not.")
+@click.option("--auto", is_flag=True, help="Generate it from the difference between models and migrations.")
 def create_file(title: str, name: str, auto: bool) -> None:
-    """Write a new migration file, its number the next free one."""
+    """Create a migration file with the next free number."""
     if not auto:
-        click.echo(f"written: {os.path.relpath(create.empty(name, title))}")
+        click.echo(f"created: {os.path.relpath(create.create_empty(name, title))}")
         return
-    written = create.automatic(settings(), name, title, models.models_of(name))
-    for path in written.paths:
-        click.echo(f"written: {os.path.relpath(path)}")
-    for note in written.notes:
-        click.echo(f"to do: {note}")
+    created = create.autogenerate(settings(), name, title, models.models_of(name))
+    for path in created.paths:
+        click.echo(f"created: {os.path.relpath(path)}")
+    for line in created.to_do:
+        click.echo(f"to do: {line}")
 
 
 @migrate.command()
 @databases_option()
 def check(names: Sequence[str]) -> None:
-    """Compare models, migrations and the live databases. Exit code 1 when they differ."""
+    """Compare models, migrations and live databases (drift). Exit code 1 if they differ."""
     different = False
     for name in names or DATABASE_NAMES:
         report = drift.check(settings(), name, models.models_of(name))
@@ -185,12 +190,12 @@ def check(names: Sequence[str]) -> None:
 @migrate.command()
 @database_option()
 def redo(name: str) -> None:
-    """Take the last migration back and apply it again.
+    """Roll the last migration back and apply it again.
 
-    For a migration that you are writing.
+    Use it while you write a migration.
     """
     _summary(
-        all_databases.run(settings(), [name], lambda runner: runner.redo(), click.echo), "taken back and applied again"
+        all_databases.run(settings(), [name], lambda runner: runner.redo(), click.echo), "rolled back and applied again"
     )
 
 

@@ -18,8 +18,8 @@ AFTER = 1.0
 FEWEST = 0.25
 """The share of the requests without a change that must be made during one: else nobody was there to be hurt."""
 
-FOUND_NONE = "found no lock"
-"""What a change says that has to try again."""
+RETRY_MESSAGE = "lock timeout; blocked by"
+"""What a change says before it tries again."""
 
 
 @dataclass(frozen=True)
@@ -63,5 +63,5 @@ def rehearse(place: Site, *, held: float, changes: Sequence[Change] = CHANGES) -
                     said = place.make(change)
                     seconds = time.monotonic() - began
                     time.sleep(AFTER)
-                tries = sum(FOUND_NONE in line for line in said)
+                tries = sum(RETRY_MESSAGE in line for line in said)
                 yield Outcome(change.title, seconds, tries, seen, quiet.seen.rate * FEWEST)

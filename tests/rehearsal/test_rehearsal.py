@@ -9,7 +9,7 @@ import pytest
 from blog_app.development.local.process import wait_until
 from tests.helpers.threads import BackgroundCall
 from tests.rehearsal.changes import Change
-from tests.rehearsal.run import FOUND_NONE, Outcome, rehearse
+from tests.rehearsal.run import RETRY_MESSAGE, Outcome, rehearse
 from tests.rehearsal.site import Site, site
 from tests.rehearsal.traffic import Seen, report
 
@@ -36,7 +36,7 @@ def test_people_are_served_while_a_change_waits_for_the_lock_that_somebody_holds
             enough = len(seen.times) + 50
             assert wait_until(lambda: len(seen.times) >= enough, SECONDS), "they wait behind the change"
             assert made.running
-        assert any(FOUND_NONE in line for line in made.result())
+        assert any(RETRY_MESSAGE in line for line in made.result())
     assert seen.failures == []
 
 

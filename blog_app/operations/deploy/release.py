@@ -94,7 +94,7 @@ class Release:
 
     def _lint(self) -> None:
         for name in DATABASE_NAMES:
-            planned = plan.of_pending(self.settings, name, self.folder)
+            planned = plan.plan_pending(self.settings, name, self.folder)
             plan.refuse_dangers(planned)
             if used := plan.drops_in_use(planned, models.models_of(name)):
                 raise MigrationError(f"{name}: {'; '.join(used)}. First release code without it, then drop it")
@@ -106,7 +106,7 @@ class Release:
             try:
                 return runner.up(only=only, guard=plan.LintGuard())
             finally:
-                if runner.applied != before or runner.begun:
+                if runner.applied != before or runner.unfinished:
                     self.changed[runner.name] = before[-1] if before else "zero"
 
         all_databases.run(self.settings, DATABASE_NAMES, work, self.say, self.folder)

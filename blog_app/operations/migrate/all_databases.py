@@ -1,4 +1,4 @@
-"""The same over several logical databases: each to its end before the next, and a clear account when one fails."""
+"""Runs migrations in several logical databases, one after the other; an error says what is done and what is not."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Work = Callable[[Runner], Sequence[str]]
 def run(
     settings: Settings, names: Sequence[str], work: Work, say: Say, folder: Path | None = None
 ) -> dict[str, Sequence[str]]:
-    """Do `work` with a runner for each logical database in turn; return which migrations it ran in each.
+    """Call `work` with a runner for each logical database in turn; return which migrations it ran in each.
 
-    The history is read after the lock is taken: who had to wait finds what the other run did.
-    Raises `MigrationError` that says what is done, what failed and why, and what was not begun; `Stopped` that says the
-    same when somebody stopped it.
+    The history is read after the lock is taken, so a run that had to wait sees what the other run did.
+    Raises `MigrationError` that says what is done, what failed and why, and what was not started; `Stopped`, which says
+    the same, after a signal.
     """
     done: dict[str, Sequence[str]] = {}
     for name in names:
@@ -38,22 +38,24 @@ def run(
                     done[name] = sorted(before ^ set(runner.applied))
                     raise
         except KeyboardInterrupt as error:
-            where = "; ".join(text for text in (_reason(error), "run it again to go on from there") if text)
-            raise Stopped(_account(names, name, done, f"was stopped: {where}")) from error
+            where = "; ".join(text for text in (_reason(error), "run it again to resume") if text)
+            raise Stopped(_report(names, name, done, f"was stopped: {where}")) from error
         except Exception as error:
-            again = ". Run it again when it is back: it goes on from there" if isinstance(error, DatabaseAway) else ""
-            raise MigrationError(_account(names, name, done, f"failed: {_reason(error)}{again}")) from error
+            again = (
+                ". Run it again when the database is back, and it resumes" if isinstance(error, DatabaseAway) else ""
+            )
+            raise MigrationError(_report(names, name, done, f"failed: {_reason(error)}{again}")) from error
     return done
 
 
-def _account(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], what: str) -> str:
+def _report(names: Sequence[str], failed: str, done: dict[str, Sequence[str]], what: str) -> str:
     lines = [f"{failed} {what}"]
     for name, migrations in done.items():
         if migrations or name != failed:
             lines.append(f"  done in {name}: {', '.join(migrations) or 'nothing to do'}")
     rest = names[names.index(failed) + 1 :]
     if rest:
-        lines.append(f"  not begun: {', '.join(rest)}")
+        lines.append(f"  not started: {', '.join(rest)}")
     return "\n".join(lines)
 
 

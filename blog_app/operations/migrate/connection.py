@@ -1,12 +1,13 @@
-"""The connection of a migration run: straight to the primary, never replaced, holding the run's advisory lock.
+"""The direct connection of a migration run to the primary, and the advisory lock of the run.
 
 Guarantees:
 
-* It is refused when a pooler stands in between: a session's lock and settings would be lost there.
-* One run at a time and logical database. Who waits for the lock holds no snapshot meanwhile, so the holder can
-  build an index concurrently, which waits for all older snapshots.
-* Every statement has a short lock time limit and a short time limit, unless something says otherwise.
-* A lost connection ends the run: the lock went with it. A run that was killed ends at the server too, within seconds.
+* It refuses a pooler in between, which would lose the session's lock and settings.
+* One run at a time for each logical database. A run that waits for the advisory lock holds no snapshot, so the holder
+  can build an index concurrently, which waits for all older snapshots.
+* Every statement has a short lock timeout and a short statement timeout, unless `limits` says otherwise.
+* A lost connection ends the run, for its lock is lost too; it is never replaced. The statement of a killed run ends at
+  the server within seconds.
 """
 
 from __future__ import annotations
@@ -23,20 +24,21 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from blog_app.config import Settings
 from blog_app.data.databases import CONNECTION_ERRORS, DatabaseAway, first_line
 from blog_app.operations.migrate import MigrationError, lock_retry, move_check, signals
-from blog_app.operations.migrate.database import PAST_THE_CHECKS, Say
+from blog_app.operations.migrate.database import BYPASSES_CHECKS, Say
 
 T = TypeVar("T")
 
 LOCK_CLASS = 0x626C6F67  # "blog": the first half of the advisory lock's key; the second is the name's hash.
-LOCK_POLL = 0.25
-DIRECT_MARK = "blog_app.direct"
-# What a killed run has left at work would hold its locks to the end, and the next run would wait for nobody. Servers
-# before PostgreSQL 14 do not have this setting.
-NOTICE_DEATH = "SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
+LOCK_POLL_INTERVAL = 0.25
+DIRECT_SETTING = "blog_app.direct"
+# Without it the statement of a killed run would hold its locks to the end. PostgreSQL 14 and later have this setting.
+CHECK_CLIENT_CONNECTION = (
+    "SELECT set_config(name, '2s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'"
+)
 
 
 class Connection(peewee.PostgresqlDatabase):
-    """A direct connection to the primary of one logical database. It announces nothing: writers close the epoch."""
+    """A direct connection to the primary of one logical database. It leaves no marks; writers close the epoch."""
 
     def __init__(self, settings: Settings, name: str, say: Say, url: str | None = None) -> None:
         self.name = name
@@ -44,9 +46,9 @@ class Connection(peewee.PostgresqlDatabase):
         self._observer: Any = None
         self.inspect: Callable[[str, Any], None] | None = None
         self.url = url or settings.databases[name].direct_url
-        # The mark reaches the server only without a pooler in between: those refuse or drop start-up options.
+        # `DIRECT_SETTING` reaches the server only without a pooler in between: poolers refuse or drop start-up options.
         options = {
-            DIRECT_MARK: "yes",
+            DIRECT_SETTING: "yes",
             "lock_timeout": f"{lock_retry.LOCK_TIMEOUT}s",
             "statement_timeout": f"{lock_retry.STATEMENT_TIMEOUT}s",
         }
@@ -64,15 +66,15 @@ class Connection(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if self.inspect:
             self.inspect(sql, params)
-        with self._telling_of_loss(), self.inspected(None), signals.raised():
+        with self._naming_lost_connection(), self.inspected(None), signals.cancellable():
             try:
                 return super().execute_sql(sql, params)
             except IndexError as error:
-                raise MigrationError(f"a percent sign in SQL is written %%: {sql[:200]}") from error
+                raise MigrationError(f"write %% for a percent sign in SQL: {sql[:200]}") from error
 
     @contextmanager
     def inspected(self, inspect: Callable[[str, Any], None] | None) -> Iterator[None]:
-        """Show the statements inside to `inspect` before they are sent; it may raise."""
+        """Pass the statements inside to `inspect` before they are sent; it may raise."""
         before, self.inspect = self.inspect, inspect
         try:
             yield
@@ -81,24 +83,24 @@ class Connection(peewee.PostgresqlDatabase):
 
     def cursor(self, named_cursor: Any = None) -> Any:
         if self.inspect:
-            raise MigrationError(PAST_THE_CHECKS)
+            raise MigrationError(BYPASSES_CHECKS)
         return super().cursor(named_cursor)
 
     def connection(self) -> Any:
         if self.inspect:
-            raise MigrationError(PAST_THE_CHECKS)
+            raise MigrationError(BYPASSES_CHECKS)
         return super().connection()
 
     def begin(self, isolation_level: Any = None) -> None:
-        with self._telling_of_loss(), self.inspected(None):
+        with self._naming_lost_connection(), self.inspected(None):
             super().begin(isolation_level)
 
     def commit(self) -> None:
-        with self._telling_of_loss(), self.inspected(None):
+        with self._naming_lost_connection(), self.inspected(None):
             super().commit()
 
     @contextmanager
-    def _telling_of_loss(self) -> Iterator[None]:
+    def _naming_lost_connection(self) -> Iterator[None]:
         try:
             yield
         except CONNECTION_ERRORS as error:
@@ -107,20 +109,20 @@ class Connection(peewee.PostgresqlDatabase):
             raise DatabaseAway(f"the connection to {self.name} was lost: {first_line(error)}") from error
 
     def send(self, sql: str) -> Any:
-        """Run SQL text as it is: a percent sign is a percent sign."""
+        """Run SQL without parameters; a percent sign is a percent sign."""
         return self.execute_sql(sql.replace("%", "%%"))
 
     def value(self, sql: str, params: Any = None) -> Any:
         """Return the first column of the first row."""
         return self.execute_sql(sql, params).fetchone()[0]
 
-    def patiently(self, attempt: Callable[[], T], what: str) -> T:
-        """Return what `attempt` returns, trying again while it finds no lock (see `locks`)."""
-        return lock_retry.patiently(self, attempt, what)
+    def retry_on_lock_timeout(self, attempt: Callable[[], T], what: str) -> T:
+        """Return what `attempt` returns, trying again when it gets no lock (see `lock_retry`)."""
+        return lock_retry.retry(self, attempt, what)
 
     @contextmanager
     def limits(self, *, lock: float | None = None, statement: float | None = None) -> Iterator[None]:
-        """Give the statements inside other time limits, in seconds; 0 is none."""
+        """Give the statements inside another lock timeout or statement timeout, in seconds; 0 is none."""
         wanted = {"lock_timeout": lock, "statement_timeout": statement}
         before = {}
         for setting, seconds in wanted.items():
@@ -130,7 +132,7 @@ class Connection(peewee.PostgresqlDatabase):
         try:
             yield
         finally:
-            # A transaction that failed takes its settings back itself.
+            # A failed transaction restores its settings itself.
             if not self.lost and self._state.conn.get_transaction_status() != TRANSACTION_STATUS_INERROR:
                 for setting, value in before.items():
                     self._set(setting, value)
@@ -139,12 +141,12 @@ class Connection(peewee.PostgresqlDatabase):
         self.execute_sql("SELECT set_config(%s, %s, false)", (setting, value))
 
     def rollback(self) -> None:
-        if not self.lost:  # Else the server has rolled back, and a second error would hide the first.
+        if not self.lost:  # Otherwise the server has rolled back, and a second error would hide the first.
             with self.inspected(None):
                 super().rollback()
 
     def observer(self) -> Any:
-        """Return a second connection, for a thread that watches what this one waits for."""
+        """Return a second connection, for the thread that looks up what blocks this one."""
         if self._observer is None or self._observer.closed:
             self._observer = psycopg2.connect(self.url, application_name=f"blog_app migrate {self.name} (watching)")
             self._observer.autocommit = True
@@ -152,7 +154,7 @@ class Connection(peewee.PostgresqlDatabase):
 
     @property
     def pid(self) -> int:
-        """The process of the server that serves this connection."""
+        """The process of the server behind this connection."""
         return int(self._state.conn.get_backend_pid())
 
     @property
@@ -179,10 +181,10 @@ def connected(settings: Settings, name: str, say: Say, url: str | None = None) -
         raise DatabaseAway(f"cannot connect to {name}: {first_line(error)}") from error
     connection.autoconnect = False
     try:
-        if connection.value("SELECT current_setting(%s, true)", (DIRECT_MARK,)) != "yes":
+        if connection.value("SELECT current_setting(%s, true)", (DIRECT_SETTING,)) != "yes":
             raise MigrationError(_pooled(name))
-        with suppress(peewee.DatabaseError):  # Not every operating system can tell.
-            connection.execute_sql(NOTICE_DEATH)
+        with suppress(peewee.DatabaseError):  # Not every operating system supports it.
+            connection.execute_sql(CHECK_CLIENT_CONNECTION)
         yield connection
     finally:
         connection.discard()
@@ -190,19 +192,19 @@ def connected(settings: Settings, name: str, say: Say, url: str | None = None) -
 
 def _pooled(name: str) -> str:
     return (
-        f"{name} is reached through a pooler, which loses the lock that keeps two runs apart: "
-        f"set {name.upper()}_DIRECT_URL (or DIRECT_URL) to the address of PostgreSQL itself"
+        f"{name} is reached through a pooler, where the lock against a second run would be lost. Set "
+        f"{name.upper()}_DIRECT_URL (or DIRECT_URL) to the address of PostgreSQL itself"
     )
 
 
 @contextmanager
 def run_lock(connection: Connection) -> Iterator[None]:
-    """Hold the lock of this logical database's schema; wait for another run to finish, and say who that is.
+    """Hold the advisory lock of this logical database; wait for another run to finish, and say which.
 
-    Raises `MigrationError` where the logical database is not, because it moves or has moved.
+    Raises `MigrationError` if the logical database is on another server, to which it moves or has moved.
     """
     with advisory_lock(connection, connection.name):
-        move_check.refuse_elsewhere(connection, connection.name)
+        move_check.refuse_if_elsewhere(connection, connection.name)
         yield
 
 
@@ -210,12 +212,12 @@ def run_lock(connection: Connection) -> Iterator[None]:
 def advisory_lock(connection: Connection, what: str) -> Iterator[None]:
     """Hold the session's advisory lock named `what`."""
     key = (LOCK_CLASS, what)
-    told = False
+    announced = False
     while not connection.value("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key):
-        if not told:
+        if not announced:
             connection.say(f"{what}: waiting for another run to finish ({_holder(connection, what)})")
-            told = True
-        time.sleep(LOCK_POLL)
+            announced = True
+        time.sleep(LOCK_POLL_INTERVAL)
     try:
         yield
     finally:
@@ -231,4 +233,4 @@ def _holder(connection: Connection, what: str) -> str:
         "AND l.classid = %s AND l.objid = hashtext(%s)::oid",
         (LOCK_CLASS, what),
     ).fetchone()
-    return f"pid {row[0]}, {row[1]}, connected for {row[2]}" if row else "it just ended"
+    return f"pid {row[0]}, {row[1]}, connected for {row[2]}" if row else "it has just ended"

@@ -1,4 +1,4 @@
-"""What a migration needs of a database: a `Connection` when it runs, a `Recorder` when it is previewed."""
+"""The protocol of a migration's database: a `Connection` when it runs, a `DryRunDatabase` when it is previewed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Say = Callable[[str], None]
-PAST_THE_CHECKS = (
-    "a cursor or a connection of one's own goes past the checks: send SQL by migrator.sql or database.execute_sql"
+BYPASSES_CHECKS = (
+    "a cursor or a connection of your own bypasses the checks. Use migrator.sql or database.execute_sql instead"
 )
 
 
@@ -21,6 +21,11 @@ class Database(Protocol):
     def execute_sql(self, sql: str, params: Any = None) -> Any: ...
     def send(self, sql: str) -> Any: ...
     def value(self, sql: str, params: Any = None) -> Any: ...
-    def patiently(self, attempt: Callable[[], T], what: str) -> T: ...
+    def retry_on_lock_timeout(self, attempt: Callable[[], T], what: str) -> T: ...
     def limits(self, *, lock: float | None = None, statement: float | None = None) -> AbstractContextManager[None]: ...
     def atomic(self) -> AbstractContextManager[Any]: ...
+
+
+def send_with_retry(database: Database, sql: str, what: str) -> None:
+    """Send a statement, again when it gets no lock; `what` names it in messages."""
+    database.retry_on_lock_timeout(lambda: database.send(sql), what)

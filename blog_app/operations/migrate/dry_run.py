@@ -1,7 +1,7 @@
-"""A database that sends nothing: it notes the statements that a migration would send.
+"""Dry run: a database that sends nothing and records the statements that a migration would send.
 
-Given a live connection, it answers questions about the catalog from there (is this index valid? which foreign keys has
-this table?), so what it notes is what a run would do now. Without one, nothing exists yet.
+Given a live connection, it answers catalog queries from there (is this index valid? which foreign keys has this
+table?), so it records what a run would send now. Without one it answers as if nothing existed yet.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import peewee
 import psycopg2.extensions
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.database import PAST_THE_CHECKS
+from blog_app.operations.migrate.database import BYPASSES_CHECKS
 
 T = TypeVar("T")
-CATALOG_QUESTION = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*;?\s*$", re.I)
+CATALOG_QUERY = re.compile(r"^\s*SELECT\b[^;]*\b(pg_catalog|information_schema|pg_index)\b[^;]*;?\s*$", re.I)
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Statement:
     sql: str
     parameters: Any = None
     by_step: bool = False
-    """Whether one of our own steps sends it, which know how not to hurt."""
+    """Whether a `Step` sends it, which is safe for tables in use."""
 
     @property
     def text(self) -> str:
-        """The statement as the server would get it."""
+        """The statement with its parameters filled in."""
         try:
             return self.sql % tuple(literal(value) for value in self.parameters or ())
         except (TypeError, ValueError) as error:
-            raise MigrationError(f"a percent sign in SQL is written %%: {self.sql[:200]}") from error
+            raise MigrationError(f"write %% for a percent sign in SQL: {self.sql[:200]}") from error
 
 
 def literal(value: Any) -> str:
@@ -49,7 +49,7 @@ def literal(value: Any) -> str:
 
 
 class EmptyCursor:
-    """What a statement returns that was not sent."""
+    """The result of a statement that was not sent."""
 
     rowcount = 0
     description: tuple[Any, ...] = ()
@@ -64,18 +64,18 @@ class EmptyCursor:
         return iter(())
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError("it reads rows, and a preview reads none")
+        raise AttributeError("it reads rows, which a preview does not have")
 
 
-class NoRows(EmptyCursor):
-    """What a question returns whose answer no longer matters."""
+class ReplayCursor(EmptyCursor):
+    """The empty result of a query in a replayed file, which Peewee may close."""
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-class Recorder(peewee.PostgresqlDatabase):
-    """Collects `statements`; has the methods of a `Connection` that steps use."""
+class DryRunDatabase(peewee.PostgresqlDatabase):
+    """Collects `statements`; has the methods of a `Connection` that migrations use."""
 
     def __init__(
         self, name: str, live: peewee.PostgresqlDatabase | None = None, before: Sequence[Statement] = ()
@@ -84,40 +84,40 @@ class Recorder(peewee.PostgresqlDatabase):
         self.name = name
         self.live = live
         self.before = before
-        """What will have been sent by then: what it speaks of is no more as it is now."""
+        """Statements that will have been sent before; the live catalog does not know their effect."""
         self.statements: list[Statement] = []
         self.in_step = False
-        self.answers = True
-        """Whether questions about the catalog are answered, and not noted."""
-        self.answer: type[EmptyCursor] = EmptyCursor
-        """What all other statements return."""
+        self.answers_catalog_queries = True
+        """Whether catalog queries are answered instead of recorded."""
+        self.cursor_class: type[EmptyCursor] = EmptyCursor
+        """The result of all other statements."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        if self.answers and CATALOG_QUESTION.match(sql):
-            return self._ask(sql, params)
+        if self.answers_catalog_queries and CATALOG_QUERY.match(sql):
+            return self._query_catalog(sql, params)
         self.statements.append(Statement(sql, params, self.in_step))
-        return self.answer()
+        return self.cursor_class()
 
-    def _ask(self, sql: str, params: Any) -> Any:
+    def _query_catalog(self, sql: str, params: Any) -> Any:
         if not self.live or (self.in_step and self._changed(params)):
             return EmptyCursor()
         with self.live.atomic() as transaction:
-            self.live.execute_sql("SET TRANSACTION READ ONLY")  # A preview changes nothing, whatever is asked.
-            answer = self.live.execute_sql(sql, params)
+            self.live.execute_sql("SET TRANSACTION READ ONLY")  # A preview changes nothing, whatever is sent.
+            rows = self.live.execute_sql(sql, params)
             transaction.rollback()
-        return answer
+        return rows
 
     def _changed(self, params: Any) -> bool:
-        """Return whether an earlier statement speaks of the index, constraint or column that is asked about."""
+        """Return whether an earlier statement names the index, constraint or column that is asked about."""
         name = str(params[-1]).rpartition('."')[2].strip('"')
         return any(re.search(rf"\b{re.escape(name)}\b", found.sql) for found in (*self.before, *self.statements))
 
     def connect(self, reuse_if_open: bool = False) -> bool:
-        """Refuse what goes past `execute_sql`, where nobody would see it."""
-        raise MigrationError(PAST_THE_CHECKS)
+        """Refuse what bypasses `execute_sql`, and so would not be recorded."""
+        raise MigrationError(BYPASSES_CHECKS)
 
     def say(self, text: str) -> None:
-        """Nothing happens that anybody must be told of."""
+        """Print nothing: nothing happens."""
 
     def send(self, sql: str) -> Any:
         return self.execute_sql(sql.replace("%", "%%"))
@@ -126,7 +126,7 @@ class Recorder(peewee.PostgresqlDatabase):
         row = self.execute_sql(sql, params).fetchone()
         return row[0] if row else None
 
-    def patiently(self, attempt: Callable[[], T], what: str) -> T:
+    def retry_on_lock_timeout(self, attempt: Callable[[], T], what: str) -> T:
         return attempt()
 
     @contextmanager

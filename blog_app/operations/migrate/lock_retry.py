@@ -1,8 +1,8 @@
-"""Waiting for locks without making others wait: short tries, growing pauses, and the blocker named.
+"""Lock timeouts and retries: short waits for a lock, growing pauses in between, and the blocking session named.
 
-A statement that waits for a strong lock makes every later query on that table wait behind it. So a try gives up after
-`LOCK_TIMEOUT`, holds nothing while it pauses, and tries again. While it waits a second connection looks who is in the
-way.
+A statement that waits for a strong lock makes every later query on that table wait behind it. So an attempt gives up
+after `LOCK_TIMEOUT`, holds nothing while it pauses, and is repeated. While it waits, a second connection looks up which
+sessions block it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import peewee
 import psycopg2
 
-from blog_app.data.backoff import retry
+from blog_app.data import backoff
 from blog_app.data.databases.sqlstates import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED, sqlstate
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.database import Database
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 LOCK_TIMEOUT = 0.3
 STATEMENT_TIMEOUT = 5.0
-"""Seconds a statement may take unless something says otherwise; others may wait behind it meanwhile."""
-TRIES = 40
+"""Seconds that a statement may take by default; others may wait behind it meanwhile."""
+MAX_TRIES = 40
 MIN_BACKOFF, MAX_BACKOFF, BACKOFF_GROWTH = 0.5, 10.0, 1.5
-LOOK_EVERY, REPEAT_EVERY = 0.08, 10.0
+POLL_INTERVAL, MESSAGE_INTERVAL = 0.08, 10.0
 
 BLOCKERS = """
 SELECT pid, coalesce(nullif(application_name, ''), 'no application name'), usename, state,
@@ -41,84 +41,90 @@ WANTED = "SELECT relation::regclass::text FROM pg_locks WHERE pid = %s AND NOT g
 
 
 class LockingDatabase(Database, Protocol):
-    """A database that can be seen waiting for a lock."""
+    """A database that can be watched while it waits for a lock."""
 
     @property
     def pid(self) -> int: ...
     def observer(self) -> Any:
-        """Return a second connection, which looks what this one waits for."""
+        """Return a second connection, which looks up what blocks this one."""
 
 
 @dataclass
-class Wait:
-    """What was in the way of one statement, as last seen."""
+class LockWait:
+    """What blocked a statement, as last seen."""
 
     blockers: list[str] = field(default_factory=list)
     table: str | None = None
     only_autovacuum: bool = False
 
     def __str__(self) -> str:
-        return "; ".join(self.blockers) or "somebody who was gone a moment later"
+        return "; ".join(self.blockers) or "a session that has ended"
 
 
-class NoLock(Exception):
-    """An attempt found no lock in time."""
+class LockTimeout(Exception):
+    """An attempt got no lock in time, or ended in a deadlock."""
 
 
-def out_of_time(error: BaseException) -> bool:
-    """Return whether the statement's time limit ended it; a person who cancels it has the same code."""
+def is_statement_timeout(error: BaseException) -> bool:
+    """Return whether the statement timeout ended it; a statement that somebody cancels has the same SQLSTATE."""
     return sqlstate(error) == QUERY_CANCELED and "user request" not in str(error)
 
 
-def patiently(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
-    """Return what `attempt` returns, trying again when it finds no lock; raise `MigrationError` after `TRIES`.
+def retry(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
+    """Return what `attempt` returns, trying again when it gets no lock; raise `MigrationError` after `MAX_TRIES`.
 
-    An attempt must leave nothing behind when it fails: a whole transaction, or one statement.
+    An attempt is a whole transaction or one statement, so that it leaves nothing behind when it fails.
     """
     began = time.monotonic()
-    wait = Wait()
+    wait = LockWait()
 
     def attempt_once() -> T:
         if wait.only_autovacuum and wait.table:
-            push_autovacuum_aside(database, wait.table)
+            cancel_autovacuum(database, wait.table)
         with watching(database, wait):
             try:
                 return attempt()
             except peewee.OperationalError as error:
                 if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
-                    raise NoLock from error
+                    raise LockTimeout from error
                 raise
 
     def report(_: Exception, seconds: float) -> None:
-        database.say(f"{database.name}: {what} found no lock; in the way: {wait}; next try in {seconds:.1f} s")
+        database.say(f"{database.name}: {what}: lock timeout; blocked by {wait}; next try in {seconds:.1f} s")
 
     try:
-        return retry(
-            attempt_once, NoLock, report, tries=TRIES, first=MIN_BACKOFF, longest=MAX_BACKOFF, growth=BACKOFF_GROWTH
+        return backoff.retry(
+            attempt_once,
+            LockTimeout,
+            report,
+            tries=MAX_TRIES,
+            first=MIN_BACKOFF,
+            longest=MAX_BACKOFF,
+            growth=BACKOFF_GROWTH,
         )
-    except NoLock as error:
+    except LockTimeout as error:
         raise MigrationError(
-            f"{what} found no lock in {TRIES} tries over {time.monotonic() - began:.0f} s; last in the way: {wait}"
+            f"{what}: no lock in {MAX_TRIES} tries over {time.monotonic() - began:.0f} s; last blocked by {wait}"
         ) from error
 
 
-def push_autovacuum_aside(database: LockingDatabase, table: str) -> None:
-    """Make autovacuum leave `table`: it gives way to a lock that waits longer than `deadlock_timeout`.
+def cancel_autovacuum(database: LockingDatabase, table: str) -> None:
+    """Make PostgreSQL cancel autovacuum of `table`: it yields to a lock that waits longer than `deadlock_timeout`.
 
     The lock asked for conflicts with no read and no write, so nobody queues behind it.
     """
-    patience = database.value("SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)") + 1
-    with database.limits(lock=float(patience)):
+    seconds = database.value("SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)") + 1
+    with database.limits(lock=float(seconds)):
         try:
             with database.atomic():
                 database.execute_sql(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         except peewee.OperationalError:
-            database.say(f"{database.name}: autovacuum stays on {table} (to prevent wraparound it does not give way)")
+            database.say(f"{database.name}: autovacuum keeps {table} (to prevent wraparound it does not yield)")
 
 
 @contextmanager
-def watching(database: LockingDatabase, wait: Wait) -> Iterator[None]:
-    """Note in `wait` who blocks the connection while the context runs; say it when that takes long."""
+def watching(database: LockingDatabase, wait: LockWait) -> Iterator[None]:
+    """Record in `wait` what blocks the connection while the context runs; say it when that takes long."""
     done = threading.Event()
     pid = database.pid
     watcher = threading.Thread(target=_watch, args=(database, pid, done, wait), daemon=True)
@@ -130,11 +136,11 @@ def watching(database: LockingDatabase, wait: Wait) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(database: LockingDatabase, pid: int, done: threading.Event, wait: Wait) -> None:
-    spoken = time.monotonic()
+def _watch(database: LockingDatabase, pid: int, done: threading.Event, wait: LockWait) -> None:
+    last_message = time.monotonic()
     try:
-        with database.observer().cursor() as cursor:  # Connected before it is needed: a try is short.
-            while not done.wait(LOOK_EVERY):
+        with database.observer().cursor() as cursor:  # Connect first: an attempt is short.
+            while not done.wait(POLL_INTERVAL):
                 cursor.execute(BLOCKERS, (pid,))
                 if not (rows := cursor.fetchall()):
                     continue
@@ -143,17 +149,17 @@ def _watch(database: LockingDatabase, pid: int, done: threading.Event, wait: Wai
                 wait.blockers = [_described(row) for row in rows]
                 wait.only_autovacuum = all(row[2] is None for row in rows)
                 wait.table = wanted[0] if wanted else None
-                if time.monotonic() - spoken > REPEAT_EVERY:
-                    database.say(f"{database.name}: still waiting; in the way: {wait}")
-                    spoken = time.monotonic()
+                if time.monotonic() - last_message > MESSAGE_INTERVAL:
+                    database.say(f"{database.name}: still waiting; blocked by {wait}")
+                    last_message = time.monotonic()
     except psycopg2.Error:
-        pass  # Watching is a courtesy; the run's own connection will tell.
+        pass  # The run's own connection reports what is wrong.
 
 
 def _described(row: tuple[object, ...]) -> str:
     pid, application, user, state, age, query = row
-    if user is None:  # All that a plain role may see of it.
+    if user is None:  # A plain role sees no more of it.
         return f"pid {pid} (autovacuum)"
     if state is None:
-        return f"pid {pid} ({application}, user {user}; GRANT pg_monitor shows what it does)"
+        return f"pid {pid} ({application}, user {user}; GRANT pg_monitor to see its query)"
     return f"pid {pid} ({application}, user {user}, {state}, transaction open for {age}): {query}"

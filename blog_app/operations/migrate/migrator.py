@@ -139,7 +139,7 @@ class Migrator(PeeweeMigrator):
 
     def sql(self, sql: str, *params: Any) -> None:
         """Run SQL. An index that is built or dropped concurrently gets the care of `add_index_concurrently`."""
-        if step := indexes.of_sql(self.schema, sql):
+        if step := indexes.step_for_sql(self.schema, sql):
             self._append(step)
         else:
             super().sql(sql, *params)
@@ -248,8 +248,8 @@ class Migrator(PeeweeMigrator):
         """Take `expand_rename` or (without `new`) `expand_type` back."""
         self._append(expand.UndoExpand(self._pair(table, old, new)))
 
-    def _pair(self, table: str, old: str, new: str | None = None) -> expand.Pair:
-        return expand.Pair(self.schema, table, old, new or expand.NEW_TYPE.format(column=old))
+    def _pair(self, table: str, old: str, new: str | None = None) -> expand.ColumnPair:
+        return expand.ColumnPair(self.schema, table, old, new or expand.NEW_TYPE.format(column=old))
 
     def _append(self, step: Step) -> None:
         if self.atomic and step.outside_transaction:

@@ -1,4 +1,4 @@
-"""The plan: what `up` would send, which locks that takes on how big tables, and what the lint says."""
+"""The plan: the statements that `up` would send, their locks, the sizes of the locked tables, and the lint findings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,8 @@ from blog_app.operations.migrate import MigrationError, files, history
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.files import Migration
-from blog_app.operations.migrate.lint import (
-    Finding,
-    created,
-    lint,
-    lock_modes,
-    rollbacks,
-    row_rules,
-    syntax,
-    unanswered,
-)
+from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, row_rules, syntax
+from blog_app.operations.migrate.lint.linter import Finding, blocking, lint
 from blog_app.operations.migrate.preview import Preview, preview
 from blog_app.operations.migrate.runner import Runner
 
@@ -60,26 +52,26 @@ WHERE c.contype = 'f' AND t.relnamespace = to_regnamespace(%s)
 
 
 @dataclass(frozen=True)
-class Size:
+class TableSize:
     rows: int
     bytes: str
-    """As a person writes it: `412 MB`."""
+    """As text: `412 MB`."""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A migration, what it would do, and the dangers in that."""
+class PlannedMigration:
+    """A migration, what it would send, and the findings in that."""
 
     preview: Preview
     findings: Sequence[Finding]
-    sizes: Mapping[str, Size]
+    sizes: Mapping[str, TableSize]
     catalog: lock_modes.Catalog
-    begun: Sequence[history.Step] = ()
-    """What an earlier run has done of it."""
+    progress: Sequence[history.StepProgress] = ()
+    """The steps that an earlier run has started."""
 
     @property
     def dangers(self) -> list[Finding]:
-        return unanswered(self.findings)
+        return blocking(self.findings)
 
 
 def plan(
@@ -87,21 +79,21 @@ def plan(
     migrations: Sequence[Migration],
     wanted: Sequence[Migration],
     live: peewee.PostgresqlDatabase | None = None,
-) -> list[Planned]:
+) -> list[PlannedMigration]:
     """Return the plan for the `wanted` migrations of a logical database."""
-    sizes = sizes_of(live, name) if live else {}
-    catalog = catalog_of(live, name) if live else lock_modes.Catalog()
+    sizes = table_sizes(live, name) if live else {}
+    catalog = lock_catalog(live, name) if live else lock_modes.Catalog()
     found = preview(name, migrations, wanted, live)
-    return [Planned(item, lint(name, item, rows_of(sizes)), sizes, catalog) for item in found]
+    return [PlannedMigration(item, lint(name, item, row_counts(sizes)), sizes, catalog) for item in found]
 
 
-def sizes_of(live: peewee.PostgresqlDatabase, name: str) -> dict[str, Size]:
-    """Return how big each table of a logical database is."""
-    return {table: Size(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
+def table_sizes(live: peewee.PostgresqlDatabase, name: str) -> dict[str, TableSize]:
+    """Return the size of each table of a logical database."""
+    return {table: TableSize(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
 
 
-def catalog_of(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog:
-    """Return whose the indexes are, and where the foreign keys lead."""
+def lock_catalog(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog:
+    """Return the table of each index, and the foreign keys."""
     keys = live.execute_sql(REFERENCES, (name,)).fetchall()
     return lock_modes.Catalog(
         dict(live.execute_sql(INDEXES, (name,)).fetchall()),
@@ -109,124 +101,128 @@ def catalog_of(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog
     )
 
 
-def rows_of(sizes: Mapping[str, Size]) -> dict[str, int]:
+def row_counts(sizes: Mapping[str, TableSize]) -> dict[str, int]:
     return {table: size.rows for table, size in sizes.items()}
 
 
-def of_pending(settings: Settings, name: str, folder: Path | None = None) -> list[Planned]:
-    """Return the plan for what is pending in a logical database; nothing is changed there."""
+def plan_pending(settings: Settings, name: str, folder: Path | None = None) -> list[PlannedMigration]:
+    """Return the plan for the pending migrations of a logical database, without changing it."""
     migrations = files.read(name, folder)
     with connected(settings, name, lambda _: None) as connection:
         applied = history.applied(connection, name)
-        files.refuse_shared_numbers(migrations, applied)
-        found = plan(name, migrations, [item for item in migrations if item.name not in applied], connection)
-        begun = [tuple(history.steps(connection, name, item.preview.migration.name).values()) for item in found]
-        return [replace(item, begun=steps) for item, steps in zip(found, begun, strict=True)]
+        files.refuse_duplicate_numbers(migrations, applied)
+        found = plan(name, migrations, files.pending(migrations, applied), connection)
+        progress = [
+            tuple(history.begun_steps(connection, name, item.preview.migration.name).values()) for item in found
+        ]
+        return [replace(item, progress=steps) for item, steps in zip(found, progress, strict=True)]
 
 
 def next_pending(runner: Runner, *, backfills: bool) -> list[str]:
-    """Return which migrations come next that all are backfills, or that all are none."""
+    """Return the names of the next pending migrations, as long as they all are backfills, or all are not."""
     previews = preview(runner.name, runner.migrations, runner.pending, runner.connection)
     return [found.migration.name for found in takewhile(lambda found: found.has_backfill == backfills, previews)]
 
 
 class LintGuard:
-    """Refuses migrations with dangers that they do not answer, also in statements that only running them shows."""
+    """Refuses migrations with findings that they do not declare safe, also in statements that only a run reveals."""
 
     def __init__(self) -> None:
         self._checked: dict[Path, list[Statement]] = defaultdict(list)
         self._rows: dict[str, int] = {}
         self._changes: Counter[tuple[Path, str]] = Counter()
 
-    def before(self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]) -> None:
+    def check_migrations(
+        self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]
+    ) -> None:
         planned = plan(connection.name, migrations, wanted, connection)
         for item in planned:
-            for line in item.preview.unseen:
+            for line in item.preview.unpreviewed:
                 where = f"{connection.name}: {item.preview.migration.name}"
                 connection.say(f"{where}: {line}; its statements are checked as it sends them")
         refuse_dangers(planned)
-        self._rows = rows_of(sizes_of(connection, connection.name))
+        self._rows = row_counts(table_sizes(connection, connection.name))
         for item in planned:
             self._checked[item.preview.migration.path] += item.preview.statements
 
-    def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+    def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
         checked = self._checked[migration.path]
         self._count(migration, sql)
         if SAVEPOINTS.match(sql) or any(sql == other.sql for other in checked):
             return
         statement = Statement(sql, parameters)
-        # Those before tell which tables are new and which are locked.
-        together = Preview(migration, [*checked, statement], back=[statement])
+        # The earlier statements tell which tables are new and which are locked.
+        together = Preview(migration, [*checked, statement], rollback=[statement])
         found = lint(migration.path.parent.name, together, self._rows)
-        if dangers := [danger for danger in unanswered(found) if danger.statement == statement.text]:
+        if dangers := [danger for danger in blocking(found) if danger.statement == statement.text]:
             raise MigrationError(
-                f"it is about to send {statement.text[:200]!r}, which is dangerous: "
+                f"refused to send {statement.text[:200]!r}, which is dangerous: "
                 + "; ".join(f"{danger.rule}: {danger.message}" for danger in dangers)
             )
         checked.append(statement)
 
     def _count(self, migration: Migration, sql: str) -> None:
-        """Raise `MigrationError` when Python changes, one by one, more rows than a statement should."""
+        """Raise `MigrationError` when Python code changes too many rows one by one."""
         if CHANGE.match(sql) and "many-rows" not in migration.safe:
             self._changes[migration.path, sql] += 1
-            if self._changes[migration.path, sql] > row_rules.BIG:
+            if self._changes[migration.path, sql] > row_rules.MAX_ROWS:
                 raise MigrationError(
-                    f"many-rows: it sends {sql[:200]!r} for the {row_rules.BIG + 1:,}th time in one transaction, and "
-                    "everybody waits for the rows that it has changed: use migrator.backfill"
+                    f"many-rows: refused to send {sql[:200]!r} for the {row_rules.MAX_ROWS + 1:,}th time in one "
+                    "transaction, which keeps all those rows locked. Use migrator.backfill"
                 )
 
 
-def refuse_dangers(planned: Sequence[Planned]) -> None:
-    """Raise `MigrationError` with every danger that its migration does not answer."""
+def refuse_dangers(planned: Sequence[PlannedMigration]) -> None:
+    """Raise `MigrationError` with every finding that its migration does not declare safe."""
     lines = [line for item in planned for line in describe_dangers(item)]
     if lines:
         rules = sorted({danger.rule for item in planned for danger in item.dangers})
-        answer = ", ".join(f'"{rule}": "…"' for rule in rules)
-        lines.append(f"Nothing was run. Change the migration, or say in it why this is safe here: safe = {{{answer}}}")
+        safe = ", ".join(f'"{rule}": "…"' for rule in rules)
+        lines.append(f"Nothing was run. Change the migration, or declare in it why this is safe: safe = {{{safe}}}")
         raise MigrationError("\n".join(["dangerous migrations", *lines]))
 
 
-def drops_in_use(planned: Sequence[Planned], models: Sequence[Any]) -> list[str]:
-    """Return in sentences which tables and columns of the models are gone when all that is planned has run."""
+def drops_in_use(planned: Sequence[PlannedMigration], models: Sequence[Any]) -> list[str]:
+    """Return in sentences which tables and columns of the models the planned migrations drop."""
     texts = [statement.text for item in planned for statement in item.preview.statements]
-    gone = set(rollbacks.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).gone())
+    dropped = set(rollbacks.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).dropped())
     found = []
     for model in models:
         table = model._meta.table_name
-        used = [rollbacks.Thing("table", None, table)]
-        used += [rollbacks.Thing("column", table, column) for column in model._meta.columns]
-        found += [f"the {thing} is dropped, and {model.__name__} still uses it" for thing in used if thing in gone]
+        used = [rollbacks.SchemaObject("table", None, table)]
+        used += [rollbacks.SchemaObject("column", table, column) for column in model._meta.columns]
+        found += [f"the {item} is dropped, but {model.__name__} still uses it" for item in used if item in dropped]
     return found
 
 
-def describe_dangers(item: Planned) -> Iterator[str]:
-    """Yield a line for each danger, naming migration and rule."""
+def describe_dangers(item: PlannedMigration) -> Iterator[str]:
+    """Yield a line for each finding not declared safe, with its migration and rule."""
     for danger in item.dangers:
         where = f" ({' '.join(danger.statement.split())[:150]})" if danger.statement else ""
         yield f"  {item.preview.migration.name}: {danger.rule}: {danger.message}{where}"
 
 
-def describe(item: Planned) -> Iterator[str]:
+def describe(item: PlannedMigration) -> Iterator[str]:
     """Yield the lines of the plan for one migration."""
     migration = item.preview.migration
     yield f"{migration.name} ({'one transaction' if migration.atomic else 'step by step'})"
-    yield from (f"  an earlier run has begun: {step}" for step in item.begun)
+    yield from (f"  started by an earlier run: {step}" for step in item.progress)
     texts = [statement.text for statement in item.preview.statements]
     parsed = syntax.parse_all(texts)
-    new = {name for nodes in parsed for name in created(nodes, item.preview.types)}
+    new = {name for nodes in parsed for name in names.created_tables(nodes, item.preview.types)}
     for text, nodes in zip(texts, parsed, strict=True):
         yield f"  {' '.join(text.split())}"
-        found = [lock for node in nodes for lock in lock_modes.taken(node, item.catalog) if lock.table not in new]
+        found = [lock for node in nodes for lock in lock_modes.locks_of(node, item.catalog) if lock.table not in new]
         for lock in found:
-            yield f"    {lock}{_size(item, lock.table.name)}: {lock_modes.MEANING[lock.mode]}"
+            yield f"    {lock}{_size(item, lock.table.name)}: {lock_modes.EFFECTS[lock.mode]}"
         if not found:
             yield "    no lock on a table in use"
-    yield from (f"  {line}" for line in item.preview.unseen)
+    yield from (f"  {line}" for line in item.preview.unpreviewed)
     for finding in item.findings:
-        answer = f"safe, it says: {finding.reason}" if finding.reason else f"DANGER: {finding.message}"
-        yield f"  {finding.rule}: {answer}"
+        verdict = f"declared safe: {finding.reason}" if finding.reason else f"DANGER: {finding.message}"
+        yield f"  {finding.rule}: {verdict}"
 
 
-def _size(item: Planned, table: str) -> str:
+def _size(item: PlannedMigration, table: str) -> str:
     size = item.sizes.get(table)
     return f" (about {size.rows:,} rows, {size.bytes})" if size else ""

@@ -1,4 +1,4 @@
-"""What a migration would send, found out without sending anything."""
+"""Preview of a migration: the statements that it would send, found by a dry run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import peewee
 
 from blog_app.data.databases import first_line
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.dry_run import Recorder, Statement
+from blog_app.operations.migrate.dry_run import DryRunDatabase, Statement
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator, type_of
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.steps.backfill import Backfill
-from blog_app.operations.migrate.steps.base import PythonStep, Step, describe, perform, sql_of
+from blog_app.operations.migrate.steps.base import PythonStep, Step, describe, perform, raw_sql
 
 
 @dataclass
 class Preview:
-    """The statements of a migration, in their order, and what nobody can foresee."""
+    """The statements of a migration, in their order."""
 
     migration: Migration
     statements: list[Statement] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    """Python that cannot be previewed, in sentences."""
+    unpreviewed: list[str] = field(default_factory=list)
+    """Python code that cannot be previewed, in sentences."""
     types: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The type of each column, by table and name, before this migration; those that migrations made by models."""
+    """The types of the columns before this migration, by table and name, as far as models created them."""
     whole: list[Statement] = field(default_factory=list)
-    """What it would send if nothing of it were there yet."""
-    back: list[Statement] | None = None
-    """What its rollback would send; None when it has none."""
+    """What it would send if nothing of it existed yet."""
+    rollback: list[Statement] | None = None
+    """What its rollback would send; None if it has none."""
     has_backfill: bool = False
 
 
@@ -41,63 +41,63 @@ def preview(
     wanted: Sequence[Migration],
     live: peewee.PostgresqlDatabase | None = None,
 ) -> list[Preview]:
-    """Return what each of the `wanted` would send, those before it being applied; `live` answers about the catalog."""
+    """Return what each of the `wanted` would send after those before it; `live` answers catalog queries."""
     found: list[Preview] = []
     earlier: list[Statement] = []
     for migration in wanted:
         before = migrations[: migrations.index(migration)]
         result = Preview(migration)
-        recorder = Recorder(database_name, live, earlier)
-        migrator = replay(recorder, database_name, before)
+        dry_run = DryRunDatabase(database_name, live, earlier)
+        migrator = replay(dry_run, database_name, before)
         result.types = {
             (model._meta.table_name, column): type_of(found)
             for model in migrator.orm
             for column, found in model._meta.columns.items()
         }
-        operations = _record(migration.migrate, migration, migrator, recorder, result.unseen)
+        operations = _record(migration.migrate, migration, migrator, dry_run, result.unpreviewed)
         result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
-        result.statements = recorder.statements
+        result.statements = dry_run.statements
         earlier = [*earlier, *result.statements]
-        result.whole = _alone(database_name, before, migration, migration.migrate)
-        if "rollback" in migration.scope:
-            result.back = _alone(database_name, [*before, migration], migration, migration.rollback)
+        result.whole = _on_empty_database(database_name, before, migration, migration.migrate)
+        if "rollback" in migration.namespace:
+            result.rollback = _on_empty_database(database_name, [*before, migration], migration, migration.rollback)
         found.append(result)
     return found
 
 
-def _alone(name: str, before: Sequence[Migration], migration: Migration, function: Any) -> list[Statement]:
-    """Return what the function would send, whatever is in the database now; as a comment what nobody can foresee."""
-    recorder, unseen = Recorder(name), list[str]()
-    _record(function, migration, replay(recorder, name, before), recorder, unseen)
-    return recorder.statements + [Statement(f"-- {line}") for line in unseen]
+def _on_empty_database(name: str, before: Sequence[Migration], migration: Migration, function: Any) -> list[Statement]:
+    """Return what the function would send to an empty database; what cannot be previewed becomes a comment."""
+    dry_run, unpreviewed = DryRunDatabase(name), list[str]()
+    _record(function, migration, replay(dry_run, name, before), dry_run, unpreviewed)
+    return dry_run.statements + [Statement(f"-- {line}") for line in unpreviewed]
 
 
 def _record(
-    function: Any, migration: Migration, migrator: Migrator, recorder: Recorder, unseen: list[str]
+    function: Any, migration: Migration, migrator: Migrator, dry_run: DryRunDatabase, unpreviewed: list[str]
 ) -> list[Any]:
     migrator.atomic = migration.atomic
     try:
-        function(migrator, recorder, fake=False)
+        function(migrator, dry_run, fake=False)
     except MigrationError as error:
         error.add_note(migration.name)
         raise
-    except Exception as error:  # It asked the database something, and nobody answered.
-        unseen.append(f"the function {function.__name__} cannot be previewed ({first_line(error)})")
+    except Exception as error:  # It queried the database.
+        unpreviewed.append(f"the function {function.__name__} cannot be previewed ({first_line(error)})")
     operations = migrator.take_operations()
     for operation in operations:
         if isinstance(operation, PythonStep):
-            unseen.append(f"{operation} cannot be previewed")
+            unpreviewed.append(f"{operation} cannot be previewed")
         elif isinstance(operation, Step):
-            recorder.in_step = True
-            operation.preview(recorder)
-            recorder.in_step = False
+            dry_run.in_step = True
+            operation.preview(dry_run)
+            dry_run.in_step = False
         else:
-            recorder.answers = not sql_of(operation)  # What the file itself says is sent is no question of ours.
+            dry_run.answers_catalog_queries = not raw_sql(operation)  # SQL of the file itself is recorded.
             try:
                 perform(operation)
             except MigrationError:
                 raise
-            except Exception as error:  # Peewee looks a foreign key up by its column.
-                unseen.append(f"{describe(operation)} cannot be previewed ({first_line(error)})")
-            recorder.answers = True
+            except Exception as error:  # Peewee looked up a foreign key, for example.
+                unpreviewed.append(f"{describe(operation)} cannot be previewed ({first_line(error)})")
+            dry_run.answers_catalog_queries = True
     return operations

@@ -1,8 +1,8 @@
-"""Runs the migrations of one logical database: up, down, and what is pending.
+"""The migration runner of one logical database: up, down, redo.
 
-An atomic migration is one transaction: its statements, then its line in the history. When it finds a lock taken, the
-whole transaction is rolled back and tried again, so nothing is held while it waits. A migration with `atomic = False`
-runs step by step, and each step done is recorded: what was killed in the middle goes on there.
+An atomic migration is one transaction: its statements and its row in the history. When it gets no lock, the whole
+transaction is rolled back and tried again, so nothing is held during the pause. A migration with `atomic = False` runs
+step by step, and each completed step is recorded, so the next run resumes a migration that was killed half-way.
 """
 
 from __future__ import annotations
@@ -23,20 +23,28 @@ from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator
 from blog_app.operations.migrate.replay import replay
-from blog_app.operations.migrate.steps.base import Step, describe, perform, runs_alone, waits_quietly
+from blog_app.operations.migrate.steps.base import (
+    Step,
+    blocks_nobody_while_waiting,
+    describe,
+    perform,
+    runs_outside_transaction,
+)
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
 
 
 class Guard(Protocol):
-    """Who may stop a run of migrations (see `plan`)."""
+    """Checks that may refuse a run of migrations (see `plan.LintGuard`)."""
 
-    def before(self, connection: Connection, migrations: Sequence[Migration], plan: Sequence[Migration]) -> None:
-        """Raise `MigrationError` if one of the `plan` must not run."""
+    def check_migrations(
+        self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]
+    ) -> None:
+        """Raise `MigrationError` if one of the `wanted` must not run."""
 
-    def statement(self, migration: Migration, sql: str, parameters: Any) -> None:
-        """Raise `MigrationError` if Python code of the migration must not send this."""
+    def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+        """Raise `MigrationError` if the migration must not send this statement."""
 
 
 class Runner:
@@ -49,69 +57,66 @@ class Runner:
         history.ensure(connection, self.name)
         self.applied = list(history.applied(connection, self.name))
         self.guard: Guard | None = None
-        self.begun: str | None = None
-        """The migration that this run began step by step and has not ended."""
-        files.refuse_shared_numbers(self.migrations, self.applied)
+        self.unfinished: str | None = None
+        """The migration that this run started step by step and has not finished."""
+        files.refuse_duplicate_numbers(self.migrations, self.applied)
 
     @property
     def pending(self) -> list[Migration]:
-        return [migration for migration in self.migrations if migration.name not in self.applied]
+        return files.pending(self.migrations, self.applied)
 
     def up(self, to: str | None = None, *, only: Sequence[str] | None = None, guard: Guard | None = None) -> list[str]:
         """Apply what is pending, to the end or up to and including `to`; return the names applied.
 
-        A `guard` may refuse them all before the first one runs, and each statement that only running them shows.
+        A `guard` may refuse them all before the first one runs, and each statement that only a run reveals.
         """
         last = files.find(self.migrations, to, self.name).number if to else float("inf")
-        plan = [migration for migration in self.pending if migration.number <= last]
-        plan = [migration for migration in plan if only is None or migration.name in only]
-        if guard and plan:
-            guard.before(self.connection, self.migrations, plan)
+        wanted = [item for item in self.pending if item.number <= last and (only is None or item.name in only)]
+        if guard and wanted:
+            guard.check_migrations(self.connection, self.migrations, wanted)
         self.guard = guard
-        for migration in plan:
+        for migration in wanted:
             self._run(migration, "apply", migration.migrate, history.add)
             self.applied.append(migration.name)
-        self._settle(plan)
-        return [migration.name for migration in plan]
+        return self._finish(wanted)
 
     def down(self, *, steps: int = 1, to: str | None = None, everything: bool = False) -> list[str]:
-        """Take back the last `steps` migrations, or all after `to` (which stays), or all; return their names.
+        """Roll back the last `steps` migrations, or all after `to` (which stays), or all; return their names.
 
         A migration that stopped half-way counts as the last one.
         """
-        begun = self.applied + [migration.name for migration in self.pending if self._steps_of(migration.name)]
+        started = self.applied + [migration.name for migration in self.pending if self._steps_of(migration.name)]
         if to and to != "zero":
-            keep = begun.index(self._begun_name(to, begun)) + 1
+            kept = started.index(self._started_name(to, started)) + 1
         else:
-            keep = 0 if everything or to else max(len(begun) - steps, 0)
-        plan = [self._file_of(name) for name in reversed(begun[keep:])]
-        rollbacks = [migration.rollback for migration in plan]  # All must exist before the first one runs.
-        for migration, rollback in zip(plan, rollbacks, strict=True):
-            self._run(migration, "take back", rollback, history.remove)
+            kept = 0 if everything or to else max(len(started) - steps, 0)
+        wanted = [self._file_of(name) for name in reversed(started[kept:])]
+        rollbacks = [migration.rollback for migration in wanted]  # All must exist before the first one runs.
+        for migration, rollback in zip(wanted, rollbacks, strict=True):
+            self._run(migration, "roll back", rollback, history.remove)
             self.applied = [name for name in self.applied if name != migration.name]
-        self._settle(plan)
-        return [migration.name for migration in plan]
+        return self._finish(wanted)
 
     def redo(self) -> list[str]:
-        """Take the last migration back and apply it again."""
+        """Roll the last migration back and apply it again."""
         names = self.down()
         return self.up(only=names)
 
     def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
-        move_check.refuse(self.connection, self.name)
+        move_check.refuse_during_move(self.connection, self.name)
         self.connection.say(f"{self.name}: {verb} {migration.name}")
         run = self._run_atomic if migration.atomic else self._run_steps
         try:
             with self.connection.limits(statement=migration.statement_timeout):
                 run(migration, verb, function, record)
         except peewee.OperationalError as error:
-            if not lock_retry.out_of_time(error):
+            if not lock_retry.is_statement_timeout(error):
                 error.add_note(migration.name)
                 raise
             limit = migration.statement_timeout or lock_retry.STATEMENT_TIMEOUT
             raise MigrationError(
-                f"{migration.name}: a statement took longer than {limit:g} s. A migration that may be slow says so "
-                "(statement_timeout = SECONDS at the top of the file); changes to many rows belong in a backfill"
+                f"{migration.name}: a statement took longer than {limit:g} s. Use a backfill to change many rows, or "
+                "allow more time: statement_timeout = SECONDS at the top of the file"
             ) from error
         except BaseException as error:
             error.add_note(migration.name)
@@ -128,12 +133,12 @@ class Runner:
                 record(self.connection, self.name, migration.name)
                 epochs.close(self.connection)
 
-        self.connection.patiently(attempt, f"{verb} {migration.name}")
+        self.connection.retry_on_lock_timeout(attempt, f"{verb} {migration.name}")
 
     def _run_steps(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         migrator = self._migrator()
         migrator.atomic = False
-        with self._only_reading(migration), self._guarded(migration):
+        with self._read_only(migration), self._guarded(migration):
             function(migrator, self.connection, fake=False)
         operations = migrator.take_operations()
         label = migration.name if record is history.add else f"{migration.name} (back)"
@@ -142,44 +147,46 @@ class Runner:
             what, progress = describe(operation), done.get(number)
             if progress and progress.what != what:
                 raise MigrationError(
-                    f"{migration.name} was changed after it had begun: step {number} was {progress.what!r} and is now "
-                    f"{what!r}. Put the file back and finish it, or take it back (flask migrate down)"
+                    f"{migration.name} was changed after it had started: step {number} was {progress.what!r} and "
+                    f"is now {what!r}. Restore the file and finish the migration, or roll it back (flask migrate down)"
                 )
             if progress and progress.done:
                 continue
-            self.begun = migration.name
-            so_far = f" (goes on after {progress.rows:,} rows)" if progress and progress.rows else ""
-            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {shorten(what, 160)}{so_far}")
+            self.unfinished = migration.name
+            resumed = f" (resumes after {progress.rows:,} rows)" if progress and progress.rows else ""
+            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {shorten(what, 160)}{resumed}")
             self._step(migration, label, number, operation, progress)
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)
-            history.forget_steps(self.connection, self.name, label)
+            history.delete_steps(self.connection, self.name, label)
             epochs.close(self.connection)
-        self.begun = None
+        self.unfinished = None
 
     def _step(
-        self, migration: Migration, label: str, number: int, operation: Any, progress: history.Step | None
+        self, migration: Migration, label: str, number: int, operation: Any, progress: history.StepProgress | None
     ) -> None:
         what = describe(operation)
 
-        def note(position: Any, rows: int, *, done: bool = False) -> None:
-            history.note_step(self.connection, self.name, label, number, what, position=position, rows=rows, done=done)
+        def save_progress(position: Any, rows: int, *, done: bool = False) -> None:
+            history.record_step(
+                self.connection, self.name, label, number, what, position=position, rows=rows, done=done
+            )
 
         def in_one_transaction() -> None:
             with self.connection.atomic():
                 self._perform(migration, operation)
-                note(None, 0, done=True)
+                save_progress(None, 0, done=True)
                 epochs.close(self.connection)
 
         if isinstance(operation, Step) and operation.outside_transaction:
-            operation.run(self.connection, progress, note)
-        elif runs_alone(operation):
-            # Nobody waits behind those that are concurrent, so they may wait for a lock as long as it takes.
-            with self.connection.limits(lock=0 if waits_quietly(operation) else None):
-                self.connection.patiently(lambda: self._perform(migration, operation), what)
+            operation.run(self.connection, progress, save_progress)
+        elif runs_outside_transaction(operation):
+            # Nobody waits behind a concurrent statement, so it may wait for its lock without a limit.
+            with self.connection.limits(lock=0 if blocks_nobody_while_waiting(operation) else None):
+                self.connection.retry_on_lock_timeout(lambda: self._perform(migration, operation), what)
         else:
-            return self.connection.patiently(in_one_transaction, what)
-        note(None, 0, done=True)
+            return self.connection.retry_on_lock_timeout(in_one_transaction, what)
+        save_progress(None, 0, done=True)
         return None
 
     def _perform(self, migration: Migration, operation: Any) -> None:
@@ -190,12 +197,12 @@ class Runner:
                 perform(operation)
 
     def _guarded(self, migration: Migration) -> AbstractContextManager[None]:
-        """Let the guard see every statement that is the migration's own."""
-        return self.connection.inspected(partial(self.guard.statement, migration) if self.guard else None)
+        """Show every statement of the migration's own to the guard."""
+        return self.connection.inspected(partial(self.guard.check_statement, migration) if self.guard else None)
 
     @contextmanager
-    def _only_reading(self, migration: Migration) -> Iterator[None]:
-        """Let code read, but not write, which would be done again each time that the migration goes on."""
+    def _read_only(self, migration: Migration) -> Iterator[None]:
+        """Allow reads only: a write outside of a step would be repeated each time that the migration resumes."""
         try:
             with self.connection.atomic() as transaction:
                 self.connection.execute_sql("SET TRANSACTION READ ONLY")
@@ -205,26 +212,28 @@ class Runner:
             if sqlstate(error) != READ_ONLY_SQL_TRANSACTION:
                 raise
             raise MigrationError(
-                f"{migration.name} runs step by step, and writes outside of its steps: that would be done again each "
-                "time it goes on after an interruption. Use migrator.sql, or migrator.run(function)"
+                f"{migration.name} runs step by step and writes outside of its steps, which would be repeated whenever "
+                "it resumes. Use migrator.sql or migrator.run(function) instead"
             ) from error
 
-    def _settle(self, plan: Sequence[Migration]) -> None:
-        if plan:
+    def _finish(self, done: Sequence[Migration]) -> list[str]:
+        """Wait until no reader trusts an epoch that these migrations closed; return their names."""
+        if done:
             epochs.wait_out(self.connection)
+        return [migration.name for migration in done]
 
-    def _steps_of(self, label: str) -> dict[int, history.Step]:
-        return history.steps(self.connection, self.name, label)
+    def _steps_of(self, label: str) -> dict[int, history.StepProgress]:
+        return history.begun_steps(self.connection, self.name, label)
 
     def _migrator(self) -> Migrator:
         """Return a migrator whose models are those of the applied migrations."""
         by_name = {migration.name: migration for migration in self.migrations}
         return replay(self.connection, self.name, [by_name[name] for name in self.applied if name in by_name])
 
-    def _begun_name(self, wanted: str, begun: Sequence[str]) -> str:
+    def _started_name(self, wanted: str, started: Sequence[str]) -> str:
         name = files.find(self.migrations, wanted, self.name).name
-        if name not in begun:
-            raise MigrationError(f"{self.name}: {name} is not applied; applied: {', '.join(begun) or 'none'}")
+        if name not in started:
+            raise MigrationError(f"{self.name}: {name} is not applied; applied: {', '.join(started) or 'none'}")
         return name
 
     def _file_of(self, name: str) -> Migration:
@@ -232,6 +241,5 @@ class Runner:
             if migration.name == name:
                 return migration
         raise MigrationError(
-            f"{self.name}: {name} is applied, but its file is gone, so nothing knows how to take it back; "
-            "check out the version of the code that has it"
+            f"{self.name}: cannot roll back {name}, its file is missing. Check out a version of the code that has it"
         )

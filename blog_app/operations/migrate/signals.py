@@ -1,6 +1,6 @@
-"""Ctrl-C, or SIGTERM as a platform sends it, while the server works: it cancels the statement and then stops the run.
+"""Signal handling: Ctrl-C (SIGINT) or SIGTERM cancels the running statement at the server and then stops the run.
 
-Left to itself the driver would not notice before the statement ends, and the server would work on without the process.
+Without this the driver notices a signal only when the statement has ended, and the server works on without the process.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from psycopg2.extensions import set_wait_callback
 
 from blog_app.data.databases.polling import poll_until_done
 
-_heeded, _pending = threading.Event(), threading.Event()
+_handling, _interrupted = threading.Event(), threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped the run; `str()` says what is done and how to go on."""
+    """A signal stopped the run; `str()` says what is done and how to resume."""
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
-    """Heed both signals inside, in every statement of a `Connection`."""
+def handle_signals() -> Iterator[None]:
+    """Let both signals cancel the statements of every `Connection` inside."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _pending.clear()
+    _interrupted.clear()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _heeded.set()
+    _handling.set()
     try:
         yield
     finally:
-        _heeded.clear()
+        _handling.clear()
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def raised() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` if a statement inside was interrupted, also one that ended before it was cancelled."""
-    if not _heeded.is_set():
+def cancellable() -> Iterator[None]:
+    """Make the statement inside cancellable; raise `KeyboardInterrupt` if it was, even if it ended before that."""
+    if not _handling.is_set():
         yield
         return
     set_wait_callback(_wait)
@@ -49,8 +49,8 @@ def raised() -> Iterator[None]:
         yield
     finally:
         set_wait_callback(None)
-        if _pending.is_set():
-            _pending.clear()
+        if _interrupted.is_set():
+            _interrupted.clear()
             raise KeyboardInterrupt
 
 
@@ -59,23 +59,23 @@ def _wait(connection: Any) -> None:
         try:
             return poll_until_done(connection)
         except KeyboardInterrupt:
-            if _pending.is_set():  # The second time: now.
+            if _interrupted.is_set():  # The second signal does not wait for the server.
                 raise
-            _pending.set()
+            _interrupted.set()
             connection.cancel()
 
 
 @contextmanager
-def put_off() -> Iterator[threading.Event]:
-    """Yield an event that both signals set, instead of interrupting what must not be."""
-    came = threading.Event()
+def defer_signals() -> Iterator[threading.Event]:
+    """Yield an event that both signals set, so that work which must not be interrupted can end in its own time."""
+    signalled = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield signalled
         return
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: came.set()) for number in signals]
+    before = [signal.signal(number, lambda *_: signalled.set()) for number in signals]
     try:
-        yield came
+        yield signalled
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)

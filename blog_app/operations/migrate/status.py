@@ -1,4 +1,4 @@
-"""What is applied and what is pending; only reads, and works through a pooler too."""
+"""The status of the migrations of one logical database: applied or pending. Reads only, also through a pooler."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from blog_app.operations.migrate import files, history
 
 
 @dataclass(frozen=True)
-class Line:
-    """One migration in the answer to "what is the state?"."""
+class MigrationStatus:
+    """One migration, by its file or by its row in the history."""
 
     name: str
     migrated_at: datetime | None
     file_exists: bool = True
-    steps: tuple[history.Step, ...] = ()
+    steps: tuple[history.StepProgress, ...] = ()
     """Of a migration that stopped half-way."""
 
 
-def lines(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[Line]:
-    """Return files and history in one list: the files in order, then what the history has and no file explains."""
-    done = history.applied(database, name)
-    migrations = [migration.name for migration in files.read(name, folder)]
+def list_all(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[MigrationStatus]:
+    """Return the migrations in the order of their files, then those that are applied and have no file."""
+    applied = history.applied(database, name)
     found = []
-    for migration in migrations:
-        steps = () if migration in done else tuple(history.steps(database, name, migration).values())
-        found.append(Line(migration, done.get(migration), steps=steps))
-    return found + [Line(gone, at, file_exists=False) for gone, at in done.items() if gone not in migrations]
+    for migration in files.read(name, folder):
+        at = applied.pop(migration.name, None)
+        steps = () if at else tuple(history.begun_steps(database, name, migration.name).values())
+        found.append(MigrationStatus(migration.name, at, steps=steps))
+    return found + [MigrationStatus(gone, at, file_exists=False) for gone, at in applied.items()]
 
 
 def pending(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[str]:
     """Return the names of the migrations that `up` would apply."""
-    done = history.applied(database, name)
-    return [migration.name for migration in files.read(name, folder) if migration.name not in done]
+    found = files.pending(files.read(name, folder), history.applied(database, name))
+    return [migration.name for migration in found]

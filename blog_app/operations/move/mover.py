@@ -168,7 +168,7 @@ class Mover:
             leaving.hold()
             self._require_rerouting().lead(self.settings, self.name, self.addresses.of(entering.side))
             leaving.await_departure()
-            with signals.put_off():
+            with signals.defer_signals():
                 leaving.leave()
                 entering.open()
         except BaseException:

@@ -27,7 +27,7 @@ def recorded(settings: Settings, name: str) -> Record | None:
     with connected(settings, name, lambda _: None) as connection:
         record = state.read(connection)
         if record is None and not Place(connection, SOURCE).exists(name):
-            move_check.refuse_elsewhere(connection, name)
+            move_check.refuse_if_elsewhere(connection, name)
         return record
 
 

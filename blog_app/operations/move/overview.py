@@ -63,7 +63,7 @@ def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
             if record := state.read(connection):
                 found.lines += _move(settings, name, record)
             else:
-                move_check.refuse_elsewhere(connection, name)
+                move_check.refuse_if_elsewhere(connection, name)
     except MigrationError as error:
         found.lines.append(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError) as error:

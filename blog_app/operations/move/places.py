@@ -22,6 +22,7 @@ from blog_app.data.databases.move_record import SCHEMA
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED
 from blog_app.operations.migrate.connection import Connection
+from blog_app.operations.migrate.database import send_with_retry
 from blog_app.operations.move import MoveError, state
 from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, Record
 
@@ -110,7 +111,7 @@ class Place:
         """Drop a schema with all that is in it."""
         with self.connection.limits(statement=0):
             sql = f"DROP SCHEMA IF EXISTS {self._ident(schema)} CASCADE"
-            self.connection.patiently(lambda: self.connection.send(sql), f"drop {schema}")
+            send_with_retry(self.connection, sql, f"drop {schema}")
 
     def freeze(self, seconds: float) -> str:
         """Refuse writes for `seconds`; return the marker that comes after the last write.
@@ -134,7 +135,7 @@ class Place:
                 self.mark(marker)
             self.frozen_at = began
 
-        self.connection.patiently(attempt, "freeze")
+        self.connection.retry_on_lock_timeout(attempt, "freeze")
         return marker
 
     def outwait_leases(self) -> None:
@@ -160,7 +161,7 @@ class Place:
                 self._fence(FOREVER)
                 state.change(self.connection, rerouting=True)
 
-        self.connection.patiently(attempt, "hold the freeze")
+        self.connection.retry_on_lock_timeout(attempt, "hold the freeze")
 
     def await_departure(self) -> None:
         """Give processes that were led away the time to end what they have begun here."""
@@ -182,7 +183,7 @@ class Place:
                     self._rename(self.name, self.hidden)
                 state.change(self.connection, standing=LEFT, rerouting=False)
 
-        self.connection.patiently(attempt, "leave")
+        self.connection.retry_on_lock_timeout(attempt, "leave")
 
     def open(self) -> None:
         """Accept writes: the other place was left."""
@@ -203,20 +204,20 @@ class Place:
                 self._fence(FOREVER)
                 state.change(self.connection, standing=RECEIVING)
 
-        self.connection.patiently(attempt, "fence")
+        self.connection.retry_on_lock_timeout(attempt, "fence")
 
     def tear_down_fence(self) -> None:
         """Remove the triggers, one table at a time: it stops nobody any more, and each removal needs a strong lock."""
         for table in self.relations(TABLES, PARTITIONED):
             sql = f"DROP TRIGGER IF EXISTS {FENCE} ON {self.quoted(table)}"
-            self.connection.patiently(lambda sql=sql: self.connection.send(sql), f"remove the fence of {table}")  # type: ignore[misc]
+            send_with_retry(self.connection, sql, f"remove the fence of {table}")
 
     def restore_identity(self, tables: Sequence[str]) -> None:
         """Let tables without a key be published by nothing, as before the move."""
         for table in tables:
             if table in self.relations(TABLES):
                 sql = f"ALTER TABLE {self.quoted(table)} REPLICA IDENTITY DEFAULT"
-                self.connection.patiently(lambda sql=sql: self.connection.send(sql), sql)  # type: ignore[misc]
+                send_with_retry(self.connection, sql, sql)
 
     def name_session(self, application: str) -> None:
         """Tell whoever waits for this session, or lists it, what it is."""
@@ -244,7 +245,7 @@ class Place:
                 self._fence(until)
                 state.change(self.connection, standing=standing, rerouting=False)
 
-        self.connection.patiently(attempt, "open" if until == NEVER else "fence")
+        self.connection.retry_on_lock_timeout(attempt, "open" if until == NEVER else "fence")
 
     def _lock(self) -> None:
         """Keep writers out until the transaction ends; those under way end before."""

@@ -16,7 +16,7 @@ from uuid import uuid4
 import peewee
 
 from blog_app.data.databases.sqlstates import QUERY_CANCELED, sqlstate
-from blog_app.operations.migrate.progress import Bar
+from blog_app.operations.migrate.progress import ProgressBar
 from blog_app.operations.move import MoveError, state
 from blog_app.operations.move.places import FreezeExpired, Place
 
@@ -83,7 +83,7 @@ class Channel:
                     connection.send(f"ALTER TABLE {place.quoted(table)} REPLICA IDENTITY FULL")
                 connection.send(f"CREATE PUBLICATION {self.name} FOR TABLE {', '.join(tables)}")
 
-        connection.patiently(attempt, "publish")
+        connection.retry_on_lock_timeout(attempt, "publish")
 
     def reserve(self) -> None:
         """Keep all changes from now on for whoever subscribes. Waits for the transactions that write right now."""
@@ -135,16 +135,16 @@ class Channel:
         """Return when every table has been copied once; `rows`: about how many there are."""
         connection = self.taking.connection
         errors, quiet, last = self._errors(), time.monotonic(), -1
-        with Bar("copy rows", rows) as bar, connection.limits(statement=0):
+        with ProgressBar("copy rows", rows) as bar, connection.limits(statement=0):
             while True:
                 tables, ready, done = connection.execute_sql(STATES, (self.name,)).fetchone()
                 if tables and tables == ready:
-                    bar.reached(bar.total)
+                    bar.update(bar.total)
                     return
                 done = int(done) + int(connection.value(COPYING, (self.taking.name,)))
                 if done != last:
                     last, quiet = done, time.monotonic()
-                    bar.reached(min(done, bar.total))
+                    bar.update(min(done, bar.total))
                 elif time.monotonic() - quiet > QUIET:
                     quiet = time.monotonic()
                     connection.say(
@@ -159,9 +159,9 @@ class Channel:
         errors, arrived_after = self._errors(), CAUGHT_UP
         while arrived_after >= CAUGHT_UP:
             began, marker = time.monotonic(), self._ping()
-            with Bar("catch up", self.lag(), unit="bytes of log") as bar:
+            with ProgressBar("catch up", self.lag(), unit="bytes of log") as bar:
                 for _ in self._arrivals(marker):
-                    bar.reached(max(bar.total - self.lag(), 0))
+                    bar.update(max(bar.total - self.lag(), 0))
                     self._require_health(errors)
                     time.sleep(POLL)
             arrived_after = time.monotonic() - began

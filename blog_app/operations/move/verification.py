@@ -18,7 +18,7 @@ from uuid import uuid4
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
-from blog_app.operations.migrate.progress import Bar
+from blog_app.operations.migrate.progress import ProgressBar
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.places import Place
 
@@ -99,12 +99,12 @@ def _snapshot(place: Place, session: Any) -> None:
             _ask(session, "SELECT 1")
             place.mark(str(uuid4()))
 
-    place.connection.patiently(attempt, "take a snapshot")
+    place.connection.retry_on_lock_timeout(attempt, "take a snapshot")
 
 
 def _compare(tables: Sequence[Table], there: Any, here: Any) -> list[Checked]:
     same, different, done = [], [], 0
-    with Bar("compare", sum(table.rows for table in tables)) as bar, ThreadPoolExecutor(2) as pool:
+    with ProgressBar("compare", sum(table.rows for table in tables)) as bar, ThreadPoolExecutor(2) as pool:
         for table in tables:
             began = time.monotonic()
             answers = [pool.submit(_ask, session, table.sql) for session in (there, here)]
@@ -119,7 +119,7 @@ def _compare(tables: Sequence[Table], there: Any, here: Any) -> list[Checked]:
             else:
                 different.append(f"{table.name} ({found[0][0]:,} rows and {found[1][0]:,})")
             done += table.rows
-            bar.reached(done)
+            bar.update(done)
     if different:
         raise MoveError(
             f"the two places differ in: {', '.join(different)}. Nothing is switched. Take the move back (--abort), and "

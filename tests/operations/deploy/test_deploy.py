@@ -117,7 +117,7 @@ def test_what_the_code_of_the_release_still_uses_is_not_dropped_whatever_the_mig
         assert what in output
         assert "this release has changed nothing" in output
     deployed.write("900_drop", contract, "migrator.run(print)", head=head)
-    planned = plan.of_pending(deployed.settings, "blog", deployed.folder)
+    planned = plan.plan_pending(deployed.settings, "blog", deployed.folder)
     assert plan.drops_in_use(planned, models.models_of("blog")) == []
 
 
@@ -166,9 +166,9 @@ def test_an_interrupted_release_says_what_it_has_done_and_how_to_take_it_back(re
     released.write("902_stop", "def stop():\n    raise KeyboardInterrupt\nmigrator.run(stop)", "migrator.run(print)")
     code, output = run("deploy")
     assert code == 1
-    assert "it stopped at: migrate: blog was stopped: 902_stop: run stop(); run it again to go on from there" in output
+    assert "it stopped at: migrate: blog was stopped: 902_stop: run stop(); run it again to resume" in output
     assert "done in blog: 900_more, 901_odd" in output
-    assert f"not begun: {', '.join(DATABASE_NAMES[2:])}" in output
+    assert f"not started: {', '.join(DATABASE_NAMES[2:])}" in output
     assert "flask migrate down --database blog --to " in output.splitlines()[-1]
 
 

@@ -70,7 +70,7 @@ def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
     with start(posts) as runner:
         assert wait_until(lambda: done(posts) > 0, SECONDS), runner.said
         runner.end(number)
-        assert "run it again to go on from there" in runner.said
+        assert "run it again to resume" in runner.said
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words = 7", database="shop") == [(done(posts),)]
 
 
@@ -79,7 +79,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
         runner = BackgroundCall(posts.up, "blog")
-        assert wait_until(lambda: any("found no lock; in the way: pid" in line for line in posts.said), SECONDS)
+        assert wait_until(lambda: any("lock timeout; blocked by pid" in line for line in posts.said), SECONDS)
         rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
         assert 0 < rows[0][0] < ROWS
     holder.close()
@@ -123,13 +123,13 @@ def test_the_size_of_a_batch_follows_the_time_that_the_last_one_took():
     assert next_size(1000, backfill.BATCH_SECONDS) == 1000
     assert next_size(1000, backfill.BATCH_SECONDS * 4) == 500
     assert next_size(1000, 0.0001) == 2000
-    assert next_size(backfill.LARGEST, 0.0001) == backfill.LARGEST
-    assert next_size(backfill.SMALLEST, 9) == backfill.SMALLEST
+    assert next_size(backfill.MAX_SIZE, 0.0001) == backfill.MAX_SIZE
+    assert next_size(backfill.MIN_SIZE, 9) == backfill.MIN_SIZE
 
 
 def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
-    monkeypatch.setattr("blog_app.operations.migrate.progress.LINE_EVERY", 0)
-    code = "import blog_app.operations.migrate.progress as p; p.LINE_EVERY = 0\n"
+    monkeypatch.setattr("blog_app.operations.migrate.progress.LINE_INTERVAL", 0)
+    code = "import blog_app.operations.migrate.progress as p; p.LINE_INTERVAL = 0\n"
     with start(posts, prelude=code) as runner:
         runner.wait()
         assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")

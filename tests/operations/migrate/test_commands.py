@@ -53,7 +53,7 @@ def test_a_failure_ends_with_a_message_and_a_code(run, workshop):
     assert output.splitlines()[-3:] == [
         "Error: blog failed: 001_a: SELECT 1/0: division by zero",
         "  done in accounts: nothing to do",
-        f"  not begun: {', '.join(DATABASE_NAMES[2:])}",
+        f"  not started: {', '.join(DATABASE_NAMES[2:])}",
     ]
 
 
@@ -61,9 +61,9 @@ def test_a_failure_ends_with_a_message_and_a_code(run, workshop):
     ("arguments", "message"),
     [
         (("--database", "bolg"), f"'bolg' is not one of {', '.join(map(repr, DATABASE_NAMES))}"),
-        (("up", "--to", "009"), "--to needs one --database"),
-        (("up", "--to", "009", "--database", "blog"), "blog has no migration '009'; there are: 001_a"),
-        (("down",), "name one --database"),
+        (("up", "--to", "009"), "--to requires one --database"),
+        (("up", "--to", "009", "--database", "blog"), "blog has no migration '009'. Migrations: 001_a"),
+        (("down",), "Give one --database"),
         (("dwon",), "No such command 'dwon'"),
     ],
 )
@@ -75,13 +75,13 @@ def test_unknown_names_are_errors_that_list_the_known_ones(arguments, message, r
     assert workshop.tables() == []
 
 
-def test_redo_takes_back_and_applies_the_last_one(run, workshop):
+def test_redo_rolls_back_and_applies_the_last_one(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     run("--database", "blog")
     assert run("redo", "--database", "blog")[1].splitlines() == [
-        "blog: take back 001_a",
+        "blog: roll back 001_a",
         "blog: apply 001_a",
-        "blog: 1 taken back and applied again",
+        "blog: 1 rolled back and applied again",
     ]
 
 
@@ -91,7 +91,7 @@ def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
     workshop.sql("002_b", "TRUNCATE blog.b", "SELECT 1")
     code, output = run("plan")
     assert code == 1
-    assert "truncate: DANGER: TRUNCATE loses all rows" in output
+    assert "truncate: DANGER: TRUNCATE deletes all rows" in output
     code, output = run("lint")
     assert code == 1
     assert "002_b: truncate" in output
@@ -100,7 +100,7 @@ def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
 
 def test_create_writes_a_file_and_says_where(run, workshop):
     code, output = run("create", "Add a slug", "--database", "blog")
-    assert (code, output) == (0, f"written: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
+    assert (code, output) == (0, f"created: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
     assert [item.name for item in files.read("blog", workshop.folder)] == ["001_add_a_slug"]
 
 
@@ -111,7 +111,7 @@ def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, worksho
     run("--database", "blog")
     assert "    ALTER TABLE blog.a ADD b integer: done, 20" in run("status", "--database", "blog")[1]
     assert (
-        "an earlier run has begun: ALTER TABLE blog.a ADD b integer: done, 20" in run("plan", "--database", "blog")[1]
+        "started by an earlier run: ALTER TABLE blog.a ADD b integer: done, 20" in run("plan", "--database", "blog")[1]
     )
 
 
@@ -122,7 +122,7 @@ def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
 
     assert run("up", "--without-backfills", "--database", "blog")[1].splitlines() == [
         "blog: apply 001_a",
-        "blog: next is a backfill: flask migrate backfill --database blog",
+        "blog: next is a backfill. Run flask migrate backfill --database blog",
         "blog: 1 applied",
     ]
     assert "blog: 1 applied" in run("backfill", "--database", "blog")[1]
@@ -132,10 +132,10 @@ def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
 
 
 BROKEN = {
-    b"def migrate(:": "003_broken.py is broken: SyntaxError: invalid syntax",
-    b"import nothing_such": "003_broken.py is broken: ModuleNotFoundError: No module named 'nothing_such'",
-    b"x = '\xff'": "003_broken.py is broken: SyntaxError: (unicode error) 'utf-8' codec",
-    b"raise SystemExit(3)": "003_broken.py is broken: SystemExit: 3",
+    b"def migrate(:": "003_broken.py cannot be loaded: SyntaxError: invalid syntax",
+    b"import nothing_such": "003_broken.py cannot be loaded: ModuleNotFoundError: No module named 'nothing_such'",
+    b"x = '\xff'": "003_broken.py cannot be loaded: SyntaxError: (unicode error) 'utf-8' codec",
+    b"raise SystemExit(3)": "003_broken.py cannot be loaded: SystemExit: 3",
     b"x = 1": "003_broken.py has no function migrate(migrator, database, *, fake=False)",
 }
 

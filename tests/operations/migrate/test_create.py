@@ -10,7 +10,7 @@ from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.plan import LintGuard
 from blog_app.operations.migrate.schema import catalog
-from blog_app.operations.migrate.schema.shadow import of_models
+from blog_app.operations.migrate.schema.shadow import schema_of_models
 
 
 def tag_model(**fields):
@@ -28,10 +28,10 @@ def post_model(constraints=(), indexes=(), **fields):
 
 def written(workshop, title, *models):
     """Write a migration to the models and apply it; return what was said to be done by hand, and the files."""
-    result = create.automatic(workshop.settings, "blog", title, models, workshop.folder)
+    result = create.autogenerate(workshop.settings, "blog", title, models, workshop.folder)
     workshop.up("blog")
     return (
-        list(result.notes),
+        list(result.to_do),
         [path.name for path in result.paths],
         "\n".join(path.read_text() for path in result.paths),
     )
@@ -63,13 +63,13 @@ def test_new_tables_get_all_that_their_models_say(workshop, connection):
 
     assert notes == []
     assert files == ["001_everything.py"]
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, post])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, post])
 
 
 def test_nothing_is_written_when_models_and_files_agree(workshop):
     written(workshop, "tags", tag_model())
-    with pytest.raises(MigrationError, match="there is nothing to write"):
-        create.automatic(workshop.settings, "blog", "again", [tag_model()], workshop.folder)
+    with pytest.raises(MigrationError, match="there is nothing to create"):
+        create.autogenerate(workshop.settings, "blog", "again", [tag_model()], workshop.folder)
 
 
 def test_changes_that_peewee_migrate_misses_are_written(workshop, connection):
@@ -101,11 +101,11 @@ def test_changes_that_peewee_migrate_misses_are_written(workshop, connection):
 
     assert notes == []
     assert files == ["002_second.py", "003_second_step_by_step.py"]
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, after])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, after])
     for call in ("add_index_concurrently", "set_not_null", "add_check", "add_foreign_key", "add_default"):
         assert f"migrator.{call}(" in code
     workshop.down("blog", steps=2)
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, before])
 
 
 def test_what_a_person_must_decide_is_said(workshop):
@@ -116,11 +116,11 @@ def test_what_a_person_must_decide_is_said(workshop):
     notes, _, code = written(workshop, "second", tag, after)
 
     said = "\n".join(notes)
-    assert "posts: old is gone and new has come" in said
+    assert "posts: old was removed and new added" in said
     assert "expand_rename" in said
     assert 'migrator.expand_type("posts", "size", "bigint"' in said
     assert "posts.must is required and has no default" in said
-    assert "column posts.must: text NOT NULL in the models, text in the files written" in said
+    assert "column posts.must: text NOT NULL in the models, text in the created files" in said
     assert "must=pw.TextField(null=True)" in code
     assert "remove_fields" not in code.partition("def rollback")[0]
 
@@ -140,7 +140,7 @@ def test_a_required_column_arrives_in_three_steps(workshop, connection):
     assert notes == []
     assert files == ["004_require_must.py"]
     assert 'migrator.set_not_null("posts", "must")' in code
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, after])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, after])
 
 
 def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connection):
@@ -151,17 +151,17 @@ def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connec
     notes, _, _ = written(workshop, "second", post_model())
 
     assert [note.partition(". ")[0] for note in notes] == [
-        "posts.words is dropped: no running code may use it by then",
+        "posts.words is dropped: no running code may still use it",
         "up refuses 002_second_posts: ban-drop-column: Dropping a column may break existing clients",
         "up refuses 003_second_tags: ban-drop-table: Dropping a table may break existing clients",
     ]
     workshop.down("blog", steps=2)
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, before])
 
 
 def test_the_number_is_the_highest_plus_one_whatever_is_missing(workshop):
     workshop.sql("007_x", "SELECT 1")
-    assert create.empty("blog", "Add a slug!", workshop.folder).name == "008_add_a_slug.py"
+    assert create.create_empty("blog", "Add a slug!", workshop.folder).name == "008_add_a_slug.py"
 
 
 def test_what_is_written_is_what_up_accepts(workshop, connection):
@@ -179,11 +179,11 @@ def test_what_is_written_is_what_up_accepts(workshop, connection):
         prices=ArrayField(pw.DecimalField, field_kwargs={"max_digits": 8, "decimal_places": 2}, null=True),
     )
 
-    result = create.automatic(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
+    result = create.autogenerate(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
 
-    assert result.notes == []
+    assert result.to_do == []
     assert [path.stem for path in result.paths] == ["002_second_tags", "003_second_posts", "004_second_step_by_step"]
     workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
-    assert live(workshop, connection) == of_models(connection, "blog", [after_tag, after])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [after_tag, after])
     workshop.down("blog", steps=3)
-    assert live(workshop, connection) == of_models(connection, "blog", [tag, before])
+    assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, before])

@@ -52,7 +52,7 @@ def pair(workshop):
     """Two models, and a database in step with them."""
     tag = tag_model()
     pair = [tag, post_model(tag=pw.ForeignKeyField(tag, null=True))]
-    create.automatic(workshop.settings, "blog", "first", pair, workshop.folder)
+    create.autogenerate(workshop.settings, "blog", "first", pair, workshop.folder)
     workshop.up("blog")
     return pair
 
@@ -163,7 +163,7 @@ def test_what_is_pending_or_has_no_file_is_named(workshop, pair):
     workshop.sql("003_new", "SELECT 1")
     assert differences(workshop, pair) == [
         "migration 003_new is pending",
-        "migration 002_gone is applied, and has no file",
+        "migration 002_gone is applied but its file is missing",
     ]
 
 

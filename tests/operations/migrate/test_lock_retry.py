@@ -43,7 +43,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
                 # Behind a runner that kept its place in the queue this would wait for the holder: for ever.
                 reading.execute("SELECT title FROM blog.posts")
                 reader.commit()
-                return sum("found no lock" in line for line in posts.said) == 3
+                return sum("lock timeout; blocked by" in line for line in posts.said) == 3
 
             reading.execute("SET statement_timeout = '30s'")
             assert wait_until(read_while_it_tries, TIMEOUT_SECONDS)
@@ -51,19 +51,19 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
     holder.close()
     runner.result()
 
-    line = next(line for line in posts.said if "found no lock; in the way: pid" in line)
-    assert line.startswith("blog: apply 002_wide found no lock; in the way: pid ")
+    line = next(line for line in posts.said if "lock timeout; blocked by pid" in line)
+    assert line.startswith("blog: apply 002_wide: lock timeout; blocked by pid ")
     assert "report of the boss, user blog_app, idle in transaction" in line
     assert "SELECT count(*) FROM blog.posts" in line
     assert posts.query("SELECT words FROM blog.posts") == [(None,)]
 
 
 def test_it_gives_up_in_the_end_and_says_who_was_in_the_way(posts, quick_pauses, monkeypatch):
-    monkeypatch.setattr(lock_retry, "TRIES", 2)
+    monkeypatch.setattr(lock_retry, "MAX_TRIES", 2)
     posts.sql("002_wide", "ALTER TABLE blog.posts ADD COLUMN words integer")
     with connect(posts, "the one") as holder, holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
-        with pytest.raises(MigrationError, match=r"no lock in 2 tries over \d+ s; last in the way: pid \d+ \(the one"):
+        with pytest.raises(MigrationError, match=r"no lock in 2 tries over \d+ s; last blocked by pid \d+ \(the one"):
             posts.up("blog")
     holder.close()
 
@@ -80,7 +80,7 @@ def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(pos
     with holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
         runner = BackgroundCall(posts.up, "blog")
-        assert wait_until(lambda: any("found no lock" in line for line in posts.said), TIMEOUT_SECONDS)
+        assert wait_until(lambda: any("lock timeout; blocked by" in line for line in posts.said), TIMEOUT_SECONDS)
         assert posts.tables() == ["posts"]
     holder.close()
     runner.result()
@@ -124,7 +124,7 @@ def test_a_pooled_address_is_refused_with_the_variable_to_set(workshop, stack):
     database = replace(workshop.settings.databases["blog"], direct_url=pooled)
     settings = replace(workshop.settings, databases={**workshop.settings.databases, "blog": database})
     with (
-        pytest.raises(MigrationError, match=r"reached through a pooler, .*: set BLOG_DIRECT_URL"),
+        pytest.raises(MigrationError, match=r"reached through a pooler, .*\. Set BLOG_DIRECT_URL"),
         connected(settings, "blog", print),
     ):
         pass

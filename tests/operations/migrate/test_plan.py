@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blog_app.operations.migrate.lint import lock_modes, syntax
-from blog_app.operations.migrate.plan import catalog_of, describe, of_pending
+from blog_app.operations.migrate.plan import describe, lock_catalog, plan_pending
 
 STATEMENTS = [
     "ALTER TABLE blog.posts ADD COLUMN x int",
@@ -77,7 +77,7 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
     workshop.up("blog")
     workshop.query(SETUP)
     tables = dict(connection.execute_sql(TABLES).fetchall())
-    modes = {name.replace(" ", "").lower() + "lock": name for name in lock_modes.MEANING}
+    modes = {name.replace(" ", "").lower() + "lock": name for name in lock_modes.EFFECTS}
     really: dict[str, str] = {}
     with connection.atomic() as transaction:
         connection.execute_sql(statement)
@@ -87,10 +87,12 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
                 really[tables[oid]] = max(really.get(tables[oid], taken), taken, key=lock_modes.STRENGTH.index)
         transaction.rollback()
 
-    catalog = catalog_of(connection, "blog")
-    found = [lock for node in syntax.parse(statement) for lock in lock_modes.taken(node, catalog) if not lock.kind]
+    catalog = lock_catalog(connection, "blog")
+    found = [lock for node in syntax.parse(statement) for lock in lock_modes.locks_of(node, catalog) if not lock.kind]
     planned = {lock.table.name: lock.mode for lock in found}
-    really = {table: mode for table, mode in really.items() if table in planned or mode not in lock_modes.QUIET}
+    really = {
+        table: mode for table, mode in really.items() if table in planned or mode not in lock_modes.READ_WRITE_MODES
+    }
     assert planned == really
 
 
@@ -101,7 +103,7 @@ def test_a_table_that_may_be_there_already_is_not_taken_for_new(workshop):
     workshop.up("blog")
     again = "CREATE TABLE IF NOT EXISTS blog.posts (id int); ALTER TABLE blog.posts ADD COLUMN mood text"
     workshop.sql("002_again", again, "ALTER TABLE blog.posts DROP COLUMN mood")
-    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    (planned,) = plan_pending(workshop.settings, "blog", workshop.folder)
     assert any(line.startswith("    ACCESS EXCLUSIVE on posts") for line in describe(planned))
 
 
@@ -117,13 +119,13 @@ def test_the_plan_shows_statements_locks_sizes_and_answered_dangers(workshop):
     workshop.sql("004_new", "CREATE TABLE blog.tags (id int)")
     workshop.write("003_more", more, "migrator.run(print)", head="atomic = False")
 
-    first, second, third = of_pending(workshop.settings, "blog", workshop.folder)
+    first, second, third = plan_pending(workshop.settings, "blog", workshop.folder)
 
     lines = list(describe(first))
     assert lines[:2] == ["002_drop (one transaction)", "  ALTER TABLE blog.posts DROP COLUMN title"]
     assert lines[2].startswith("    ACCESS EXCLUSIVE on posts (about 3,000 rows, ")
-    assert lines[2].endswith("): stops reads and writes")
-    assert lines[3:] == ["  ban-drop-column: safe, it says: nobody knows it"]
+    assert lines[2].endswith("): blocks reads and writes")
+    assert lines[3:] == ["  ban-drop-column: declared safe: nobody knows it"]
     assert "    no lock on a table in use" in describe(third)
     assert list(describe(second)) == [
         "003_more (step by step)",

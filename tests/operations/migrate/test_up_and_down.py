@@ -9,7 +9,7 @@ import pytest
 from blog_app.config import DATABASE_NAMES
 from blog_app.operations.migrate import MigrationError, history
 from blog_app.operations.migrate.connection import connected, run_lock
-from blog_app.operations.migrate.plan import of_pending
+from blog_app.operations.migrate.plan import plan_pending
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
 CREATE_POSTS = """
@@ -49,7 +49,7 @@ def test_numbers_order_the_files_whatever_their_width(workshop):
 def test_up_stops_after_the_named_migration_and_an_unknown_name_runs_nothing(workshop):
     for number in (1, 2, 3):
         workshop.sql(f"00{number}_t", f"CREATE TABLE blog.t{number} ()")
-    with pytest.raises(MigrationError, match=r"no migration '2_x'; there are: 001_t, 002_t, 003_t"):
+    with pytest.raises(MigrationError, match=r"no migration '2_x'\. Migrations: 001_t, 002_t, 003_t"):
         workshop.up("blog", to="2_x")
     assert workshop.tables() == []
 
@@ -82,7 +82,7 @@ def test_a_failing_migration_leaves_nothing_of_itself(workshop):
         "blog failed: 002_bad: SELECT 1/0: division by zero",
         "  done in accounts: 001_user",
         "  done in blog: 001_good",
-        f"  not begun: {', '.join(DATABASE_NAMES[2:])}",
+        f"  not started: {', '.join(DATABASE_NAMES[2:])}",
     ]
     assert workshop.tables() == ["good"]
 
@@ -140,7 +140,7 @@ def test_what_a_migration_did_by_its_models_is_not_done_again_by_the_next(worksh
     workshop.write("002_first", 'migrator.orm["posts"].create(title="first")\nlist(migrator.orm["posts"].select())')
     workshop.up("blog")
     workshop.write("003_more", 'migrator.add_fields("posts", words=pw.IntegerField(null=True))', "migrator.run(print)")
-    (planned,) = of_pending(workshop.settings, "blog", workshop.folder)
+    (planned,) = plan_pending(workshop.settings, "blog", workshop.folder)
     assert len(planned.preview.statements) == 1
     workshop.up("blog")
     workshop.down("blog")
@@ -160,7 +160,7 @@ def test_two_files_with_one_number_are_explained(workshop):
 
 def test_a_file_that_is_no_migration_is_refused_not_ignored(workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()").rename(workshop.folder / "blog" / "first.py")
-    with pytest.raises(MigrationError, match=r"first\.py is no migration"):
+    with pytest.raises(MigrationError, match=r"first\.py is not a migration"):
         workshop.up("blog")
 
 
@@ -171,7 +171,7 @@ def test_what_has_no_file_or_no_rollback_cannot_be_taken_back(workshop):
     with pytest.raises(MigrationError, match="has no function rollback"):
         workshop.down("blog")
     path.unlink()
-    with pytest.raises(MigrationError, match="its file is gone"):
+    with pytest.raises(MigrationError, match="its file is missing"):
         workshop.down("blog")
 
 

@@ -58,7 +58,7 @@ def test_a_move_from_its_rehearsal_to_its_confirmation(run: Any, removal: Remova
     code, output = run("move", "blog", "--confirm", "--yes")
     assert code == 0, output
     code, output = run()
-    assert "blog is not here: it moves, or was moved, from" in output
+    assert "blog is not here: it is being moved, or was moved, from" in output
     assert removal.target not in output  # It holds a password.
 
 

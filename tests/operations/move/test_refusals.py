@@ -102,16 +102,16 @@ def test_migrations_wait_for_the_end_of_a_move(removal: Removal, tmp_path: Path)
         removal.move()
     (tmp_path / "blog").mkdir()
     migrate(removal.source, tmp_path)  # There is none, so a release need not wait.
-    with pytest.raises(MigrationError, match=r"is being moved to .* must stay as it is until"):
+    with pytest.raises(MigrationError, match=r"is being moved to .* so its schema cannot change\. Finish the move"):
         migrate(removal.source)
     with pytest.raises(MigrationError, match="blog is not here"):
         migrate(removal.target)
     removal.resume()
-    with pytest.raises(MigrationError, match=r"is being moved to .* must stay as it is until"):
+    with pytest.raises(MigrationError, match=r"is being moved to .* so its schema cannot change\. Finish the move"):
         migrate(removal.target)
     removal.confirm()
     with pytest.raises(
-        MigrationError, match=r"blog is not here: it moves, or was moved, from .* Let BLOG_DATABASE_URL"
+        MigrationError, match=r"blog is not here: it is being moved, or was moved, from .* Set BLOG_DATABASE_URL"
     ):
         migrate(removal.source)
 

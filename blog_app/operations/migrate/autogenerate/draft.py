@@ -1,8 +1,7 @@
-"""The operations that lead from one schema to another, in the ways that cannot hurt.
+"""Drafts the operations that lead from one schema to another, in ways that are safe for tables in use.
 
-What needs a table for itself only for an instant goes into one transaction (`first`); indexes, constraints and NOT NULL
-on tables that exist are built step by step while the table is in use (`then`). What only a person can decide is
-explained in `undecided`.
+Operations that lock a table only for an instant go into one transaction (`transactional`). Indexes, constraints and NOT
+NULL on existing tables are built step by step (`stepwise`). What only a person can decide is explained in `to_decide`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from typing import Any
 import peewee
 
 from blog_app.operations.migrate.autogenerate import render
-from blog_app.operations.migrate.lint import widens
+from blog_app.operations.migrate.lint.type_rules import widens
 from blog_app.operations.migrate.schema.catalog import Column, Schema, Table
 
 Change = tuple[str, str]
-"""The code of an operation, and the code that takes it back."""
+"""The code of an operation, and the code that undoes it."""
 NOTHING = ""
 FOREIGN_KEY = re.compile(
     r'FOREIGN KEY \("?(?P<column>\w+)"?\) REFERENCES "?(?P<to>\w+)"?\("?(?P<to_column>\w+)"?\)'
@@ -37,20 +36,20 @@ INDEX = re.compile(
 )
 
 RENAMED = (
-    "{table}: {old} is gone and {new} has come, of the same type. If that is a rename, write "
+    "{table}: {old} was removed and {new} added, of the same type. If that is a rename, write "
     'migrator.expand_rename("{table}", "{old}", "{new}", "{type}"), a backfill, and in a later release '
-    "contract_rename; if not, write remove_fields and add_fields"
+    "contract_rename; otherwise write remove_fields and add_fields"
 )
 REQUIRED = (
-    "{table}.{new} is required and has no default in the database: it is added without NOT NULL. Fill the rows that "
-    "are there (migrator.backfill), then `flask migrate create --auto` again writes set_not_null"
+    "{table}.{new} is required and has no default in the database, so it is added without NOT NULL. Fill the existing "
+    "rows (migrator.backfill), then run `flask migrate create --auto` again, which writes set_not_null"
 )
 DROPPED = (
-    "{table}.{old} is dropped: no running code may use it by then. First release code without it (until then its model "
-    'says unused_columns = ("{old}",)), and drop it in the next release'
+    "{table}.{old} is dropped: no running code may still use it. First release code without it, whose model has "
+    'unused_columns = ("{old}",), and drop it in the next release'
 )
 RETYPED = (
-    "{table}.{new}: the change of type to {type} rewrites the table while nobody may use it. Write "
+    "{table}.{new}: the change of type to {type} rewrites the table and blocks reads and writes. Write "
     'migrator.expand_type("{table}", "{new}", "{type}", forward=…, backward=…), a backfill, and in a later release '
     "contract_type"
 )
@@ -58,45 +57,45 @@ RETYPED = (
 
 @dataclass
 class Draft:
-    first: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
-    """By table, for a transaction must not keep people out of several; under "", the new tables."""
-    then: list[Change] = field(default_factory=list)
-    undecided: list[str] = field(default_factory=list)
+    transactional: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    """By table, because a transaction must not lock several tables; under "", the new tables."""
+    stepwise: list[Change] = field(default_factory=list)
+    to_decide: list[str] = field(default_factory=list)
 
 
 def draft(old: Schema, new: Schema, models: Sequence[Any], old_models: Mapping[str, Any]) -> Draft:
-    """Return what leads from `old` to `new`. `models` are those of `new`, `old_models` those of the files so far."""
+    """Return the operations from `old` to `new`; `old_models` are the models as the files have made them so far."""
     found = Draft()
     for model in models:
         table = model._meta.table_name
         if table not in old:
-            found.first[""].append((render.model(model), f'migrator.remove_model("{table}")'))
+            found.transactional[""].append((render.render_model(model), f'migrator.remove_model("{table}")'))
     for model in models:
         table = model._meta.table_name
         if table in old:
-            _Changes(found, model, old_models.get(table)).of(old[table], new[table])
-    for table in _referring_first({table: old[table] for table in old if table not in new}):
-        back = render.model(old_models[table]) if table in old_models else NOTHING
-        found.first[table].append((f'migrator.remove_model("{table}")', back))
+            _TableChanges(found, model, old_models.get(table)).draft(old[table], new[table])
+    for table in _drop_order({table: old[table] for table in old if table not in new}):
+        back = render.render_model(old_models[table]) if table in old_models else NOTHING
+        found.transactional[table].append((f'migrator.remove_model("{table}")', back))
     return found
 
 
-class _Changes:
-    """Changes of one table."""
+class _TableChanges:
+    """The changes of one table."""
 
     def __init__(self, found: Draft, model: Any, old_model: Any) -> None:
         self.found, self.model, self.old_model = found, model, old_model
         self.schema, self.table = model._meta.schema, model._meta.table_name
 
-    def of(self, old: Table, new: Table) -> None:
+    def draft(self, old: Table, new: Table) -> None:
         gone = old.columns.keys() - new.columns.keys()
         for name in sorted(old.constraints.keys() - new.constraints.keys()):
-            self._first(self._drop_constraint(name), self._add_constraint_at_once(name, old.constraints[name]))
+            self._atomic(self._drop_constraint(name), self._add_plain_constraint(name, old.constraints[name]))
         for name in sorted(old.indexes.keys() - new.indexes.keys()):
             if any(re.search(rf"\b{column}\b", old.indexes[name]) for column in gone):
-                self._first(NOTHING, self._sql(old.indexes[name]))  # It goes with its column.
+                self._atomic(NOTHING, self._sql(old.indexes[name]))  # Dropping its column drops it.
             else:
-                self._then(self._drop_index(name), self._add_index(name, old.indexes[name]))
+                self._stepwise(self._drop_index(name), self._add_index(name, old.indexes[name]))
         self._columns(old.columns, new.columns)
         for name in sorted(new.constraints.keys()):
             self._constraint(name, old.constraints.get(name), new.constraints[name])
@@ -107,7 +106,7 @@ class _Changes:
         gone, come = [name for name in old if name not in new], [name for name in new if name not in old]
         renamed = {(one, other) for one in gone for other in come if old[one].type == new[other].type}
         for one, other in sorted(renamed):
-            self._undecided(RENAMED, old=one, new=other, type=new[other].type)
+            self._to_decide(RENAMED, old=one, new=other, type=new[other].type)
         for name in come:
             if not any(name == other for _, other in renamed):
                 self._add_column(name, new[name])
@@ -121,45 +120,45 @@ class _Changes:
     def _add_column(self, name: str, column: Column) -> None:
         field = self._field(self.model, name)
         key = field.column_name if isinstance(field, peewee.ForeignKeyField) else field.name
-        self._first(self._add_field(self.model, name, column), f'migrator.remove_fields("{self.table}", "{key}")')
+        self._atomic(self._add_field(self.model, name, column), f'migrator.remove_fields("{self.table}", "{key}")')
         if column.not_null and column.default is None and not column.generated:
-            self._undecided(REQUIRED, new=name)
+            self._to_decide(REQUIRED, new=name)
 
     def _remove_column(self, name: str, column: Column) -> None:
         if self.old_model is None or name not in self.old_model._meta.columns:
-            self._first(self._alter(f'DROP COLUMN "{name}"'), NOTHING)
+            self._atomic(self._alter(f'DROP COLUMN "{name}"'), NOTHING)
         else:
             drop = f'migrator.remove_fields("{self.table}", "{self._field(self.old_model, name).name}",)'
-            self._first(drop, self._add_field(self.old_model, name, column))
-        self._undecided(DROPPED, old=name)
+            self._atomic(drop, self._add_field(self.old_model, name, column))
+        self._to_decide(DROPPED, old=name)
 
     def _change_column(self, name: str, old: Column, new: Column) -> None:
         column = f'"{self.table}", "{self._field(self.model, name).name}"'
         if old.type != new.type and not self._change_type(name, old.type, new.type):
             return
         if old.default != new.default:
-            self._first(_default(column, new.default), _default(column, old.default))
+            self._atomic(_default(column, new.default), _default(column, old.default))
         if old.not_null and not new.not_null:
-            self._first(f"migrator.drop_not_null({column})", f"migrator.add_not_null({column})")
+            self._atomic(f"migrator.drop_not_null({column})", f"migrator.add_not_null({column})")
         if new.not_null and not old.not_null:
-            self._then(f'migrator.set_not_null("{self.table}", "{name}")', f"migrator.drop_not_null({column})")
+            self._stepwise(f'migrator.set_not_null("{self.table}", "{name}")', f"migrator.drop_not_null({column})")
         if old.generated != new.generated:
-            self.found.undecided.append(f"{self.table}.{name}: from {old} to {new} needs a new column")
+            self.found.to_decide.append(f"{self.table}.{name}: from {old} to {new} needs a new column")
 
     def _change_type(self, name: str, old: str, new: str) -> bool:
-        """Write the change of type and return whether that is harmless; else say what to do instead."""
+        """Draft the change of type if it only widens, and return whether it does; otherwise say what to do instead."""
         if harmless := widens(old, new):
-            self._first(*(self._alter(f'ALTER COLUMN "{name}" TYPE {type_}') for type_ in (new, old)))
+            self._atomic(*(self._alter(f'ALTER COLUMN "{name}" TYPE {type_}') for type_ in (new, old)))
         else:
-            self._undecided(RETYPED, new=name, type=new)
+            self._to_decide(RETYPED, new=name, type=new)
         return harmless
 
     def _constraint(self, name: str, old: str | None, new: str) -> None:
         if old == new:
             return
         if old is not None:
-            self._then(self._drop_constraint(name), self._add_constraint(name, old))
-        self._then(self._add_constraint(name, new), self._drop_constraint(name))
+            self._stepwise(self._drop_constraint(name), self._add_constraint(name, old))
+        self._stepwise(self._add_constraint(name, new), self._drop_constraint(name))
 
     def _add_constraint(self, name: str, definition: str) -> str:
         if found := FOREIGN_KEY.fullmatch(definition):
@@ -173,9 +172,9 @@ class _Changes:
             parts = ", ".join(repr(part) for part in split_parts(found["parts"]))
             build = f'migrator.add_index_concurrently("{self.table}", {parts}, unique=True, name="{name}")'
             return build + "\n" + self._alter(f'ADD CONSTRAINT "{name}" UNIQUE USING INDEX "{name}"')
-        return self._add_constraint_at_once(name, definition)
+        return self._add_plain_constraint(name, definition)
 
-    def _add_constraint_at_once(self, name: str, definition: str) -> str:
+    def _add_plain_constraint(self, name: str, definition: str) -> str:
         qualified = re.sub(r'REFERENCES "?(\w+)"?\(', rf'REFERENCES "{self.schema}"."\1"(', definition)
         return f'migrator.add_constraint("{self.table}", "{name}", {qualified!r})'
 
@@ -184,15 +183,15 @@ class _Changes:
 
     def _index(self, name: str, old: str | None, new: str) -> None:
         if old is None:
-            self._then(self._add_index(name, new), self._drop_index(name))
+            self._stepwise(self._add_index(name, new), self._drop_index(name))
         elif old != new:
-            # The new one is ready before the old one goes.
+            # The new index is ready before the old one is dropped.
             rename = f'migrator.sql(\'ALTER INDEX "{self.schema}"."{name}__new" RENAME TO "{name}"\')'
             there, back = (
                 "\n".join([self._add_index(f"{name}__new", definition), self._drop_index(name), rename])
                 for definition in (new, old)
             )
-            self._then(there, back)
+            self._stepwise(there, back)
 
     def _add_index(self, name: str, definition: str) -> str:
         found = INDEX.fullmatch(definition)
@@ -215,7 +214,7 @@ class _Changes:
         found = self._field(model, name)
         given = column.default is not None or bool(column.generated)
         code = render.render_field(found, null=not (column.not_null and given), plain=True)
-        # A reference is added as the plain column that it is; its foreign key comes later.
+        # A reference is added as a plain column; its foreign key is added later.
         key = found.column_name if isinstance(found, peewee.ForeignKeyField) else found.name
         allow = ", allow_not_null=True" if column.not_null and given else ""
         return f'migrator.add_fields("{self.table}", {key}={code}{allow})'
@@ -231,18 +230,18 @@ class _Changes:
     def _field(model: Any, column: str) -> Any:
         return model._meta.columns[column]
 
-    def _undecided(self, sentence: str, **names: str) -> None:
-        self.found.undecided.append(sentence.format(table=self.table, **names))
+    def _to_decide(self, sentence: str, **names: str) -> None:
+        self.found.to_decide.append(sentence.format(table=self.table, **names))
 
-    def _first(self, change: str, back: str) -> None:
-        self.found.first[self.table].append((change, back))
+    def _atomic(self, change: str, back: str) -> None:
+        self.found.transactional[self.table].append((change, back))
 
-    def _then(self, change: str, back: str) -> None:
-        self.found.then.append((change, back))
+    def _stepwise(self, change: str, back: str) -> None:
+        self.found.stepwise.append((change, back))
 
 
-def _referring_first(tables: Mapping[str, Table]) -> Iterable[str]:
-    """Return the tables in the order in which they can be dropped."""
+def _drop_order(tables: Mapping[str, Table]) -> Iterable[str]:
+    """Return the tables in the order in which they can be dropped: referring tables first."""
     referring = {
         name: {
             other

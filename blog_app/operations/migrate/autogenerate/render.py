@@ -1,4 +1,4 @@
-"""Models and fields as the Python code of a migration: Peewee's own classes, and nothing of the app's."""
+"""Renders models and fields as the Python code of a migration, with Peewee's own classes only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import peewee
 from peewee_migrate.auto import find_field_type
 from playhouse.postgres_ext import IndexedFieldMixin
 
-from blog_app.operations.migrate.dry_run import Recorder, literal
+from blog_app.operations.migrate.dry_run import DryRunDatabase, literal
 
 INDENT = "    "
 CHECKS = re.compile(r"\b(CHECK|REFERENCES|UNIQUE)\b")
-COUNTED = {peewee.AutoField: peewee.IntegerField, peewee.BigAutoField: peewee.BigIntegerField}
-"""What refers to a number that the database counts up is a plain number."""
+SERIAL_FIELDS = {peewee.AutoField: peewee.IntegerField, peewee.BigAutoField: peewee.BigIntegerField}
+"""Serial fields, and the type of a column that refers to one."""
 
 
-def model(found: Any) -> str:
-    """Return the class that `migrator.create_model` takes, decorated."""
+def render_model(found: Any) -> str:
+    """Return the class of a model, decorated by `migrator.create_model`."""
     meta = found._meta
     lines = ["@migrator.create_model", f"class {found.__name__}(pw.Model):"]
     lines += [f"{INDENT}{field.name} = {render_field(field)}" for field in meta.sorted_fields]
@@ -37,10 +37,10 @@ def model(found: Any) -> str:
 
 
 def render_field(field: peewee.Field, *, null: bool | None = None, plain: bool = False) -> str:
-    """Return the expression that makes this field. `plain` leaves out index, uniqueness, reference and checks."""
+    """Return the expression of a field; `plain` leaves out index, uniqueness, reference and checks."""
     kind = find_field_type(field)
     if isinstance(field, peewee.ForeignKeyField) and plain:
-        kind = COUNTED.get(type(field.rel_field)) or find_field_type(field.rel_field)
+        kind = SERIAL_FIELDS.get(type(field.rel_field)) or find_field_type(field.rel_field)
     module = _module(kind)
     arguments = _arguments(field, field.null if null is None else null, plain)
     return f"{module}.{kind.__name__}({', '.join(arguments)})"
@@ -52,8 +52,8 @@ def sql(node: Any) -> str:
 
 
 def sql_text(node: Any) -> str:
-    """Return a piece of SQL as text, with a percent sign doubled as the driver wants it."""
-    text, parameters = Recorder("render").get_sql_context(scope=peewee.SCOPE_VALUES).sql(node).query()
+    """Return a piece of SQL as text, with percent signs doubled for the driver."""
+    text, parameters = DryRunDatabase("render").get_sql_context(scope=peewee.SCOPE_VALUES).sql(node).query()
     return text % tuple(literal(value).replace("%", "%%") for value in parameters) if parameters else text
 
 
@@ -67,7 +67,7 @@ def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
             found.append(f'field="{field.rel_field.name}"')
         actions = {name: getattr(field, name) for name in ("on_delete", "on_update", "deferrable")}
         found += [f"{name}={_quote(value)}" for name, value in actions.items() if value]
-    if field.primary_key and type(field) not in COUNTED:
+    if field.primary_key and type(field) not in SERIAL_FIELDS:
         found.append("primary_key=True")
     found += _type_arguments(field.rel_field if is_reference and plain else field)
     if null:
@@ -89,7 +89,7 @@ def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
     if field.collation:
         found.append(f'collation="{field.collation}"')
     constraints = [sql(constraint) for constraint in field.constraints or ()]
-    if plain:  # A constraint with a name, which a CHECK gets even without one, is not the column's.
+    if plain:  # Added apart from the column: a CHECK always gets a name.
         constraints = [text for text in constraints if not CHECKS.search(text)]
     if constraints:
         found.append(f"constraints=[{', '.join(constraints)}]")

@@ -1,4 +1,4 @@
-"""Which lock a statement takes on which table, after PostgreSQL's manual (chapter "Explicit Locking")."""
+"""Lock modes: which lock a statement takes on which table (PostgreSQL manual, chapter "Explicit Locking")."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE = "ACCESS SHARE", "ROW SHARE", "ROW EXCLU
 SHARE_UPDATE_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE"
 EXCLUSIVE, ACCESS_EXCLUSIVE = "EXCLUSIVE", "ACCESS EXCLUSIVE"
 
-MEANING = {
-    ACCESS_SHARE: "stops nobody",
-    ROW_SHARE: "stops nobody but who changes the same rows",
-    ROW_EXCLUSIVE: "stops nobody but who changes the same rows",
-    SHARE_UPDATE_EXCLUSIVE: "stops neither reads nor writes",
-    SHARE: "stops writes",
-    SHARE_ROW_EXCLUSIVE: "stops writes",
-    EXCLUSIVE: "stops writes",
-    ACCESS_EXCLUSIVE: "stops reads and writes",
+EFFECTS = {
+    ACCESS_SHARE: "blocks nothing",
+    ROW_SHARE: "blocks only changes of the same rows",
+    ROW_EXCLUSIVE: "blocks only changes of the same rows",
+    SHARE_UPDATE_EXCLUSIVE: "blocks neither reads nor writes",
+    SHARE: "blocks writes",
+    SHARE_ROW_EXCLUSIVE: "blocks writes",
+    EXCLUSIVE: "blocks writes",
+    ACCESS_EXCLUSIVE: "blocks reads and writes",
 }
 BY_STATEMENT = {
     "COPY": ROW_EXCLUSIVE,
@@ -43,10 +43,10 @@ BY_STATEMENT = {
     "LOCK": ACCESS_EXCLUSIVE,
 }
 WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
-# What may have such a write inside, and makes it.
+# Statements that may contain such a write.
 WRITING = (*WRITES, "SELECT", "TABLE", "EXPLAIN", "CREATE_TABLE_AS", "SELECT_INTO")
-# Statements about something that is no table: what that is, and the lock on it.
-BESIDE_TABLES = {
+# Statements on an object that is not a table: the kind of object, and the lock on it.
+OTHER_OBJECTS = {
     "DROP_VIEW": ("VIEW_REF", "view", ACCESS_EXCLUSIVE),
     "ALTER_VIEW": ("VIEW_REF", "view", ACCESS_EXCLUSIVE),
     "DROP_MATERIALIZED_VIEW": ("VIEW_REF", "", ACCESS_EXCLUSIVE),
@@ -56,8 +56,8 @@ BESIDE_TABLES = {
     "ALTER_SEQUENCE": ("SEQUENCE_REF", "sequence", SHARE_ROW_EXCLUSIVE),
     "ALTER_INDEX": ("INDEX_REF", "index", SHARE_UPDATE_EXCLUSIVE),
 }
-# Parts of ALTER TABLE that need less than the strongest lock.
-MILD_CHANGES = {
+# Actions of ALTER TABLE that take less than the strongest lock.
+WEAKER_ACTIONS = {
     "VALIDATE_CONSTRAINT": SHARE_UPDATE_EXCLUSIVE,
     "SET_OPTIONS": SHARE_UPDATE_EXCLUSIVE,
     "RESET_OPTIONS": SHARE_UPDATE_EXCLUSIVE,
@@ -67,23 +67,23 @@ MILD_CHANGES = {
     "ENABLE_TRIGGER": SHARE_ROW_EXCLUSIVE,
 }
 NO_ACTION = ("TABLE_RELATION_NAME", "IF_EXISTS", "WHITESPACE", "COMMA", "SEMICOLON", "COMMENT")
-STRENGTH = list(MEANING)
-QUIET = (ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE)
-"""What a read or a write takes itself."""
+STRENGTH = list(EFFECTS)
+READ_WRITE_MODES = (ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE)
+"""The locks that ordinary reads and writes take."""
 
 
 class Lock(NamedTuple):
     table: Name
     mode: str
     kind: str = ""
-    """What it is, if it is no table."""
+    """The kind of object, if it is not a table."""
 
     def __str__(self) -> str:
         return f"{self.mode} on {f'{self.kind} ' if self.kind else ''}{self.table.name}"
 
 
 class Reference(NamedTuple):
-    """A foreign key: who drops it, or its table, locks the other table as well."""
+    """A foreign key: dropping it, or its table, locks the referenced table as well."""
 
     table: str
     constraint: str
@@ -93,19 +93,19 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a statement does not say, and a live database knows."""
+    """What only a live database knows about the tables of a statement."""
 
     tables: Mapping[str, str] = field(default_factory=dict)
     """The table of each index."""
     references: Collection[Reference] = ()
 
 
-def stops_all(lock: Lock, new: Collection[Name]) -> bool:
-    """Return whether the lock keeps everybody out of a table that is in use; `new` are those that are not yet."""
+def blocks_everybody(lock: Lock, new: Collection[Name]) -> bool:
+    """Return whether the lock blocks reads and writes of a table in use; `new` tables are not in use yet."""
     return lock.mode == ACCESS_EXCLUSIVE and not lock.kind and lock.table not in new
 
 
-def taken(statement: Node, catalog: Catalog = Catalog()) -> list[Lock]:
+def locks_of(statement: Node, catalog: Catalog = Catalog()) -> list[Lock]:
     """Return the locks that a statement takes, the strongest on each table."""
     found: dict[Name, Lock] = {}
     for lock in _taken(statement, catalog):
@@ -119,8 +119,8 @@ def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
     kind, tables = statement.kind, names.tables(statement)
     if kind in ("DROP_INDEX", "REINDEX") and statement.has("INDEX_REF"):
         yield from _of_indexes(statement, catalog)
-    elif kind in BESIDE_TABLES or (kind == "CREATE_VIEW" and statement.has("OR_REPLACE")):
-        yield from _beside_tables(statement)
+    elif kind in OTHER_OBJECTS or (kind == "CREATE_VIEW" and statement.has("OR_REPLACE")):
+        yield from _of_other_objects(statement)
     elif kind == "CREATE_TABLE":
         yield from _of_new_table(statement)
     elif kind == "ALTER_TABLE" and tables:
@@ -133,10 +133,10 @@ def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
                 yield Lock(target, ROW_EXCLUSIVE)
         yield from (Lock(table, ROW_SHARE if statement.has("LOCKING_CLAUSE") else ACCESS_SHARE) for table in tables)
     elif kind in ("DROP_TABLE", "TRUNCATE", "LOCK", "VACUUM", "ANALYZE"):
-        yield from (Lock(table, _of_whole(statement)) for table in tables)
+        yield from (Lock(table, _of_whole_table(statement)) for table in tables)
         yield from _of_references(catalog, tables if kind == "DROP_TABLE" else ())
     elif kind in BY_STATEMENT:
-        columns = [names.words(column)[-3:-1] for column in statement.all("QUALIFIED_COLUMN_NAME_REF")]
+        columns = [names.parts(column)[-3:-1] for column in statement.all("QUALIFIED_COLUMN_NAME_REF")]
         tables += [Name(*words) for words in columns if len(words) == len(Name._fields)]
         yield from (Lock(table, BY_STATEMENT[kind]) for table in tables[:1])
         yield from (Lock(table, ACCESS_SHARE) for table in tables[1:])
@@ -146,7 +146,7 @@ def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
 
 def _of_indexes(statement: Node, catalog: Catalog) -> Iterator[Lock]:
     mode = _of_index(statement)
-    for index in map(names.words, statement.all("INDEX_REF")):
+    for index in map(names.parts, statement.all("INDEX_REF")):
         table = catalog.tables.get(index[-1])
         place = Name(index[-2] if len(index) > 1 else None, table or index[-1])
         yield Lock(place, mode, "" if table else "the table of index")
@@ -158,13 +158,13 @@ def _of_index(statement: Node) -> str:
     return ACCESS_EXCLUSIVE if statement.kind == "DROP_INDEX" else SHARE
 
 
-def _beside_tables(statement: Node) -> Iterator[Lock]:
-    node, kind, mode = BESIDE_TABLES.get(statement.kind, ("VIEW", "view", ACCESS_EXCLUSIVE))
+def _of_other_objects(statement: Node) -> Iterator[Lock]:
+    node, kind, mode = OTHER_OBJECTS.get(statement.kind, ("VIEW", "view", ACCESS_EXCLUSIVE))
     if statement.kind == "REFRESH" and statement.has("CONCURRENTLY_KW"):
         mode = EXCLUSIVE
     if statement.kind == "ALTER_INDEX" and statement.has("SET_TABLESPACE"):
         mode = ACCESS_EXCLUSIVE
-    for words in map(names.words, statement.all(node)):
+    for words in map(names.parts, statement.all(node)):
         yield Lock(Name(words[-2] if len(words) > 1 else None, words[-1]), mode, kind)
     yield from (Lock(table, ACCESS_SHARE) for table in names.tables(statement))
 
@@ -181,7 +181,7 @@ def _of_new_table(statement: Node) -> Iterator[Lock]:
             yield from (Lock(table, mode) for table in names.tables(part))
 
 
-def _of_whole(statement: Node) -> str:
+def _of_whole_table(statement: Node) -> str:
     if statement.kind == "VACUUM" and statement.has("FULL_KW"):
         return ACCESS_EXCLUSIVE
     mode = next(statement.all("LOCK_MODE_CLAUSE"), None)
@@ -191,7 +191,7 @@ def _of_whole(statement: Node) -> str:
 def _of_references(
     catalog: Catalog, tables: Collection[Name], dropped: Collection[str] | None = None
 ) -> Iterator[Lock]:
-    """Yield the locks on the tables to which dropped foreign keys lead; `dropped`: constraints or columns."""
+    """Yield the locks on the tables that dropped foreign keys refer to; `dropped`: constraints or columns."""
     for reference in catalog.references:
         for table in tables:
             if table.name == reference.table and (
@@ -209,7 +209,7 @@ def _of_alter(statement: Node, table: Name, catalog: Catalog) -> Iterator[Lock]:
     for change in statement.all("INHERIT_TABLE", "NO_INHERIT_TABLE"):
         yield from (Lock(other, SHARE_UPDATE_EXCLUSIVE) for other in names.tables(change))
     for drop in statement.all("DROP_CONSTRAINT", "DROP_COLUMN"):
-        dropped = [names.words(name)[-1] for name in drop.all("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")]
+        dropped = [names.parts(name)[-1] for name in drop.all("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")]
         yield from _of_references(catalog, [table], dropped)
 
 
@@ -225,4 +225,4 @@ def _of_action(action: Node) -> str:
         return SHARE_UPDATE_EXCLUSIVE
     if action.kind == "DETACH_PARTITION" and action.has("DETACH_CONCURRENTLY", "DETACH_FINALIZE"):
         return SHARE_UPDATE_EXCLUSIVE
-    return MILD_CHANGES.get(action.kind, ACCESS_EXCLUSIVE)
+    return WEAKER_ACTIONS.get(action.kind, ACCESS_EXCLUSIVE)

@@ -1,22 +1,22 @@
-"""Which objects a statement names, and in which schema."""
+"""The names of the tables and other objects in a statement, with their schemas."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from blog_app.operations.migrate.lint.syntax import Node
 
-# Nodes that hold the name of an object that lives in a schema.
+# Nodes with the name of an object that belongs to a schema.
 TABLE_KINDS = ("TABLE_NAME_REF", "RELATION_NAME_REF", "TABLE_NAME")
 OTHER_KINDS = (
     *("VIEW", "VIEW_REF", "SEQUENCE", "SEQUENCE_REF", "INDEX_REF", "STATISTICS", "STATISTICS_REF"),
     *("TYPE_NAME", "TYPE_NAME_REF", "DOMAIN", "DOMAIN_REF", "COLLATION", "TEXT_SEARCH_CONFIGURATION"),
     *("FUNCTION_NAME", "PROCEDURE_NAME", "AGGREGATE_NAME"),
 )
-# Here a name takes no schema: a new name, or the index of the table that the statement is about.
-BARE = (
+# Here a name has no schema: a new name, or an index of the table that the statement is about.
+UNQUALIFIED = (
     "USING_INDEX_NAME",
     "CLUSTER_ON",
     "TABLE_RENAME_TO",
@@ -45,6 +45,19 @@ def objects(statement: Node) -> list[Name]:
     return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
 
 
+def created_tables(nodes: Sequence[Node], columns: Collection[tuple[str, str]] = ()) -> Iterator[Name]:
+    """Yield the tables and materialized views that these statements create, but not those that IF NOT EXISTS may find.
+
+    `columns` are the columns of existing tables, as pairs of table and column.
+    """
+    existing = {table for table, _ in columns}
+    for node in nodes:
+        if node.kind in ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE", "CREATE_MATERIALIZED_VIEW"):
+            name = objects(node)[0]
+            if not (node.has("IF_NOT_EXISTS") and name.name in existing):
+                yield name
+
+
 def target(write: Node) -> Name | None:
     """Return the table that an INSERT, UPDATE, DELETE or MERGE writes to."""
     own = [part for part in write.parts if part.kind != "WITH_CLAUSE"]
@@ -52,9 +65,9 @@ def target(write: Node) -> Name | None:
 
 
 def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
-    local = {name for node in statement.all("CTE_NAME") for name in words(node)}
+    local = {name for node in statement.all("CTE_NAME") for name in parts(node)}
     for node in _with_schema(statement, kinds):
-        found = words(node)
+        found = parts(node)
         if not found or (len(found) == 1 and found[0] in local):
             continue
         yield Name(found[-2] if len(found) > 1 else None, found[-1])
@@ -62,7 +75,7 @@ def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
 
 def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
     for part in node.parts:
-        if part.kind in BARE:
+        if part.kind in UNQUALIFIED:
             continue
         if part.kind in kinds:
             yield part
@@ -70,8 +83,8 @@ def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
             yield from _with_schema(part, kinds)
 
 
-def words(node: Node) -> list[str]:
-    """Return the words of a qualified name, unquoted."""
+def parts(node: Node) -> list[str]:
+    """Return the parts of a qualified name, unquoted."""
     return [_unquoted(word) for word in WORD.findall(node.text)]
 
 

@@ -1,7 +1,7 @@
-"""Whether a rollback takes back what its migration does, as far as the names of objects tell.
+"""Compares a rollback with its migration, by the names of the objects that both create and drop.
 
-Both are summed up as objects made and gone; what is made and dropped again on the way counts for nothing. A column, an
-index, a constraint or a trigger goes with its table, and what is about a column goes with that column.
+What is created and dropped again on the way does not count. Dropping a table also drops its columns, indexes,
+constraints and triggers, and dropping a column drops what is about that column.
 """
 
 from __future__ import annotations
@@ -13,44 +13,37 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from blog_app.operations.migrate.lint import names
+from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 
-# What makes or drops an object in a schema: the statement, the word for it, and the node that names it.
-WHOLE = {
-    "CREATE_TABLE": ("table", "TABLE_NAME", 1),
-    "CREATE_TABLE_AS": ("table", "TABLE_NAME", 1),
-    "DROP_TABLE": ("table", "TABLE_NAME_REF", -1),
-    "CREATE_VIEW": ("view", "VIEW", 1),
-    "CREATE_MATERIALIZED_VIEW": ("view", "VIEW", 1),
-    "DROP_VIEW": ("view", "VIEW_REF", -1),
-    "DROP_MATERIALIZED_VIEW": ("view", "VIEW_REF", -1),
-    "CREATE_INDEX": ("index", "INDEX", 1),
-    "DROP_INDEX": ("index", "INDEX_REF", -1),
-    "CREATE_TYPE": ("type", "TYPE_NAME", 1),
-    "DROP_TYPE": ("type", "TYPE_NAME_REF", -1),
-    "CREATE_FUNCTION": ("function", "FUNCTION_NAME", 1),
-    "DROP_FUNCTION": ("function", "FUNCTION_NAME_REF", -1),
-    "CREATE_SEQUENCE": ("sequence", "SEQUENCE", 1),
-    "DROP_SEQUENCE": ("sequence", "SEQUENCE_REF", -1),
-    "CREATE_TRIGGER": ("trigger", "TRIGGER", 1),
-    "DROP_TRIGGER": ("trigger", "TRIGGER_REF", -1),
+# For what follows CREATE and DROP: the kind of object, and the node with its name (behind DROP it ends in _REF).
+OBJECTS = {
+    "TABLE": ("table", "TABLE_NAME"),
+    "VIEW": ("view", "VIEW"),
+    "MATERIALIZED_VIEW": ("view", "VIEW"),
+    "INDEX": ("index", "INDEX"),
+    "TYPE": ("type", "TYPE_NAME"),
+    "FUNCTION": ("function", "FUNCTION_NAME"),
+    "SEQUENCE": ("sequence", "SEQUENCE"),
+    "TRIGGER": ("trigger", "TRIGGER"),
 }
-# The same for what belongs to a table.
-PARTS = {
+STATEMENTS = {f"CREATE_{what}": (kind, node, 1) for what, (kind, node) in OBJECTS.items()}
+STATEMENTS |= {f"DROP_{what}": (kind, f"{node}_REF", -1) for what, (kind, node) in OBJECTS.items()}
+STATEMENTS["CREATE_TABLE_AS"] = STATEMENTS["CREATE_TABLE"]
+# The same for the actions of ALTER TABLE.
+ACTIONS = {
     "ADD_COLUMN": ("column", "COLUMN_NAME", 1),
     "DROP_COLUMN": ("column", "COLUMN_NAME_REF", -1),
     "ADD_CONSTRAINT": ("constraint", "CONSTRAINT_NAME", 1),
     "DROP_CONSTRAINT": ("constraint", "CONSTRAINT_NAME_REF", -1),
 }
-# A statement of these kinds renames: `-old +new`.
+# A rename drops the old name and creates the new one.
 RENAMES = {
-    "RENAME_COLUMN": ("column", "COLUMN_NAME_REF", "COLUMN_NAME"),
-    "RENAME_CONSTRAINT": ("constraint", "CONSTRAINT_NAME_REF", "CONSTRAINT_NAME"),
-    "TABLE_RENAME_TO": ("table", "TABLE_NAME_REF", "TABLE_NAME"),
-    "INDEX_RENAME_TO": ("index", "INDEX_REF", "INDEX"),
+    "RENAME_COLUMN": ("column", "COLUMN_NAME"),
+    "RENAME_CONSTRAINT": ("constraint", "CONSTRAINT_NAME"),
+    "TABLE_RENAME_TO": ("table", "TABLE_NAME"),
+    "INDEX_RENAME_TO": ("index", "INDEX"),
 }
-
-
 CONSTRAINTS = (
     "CHECK_CONSTRAINT",
     "UNIQUE_CONSTRAINT",
@@ -61,8 +54,8 @@ CONSTRAINTS = (
 )
 
 
-class Thing(NamedTuple):
-    """An object; `table` is the one that it belongs to, if it does."""
+class SchemaObject(NamedTuple):
+    """An object, and the table that is part of its name, if any."""
 
     kind: str
     table: str | None
@@ -74,104 +67,111 @@ class Thing(NamedTuple):
 
 @dataclass
 class Effects:
-    """What statements make (positive) and drop (negative), and what the statement that did so says."""
+    """The objects that statements create (positive) and drop (negative), each with the text of its statement."""
 
-    net: Counter[Thing] = field(default_factory=Counter)
-    texts: dict[Thing, str] = field(default_factory=dict)
-    tables: dict[Thing, str] = field(default_factory=dict)
-    """The table of an index."""
-    altered: set[Thing] = field(default_factory=set)
-    perhaps: set[Thing] = field(default_factory=set)
-    """Made or replaced: nobody knows which."""
+    net: Counter[SchemaObject] = field(default_factory=Counter)
+    texts: dict[SchemaObject, str] = field(default_factory=dict)
+    tables: dict[SchemaObject, str] = field(default_factory=dict)
+    """The table of an index, and the partitioned table of a partition."""
+    altered: set[SchemaObject] = field(default_factory=set)
+    replaced: set[SchemaObject] = field(default_factory=set)
+    """By CREATE OR REPLACE: they may have existed before."""
     unnamed: bool = False
     """Whether PostgreSQL chooses the name of an index or a constraint."""
 
-    def made(self) -> list[Thing]:
-        return [thing for thing, count in self.net.items() if count > 0]
+    def add(self, item: SchemaObject, sign: int, text: str) -> None:
+        self.net[item] += sign
+        self.texts.setdefault(item, text)
 
-    def gone(self) -> list[Thing]:
-        return [thing for thing, count in self.net.items() if count < 0]
+    def created(self) -> list[SchemaObject]:
+        return [item for item, count in self.net.items() if count > 0]
 
-    def covers(self, thing: Thing, things: Sequence[Thing], text: str, table: str | None) -> bool:
-        """Return whether `thing` is among `things`, or goes with the table or the column that is."""
-        return any(
-            other == thing
-            or (other.kind in ("table", "view") and other.name == table)
-            or (other.kind == "column" and other.table == table and _says(text, other.name))
-            for other in things
-        )
+    def dropped(self) -> list[SchemaObject]:
+        return [item for item, count in self.net.items() if count < 0]
+
+    def table_of(self, item: SchemaObject) -> str | None:
+        return item.table or self.tables.get(item)
 
 
-def missing(there: Sequence[Node], back: Sequence[Node]) -> Iterator[str]:
-    """Yield in sentences what the statements `back` do not take back of `there`, and what they drop besides."""
-    forward, backward = effects(there), effects(back)
-    for thing in forward.made():
-        if not backward.covers(thing, backward.gone(), forward.texts[thing], _table(forward, thing)):
-            yield f"rollback leaves the {thing}, which migrate makes"
-    for thing in forward.gone():
-        if not backward.covers(thing, backward.made(), "", _table(backward, thing)):
-            yield f"rollback does not make the {thing} again, which migrate drops"
-    for thing in backward.gone():
-        known = not (forward.unnamed and thing.kind in ("index", "constraint")) and thing not in forward.perhaps
-        if known and not forward.covers(thing, forward.made(), backward.texts[thing], _table(forward, thing)):
-            yield f"rollback drops the {thing}, which migrate does not make"
-    for thing in sorted(forward.altered - backward.altered):
-        if not backward.covers(thing, backward.gone(), "", thing.table):
-            yield f"rollback does not put the {thing} back as it was"
+def differences(migrate: Sequence[Node], rollback: Sequence[Node]) -> Iterator[str]:
+    """Yield in sentences what the rollback does not undo of its migration, and what else it drops."""
+    forward, backward = effects(migrate), effects(rollback)
+    for item in forward.created():
+        if not _covered(item, backward.dropped(), forward.texts[item], forward.table_of(item)):
+            yield f"rollback does not drop the {item}, which migrate creates"
+    for item in forward.dropped():
+        if not _covered(item, backward.created(), "", backward.table_of(item)):
+            yield f"rollback does not create the {item} again, which migrate drops"
+    for item in backward.dropped():
+        known = not (forward.unnamed and item.kind in ("index", "constraint")) and item not in forward.replaced
+        if known and not _covered(item, forward.created(), backward.texts[item], forward.table_of(item)):
+            yield f"rollback drops the {item}, which migrate does not create"
+    for item in sorted(forward.altered - backward.altered):
+        if not _covered(item, backward.dropped(), "", item.table):
+            yield f"rollback does not restore the {item}, which migrate alters"
 
 
 def effects(statements: Sequence[Node]) -> Effects:
-    """Sum up what the statements make and drop."""
+    """Return what the statements create and drop, all in all."""
     found = Effects()
     for statement in statements:
         tables = names.tables(statement)
         table = tables[0].name if tables else None
-        if statement.kind in WHOLE:
-            kind, node, sign = WHOLE[statement.kind]
-            owner = table if kind == "trigger" else None
-            for thing in [Thing(kind, owner, name) for name in _named(statement, node, first=sign > 0)]:
-                if statement.has("OR_REPLACE"):
-                    found.perhaps.add(thing)
-                    continue
-                _count(found, thing, sign, statement.text)
-                if kind == "index" and table:
-                    found.tables[thing] = table
-                elif statement.has("PARTITION_OF"):
-                    found.tables[thing] = tables[-1].name
-            found.unnamed |= statement.kind == "CREATE_INDEX" and not statement.has("INDEX")
-        for part in statement.parts:
-            if part.kind in PARTS:
-                kind, node, sign = PARTS[part.kind]
-                for name in _named(part, node, first=True):
-                    _count(found, Thing(kind, table, name), sign, part.text)
-                for name in _named(part, "USING_INDEX_NAME", first=True):  # The index becomes the constraint's.
-                    found.net.pop(Thing("index", None, name), None)
-                found.unnamed |= any(not node.has("CONSTRAINT_NAME") for node in part.all(*CONSTRAINTS))
-            elif part.kind in RENAMES:
-                kind, old, new = RENAMES[part.kind]
-                owner = table if kind in ("column", "constraint") else None
-                place = part if owner else statement
-                for found_names, sign in ((_named(place, old, first=True), -1), (_named(part, new, first=True), 1)):
-                    for name in found_names:
-                        _count(found, Thing(kind, owner, name), sign, statement.text)
-            elif part.kind == "ALTER_COLUMN" and not part.has("SET_STATISTICS"):
-                found.altered |= {Thing("column", table, name) for name in _named(part, "COLUMN_NAME_REF", first=True)}
+        if statement.kind in STATEMENTS:
+            _add_statement(found, statement, tables)
+        for action in statement.parts:
+            if action.kind in ACTIONS:
+                _add_action(found, action, table)
+            elif action.kind in RENAMES:
+                _add_rename(found, action, statement, table)
+            elif action.kind == "ALTER_COLUMN" and not action.has("SET_STATISTICS"):
+                found.altered |= {SchemaObject("column", table, name) for name in _named(action, "COLUMN_NAME_REF")[:1]}
     return found
 
 
-def _count(found: Effects, thing: Thing, sign: int, text: str) -> None:
-    found.net[thing] += sign
-    found.texts.setdefault(thing, text)
+def _add_statement(found: Effects, statement: Node, tables: Sequence[Name]) -> None:
+    kind, node, sign = STATEMENTS[statement.kind]
+    owner = tables[0].name if kind == "trigger" and tables else None
+    for name in _named(statement, node)[: 1 if sign > 0 else None]:
+        item = SchemaObject(kind, owner, name)
+        if statement.has("OR_REPLACE"):
+            found.replaced.add(item)
+            continue
+        found.add(item, sign, statement.text)
+        if kind == "index" and tables:
+            found.tables[item] = tables[0].name
+        elif statement.has("PARTITION_OF"):
+            found.tables[item] = tables[-1].name
+    found.unnamed |= statement.kind == "CREATE_INDEX" and not statement.has("INDEX")
 
 
-def _named(node: Node, kind: str, *, first: bool) -> list[str]:
-    found = [names.words(part)[-1] for part in node.all(kind) if names.words(part)]
-    return found[:1] if first else found
+def _add_action(found: Effects, action: Node, table: str | None) -> None:
+    kind, node, sign = ACTIONS[action.kind]
+    for name in _named(action, node)[:1]:
+        found.add(SchemaObject(kind, table, name), sign, action.text)
+    for name in _named(action, "USING_INDEX_NAME")[:1]:  # The constraint takes over the index.
+        found.net.pop(SchemaObject("index", None, name), None)
+    found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in action.all(*CONSTRAINTS))
 
 
-def _says(text: str, name: str) -> bool:
-    return bool(re.search(rf"\b{re.escape(name)}\b", text))
+def _add_rename(found: Effects, action: Node, statement: Node, table: str | None) -> None:
+    kind, node = RENAMES[action.kind]
+    owner = table if kind in ("column", "constraint") else None
+    for name in _named(action if owner else statement, f"{node}_REF")[:1]:
+        found.add(SchemaObject(kind, owner, name), -1, statement.text)
+    for name in _named(action, node)[:1]:
+        found.add(SchemaObject(kind, owner, name), 1, statement.text)
 
 
-def _table(effects_: Effects, thing: Thing) -> str | None:
-    return thing.table or effects_.tables.get(thing)
+def _named(node: Node, kind: str) -> list[str]:
+    return [path[-1] for part in node.all(kind) if (path := names.parts(part))]
+
+
+def _covered(item: SchemaObject, items: Sequence[SchemaObject], text: str, table: str | None) -> bool:
+    """Return whether an object is among `items`, or belongs to a table or a column that is."""
+    return any(
+        other == item
+        or (other.kind in ("table", "view") and other.name == table)
+        or (other.kind == "column" and other.table == table and re.search(rf"\b{re.escape(other.name)}\b", text))
+        for other in items
+    )

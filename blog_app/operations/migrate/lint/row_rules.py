@@ -1,4 +1,4 @@
-"""Our own rules for the rows that a statement changes: all of them, many by a condition, or a few by their key."""
+"""Lint rules on the rows that a statement changes: all, many by a condition, or a few by their primary key."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from collections.abc import Iterator
 
 from blog_app.operations.migrate.lint import names
 from blog_app.operations.migrate.lint.names import Name
-from blog_app.operations.migrate.lint.rules import WRITES, Context, Found, rule
+from blog_app.operations.migrate.lint.rules import WRITES, Context, Messages, rule
 from blog_app.operations.migrate.lint.syntax import Node
 
-BIG = 10_000
-"""Rows from which on one statement should not change a table by a condition."""
+MAX_ROWS = 10_000
+"""From this size on, one statement must not change a table by a condition."""
 COLUMNS = ("NAME_REF", "COLUMN_NAME_REF", "FIELD_EXPR")
 VALUES = re.compile(r"(current|session|system)_\w+|user|localtime(stamp)?", re.I)
-"""What stands like the name of a column, and is a value."""
+"""Values that are written like the name of a column."""
 KEY = "id"
-"""The primary key of every record: what names it by `=` or IN changes only what it names."""
-KEY_IS_THERE = re.compile(rf'(\S+\.)?"?{KEY}"?\s+IS\s+NOT\s+NULL', re.I)
+"""The primary key of every record: a condition on it by `=` or IN changes only the rows that it lists."""
+KEY_NOT_NULL = re.compile(rf'(\S+\.)?"?{KEY}"?\s+IS\s+NOT\s+NULL', re.I)
 
 
 @rule("all-rows")
-def all_rows(statement: Node, context: Context) -> Found:
+def all_rows(statement: Node, context: Context) -> Messages:
     for write in (statement, *statement.all(*WRITES, "INSERT")):
         if not _changes_rows(write) or not _target(write, context):
             continue
         where = _condition(write)
-        if where is None or not any(_chooses(condition) for condition in _conditions(where)):
-            without = "whose WHERE chooses nothing" if where else "without WHERE"
+        if where is None or not any(_is_selective(condition) for condition in _conditions(where)):
+            without = "with a WHERE that excludes no row" if where else "without WHERE"
             yield f"{write.kind} {without} changes every row in one transaction: use migrator.backfill"
 
 
 @rule("many-rows")
-def many_rows(statement: Node, context: Context) -> Found:
+def many_rows(statement: Node, context: Context) -> Messages:
     where = _condition(statement)
-    if not where or not _changes_rows(statement) or any(_names_key(condition) for condition in _conditions(where)):
+    if not where or not _changes_rows(statement) or any(_selects_by_key(condition) for condition in _conditions(where)):
         return
     target = _target(statement, context)
     rows = context.rows.get(target.name, 0) if target else 0
-    if target and rows >= BIG:
+    if target and rows >= MAX_ROWS:
         yield f"{statement.kind} of {target.name} (about {rows:,} rows) in one transaction: use migrator.backfill"
 
 
@@ -49,7 +49,7 @@ def _target(write: Node, context: Context) -> Name | None:
 
 
 def _changes_rows(write: Node) -> bool:
-    """Return whether it changes rows that are there, and not only those that it lists itself."""
+    """Return whether it changes existing rows, and not only those that it lists itself."""
     from_table = any(part.has("RELATION_FROM_ITEM") for part in write.parts if part.kind != "WHERE_CLAUSE")
     if write.kind == "MERGE":
         return from_table and write.has("MERGE_WHEN_MATCHED")
@@ -59,7 +59,7 @@ def _changes_rows(write: Node) -> bool:
 
 
 def _condition(write: Node) -> Node | None:
-    """Return the condition by which a write chooses rows."""
+    """Return the condition by which a write selects rows."""
     if write.kind in ("MERGE", "INSERT"):
         return next(write.all("ON_CLAUSE" if write.kind == "MERGE" else "WHERE_CLAUSE"), None)
     return write.part("WHERE_CLAUSE")
@@ -74,35 +74,35 @@ def _conditions(where: Node) -> Iterator[Node]:
             yield part
 
 
-def _chooses(condition: Node) -> bool:
+def _is_selective(condition: Node) -> bool:
     """Return whether a condition may hold for some rows and not for others."""
     if condition.kind == "BIN_EXPR":
         same = condition.part("EQ") and condition.parts[0].text == condition.parts[-1].text
-        if same or KEY_IS_THERE.fullmatch(condition.text):
+        if same or KEY_NOT_NULL.fullmatch(condition.text):
             return False
-    return _speaks_of_column(condition)
+    return _refers_to_column(condition)
 
 
-def _speaks_of_column(node: Node) -> bool:
-    if node.kind == "SELECT":  # Only what is from outside of a subquery makes it another one for each row.
-        inside = {_called(item) for item in node.all("RELATION_FROM_ITEM")}
-        return any(words[-2] not in inside for words in map(names.words, node.all("FIELD_EXPR")) if len(words) > 1)
+def _refers_to_column(node: Node) -> bool:
+    if node.kind == "SELECT":  # A subquery differs from row to row only by an outer column.
+        inside = {_alias(item) for item in node.all("RELATION_FROM_ITEM")}
+        return any(path[-2] not in inside for path in map(names.parts, node.all("FIELD_EXPR")) if len(path) > 1)
     if node.kind in COLUMNS:
         return not VALUES.fullmatch(node.text)
     parts = node.parts[1:] if node.kind == "CALL_EXPR" and node.parts[0].kind in COLUMNS else node.parts
-    return any(_speaks_of_column(part) for part in parts)
+    return any(_refers_to_column(part) for part in parts)
 
 
-def _called(item: Node) -> str:
-    """Return the name by which a query speaks of a table."""
+def _alias(item: Node) -> str:
+    """Return the name of a table within a query."""
     alias = next(item.all("TABLE_ALIAS"), None)
-    return names.words(alias or item)[-1]
+    return names.parts(alias or item)[-1]
 
 
-def _names_key(condition: Node) -> bool:
-    """Return whether a condition gives the values of the primary key."""
+def _selects_by_key(condition: Node) -> bool:
+    """Return whether a condition lists values of the primary key."""
     if condition.kind != "BIN_EXPR" or not condition.part("EQ", "IN_KW"):
         return False
     values = condition.parts[-1]
     by_value = values.kind not in COLUMNS and not values.has("SELECT", *COLUMNS)
-    return by_value and names.words(condition.parts[0])[-1:] == [KEY]
+    return by_value and names.parts(condition.parts[0])[-1:] == [KEY]

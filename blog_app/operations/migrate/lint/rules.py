@@ -1,7 +1,7 @@
-"""Our own rules: what squawk does not look at.
+"""Lint rules of our own, for what squawk does not check.
 
-Each rule is a function of one statement that yields what is wrong with it. `new` are the tables that the same migration
-creates: nobody uses them yet, so nothing can hurt them.
+Each rule is a function of one statement that yields a message for each problem. Most rules are about tables in use,
+which excludes those that the same migration creates.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 
 WRITES = ("UPDATE", "DELETE", "MERGE")
-IN_BODY = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+"?({"|".join(DATABASE_NAMES)})"?\s*\.', re.I)
-"""A table of a logical database in the body of a function, which is no more than a string to the parser."""
+TABLE_IN_BODY = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+"?({"|".join(DATABASE_NAMES)})"?\s*\.', re.I)
+"""A table of a logical database in the body of a function, which is only a string to the parser."""
 REWRITES = {
     "SET_UNLOGGED": "SET UNLOGGED",
     "SET_LOGGED": "SET LOGGED",
@@ -25,7 +25,7 @@ REWRITES = {
     "SET_ACCESS_METHOD": "SET ACCESS METHOD",
 }
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
-OF_A_SERVER = (
+SERVER_OBJECTS = (
     "ROLE",
     "USER",
     "GROUP",
@@ -39,14 +39,14 @@ OF_A_SERVER = (
     "LANGUAGE",
     "CAST",
 )
-SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in OF_A_SERVER} | {"CHECKPOINT"}
+SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in SERVER_OBJECTS} | {"CHECKPOINT"}
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
-# What the runner or the pooler answers for; all else, like work_mem, may be set for one transaction.
-RUNNERS_SETTINGS = re.compile(
+# Settings of the runner or the pooler; any other, like work_mem, may be set for one transaction.
+RESERVED_SETTINGS = re.compile(
     r"search_path|role|session_authorization|session_replication_role|row_security|synchronous_commit"
     r"|(lock|statement|transaction|idle_in_transaction_session)_timeout|default_transaction_\w+|transaction_\w+"
 )
-RUNNERS_FUNCTIONS = re.compile(
+RESERVED_FUNCTIONS = re.compile(
     r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|pg_sleep\w*|dblink\w*|query_to_xml\w*"
 )
 SERVER_FUNCTIONS = re.compile(r"pg_(reload_conf|promote|switch_wal|rotate_logfile|\w*replication_\w+|\w*wal_replay\w*)")
@@ -54,28 +54,30 @@ SERVER_FUNCTIONS = re.compile(r"pg_(reload_conf|promote|switch_wal|rotate_logfil
 
 @dataclass(frozen=True)
 class Context:
-    """What a rule may know besides the statement."""
+    """What a rule knows besides the statement."""
 
     database: str
     new: frozenset[Name] = frozenset()
+    """Tables that the migration creates."""
     rows: Mapping[str, int] = field(default_factory=dict)
-    """About how many rows each table has, where a live database was asked."""
+    """The approximate number of rows of each table, if there is a live database."""
     locked: tuple[str, ...] = ()
-    """Tables in use on which an earlier statement of the same transaction has a lock that stops everybody."""
+    """Tables in use that an earlier statement of the same transaction has locked against reads and writes."""
     alone: bool = True
     """Whether it is the only statement of its transaction."""
 
     def in_use(self, statement: Node) -> list[Name]:
+        """Return the tables in use that the statement names."""
         return [name for name in names.tables(statement) if name not in self.new and name.schema not in SYSTEM_SCHEMAS]
 
 
-Found = Iterator[str]
-Rule = Callable[[Node, Context], Found]
+Messages = Iterator[str]
+Rule = Callable[[Node, Context], Messages]
 RULES: dict[str, Rule] = {}
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
-    """Register a rule under the name by which a migration may call it safe."""
+    """Register a rule under the name by which a migration may declare it safe."""
 
     def register(function: Rule) -> Rule:
         RULES[name] = function
@@ -85,143 +87,145 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 @rule("unqualified-name")
-def unqualified_name(statement: Node, context: Context) -> Found:
+def unqualified_name(statement: Node, context: Context) -> Messages:
     for name in names.objects(statement):
         if name.schema is None:
-            yield f'{name.name} is named without its schema: write "{context.database}"."{name.name}"'
+            yield f'{name.name} has no schema: write "{context.database}"."{name.name}"'
 
 
 @rule("other-database")
-def other_database(statement: Node, context: Context) -> Found:
+def other_database(statement: Node, context: Context) -> Messages:
     schemas = [part.text.strip('"') for part in statement.all("SCHEMA", "SCHEMA_REF")]
-    schemas += [schema for body in statement.all("AS_DEFINITION") for schema in IN_BODY.findall(body.text)]
+    schemas += [schema for body in statement.all("AS_DEFINITION") for schema in TABLE_IN_BODY.findall(body.text)]
     schemas += [schema for schema, _ in _calls(statement) if schema in DATABASE_NAMES]
     for schema, name in [*names.objects(statement), *((schema, "") for schema in schemas)]:
         what = f"{schema}.{name}".rstrip(".")
         if schema in (None, context.database, *SYSTEM_SCHEMAS):
             continue
         if schema in DATABASE_NAMES:
-            yield f"{what} belongs to another logical database, which may be on another server: ask its directory"
+            yield f"{what} belongs to another logical database, which may be on another server: use its directory.py"
         else:
             yield (
-                f"{what} belongs to no logical database, so no backup has it and no move takes it along: "
-                f'keep it in "{context.database}"'
+                f"{what} belongs to no logical database, so backups and moves leave it out: "
+                f'create it in "{context.database}"'
             )
 
 
 @rule("write-under-lock")
-def write_under_lock(statement: Node, context: Context) -> Found:
+def write_under_lock(statement: Node, context: Context) -> Messages:
     reads = statement.kind in ("SELECT", "INSERT", "CREATE_TABLE_AS") and statement.has("FROM_CLAUSE")
     if context.locked and (statement.kind in WRITES or (reads and context.in_use(statement))):
         yield (
-            f"this transaction already keeps everybody out of {', '.join(context.locked)}, and goes on doing so while "
-            "it reads or changes rows: put the rows into a migration of their own"
+            f"this transaction already blocks reads and writes of {', '.join(context.locked)}, and would block them "
+            "while it reads or changes rows: do that in a migration of its own"
         )
 
 
 @rule("several-tables")
-def several_tables(statement: Node, context: Context) -> Found:
-    more = [lock.table.name for lock in lock_modes.taken(statement) if lock_modes.stops_all(lock, context.new)]
+def several_tables(statement: Node, context: Context) -> Messages:
+    more = [
+        lock.table.name for lock in lock_modes.locks_of(statement) if lock_modes.blocks_everybody(lock, context.new)
+    ]
     if context.locked and (more := [name for name in more if name not in context.locked]):
         yield (
-            f"this transaction keeps everybody out of {', '.join(context.locked)} while it waits for "
-            f"{', '.join(more)}, and meets in a deadlock whoever uses them in another order: a migration for each table"
+            f"this transaction blocks {', '.join(context.locked)} while it waits for {', '.join(more)}, and may "
+            "deadlock with transactions that use them in another order: write a migration for each table"
         )
 
 
 @rule("truncate")
-def truncate(statement: Node, context: Context) -> Found:
+def truncate(statement: Node, context: Context) -> Messages:
     if statement.kind == "TRUNCATE" and context.in_use(statement):
-        yield "TRUNCATE loses all rows, and waits for everybody who uses the table"
+        yield "TRUNCATE deletes all rows, and blocks reads and writes while it waits for its lock"
 
 
 @rule("drop-cascade")
-def drop_cascade(statement: Node, context: Context) -> Found:
+def drop_cascade(statement: Node, context: Context) -> Messages:
     drops = statement.kind.startswith("DROP_") or any(statement.all("DROP_COLUMN", "DROP_CONSTRAINT"))
-    if drops and statement.has("CASCADE") and _touches_use(statement, context):
-        yield "CASCADE drops whatever depends on it, without naming it"
+    if drops and statement.has("CASCADE") and _touches_table_in_use(statement, context):
+        yield "CASCADE also drops all dependent objects: name each of them in a DROP of its own"
 
 
 @rule("lock-table")
-def lock_table(statement: Node, context: Context) -> Found:
+def lock_table(statement: Node, context: Context) -> Messages:
     if statement.kind == "LOCK":
-        yield "LOCK TABLE stops others for the rest of the transaction: the runner takes the locks that statements need"
+        yield "LOCK TABLE blocks others for the rest of the transaction: remove it, statements take the locks they need"
     if statement.has("LOCKING_CLAUSE") and not statement.part("WHERE_CLAUSE") and context.in_use(statement):
-        yield "this keeps others from changing every row for the rest of the transaction: choose the rows by WHERE"
+        yield "this locks every row for the rest of the transaction: select the rows by WHERE"
 
 
 @rule("full-rewrite")
-def full_rewrite(statement: Node, context: Context) -> Found:
+def full_rewrite(statement: Node, context: Context) -> Messages:
     if statement.kind == "VACUUM" and statement.has("FULL_KW"):
-        yield "VACUUM FULL rewrites the table while nobody may use it"
+        yield "VACUUM FULL rewrites the table and blocks reads and writes meanwhile"
     if statement.kind == "CLUSTER":
-        yield "CLUSTER rewrites the table while nobody may use it"
+        yield "CLUSTER rewrites the table and blocks reads and writes meanwhile"
     if statement.kind.startswith("ALTER_") and (statement.kind != "ALTER_TABLE" or context.in_use(statement)):
         for kind, words in REWRITES.items():
             if statement.has(kind):
-                yield f"{words} rewrites the table while nobody may use it"
+                yield f"{words} rewrites the table and blocks reads and writes meanwhile"
 
 
 @rule("refresh-not-concurrent")
-def refresh_not_concurrent(statement: Node, context: Context) -> Found:
+def refresh_not_concurrent(statement: Node, context: Context) -> Messages:
     if statement.kind == "REFRESH" and not statement.has("CONCURRENTLY_KW"):
-        yield "REFRESH MATERIALIZED VIEW stops its readers: use CONCURRENTLY, which needs a unique index"
+        yield "REFRESH MATERIALIZED VIEW blocks reads of the view: use CONCURRENTLY, which needs a unique index"
 
 
 @rule("attach-partition")
-def attach_partition(statement: Node, context: Context) -> Found:
+def attach_partition(statement: Node, context: Context) -> Messages:
     if statement.has("ATTACH_PARTITION") and context.in_use(statement):
-        yield "ATTACH PARTITION reads the whole partition under a lock, unless a validated CHECK says the same"
+        yield "ATTACH PARTITION scans the partition under a lock: first add and validate a CHECK of the same bounds"
 
 
 @rule("disable-trigger")
-def disable_trigger(statement: Node, context: Context) -> Found:
+def disable_trigger(statement: Node, context: Context) -> Messages:
     if statement.has("DISABLE_TRIGGER", "DISABLE_RULE", "ENABLE_REPLICA_TRIGGER", "ENABLE_REPLICA_RULE"):
-        yield "without its triggers a table is not protected by its foreign keys"
+        yield "without its triggers the foreign keys of a table are not enforced"
 
 
 @rule("serial-column")
-def serial_column(statement: Node, context: Context) -> Found:
+def serial_column(statement: Node, context: Context) -> Messages:
     for column in _added_columns(statement, context):
         if any(word.text.lower() in SERIAL for word in column.all("IDENT")):
-            yield "a serial column fills itself in every row, which rewrites the table while nobody may use it"
+            yield "a serial column gets a value in every row, which rewrites the table and blocks reads and writes"
 
 
 @rule("check-with-column")
-def check_with_column(statement: Node, context: Context) -> Found:
+def check_with_column(statement: Node, context: Context) -> Messages:
     for column in _added_columns(statement, context):
         if column.has("CHECK_CONSTRAINT"):
-            yield "a new column's CHECK is proved for every row under a strong lock: add the column, then add_check"
+            yield "the CHECK of a new column scans the table under a lock: add the column, then use migrator.add_check"
 
 
 @rule("session-setting")
-def session_setting(statement: Node, context: Context) -> Found:
-    belongs = "a session's settings and locks belong to the runner"
+def session_setting(statement: Node, context: Context) -> Messages:
+    reserved = "session settings and locks are reserved for the runner"
     if statement.kind in ("SET", "SET_SESSION_AUTH", "SET_ROLE", "RESET", "DISCARD"):
         local = statement.has("LOCAL_KW")
         names_ = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
-        if not local or not names_ or any(RUNNERS_SETTINGS.fullmatch(name) for name in names_):
-            yield f"{belongs}: say statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for the rest"
+        if not local or not names_ or any(RESERVED_SETTINGS.fullmatch(name) for name in names_):
+            yield f"{reserved}: write statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for others"
     if statement.kind in ("LISTEN", "UNLISTEN") or (statement.kind == "DECLARE" and statement.has("WITH_HOLD")):
-        yield f"{belongs}, and behind the pooler a session is nobody's own"
+        yield f"{reserved}, and sessions are shared behind the pooler: remove {statement.kind}"
     for _, name in _calls(statement):
-        if RUNNERS_FUNCTIONS.fullmatch(name):
-            yield f"{belongs}: leave out {name}()"
+        if RESERVED_FUNCTIONS.fullmatch(name):
+            yield f"{reserved}: remove {name}()"
 
 
 @rule("transaction-control")
-def transaction_control(statement: Node, context: Context) -> Found:
+def transaction_control(statement: Node, context: Context) -> Messages:
     if statement.kind in ("BEGIN", "COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION", "PREPARE_TRANSACTION"):
-        yield "transactions belong to the runner; atomic = False runs each statement by itself"
+        yield "the runner controls transactions: remove it, or write atomic = False to run each statement by itself"
 
 
 @rule("hidden-code")
-def hidden_code(statement: Node, context: Context) -> Found:
-    hint = "cannot be looked into: write its statements into the migration"
+def hidden_code(statement: Node, context: Context) -> Messages:
+    hint = "cannot be checked: write its statements into the migration"
     if statement.kind in ("DO", "CALL", "EXECUTE", "LOAD"):
         yield f"{'a DO block' if statement.kind == 'DO' else statement.kind} {hint}"
     if statement.kind == "COPY":
-        yield "COPY reads what only the server's machine has: INSERT the rows, or load them by flask seed"
+        yield "COPY reads files of the database server: use INSERT, or load the rows with flask seed"
     if statement.kind in ("SELECT", "SELECT_INTO", "VALUES", "WITH"):
         for schema, name in _calls(statement):
             if schema and schema not in SYSTEM_SCHEMAS:
@@ -229,38 +233,38 @@ def hidden_code(statement: Node, context: Context) -> Found:
 
 
 @rule("trigger")
-def trigger(statement: Node, context: Context) -> Found:
+def trigger(statement: Node, context: Context) -> Messages:
     if statement.kind in ("CREATE_TRIGGER", "CREATE_RULE") and context.in_use(statement):
         yield (
-            "from now on every write of the running code does more than it says, and what that writes leaves no mark: "
-            "readers may be shown an older answer. Do it in the model, or declare what it writes (declare_write())"
+            "what a trigger or rule writes leaves no mark, so readers may get an outdated cached response: write it in "
+            "the model, or declare what it writes (declare_write())"
         )
 
 
 @rule("server-wide")
-def server_wide(statement: Node, context: Context) -> Found:
+def server_wide(statement: Node, context: Context) -> Messages:
     of_roles = statement.kind == "GRANT" and not statement.has("ON_KW")
     of_all = statement.has("REINDEX_TARGET_DATABASE", "REINDEX_TARGET_SYSTEM", "ALL_IN_TABLESPACE")
     found = [statement.kind.replace("_", " ")] if statement.kind in SERVER_WIDE or of_roles or of_all else []
     found += [f"{name}()" for _, name in _calls(statement) if SERVER_FUNCTIONS.fullmatch(name)]
     for what in found:
-        yield f"{what} is about a whole server, which others may share and a move leaves behind: do it there by hand"
+        yield f"{what} affects the whole server, which others may share and a move leaves behind: run it there by hand"
 
 
 @rule("system-catalog")
-def system_catalog(statement: Node, context: Context) -> Found:
+def system_catalog(statement: Node, context: Context) -> Messages:
     if statement.kind in (*WRITES, "INSERT", "TRUNCATE") or statement.kind.startswith(("ALTER_", "DROP_")):
         for name in names.objects(statement)[:1]:
             if name.schema in SYSTEM_SCHEMAS:
-                yield f"{name.schema}.{name.name} is PostgreSQL's own, and writing there by hand may break the database"
+                yield f"{name.schema}.{name.name} is a system catalog: use DDL, a write may break the database"
 
 
 @rule("extension")
-def extension(statement: Node, context: Context) -> Found:
+def extension(statement: Node, context: Context) -> Messages:
     if statement.kind == "CREATE_EXTENSION":
         yield (
-            "an extension belongs to a whole physical database and may need its owner: the next server may not have "
-            "it. Say how it gets there, or do without"
+            "an extension belongs to the whole physical database, may need a superuser, and may be missing on the next "
+            "server: say in `safe` how it is installed there, or do without it"
         )
 
 
@@ -276,5 +280,5 @@ def _added_columns(statement: Node, context: Context) -> Iterator[Node]:
         yield from statement.all("ADD_COLUMN")
 
 
-def _touches_use(statement: Node, context: Context) -> bool:
+def _touches_table_in_use(statement: Node, context: Context) -> bool:
     return not names.tables(statement) or bool(context.in_use(statement))

@@ -1,4 +1,4 @@
-"""SQL as a syntax tree, by squawk's own parser for PostgreSQL (`squawk --debug parse`)."""
+"""SQL parser: statements as syntax trees, by squawk's parser for PostgreSQL (`squawk --debug parse`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Node:
             yield from part.all(*kinds)
 
     def has(self, *kinds: str) -> bool:
-        """Return whether there is such a node at any depth."""
+        """Return whether a node of one of the kinds is below this one, at any depth."""
         return any(True for _ in self.all(*kinds))
 
     def part(self, *kinds: str) -> Node | None:
@@ -43,11 +43,11 @@ class Node:
 
 
 def program() -> Path:
-    """Return where squawk is: beside this Python, or on PATH."""
+    """Return the path of squawk, which is beside this Python or on PATH."""
     beside = Path(sys.executable).with_name("squawk")
     found = str(beside) if beside.exists() else shutil.which("squawk")
     if not found:
-        raise MigrationError("squawk, which checks migrations, is missing: pip install -r requirements.txt")
+        raise MigrationError("squawk, which checks migrations, is not installed. Run pip install -r requirements.txt")
     return Path(found)
 
 
@@ -61,12 +61,12 @@ def run(arguments: list[str], sql: str) -> str:
 
 
 def parse(sql: str) -> list[Node]:
-    """Return the statements of `sql`; what is no SQL is in none of them (squawk reports it as syntax-error)."""
+    """Return the statements of `sql`, without syntax errors, which squawk reports."""
     return parse_all([sql])[0]
 
 
 def parse_all(texts: Sequence[str]) -> list[list[Node]]:
-    """Return the statements of each text; squawk is asked once for all of them."""
+    """Return the statements of each text, by one run of squawk."""
     # A text may end in a comment, and with or without its semicolon.
     pieces = [f"{text}\n;\n".encode() for text in texts]
     starts = list(accumulate((len(piece) for piece in pieces), initial=0))

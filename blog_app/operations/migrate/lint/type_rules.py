@@ -1,73 +1,87 @@
-"""Our rules for what a table, column or type is made of: choices that are hard to change once there are rows."""
+"""Lint rules on tables, columns and types: choices that are hard to change once there are rows."""
 
 from __future__ import annotations
 
 import re
 
-from blog_app.operations.migrate.lint.rules import Context, Found, rule
+from blog_app.operations.migrate.lint.rules import Context, Messages, rule
 from blog_app.operations.migrate.lint.syntax import Node
 
-NARROW = re.compile(r"(?:small)?int(?:eger|2|4)?|(?:small)?serial[24]?", re.I)
-JSON = re.compile(r"(?:pg_catalog\.)?json(?:\s*\[\s*\d*\s*\])*", re.I)
-SAME_FOR_ALL_ROWS = re.compile(
+NARROW_INTEGER = re.compile(r"(?:small)?int(?:eger|2|4)?|(?:small)?serial[24]?", re.I)
+JSON_TYPE = re.compile(r"(?:pg_catalog\.)?json(?:\s*\[\s*\d*\s*\])*", re.I)
+CALLED_ONCE = re.compile(
     r"(pg_catalog\.)?(now|(transaction|statement)_timestamp|date_trunc|make_(date|interval)|to_timestamp|timezone|lower"
     r"|upper|concat|coalesce|repeat|md5|length|round|abs|array_fill|jsonb_build_(object|array))",
     re.I,
 )
-"""Functions that a new column's default calls only once (`pg_proc.provolatile` is not `v`)."""
+"""Functions that the default of a new column calls once for all rows (`pg_proc.provolatile` is not `v`)."""
+VARCHAR = re.compile(r"(?:varchar|character varying)(?:\((\d+)\))?", re.I)
+NUMERIC = re.compile(r"(?:numeric|decimal)(?:\((\d+)\s*,\s*(\d+)\))?", re.I)
 TYPES = ("PATH_TYPE", "ARRAY_TYPE")
 
 
 @rule("narrow-key")
-def narrow_key(statement: Node, context: Context) -> Found:
-    """A primary key of 32 bits; what refers to it is as narrow, and changing them later rewrites all those tables."""
+def narrow_key(statement: Node, context: Context) -> Messages:
+    """A primary key of 32 bits: foreign keys to it are as narrow, and a later change rewrites all those tables."""
     keys = {column.text for key in statement.all("PRIMARY_KEY_CONSTRAINT") for column in key.all("COLUMN_NAME_REF")}
     if statement.kind not in ("CREATE_TABLE", "ALTER_TABLE") or len(keys) > 1:
         return
     for column in statement.all("COLUMN", "ADD_COLUMN"):
         name, type_ = column.part("COLUMN_NAME"), column.part(*TYPES)
         is_key = column.has("PRIMARY_KEY_CONSTRAINT") or (name and name.text in keys)
-        if is_key and type_ and NARROW.fullmatch(type_.text):
-            yield f"a key of type {type_.text} ends at 2,147,483,647 rows ever made: use uuid, or bigint"
+        if is_key and type_ and NARROW_INTEGER.fullmatch(type_.text):
+            yield f"a key of type {type_.text} runs out after 2,147,483,647 inserted rows: use uuid or bigint"
 
 
 def rewrites(column: Node) -> bool:
-    """Return whether a new column has a value of its own in each row that is there, so that all are written anew."""
+    """Return whether a new column has a different value in each existing row, so that the table is rewritten."""
     generated = column.part("GENERATED_CONSTRAINT")
     calls = [call.parts[0].text for default in column.all("DEFAULT_CONSTRAINT") for call in default.all("CALL_EXPR")]
-    differs = not all(SAME_FOR_ALL_ROWS.fullmatch(call) for call in calls)
+    differs = not all(CALLED_ONCE.fullmatch(call) for call in calls)
     return differs or bool(generated and not generated.has("VIRTUAL"))
 
 
 @rule("json")
-def json(statement: Node, context: Context) -> Found:
+def json(statement: Node, context: Context) -> Messages:
     for column in statement.all("COLUMN", "ADD_COLUMN", "ALTER_COLUMN"):
         for type_ in column.all(*TYPES):
-            if JSON.fullmatch(type_.text):
-                yield "json cannot be compared, so DISTINCT and GROUP BY fail, nor indexed: use jsonb"
+            if JSON_TYPE.fullmatch(type_.text):
+                yield "json has no equality (DISTINCT and GROUP BY fail) and no index: use jsonb"
 
 
 @rule("unlogged")
-def unlogged(statement: Node, context: Context) -> Found:
+def unlogged(statement: Node, context: Context) -> Messages:
     if statement.kind.startswith("CREATE_TABLE") and statement.has("UNLOGGED"):
-        yield "an unlogged table is empty after a crash, and on every replica: leave UNLOGGED out"
+        yield "an unlogged table is empty after a crash and on every replica: remove UNLOGGED"
 
 
 @rule("enum-value")
-def enum_value(statement: Node, context: Context) -> Found:
+def enum_value(statement: Node, context: Context) -> Messages:
     if statement.kind == "ALTER_TYPE" and statement.has("ADD_VALUE") and not context.alone:
-        yield "a new value cannot be used in the transaction that adds it: give it a migration of its own"
+        yield "a new value cannot be used in the transaction that adds it: add it in a migration of its own"
 
 
 @rule("domain")
-def domain(statement: Node, context: Context) -> Found:
+def domain(statement: Node, context: Context) -> Messages:
     if statement.kind == "ALTER_DOMAIN" and statement.has("SET_NOT_NULL"):
-        yield "NOT NULL on a domain reads each table that uses it under a lock: add a CHECK NOT VALID, validate it"
+        yield "NOT NULL on a domain scans every table that uses it under a lock: add a CHECK NOT VALID and validate it"
 
 
 @rule("primary-key")
-def primary_key(statement: Node, context: Context) -> Found:
+def primary_key(statement: Node, context: Context) -> Messages:
     for change in statement.all("DROP_CONSTRAINT"):
         name = change.part("CONSTRAINT_NAME_REF")
         if name and name.text.strip('"').endswith("_pkey") and context.in_use(statement):
-            yield "without its primary key a table can be neither backfilled nor replicated, and rows may double"
+            yield "a table without a primary key cannot be backfilled or replicated and allows duplicate rows: keep it"
+
+
+def widens(old: str, new: str) -> bool:
+    """Return whether the change of type only widens it, for which PostgreSQL reads no row."""
+    before, after = VARCHAR.fullmatch(old.strip()), VARCHAR.fullmatch(new.strip())
+    if before and new.strip().lower() == "text":
+        return True
+    if not (before and after):  # More digits before the decimal point, the same number behind it.
+        before, after = NUMERIC.fullmatch(old.strip()), NUMERIC.fullmatch(new.strip())
+        if not (before and after) or (after[1] and after[2] != before[2]):
+            return False
+    return bool(before[1] and (after[1] is None or int(after[1]) >= int(before[1])))

@@ -1,4 +1,4 @@
-"""Drift: whether models, migration files and the live database describe one and the same schema."""
+"""Drift detection: whether models, migration files and the live database describe the same schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS, FILES, LIVE = "the models", "the migrations", "the database"
 
 @dataclass
 class Report:
-    """The outcome for one logical database, in sentences."""
+    """What differs in one logical database, in sentences."""
 
     differences: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
@@ -25,27 +25,29 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """All that is not in order."""
+        """Pending migrations and differences."""
         return self.pending + self.differences
 
 
 def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | None = None) -> Report:
-    """Compare types, nullability, defaults, checks, indexes, foreign keys; what is pending is a difference too."""
+    """Compare types, nullability, defaults, checks, indexes, foreign keys; a pending migration is a problem too."""
     report = Report()
     with connected(settings, name, report.notes.append) as connection:
         applied = list(history.applied(connection, name))
-        wanted = shadow.of_models(connection, name, models)
+        wanted = shadow.schema_of_models(connection, name, models)
         live = catalog.read(connection, name)
-    known = [migration.name for migration in files.read(name, folder)]
-    pending = [migration for migration in known if migration not in applied]
-    report.pending = [f"migration {migration} is pending" for migration in pending]
-    report.differences += [f"migration {gone} is applied, and has no file" for gone in applied if gone not in known]
+    migrations = files.read(name, folder)
+    known = {migration.name for migration in migrations}
+    report.pending = [f"migration {item.name} is pending" for item in files.pending(migrations, applied)]
+    report.differences += [
+        f"migration {gone} is applied but its file is missing" for gone in applied if gone not in known
+    ]
     try:
-        made = shadow.of_migrations(settings, name, folder=folder)
-        due = shadow.of_migrations(settings, name, only=applied, folder=folder) if pending else made
-    except shadow.NoScratch as error:
-        report.notes.append(f"{error}: only the models were compared with the database")
-        if not pending:
+        made = shadow.schema_of_migrations(settings, name, folder=folder)
+        due = shadow.schema_of_migrations(settings, name, only=applied, folder=folder) if report.pending else made
+    except shadow.CannotCreateDatabase as error:
+        report.notes.append(f"{error}, so only the models were compared with the database")
+        if not report.pending:
             report.differences += comparison.compare_models(wanted, live, models, MODELS, LIVE)
         return report
     report.differences += comparison.compare_models(wanted, made, models, MODELS, FILES)

@@ -1,4 +1,4 @@
-"""The schema that models or migration files would make, built for real where it disturbs nobody.
+"""Shadow schemas: the schema that models or migration files make, built for real where nobody uses it.
 
 Models are created in a schema of another name, in a transaction that is rolled back. Migration files name their schema
 themselves, so they run in a scratch database beside the real one, which is dropped afterwards.
@@ -19,21 +19,23 @@ import peewee
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, all_databases
 from blog_app.operations.migrate.connection import advisory_lock, connected
-from blog_app.operations.migrate.dry_run import Recorder, Statement
+from blog_app.operations.migrate.dry_run import DryRunDatabase, Statement
 from blog_app.operations.migrate.schema import catalog
 
 
-class NoScratch(MigrationError):
-    """This role may not create databases."""
+class CannotCreateDatabase(MigrationError):
+    """The role of the logical database may not create databases."""
 
 
-def of_models(database: peewee.PostgresqlDatabase, name: str, models: Sequence[type[peewee.Model]]) -> catalog.Schema:
-    """Return the schema that the models describe; `database` is left as it was."""
+def schema_of_models(
+    database: peewee.PostgresqlDatabase, name: str, models: Sequence[type[peewee.Model]]
+) -> catalog.Schema:
+    """Return the schema that the models describe; nothing of it stays in `database`."""
     shadow = f"{name}_shadow_{secrets.token_hex(4)}"
     with database.atomic() as transaction:
         database.execute_sql(f'CREATE SCHEMA "{shadow}"')
         for statement in create_statements(models):
-            database.execute_sql(renamed(statement.sql, name, shadow), statement.parameters)
+            database.execute_sql(in_schema(statement.sql, name, shadow), statement.parameters)
         found = catalog.read(database, shadow)
         transaction.rollback()
     return found
@@ -41,40 +43,40 @@ def of_models(database: peewee.PostgresqlDatabase, name: str, models: Sequence[t
 
 def create_statements(models: Sequence[type[peewee.Model]]) -> list[Statement]:
     """Return what Peewee would send to create the models' tables."""
-    recorder = Recorder("models")
+    database = DryRunDatabase("models")
     for model in peewee.sort_models(models):
-        peewee.SchemaManager(model, database=recorder).create_all(safe=False)
-    return recorder.statements
+        peewee.SchemaManager(model, database=database).create_all(safe=False)
+    return database.statements
 
 
-def renamed(sql: str, schema: str, other: str) -> str:
+def in_schema(sql: str, schema: str, other: str) -> str:
     """Return the statement with `schema.` turned into `other.`, outside of text literals."""
     pattern = rf"""('(?:[^']|'')*')|(?<![\w."])(?:"{schema}"|{schema})(?=\s*\.)"""
     return re.sub(pattern, lambda found: found[1] or f'"{other}"', sql)
 
 
-def of_migrations(
+def schema_of_migrations(
     settings: Settings, name: str, *, only: Sequence[str] | None = None, folder: Path | None = None
 ) -> catalog.Schema:
-    """Return the schema that the files make (all, or `only` these); raise `NoScratch` where that cannot be tried."""
-    with scratch(settings, name) as elsewhere:
-        all_databases.run(elsewhere, [name], lambda runner: runner.up(only=only), lambda _: None, folder)
-        with connected(elsewhere, name, lambda _: None) as connection:
+    """Return the schema that all files make, or `only` these; raise `CannotCreateDatabase`."""
+    with scratch_database(settings, name) as scratch:
+        all_databases.run(scratch, [name], lambda runner: runner.up(only=only), lambda _: None, folder)
+        with connected(scratch, name, lambda _: None) as connection:
             return catalog.read(connection, name)
 
 
 @contextmanager
-def scratch(settings: Settings, name: str) -> Iterator[Settings]:
+def scratch_database(settings: Settings, name: str) -> Iterator[Settings]:
     """Yield settings in which `name` lives in an empty database of its own, dropped afterwards."""
-    place = urlsplit(settings.databases[name].direct_url)
-    database = f"{place.path[1:]}_scratch_{name}"
-    url = urlunsplit(place._replace(path=f"/{database}"))
+    address = urlsplit(settings.databases[name].direct_url)
+    database = f"{address.path[1:]}_scratch_{name}"
+    url = urlunsplit(address._replace(path=f"/{database}"))
     with connected(settings, name, lambda _: None) as connection, advisory_lock(connection, database):
         try:
             connection.execute_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # Left by a killed run.
             connection.execute_sql(f'CREATE DATABASE "{database}" TEMPLATE template0')
         except peewee.ProgrammingError as error:
-            raise NoScratch(f"the role of {name} may not create databases, so the files cannot be tried out") from error
+            raise CannotCreateDatabase(f"the role of {name} may not create databases (CREATEDB)") from error
         try:
             moved = replace(settings.databases[name], url=url, direct_url=url)
             yield replace(settings, databases={**settings.databases, name: moved})

@@ -1,19 +1,19 @@
-"""Backfills: an update of a big table in small pieces, in the order of its primary key.
+"""Backfills: the update of a big table in batches, in the order of its primary key.
 
 Guarantees:
 
-* A batch is one transaction of its own that also records how far it came: killed anywhere, the next run goes on there,
-  and nothing is done twice.
-* A batch takes about `BATCH_SECONDS`, so no request waits longer than that for a row; the size follows the time that
-  the last ones took, and a batch that runs out of time is tried again with fewer rows. A row that somebody holds is
-  waited for only briefly: the batch gives up and is tried again.
-* Ctrl-C ends after the running batch.
+* A batch is a transaction of its own that also records its position: after a crash anywhere the next run resumes
+  there, and no row is updated twice.
+* A batch takes about `BATCH_SECONDS`, so no request waits longer than that for a row. Its size follows the time that
+  the last batch took; a batch that times out is tried again with fewer rows. A batch waits only briefly for a locked
+  row, then it is rolled back and tried again.
+* Ctrl-C stops after the running batch.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import peewee
@@ -21,15 +21,15 @@ import peewee
 from blog_app.data.watermarks import epochs
 from blog_app.operations.migrate import MigrationError, signals
 from blog_app.operations.migrate.database import Database
-from blog_app.operations.migrate.lock_retry import out_of_time
-from blog_app.operations.migrate.progress import Bar
+from blog_app.operations.migrate.lock_retry import is_statement_timeout
+from blog_app.operations.migrate.progress import ProgressBar
 from blog_app.operations.migrate.signals import Stopped
-from blog_app.operations.migrate.steps.base import Step, quoted
+from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted
 
 BATCH_SECONDS = 0.2
 PAUSE_SHARE = 0.25
-"""The pause after a batch, as a share of the batch's time: the server keeps its breath, and so do its replicas."""
-FIRST_SIZE, SMALLEST, LARGEST = 500, 50, 50_000
+"""The pause after a batch, as a share of the batch's time, so that the server and its replicas keep up."""
+FIRST_SIZE, MIN_SIZE, MAX_SIZE = 500, 50, 50_000
 
 PRIMARY_KEY = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod)
@@ -56,46 +56,46 @@ class Backfill(Step):
         where = f" WHERE {self.where}" if self.where else ""
         database.send(f"UPDATE {self.table} SET {self.assignments}{where} /* in batches */")  # noqa: S608
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         keys = database.execute_sql(PRIMARY_KEY, (self.table,)).fetchall()
         if not keys:
-            raise MigrationError(f"{self.table} does not exist or has no primary key, so it cannot be backfilled")
+            raise MigrationError(f"cannot backfill {self.table}: it does not exist or has no primary key")
         batches = Batches(self, keys)
         position, rows = (progress.position, progress.rows) if progress else (None, 0)
         size, total = float(FIRST_SIZE), database.value(ESTIMATE, (self.table,)) or 0
 
         def batch() -> tuple[list[str], int] | None:
             with database.atomic():
-                found = batches.end(database, position, round(size))
-                if found:
-                    batches.update(database, position, found[0])
-                    note(found[0], rows + found[1])
+                end = batches.end(database, position, round(size))
+                if end:
+                    batches.update(database, position, end[0])
+                    save_progress(end[0], rows + end[1])
                     epochs.close(database)
-            return found
+            return end
 
-        with signals.put_off() as stopping, Bar(str(self), total, rows) as bar:
+        with signals.defer_signals() as stop, ProgressBar(str(self), total, rows) as bar:
             while True:
                 began = time.monotonic()
                 try:
-                    found = database.patiently(batch, str(self))
+                    end = database.retry_on_lock_timeout(batch, str(self))
                 except peewee.OperationalError as error:
-                    if not out_of_time(error) or round(size) == 1:
+                    if not is_statement_timeout(error) or round(size) == 1:
                         raise
-                    size = max(size / 8, 1.0)  # It was rolled back; its rows are slow ones.
+                    size = max(size / 8, 1.0)  # It was rolled back.
                     continue
                 seconds = time.monotonic() - began
-                if found is None:
+                if end is None:
                     return
-                position, rows = found[0], rows + found[1]
-                bar.reached(rows)
-                if stopping.is_set():
+                position, rows = end[0], rows + end[1]
+                bar.update(rows)
+                if stop.is_set():
                     raise Stopped(f"{self} after {rows:,} rows")
                 size = next_size(size, seconds)
-                stopping.wait(seconds * PAUSE_SHARE)
+                stop.wait(seconds * PAUSE_SHARE)
 
 
 class Batches:
-    """The statements of a backfill; keys travel as text, so any type of key will do."""
+    """The statements of a backfill. Keys are passed as text, so they may be of any type."""
 
     def __init__(self, backfill: Backfill, keys: Sequence[tuple[str, str]]) -> None:
         self.backfill = backfill
@@ -104,7 +104,7 @@ class Batches:
         self.types = ", ".join(f"%s::{type_}" for _, type_ in keys)
 
     def end(self, database: Database, position: Any, size: int) -> tuple[list[str], int] | None:
-        """Return the last key of the batch after `position` and how many rows it has; None when there are no more."""
+        """Return the last key of the batch after `position` and the number of its rows; None when no row is left."""
         batch = (
             f"SELECT {self.columns}, row_number() OVER (ORDER BY {self.columns}) AS number "  # noqa: S608
             f"FROM {self.backfill.table} {self._after(position)} ORDER BY {self.columns} LIMIT {size}"
@@ -127,6 +127,6 @@ class Batches:
 
 
 def next_size(size: float, seconds: float) -> float:
-    """Return the next batch's size: towards the target time, at most twice or half the last one."""
+    """Return the size of the next batch: closer to the target time, at least half and at most twice the last one."""
     factor = min(max(BATCH_SECONDS / max(seconds, 0.001), 0.5), 2.0)
-    return min(max(size * factor, SMALLEST), LARGEST)
+    return min(max(size * factor, MIN_SIZE), MAX_SIZE)

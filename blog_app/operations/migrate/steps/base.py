@@ -1,8 +1,7 @@
-"""What a migration is made of: operations in their order.
+"""The operations of a migration: peewee-migrate's own, SQL, Python functions, and the steps of this project.
 
-Most operations are peewee-migrate's, or SQL, and may run in a transaction. A `Step` of ours knows more: what it does in
-one line, and whether it must run outside a transaction. Those steps look first at what is already there, so that one
-which was killed in its middle is finished by the next run.
+A `Step` describes itself in one line and says whether it must run outside a transaction. It first looks at what is
+already there, so that the next run finishes a step that was killed half-way.
 """
 
 from __future__ import annotations
@@ -14,21 +13,22 @@ from typing import Any
 from playhouse.migrate import Operation
 
 from blog_app.operations.migrate.database import Database
-from blog_app.operations.migrate.history import Step as Progress
+from blog_app.operations.migrate.history import StepProgress
 
-# Statements that PostgreSQL refuses inside a transaction.
-ALONE = re.compile(
+NON_TRANSACTIONAL = re.compile(
     r"VACUUM\b|CLUSTER\s*;?\s*$|REINDEX\b.*\b(CONCURRENTLY|SCHEMA|DATABASE|SYSTEM)\b|ALTER\s+SYSTEM\b"
     r"|(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|ALTER\s+TABLE\b.*\bDETACH\b.*\bCONCURRENTLY\b",
     re.I | re.S,
 )
-LOUD = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
-"""Those of them that keep others out, and so must not wait for a lock with others behind them."""
+BLOCKING = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
+"""Those of them that take a strong lock: while they wait for it, everybody else waits behind them."""
+SaveProgress = Callable[[Any, int], None]
+"""Records how far a step got: `save_progress(position, rows)`."""
 LEADING_COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
 
 
 class Step:
-    """One operation of ours."""
+    """An operation for tables in use."""
 
     outside_transaction = True
 
@@ -36,17 +36,17 @@ class Step:
         """One line that says what it does."""
         raise NotImplementedError
 
-    def run(self, database: Database, progress: Progress | None, note: Callable[[Any, int], None]) -> None:
-        """Do it. `progress` is where an earlier run stopped; `note(position, rows)` records how far this one is."""
+    def run(self, database: Database, progress: StepProgress | None, save_progress: SaveProgress) -> None:
+        """Perform the step. `progress` is where an earlier run stopped."""
         raise NotImplementedError
 
     def preview(self, database: Database) -> None:
-        """Send what `run` would send to a database that only notes it."""
+        """Send to a `DryRunDatabase` what `run` would send."""
         self.run(database, None, lambda position, rows: None)
 
 
 class PythonStep:
-    """A Python function of a migration: nobody can tell what it will do without running it."""
+    """A Python function of a migration; only running it shows what it sends."""
 
     def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
         self.function = function
@@ -61,7 +61,7 @@ class PythonStep:
 
 
 def describe(operation: Any) -> str:
-    """Return one line that says what an operation of a migration does."""
+    """Return one line that says what an operation does."""
     if isinstance(operation, Operation):
         if operation.fn.__name__ == "sql":
             return " ".join(operation.args[0].split())[:200]
@@ -70,32 +70,32 @@ def describe(operation: Any) -> str:
     return str(operation)
 
 
-def runs_alone(operation: Any) -> bool:
-    """Return whether the operation must be sent outside a transaction."""
+def runs_outside_transaction(operation: Any) -> bool:
+    """Return whether PostgreSQL refuses the operation inside a transaction."""
     if isinstance(operation, Step):
         return operation.outside_transaction
-    return bool(ALONE.match(sql_of(operation)))
+    return bool(NON_TRANSACTIONAL.match(raw_sql(operation)))
 
 
-def waits_quietly(operation: Any) -> bool:
-    """Return whether nobody else has to wait while the operation waits for its lock."""
-    return not LOUD.match(sql_of(operation))
+def blocks_nobody_while_waiting(operation: Any) -> bool:
+    """Return whether nobody waits behind the operation while it waits for its lock."""
+    return not BLOCKING.match(raw_sql(operation))
 
 
-def without_comments(sql: str) -> str:
-    """Return the statement without the comments that it begins with."""
+def strip_leading_comments(sql: str) -> str:
+    """Return the statement without its leading comments."""
     found = LEADING_COMMENTS.match(sql)
     return sql[found.end() :] if found else sql
 
 
-def sql_of(operation: Any) -> str:
-    """Return the SQL that the file gives, without the comments that it begins with; empty for any other operation."""
+def raw_sql(operation: Any) -> str:
+    """Return the SQL of a `migrator.sql` operation, without its leading comments; empty for any other operation."""
     is_sql = isinstance(operation, Operation) and operation.fn.__name__ == "sql"
-    return without_comments(operation.args[0]) if is_sql else ""
+    return strip_leading_comments(operation.args[0]) if is_sql else ""
 
 
 def perform(operation: Any) -> None:
-    """Run an operation that is no `Step`; an error carries a note that says which operation it was."""
+    """Run an operation that is not a `Step`; an error carries a note that names the operation."""
     try:
         if isinstance(operation, Operation):
             operation.run()

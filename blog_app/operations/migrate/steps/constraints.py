@@ -1,18 +1,17 @@
 """Constraints on tables in use: added NOT VALID, which is instant, then validated, which blocks nobody.
 
-A constraint whose validation fails is taken away again: half of it would refuse the writes of code that runs.
+A constraint whose validation fails is dropped: left NOT VALID it would refuse writes of the running code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import peewee
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.database import Database
-from blog_app.operations.migrate.steps.base import Step, quoted
+from blog_app.operations.migrate.database import Database, send_with_retry
+from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted
 
 # Validation waits for other schema changes and for autovacuum; reads and writes do not wait behind it.
 VALIDATE_LOCK_TIMEOUT = 5.0
@@ -25,33 +24,33 @@ IS_NOT_NULL = (
 
 
 class AddConstraint(Step):
-    """A CHECK or a foreign key; `broken` is the condition of a row that breaks it."""
+    """A CHECK or a foreign key; `violated` is the condition of a row that violates it."""
 
-    def __init__(self, schema: str, table: str, name: str, definition: str, broken: str) -> None:
+    def __init__(self, schema: str, table: str, name: str, definition: str, violated: str) -> None:
         self.table = quoted(schema, table)
         self.name = name
         self.definition = definition
-        self.broken = broken
+        self.violated = violated
 
     def __str__(self) -> str:
         return f"add constraint {self.name} to {self.table}: {self.definition}"
 
     def preview(self, database: Database) -> None:
-        add_validated(database, self.table, self.name, self.definition, self.broken)
+        add_validated(database, self.table, self.name, self.definition, self.violated)
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         row = database.execute_sql(IS_VALIDATED, (self.table, self.name)).fetchone()
         if row and row[0] and not progress:
             raise MigrationError(
-                f"{self.table} has a constraint {self.name} already, and this migration has not made it: drop that "
-                "one, or choose another name"
+                f"{self.table} already has a constraint {self.name} that this migration did not create. Drop it, or "
+                "choose another name"
             )
-        note(None, 0)  # From now on it is this migration's own.
-        add_validated(database, self.table, self.name, self.definition, self.broken)
+        save_progress(None, 0)  # From now on the constraint is known to be this migration's own.
+        add_validated(database, self.table, self.name, self.definition, self.violated)
 
 
 class SetNotNull(Step):
-    """NOT NULL by way of a validated CHECK: PostgreSQL then needs no scan under its strong lock."""
+    """NOT NULL by way of a validated CHECK, so that PostgreSQL need not scan the table under its strong lock."""
 
     def __init__(self, schema: str, table: str, column: str) -> None:
         self.table = quoted(schema, table)
@@ -61,41 +60,38 @@ class SetNotNull(Step):
     def __str__(self) -> str:
         return f"set {self.table}.{self.column} NOT NULL"
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         column, check = quoted(self.column), quoted(self.check)
         row = database.execute_sql(IS_NOT_NULL, (self.table, self.column)).fetchone()
         if row is None or not row[0]:
             add_validated(database, self.table, self.check, f"CHECK ({column} IS NOT NULL)", f"{column} IS NULL")
-            self._change(database, f"ALTER TABLE {self.table} ALTER COLUMN {column} SET NOT NULL")
-        self._change(database, f"ALTER TABLE {self.table} DROP CONSTRAINT IF EXISTS {check}")
-
-    def _change(self, database: Database, sql: str) -> None:
-        database.patiently(lambda: database.send(sql), str(self))
+            send_with_retry(database, f"ALTER TABLE {self.table} ALTER COLUMN {column} SET NOT NULL", str(self))
+        send_with_retry(database, f"ALTER TABLE {self.table} DROP CONSTRAINT IF EXISTS {check}", str(self))
 
 
-def add_validated(database: Database, table: str, name: str, definition: str, broken: str) -> None:
+def add_validated(database: Database, table: str, name: str, definition: str, violated: str) -> None:
     """Add a constraint that is missing, and validate one that is not validated yet.
 
-    `broken` is the condition of rows that break it: they are looked for first, so that no code is refused for nothing.
+    Rows that meet the condition `violated` are looked for first, so that no write is refused in vain.
     """
     row = database.execute_sql(IS_VALIDATED, (table, name)).fetchone()
     if row and row[0]:
         return
     explained = MigrationError(
-        f"rows of {table} break the constraint {name}: {definition}. Put them right first (migrator.backfill), and "
-        "make sure that no running code writes such rows any more"
+        f"rows of {table} violate the constraint {name}: {definition}. Fix them first (migrator.backfill), and make "
+        "sure that no running code still writes such rows"
     )
     with database.limits(statement=0):
-        if database.send(f"SELECT 1 FROM {table} AS this WHERE {broken} LIMIT 1").fetchone():  # noqa: S608
+        if database.send(f"SELECT 1 FROM {table} AS this WHERE {violated} LIMIT 1").fetchone():  # noqa: S608
             raise explained
     if row is None:
         add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {definition} NOT VALID"
-        database.patiently(lambda: database.send(add), f"add constraint {name} to {table}")
+        send_with_retry(database, add, f"add constraint {name} to {table}")
     validate = f"ALTER TABLE {table} VALIDATE CONSTRAINT {quoted(name)}"
     try:
         with database.limits(lock=VALIDATE_LOCK_TIMEOUT, statement=0):
-            database.patiently(lambda: database.send(validate), f"validate constraint {name} of {table}")
-    except peewee.IntegrityError as error:  # Such a row was written in between.
+            send_with_retry(database, validate, f"validate constraint {name} of {table}")
+    except peewee.IntegrityError as error:  # Such a row was written meanwhile.
         drop = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
-        database.patiently(lambda: database.send(drop), f"drop constraint {name} of {table}")
+        send_with_retry(database, drop, f"drop constraint {name} of {table}")
         raise explained from error

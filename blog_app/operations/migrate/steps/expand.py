@@ -1,18 +1,17 @@
-"""Renames and type changes in two releases: expand, later contract.
+"""Expand and contract: renames and type changes of a column in two releases.
 
-`Expand` adds the new column beside the old one, and a trigger that keeps them equal whichever the code writes. A
+`Expand` adds the new column beside the old one, and a trigger that keeps both equal, whichever the code writes. A
 backfill fills the new column of older rows. When no running code uses the old column any more, `Contract` proves that
-every row was filled and drops it. A type change keeps the name: `Contract` drops the old column and gives its name to
-the new one, in one transaction.
+every row was filled and drops it. For a type change `Contract` also gives the old name to the new column, in the same
+transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from blog_app.operations.migrate.database import Database
-from blog_app.operations.migrate.steps.base import Step, quoted
+from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted
 from blog_app.operations.migrate.steps.constraints import add_validated
 
 NEW_TYPE = "{column}__new"
@@ -38,8 +37,8 @@ END $$
 """
 
 
-class Pair:
-    """An old and a new column of one table, and the trigger between them."""
+class ColumnPair:
+    """An old and a new column of one table, and the trigger that keeps them equal."""
 
     def __init__(self, schema: str, table: str, old: str, new: str) -> None:
         self.name = f"expand_{table}_{old}"[:63]
@@ -51,11 +50,11 @@ class Pair:
 
 
 class Expand(Step):
-    """`forward` makes the new value from NEW.old and `backward` the old one from NEW.new, both as SQL."""
+    """`forward` computes the new value from NEW.old and `backward` the old one from NEW.new, both as SQL."""
 
     outside_transaction = False
 
-    def __init__(self, pair: Pair, new_type: str, forward: str | None, backward: str | None) -> None:
+    def __init__(self, pair: ColumnPair, new_type: str, forward: str | None, backward: str | None) -> None:
         self.pair, self.new_type = pair, new_type
         self.forward = forward or f"NEW.{pair.old}"
         self.backward = backward or f"NEW.{pair.new}"
@@ -63,7 +62,7 @@ class Expand(Step):
     def __str__(self) -> str:
         return f"expand {self.pair.table}.{self.pair.old} to {self.pair.new} {self.new_type}"
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         pair = self.pair
         database.send(f"ALTER TABLE {pair.table} ADD COLUMN {pair.new} {self.new_type}")
         names = {"old": pair.old, "new": pair.new, "function": pair.function}
@@ -77,38 +76,35 @@ class Expand(Step):
 class UndoExpand(Step):
     outside_transaction = False
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: ColumnPair) -> None:
         self.pair = pair
 
     def __str__(self) -> str:
         return f"take back the expansion of {self.pair.table}.{self.pair.old} to {self.pair.new}"
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         for statement in self.pair.drop_trigger():
             database.send(statement)
         database.send(f"ALTER TABLE {self.pair.table} DROP COLUMN {self.pair.new}")
 
 
 class Contract(Step):
-    """Drops the old column; with `keep_name` the new one gets its name, and `default` (an SQL expression)."""
+    """Drop the old column; with `keep_name` the new one gets its name and `default` (an SQL expression)."""
 
-    def __init__(self, pair: Pair, *, keep_name: bool, default: str | None = None) -> None:
+    def __init__(self, pair: ColumnPair, *, keep_name: bool, default: str | None = None) -> None:
         self.pair, self.keep_name, self.default = pair, keep_name, default
 
     def __str__(self) -> str:
         return f"contract {self.pair.table}.{self.pair.old} and {self.pair.new}"
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         pair = self.pair
         if progress:
-            return  # `swap` has happened: it notes that in its transaction.
-        # The trigger fills new rows and the backfill has filled older ones: proved before anything is dropped.
+            return  # `swap` has happened: it saves its progress in its transaction.
+        # Proved before anything is dropped: the trigger fills new rows, the backfill has filled older ones.
         check = f"{pair.name}_filled"[:63]
-        filled, unfilled = (
-            f"{pair.old} IS NULL OR {pair.new} IS NOT NULL",
-            f"{pair.old} IS NOT NULL AND {pair.new} IS NULL",
-        )
-        add_validated(database, pair.table, check, f"CHECK ({filled})", unfilled)
+        filled = f"{pair.old} IS NULL OR {pair.new} IS NOT NULL"
+        add_validated(database, pair.table, check, f"CHECK ({filled})", f"NOT ({filled})")
 
         def swap() -> None:
             with database.atomic():
@@ -119,6 +115,6 @@ class Contract(Step):
                 database.send(f"ALTER TABLE {pair.table} DROP COLUMN {pair.old}")
                 if self.keep_name:
                     database.send(f"ALTER TABLE {pair.table} RENAME COLUMN {pair.new} TO {pair.old}")
-                note(None, 0)
+                save_progress(None, 0)
 
-        database.patiently(swap, str(self))
+        database.retry_on_lock_timeout(swap, str(self))

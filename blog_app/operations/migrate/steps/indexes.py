@@ -1,21 +1,21 @@
-"""Indexes built and dropped while the table is in use (CREATE INDEX CONCURRENTLY).
+"""Indexes created and dropped while the table is in use (CREATE INDEX CONCURRENTLY).
 
-No time limit and no lock time limit: such a statement waits for older transactions, but nothing waits behind it. A
-build that failed or was killed leaves an invalid index, which costs every write and serves no read; the next run drops
-it and builds again.
+No statement timeout and no lock timeout: such a statement waits for older transactions, but nothing waits behind it. A
+build that failed or was killed leaves an invalid index, which slows every write and serves no read; the next run drops
+it and builds it again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import peewee
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.database import Database
-from blog_app.operations.migrate.steps.base import Step, quoted, without_comments
+from blog_app.operations.migrate.database import Database, send_with_retry
+from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted, strip_leading_comments
 
 WORD = r'(?:"(?:[^"]|"")+"|\w+)'
 CREATE = re.compile(
@@ -46,33 +46,33 @@ class AddIndex(Step):
         if _state(database, self.table, self.index) != "valid":
             self._build(database)
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         state = _state(database, self.table, self.index)
         if state == "valid" and (progress or self.may_exist):
             return
         if state in ("valid", "elsewhere"):
             where = "" if state == "valid" else " on another table"
             raise MigrationError(
-                f"there is an index {self.index} already{where}, and this migration has not made it: drop that one, or "
+                f"an index {self.index}{where} already exists, and this migration did not create it. Drop it, or "
                 "choose another name"
             )
-        note(None, 0)  # From now on it is this migration's own.
+        save_progress(None, 0)  # From now on the index is known to be this migration's own.
         try:
             self._build(database)
-        except peewee.IntegrityError:  # A unique index that cannot be built refuses new rows nevertheless.
+        except peewee.IntegrityError:  # An invalid unique index still refuses new rows.
             drop(database, self.index)
             raise
 
     def _build(self, database: Database) -> None:
         def attempt() -> None:
-            # Of an earlier run, or of a try that ended in a deadlock.
+            # Left by an earlier run, or by a try that ended in a deadlock.
             if _state(database, self.table, self.index) == "invalid":
-                database.say(f"{database.name}: {self.index} is half built, by a run that did not end: build it anew")
+                database.say(f"{database.name}: rebuild {self.index}, which an unfinished build left invalid")
                 drop(database, self.index)
             database.send(self.sql)
 
         with database.limits(lock=0, statement=0):
-            database.patiently(attempt, str(self))
+            database.retry_on_lock_timeout(attempt, str(self))
 
 
 class DropIndex(Step):
@@ -82,7 +82,7 @@ class DropIndex(Step):
     def __str__(self) -> str:
         return f"drop index {self.index} concurrently"
 
-    def run(self, database: Database, progress: Any, note: Callable[[Any, int], None]) -> None:
+    def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         drop(database, self.index)
 
 
@@ -99,11 +99,11 @@ def add_index(
     return AddIndex(qualified, quoted(schema, name), sql)
 
 
-def of_sql(schema: str, sql: str) -> Step | None:
-    """Return the step that an SQL statement amounts to, if it is about an index and CONCURRENTLY."""
-    sql = without_comments(sql)
+def step_for_sql(schema: str, sql: str) -> Step | None:
+    """Return the step for a CREATE or DROP INDEX CONCURRENTLY statement; None for any other SQL."""
+    sql = strip_leading_comments(sql)
     if UNNAMED.match(sql):
-        raise MigrationError(f"name the index, so that what a killed build leaves can be found: {sql[:200]}")
+        raise MigrationError(f"name the index, so that the next run can find what a killed build left: {sql[:200]}")
     if found := CREATE.match(sql):
         may_exist = bool(found["may_exist"])
         rest = f"{found['name']} ON {found['table']}{sql[found.end() :]}".replace("%%", "%")
@@ -118,7 +118,7 @@ def drop(database: Database, index: str) -> None:
     """Drop an index, valid or not, if it is there."""
     sql = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
     with database.limits(lock=0, statement=0):
-        database.patiently(lambda: database.send(sql), f"drop index {index}")
+        send_with_retry(database, sql, f"drop index {index}")
 
 
 def _state(database: Database, table: str, index: str) -> str | None:

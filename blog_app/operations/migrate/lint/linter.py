@@ -1,0 +1,101 @@
+"""The linter: runs squawk's rules and our own on the preview of a migration, and compares its rollback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from blog_app.operations.migrate.dry_run import Statement
+from blog_app.operations.migrate.lint import (
+    lock_modes,
+    names,
+    rollbacks,
+    row_rules,  # noqa: F401  # It registers its rules; `type_rules` is imported by `squawk`.
+    rules,
+    squawk,
+    syntax,
+)
+from blog_app.operations.migrate.lint.names import Name
+from blog_app.operations.migrate.lint.syntax import Node
+from blog_app.operations.migrate.preview import Preview
+
+# Only the first table of these statements is changed; they merely refer to the others.
+ONE_TABLE_STATEMENTS = ("ALTER_TABLE", "CREATE_INDEX")
+# Our own rules that hold for the statements of a `Step` too, which is safe otherwise.
+RULES_FOR_STEPS = ("unqualified-name", "other-database")
+# What a `Step` cannot know to be safe: whether running code still uses the column.
+DROP_COLUMN = re.compile(r"\bDROP COLUMN\b")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A dangerous statement, or a missing or wrong rollback."""
+
+    rule: str
+    statement: str
+    message: str
+    reason: str | None = None
+    """Why it is safe here, as the migration declares it."""
+
+
+def lint(database: str, preview: Preview, rows: Mapping[str, int] | None = None) -> list[Finding]:
+    """Return the findings in a migration, those that it declares safe with their reason."""
+    found = [*_lint_statements(database, preview, rows or {}), *_lint_rollback(preview)]
+    safe = preview.migration.safe
+    return [Finding(f.rule, f.statement, f.message, safe.get(f.rule)) for f in dict.fromkeys(found)]
+
+
+def blocking(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that are not declared safe, and so stop a run."""
+    return [finding for finding in findings if finding.reason is None]
+
+
+def _lint_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> Iterator[Finding]:
+    texts = [statement.text for statement in preview.statements]
+    parsed = syntax.parse_all(texts)
+    new = frozenset(name for nodes in parsed for name in names.created_tables(nodes, preview.types))
+    checked = [s.text for s in preview.statements if not s.by_step or DROP_COLUMN.search(s.text)]
+    in_use = {text: _touches_table_in_use(nodes, new) for text, nodes in zip(texts, parsed, strict=True)}
+    for rule, text, message in squawk.check(preview, checked):
+        if rule in squawk.RULES_FOR_NEW_TABLES or in_use[text]:
+            yield Finding(rule, text, message)
+    locked: dict[str, None] = {}
+    alone = not preview.migration.atomic or sum(len(nodes) for nodes in parsed) == 1
+    for text, statement, nodes in zip(texts, preview.statements, parsed, strict=True):
+        for node in nodes:
+            context = rules.Context(database, new, rows, tuple(locked), alone)
+            for name, rule_ in rules.RULES.items():
+                if name in RULES_FOR_STEPS or not statement.by_step:
+                    yield from (Finding(name, text, message) for message in rule_(node, context))
+            if preview.migration.atomic:
+                taken = lock_modes.locks_of(node)
+                locked |= {lock.table.name: None for lock in taken if lock_modes.blocks_everybody(lock, new)}
+
+
+def _touches_table_in_use(nodes: Sequence[Node], new: frozenset[Name]) -> bool:
+    """Return whether one of the statements changes anything but tables that this migration creates."""
+    return not all(tables and new.issuperset(tables) for tables in map(_changed_tables, nodes))
+
+
+def _changed_tables(node: Node) -> list[Name]:
+    found = names.tables(node)
+    return list(names.created_tables([node])) or (found[:1] if node.kind in ONE_TABLE_STATEMENTS else found)
+
+
+def _lint_rollback(preview: Preview) -> Iterator[Finding]:
+    if preview.rollback is None:
+        yield Finding("no-rollback", "", "the migration has no function rollback, so it cannot be rolled back")
+        return
+    changes = [s for s in preview.whole if not re.match(r"\s*(--|(UPDATE|INSERT|DELETE|SELECT)\b)", s.text, re.I)]
+    if changes and not preview.rollback:
+        yield Finding("empty-rollback", "", "rollback does nothing, but migrate changes the schema")
+    elif not any(statement.text.startswith("-- ") for statement in (*preview.whole, *preview.rollback)):
+        for message in rollbacks.differences(_parsed(preview.whole), _parsed(preview.rollback)):
+            yield Finding("rollback-differs", "", message)
+
+
+def _parsed(statements: Sequence[Statement]) -> list[Node]:
+    """Parse the statements, without those on the triggers by which a `Step` works."""
+    texts = [s.text for s in statements if not (s.by_step and re.match(r"(CREATE|DROP) (TRIGGER|FUNCTION)\b", s.text))]
+    return [node for nodes in syntax.parse_all(texts) for node in nodes]

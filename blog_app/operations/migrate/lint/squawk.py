@@ -1,0 +1,112 @@
+"""Squawk's rules: which of them hold here, and what to do about each finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from blog_app.operations.migrate.lint import names, syntax, type_rules
+from blog_app.operations.migrate.lint.type_rules import widens
+from blog_app.operations.migrate.preview import Preview
+
+# Matters of style, of the runner (it sets the timeouts), or of clients rather than of the running server.
+DISABLED_RULES = (
+    "require-lock-timeout",
+    "require-statement-timeout",
+    "require-enum-value-ordering",
+    "prefer-robust-stmts",
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-text-field",
+    "ban-drop-not-null",
+    "ban-drop-constraint",
+    "ban-drop-default",
+)
+# Rules that squawk does not check by default.
+OPT_IN_RULES = (
+    "ban-alter-generated-expression",
+    "ban-drop-generated-expression",
+    "ban-replica-identity",
+    "ban-revoke",
+    "ban-create-policy",
+    "ban-drop-policy",
+    "ban-alter-policy-condition",
+    "ban-alter-policy-roles",
+    "ban-alter-row-level-security",
+    "ban-drop-trigger",
+    "ban-alter-extension",
+    "ban-alter-sequence-values",
+    "ban-alter-system-options",
+    "ban-alter-role-options",
+    "ban-alter-database-options",
+)
+# What to use here; it replaces squawk's own advice.
+ADVICE = {
+    "require-concurrent-index-creation": "Use migrator.add_index_concurrently",
+    "require-concurrent-index-deletion": "Use migrator.drop_index_concurrently",
+    "adding-required-field": "Add it with null=True; later use migrator.backfill and migrator.set_not_null",
+    "adding-not-nullable-field": "Use migrator.set_not_null",
+    "adding-field-with-default": "Add it with null=True and no default; then use migrator.add_default and a backfill",
+    "adding-foreign-key-constraint": "Use migrator.add_foreign_key",
+    "constraint-missing-not-valid": "Use migrator.add_check or migrator.add_foreign_key",
+    "disallowed-unique-constraint": "First create the index: migrator.add_index_concurrently(…, unique=True, name=…)",
+    "changing-column-type": "Use migrator.expand_type and a backfill, and in a later release migrator.contract_type",
+    "renaming-column": "Use migrator.expand_rename and a backfill, and in a later release migrator.contract_rename",
+    "renaming-table": "Keep the name in the database, or create a view with the new name",
+    "ban-drop-column": "First release code that does not use it; until then list it in unused_columns of its model",
+    "ban-drop-table": "First release code that does not use it",
+}
+# Rules on column types hold for new tables too; the other rules of squawk are about tables in use.
+RULES_FOR_NEW_TABLES = ("prefer-timestamp-tz", "ban-char-field")
+# No code names an index or a constraint, nor writes a column that did not exist.
+HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
+TYPE = re.compile(r"\bTYPE\s+(?P<type>[\w ]+?(?:\(\d+(?:\s*,\s*\d+)?\))?)\s*(?:;|,|$)", re.I)
+
+
+def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield rule, statement and message of each finding in the statements of a migration.
+
+    Squawk gets them all together, so that it does not object to an index on a table that they create.
+    """
+    arguments = ["--reporter", "json", "--exclude", ",".join(DISABLED_RULES), "--include", ",".join(OPT_IN_RULES)]
+    if preview.migration.atomic:
+        arguments.append("--assume-in-transaction")
+    lines: list[str] = []
+    source = ""
+    for text in texts:
+        # A text may end in a comment. Only `safe` declares a statement safe, no comment for squawk.
+        complete = f"{text}\n;\n".replace("squawk-ignore", "squawk_ignore")
+        lines += [text] * complete.count("\n")
+        source += complete
+    for warning in orjson.loads(syntax.run(arguments, source) or "[]") if texts else ():
+        text = lines[min(warning["line"], len(lines) - 1)]
+        if HARMLESS.match(warning["message"]) or _is_false_positive(warning["rule_name"], text, preview):
+            continue
+        advice = ADVICE.get(warning["rule_name"], warning.get("help") or "")
+        yield warning["rule_name"], text, f"{warning['message']} {advice}".rstrip()
+
+
+def _is_false_positive(rule: str, text: str, preview: Preview) -> bool:
+    """Return whether squawk is wrong about a statement, for it knows neither the tables nor every function."""
+    if rule == "changing-column-type":
+        return _only_widens(text, preview)
+    if rule == "adding-field-with-default":
+        return not any(type_rules.rewrites(column) for node in syntax.parse(text) for column in node.all("ADD_COLUMN"))
+    return False
+
+
+def _only_widens(text: str, preview: Preview) -> bool:
+    """Return whether every change of type in the statement only widens the type."""
+    for statement in syntax.parse(text):
+        tables = names.tables(statement)
+        for change in statement.all("ALTER_COLUMN"):
+            if not change.has("SET_TYPE"):
+                continue
+            column = names.parts(next(change.all("COLUMN_NAME_REF")))[-1]
+            wanted = TYPE.search(change.text)
+            if not (tables and wanted and widens(preview.types.get((tables[0].name, column), ""), wanted["type"])):
+                return False
+    return True
