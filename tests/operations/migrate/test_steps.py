@@ -261,7 +261,7 @@ def test_what_writes_outside_of_its_steps_is_refused_for_it_would_be_done_again(
         migrator.sql("SELECT 1/0")
         """
     posts.write("002_twice", body, head=STEPS)
-    with pytest.raises(MigrationError, match=r"002_twice runs step by step, and writes outside of its steps"):
+    with pytest.raises(MigrationError, match=r"002_twice runs step by step and writes outside of its steps"):
         posts.up("blog")
     assert posts.query("SELECT count(*) FROM blog.posts WHERE id = 0") == [(0,)]
 
