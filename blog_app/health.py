@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from flask import Flask, Response
 
-from blog_app.api.responses.representation import render
+from blog_app.api.responses.json_encoder import json_response
 from blog_app.config import settings
 from blog_app.data import databases
 from blog_app.operations.migrate import status
@@ -31,12 +31,12 @@ def index() -> Response:
         "alive": "/healthz",
         "ready": "/readyz",
     }
-    return _json({"name": "blog_app", "description": "The JSON API of a blog platform.", "links": links})
+    return json_response({"name": "blog_app", "description": "The JSON API of a blog platform.", "links": links})
 
 
 def healthz() -> Response:
     """Check liveness: this process responds."""
-    return _json({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 def readyz() -> Response:
@@ -44,7 +44,7 @@ def readyz() -> Response:
     checks = {database.name: _check_database(database) for database in databases.ALL}
     checks["redis"] = _check_redis(settings().redis_url)
     ready = all(check["status"] in ("ok", "not configured") for check in checks.values())
-    return _json({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
+    return json_response({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
 
 
 def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
@@ -68,7 +68,3 @@ def _check_redis(url: str | None) -> dict[str, Any]:
     finally:
         client.close()
     return {"status": "ok"}
-
-
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(render(document), status=status, content_type="application/json")

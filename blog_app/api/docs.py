@@ -10,8 +10,9 @@ import flask_swagger_ui
 from flask import Flask, Response, send_from_directory
 
 from blog_app.api.openapi import document
+from blog_app.api.requests.body import JSON
 from blog_app.api.responses import etag
-from blog_app.api.responses.representation import digest, render
+from blog_app.api.responses.json_encoder import json_response, to_json
 from blog_app.errors import PROBLEM_TYPES, NotFound
 
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -41,13 +42,13 @@ def openapi(app: Flask) -> Callable[[], Response]:
 
     @cache
     def rendered() -> bytes:
-        return render(document(app))
+        return to_json(document(app))
 
     def view() -> Response:
         """Get the OpenAPI 3.1 document."""
-        response = Response(rendered(), content_type="application/json")
+        response = Response(rendered(), content_type=JSON)
         response.headers["Cache-Control"] = "no-cache"
-        return etag.with_etag(response, digest(rendered()))
+        return etag.with_etag(response, etag.digest(rendered()))
 
     return view
 
@@ -71,4 +72,4 @@ def problem(name: str) -> Response:
     problem_type = PROBLEM_TYPES.get(name)
     if problem_type is None:
         raise NotFound(f"Unknown problem type. Known: {', '.join(PROBLEM_TYPES)}.")
-    return Response(render(problem_type.explanation()), content_type="application/json")
+    return json_response(problem_type.explanation())

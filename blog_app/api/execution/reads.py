@@ -21,11 +21,10 @@ from blog_app.api.auth import Caller
 from blog_app.api.execution import read_hooks
 from blog_app.api.execution.dependencies import cache_key, collections_of, entry_name, is_known
 from blog_app.api.operation import Operation, ReadRequest
-from blog_app.api.requests.body import JSON
 from blog_app.api.requests.query_string import refuse_parameters
 from blog_app.api.responses import downloads, etag, headers
+from blog_app.api.responses.json_encoder import json_response
 from blog_app.api.responses.rendering import NOT_FOUND
-from blog_app.api.responses.representation import render
 from blog_app.config import Settings
 from blog_app.data import cache
 from blog_app.data.cache import Reads, Representation
@@ -150,7 +149,7 @@ def _redirect(key: str) -> Response:
 def compute(operation: Operation, values: dict[str, Any]) -> Response:
     """GET a document that the view computes."""
     _authorize(operation)
-    return Response(render(operation.view(**values)), content_type=JSON)
+    return json_response(operation.view(**values))
 
 
 def download(operation: Operation, values: dict[str, Any]) -> Response:

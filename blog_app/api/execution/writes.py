@@ -18,8 +18,8 @@ from blog_app.api.requests.body import JSON, MERGE_PATCH, json_body, merge_patch
 from blog_app.api.requests.query_string import Fieldset, item_arguments, refuse_parameters
 from blog_app.api.resources.schema import Schema, body_schema, requires_body, schema_instance, writable_document
 from blog_app.api.responses import etag
+from blog_app.api.responses.json_encoder import json_response
 from blog_app.api.responses.rendering import NOT_FOUND, render_record
-from blog_app.api.responses.representation import render
 from blog_app.background import audit
 from blog_app.data import audit_subject
 from blog_app.data.compiled import reusable
@@ -147,7 +147,7 @@ def _respond(operation: Operation, result: Any, fieldset: Fieldset | None) -> Re
         return Response(status=operation.status)
     headers = [("Cache-Control", "no-store")] if operation.secret else []
     if not isinstance(result, Record):
-        return Response(render(result), operation.status, headers, content_type=JSON)
+        return json_response(result, operation.status, headers)
     assert fieldset
     model = operation.response.opts.model
     found = render_record(operation.response, _all_of(model).where(model.id == result.id), fieldset)

@@ -14,6 +14,7 @@ from blog_app.api.openapi import responses
 from blog_app.api.openapi.parameters import HEADERS, PATH_PARAMETER, parameters, path_parameters
 from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
+from blog_app.api.requests.body import JSON, MERGE_PATCH
 from blog_app.api.resources.schema import requires_body
 from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope
@@ -114,10 +115,10 @@ def _body(operation: Operation, components: Components) -> Json:
     assert operation.body
     if operation.method == "PATCH":
         schema = components.patch(operation.body)
-        types = ["application/merge-patch+json", "application/json"]
+        types = [MERGE_PATCH, JSON]
     else:
         schema = components.body(operation.body)
-        types = ["application/json"]
+        types = [JSON]
     content: dict[str, Any] = {each: {"schema": schema} for each in types}
     return {"required": requires_body(operation.body), "content": content}
 

@@ -10,6 +10,7 @@ from apispec import APISpec
 
 from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
+from blog_app.api.requests.body import JSON
 from blog_app.errors import CONTENT_TYPE, PROBLEM_TYPES
 from blog_app.permissions import PERMISSIONS, Scope
 
@@ -107,7 +108,7 @@ def _success(operation: Operation, components: Components) -> Json:
     return {
         "description": HTTPStatus(operation.status).phrase,
         "headers": _headers(*_success_headers(operation), "X-Request-Id"),
-        "content": {"application/json": {"schema": schema}},
+        "content": {JSON: {"schema": schema}},
     }
 
 

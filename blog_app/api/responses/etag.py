@@ -8,12 +8,18 @@ edit. Weak tags are compared too, because proxies weaken the tags of responses t
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 from flask import Response, request
 
 from blog_app.errors import PreconditionFailed
 
 VERSION = re.compile(r'(?:W/)?"(\d{1,10})-[0-9a-f]+"')
+
+
+def digest(body: bytes) -> str:
+    """Return the hash of a body."""
+    return blake2b(body, digest_size=8).hexdigest()
 
 
 def require_match(version: int, content: str | None = None) -> None:

@@ -12,7 +12,9 @@ from blog_app.api.operation import ReadRequest
 from blog_app.api.requests.body import JSON
 from blog_app.api.requests.query_string import Fieldset, item_arguments, list_arguments, parse_query
 from blog_app.api.resources.schema import Schema
-from blog_app.api.responses.representation import Page, digest, item_of, page_of, render
+from blog_app.api.responses.etag import digest
+from blog_app.api.responses.json_encoder import to_json
+from blog_app.api.responses.serializer import Page, fetch_item, fetch_page
 from blog_app.data.cache import Representation
 from blog_app.errors import NotFound
 
@@ -24,10 +26,10 @@ def render_page(request: ReadRequest) -> Representation:
     operation, values = request.operation, request.values
     assert operation.response
     arguments = list_arguments(operation.response, request.query_string, operation.parameters)
-    found = page_of(operation.response, operation.view(**values, **arguments.extra), arguments)
+    found = fetch_page(operation.response, operation.view(**values, **arguments.extra), arguments)
     if not found.data and operation.parent and not operation.parent(**values).exists():
         raise NotFound(NOT_FOUND)
-    body = render({"data": found.data, "page": found.page})
+    body = to_json({"data": found.data, "page": found.page})
     return Representation(digest(body), time.time(), JSON, _links(request, found), body)
 
 
@@ -41,10 +43,10 @@ def render_item(request: ReadRequest) -> Representation:
 
 def render_record(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset) -> Representation:
     """Return the representation of the row of `query`; raise `NotFound` if there is none."""
-    found = item_of(schema, query, fieldset)
+    found = fetch_item(schema, query, fieldset)
     if found is None:
         raise NotFound(NOT_FOUND)
-    body = render(found.data)
+    body = to_json(found.data)
     return Representation(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blog_app.api.responses.representation import render
+from blog_app.api.responses.json_encoder import to_json
 from blog_app.blog.feeds.items import Feed, Item
 from blog_app.blog.feeds.xml import rfc3339
 
@@ -11,7 +11,7 @@ MEDIA_TYPE = "application/feed+json"
 
 def write(feed: Feed) -> bytes:
     """Return the feed as a JSON Feed."""
-    return render(
+    return to_json(
         {
             "version": "https://jsonfeed.org/version/1.1",
             "title": feed.title,

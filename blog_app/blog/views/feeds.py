@@ -13,7 +13,7 @@ from flask import request
 
 from blog_app.accounts import directory
 from blog_app.api.execution.reads import cached_view
-from blog_app.api.responses.representation import digest
+from blog_app.api.responses.etag import digest
 from blog_app.blog.feeds import atom, json_feed, rss, sitemap
 from blog_app.blog.feeds.items import Feed, newest_items
 from blog_app.blog.feeds.site import current_site

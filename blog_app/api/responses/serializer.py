@@ -1,19 +1,16 @@
-"""Serialization: from a Peewee query to JSON, by one statement for the rows and at most one more for each include.
+"""Serializer: from a Peewee query to dictionaries, by one statement for the rows and at most one more for each include.
 
-Row tuples of the driver become dictionaries for orjson, without model instances and marshmallow: nothing in them needs
-either.
+The row tuples of the driver become dictionaries for orjson directly: nothing in them needs model instances or
+marshmallow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, cast
 
-import orjson
 import peewee
 
 from blog_app.api.requests import cursors
@@ -25,8 +22,6 @@ from blog_app.data.compiled import Reusable
 from blog_app.data.compiled import columns as columns_of
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import fetch_rows
-
-JSON_OPTIONS = orjson.OPT_UTC_Z
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def represent(selection: Selection, tuples: list[tuple[Any, ...]]) -> list[dict[
     return rows
 
 
-def item_of(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset) -> Item | None:
+def fetch_item(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset) -> Item | None:
     """Return the one row of `query`, which selects by a key; None if there is none."""
     selection = select(schema, fieldset, item=True)
     tuples = selection.rows(query)  # Without LIMIT: it would make planning slower, and there is one row at most.
@@ -148,7 +143,7 @@ def item_of(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset)
     return Item(represent(selection, tuples)[0], version, tuple(about))
 
 
-def page_of(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
+def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
     """Return the page of `query` that the arguments select."""
     selection = select(schema, arguments.fieldset, arguments.keys)
     if arguments.conditions:
@@ -199,19 +194,3 @@ def _page_info(
     if total is not None:
         info["total"] = total
     return info
-
-
-def render(document: Any) -> bytes:
-    """Return `document` as JSON; Decimals become strings, because a float could change them."""
-    return orjson.dumps(document, default=_default, option=JSON_OPTIONS)
-
-
-def _default(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def digest(body: bytes) -> str:
-    """Return a short hash of a body, for its ETag."""
-    return blake2b(body, digest_size=8).hexdigest()
