@@ -14,7 +14,8 @@ MIN_LENGTH = 8
 COMMON = Path(__file__).with_name("common_passwords.txt")
 
 hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-_dummy_hash = hasher.hash("a password of no account")
+DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$btABsOe6chUa/BVDaPNqvQ$7YHGv+97Se7x5CbTAW9GQGFt1BxKZEA3retQi325ImE"
+"""The hash of no account's password, with the parameters of `hasher`; to compute it would slow down every start."""
 
 
 def weakness(password: str) -> str | None:
@@ -42,7 +43,7 @@ def verify_password(password_hash: str | None, password: str) -> bool:
     Without a hash, because there is no such account, the same work is done, so that the response time reveals nothing.
     """
     try:
-        hasher.verify(password_hash or _dummy_hash, _normal(password))
+        hasher.verify(password_hash or DUMMY_HASH, _normal(password))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

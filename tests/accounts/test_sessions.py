@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from flask import Flask
 
+from blog_app.accounts import passwords
 from blog_app.accounts.models import Attempt, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.data.models import now
@@ -125,3 +126,8 @@ def test_signing_out_everywhere_ends_this_session_too(app: Flask) -> None:
     member = sign_up(app)
     member.delete("/tokens")
     member.get("/me", status=401)
+
+
+def test_the_dummy_hash_takes_as_long_as_a_real_one_and_fits_no_password() -> None:
+    assert not passwords.hasher.check_needs_rehash(passwords.DUMMY_HASH)
+    assert passwords.verify_password(None, "a password of no account") is False
