@@ -41,7 +41,7 @@ def on_starting(_server: object) -> None:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
         databases.wait(settings)
-        watermarks.leave(settings)
+        watermarks.close_epochs_without_redis(settings)
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")
     except databases.DatabaseAway as error:

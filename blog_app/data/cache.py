@@ -157,8 +157,8 @@ class RedisClient:
 
     @staticmethod
     def mget(keys: list[str]) -> list[bytes | None]:
-        assert watermarks.keeper
-        return watermarks.keeper.link.mget(keys)
+        assert watermarks.lease_manager
+        return watermarks.lease_manager.link.mget(keys)
 
 
 class Backend(RedisCache):
@@ -173,24 +173,24 @@ class Backend(RedisCache):
 
 def init_app(app: Flask) -> None:
     """Cache hot responses in the app's Redis, if it has one."""
-    kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.keeper else "NullCache"
+    kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.lease_manager else "NullCache"
     app.config.update(CACHE_TYPE=kind, CACHE_DEFAULT_TIMEOUT=LIFETIME, CACHE_NO_NULL_WARNING=True)
     _cache.init_app(app)
 
 
 def look_up(*keys: CacheKey) -> list[Lookup | None]:
     """Return what Redis has for each key, by one MGET; None where it may not be trusted, or did not answer."""
-    keeper = watermarks.keeper
-    if keeper is None:
+    lease_manager = watermarks.lease_manager
+    if lease_manager is None:
         return [None] * len(keys)
-    lookups = lookup.prepare(keeper, keys)
+    lookups = lookup.prepare(lease_manager, keys)
     if not any(lookups):
         return lookups
     try:
         values = _cache.cache.get_many(*lookup.redis_keys(lookups))
     except RedisAway:
         return [None] * len(keys)
-    return lookup.complete(keeper, lookups, values)
+    return lookup.complete(lease_manager, lookups, values)
 
 
 def respond(

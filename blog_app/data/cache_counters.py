@@ -112,7 +112,7 @@ class Counters:
 
     def bypass(self, view: str) -> None:
         """Count a response that bypassed the cache, if there is a cache."""
-        if watermarks.keeper is None:
+        if watermarks.lease_manager is None:
             return
         with self._count_lock:
             self._counts_of(view).bypasses += 1
@@ -174,7 +174,7 @@ def report(hours: int = MAX_HOURS) -> Report:
         for field, value in zip(found[::2], found[1::2], strict=True):
             view, name = field.decode().split(" ")
             views.setdefault(view, Counts()).add(Counts(**{name: int(value)}))
-    status = "not configured" if watermarks.keeper is None else "away" if hashes is None else "ok"
+    status = "not configured" if watermarks.lease_manager is None else "away" if hashes is None else "ok"
     return Report(status, datetime.fromtimestamp(first * HOUR, UTC), dict(sorted(views.items())))
 
 

@@ -20,7 +20,7 @@ def post(counting: Counting) -> dict:
 
 
 def without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watermarks, "keeper", None)
+    monkeypatch.setattr(watermarks, "lease_manager", None)
 
 
 def read(counting: Counting, post: dict, times: int = 1) -> None:
@@ -81,7 +81,7 @@ def test_redis_data_loss_loses_only_views_that_were_not_stored(counting: Countin
         if views == 1:
             counting.store()
         if views == 2:
-            watermarks.keeper.link.call(None, "DEL", queue.KEY)
+            watermarks.lease_manager.link.call(None, "DEL", queue.KEY)
     counting.store()
     assert numbers(counting, post) == (0, 5, 5)
 

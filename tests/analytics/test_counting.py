@@ -30,8 +30,8 @@ def post(counting: Counting) -> dict:
 
 
 def test_a_view_counts_whether_cached_or_not_modified(counting: Counting, post: dict) -> None:
-    keeper = watermarks.keeper
-    assert wait_until(lambda: keeper.lease("blog") is not None, 20)
+    lease_manager = watermarks.lease_manager
+    assert wait_until(lambda: lease_manager.lease("blog") is not None, 20)
     path, robot = f"/posts/{post['slug']}", {"User-Agent": GOOGLE}
     ways = {anonymous(counting.app).get(path, **robot).headers["X-Cache"] for _ in range(3)}
     assert ways == {"miss", "hit"}  # From here on even Flask is not asked.

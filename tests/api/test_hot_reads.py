@@ -33,9 +33,11 @@ SECONDS = 20
 @pytest.fixture
 def api(app: Flask) -> Flask:
     """The app with open epochs: the second read is a hit."""
-    keeper = watermarks.keeper
-    assert keeper, "these tests need Redis"
-    assert wait_until(lambda: keeper.lease("blog") is not None and keeper.lease("accounts") is not None, SECONDS)
+    lease_manager = watermarks.lease_manager
+    assert lease_manager, "these tests need Redis"
+    assert wait_until(
+        lambda: lease_manager.lease("blog") is not None and lease_manager.lease("accounts") is not None, SECONDS
+    )
     return app
 
 
@@ -150,7 +152,7 @@ def test_a_hit_sends_no_statement_to_the_database(api: Flask, signed_in: bool) -
 def test_a_hit_is_one_round_trip_to_redis_also_for_an_authenticated_caller(api: Flask, monkeypatch) -> None:
     caller = sign_up(api)
     assert wait_until(lambda: how(caller, "/users") == "hit", SECONDS)
-    link, sent, here = watermarks.keeper.link, [], threading.get_ident()
+    link, sent, here = watermarks.lease_manager.link, [], threading.get_ident()
     original = link.calls
 
     def calls(identity, *commands):
@@ -310,7 +312,7 @@ def test_errors_are_not_cached(api: Flask) -> None:
     anonymous(api).get(missing)
     anonymous(api).get("/categories?nonsense=1", status=400)
     anonymous(api).get("/categories?nonsense=1", status=400)
-    redis = watermarks.keeper.link
+    redis = watermarks.lease_manager.link
     entries = redis.call(None, "KEYS", "*entry*nonsense*")
     assert entries == []
 
@@ -360,13 +362,13 @@ def test_the_decorator_hot_declares_what_a_view_reads() -> None:
 def test_a_long_query_string_gets_a_short_cache_key(api: Flask) -> None:
     path = "/categories?" + "&".join(f"or[{n}][name]={'x' * 20}" for n in range(15))
     assert [how(anonymous(api), path) for _ in range(2)] == ["miss", "hit"]
-    assert all(len(key) < 600 for key in watermarks.keeper.link.call(None, "KEYS", "*entry*"))
+    assert all(len(key) < 600 for key in watermarks.lease_manager.link.call(None, "KEYS", "*entry*"))
 
 
 def test_without_redis_nothing_is_cached_and_nothing_costs_a_statement(api: Flask, settings) -> None:
     plain = create_app(replace(settings, redis_url=None))
     try:
-        assert watermarks.keeper is None
+        assert watermarks.lease_manager is None
         Category.create(name="Kitchen", slug="kitchen")
         caller = anonymous(plain)
         for _ in range(2):

@@ -13,7 +13,7 @@ from flask import Flask
 
 from blog_app.data import databases, watermarks
 from blog_app.data.cache_counters import Counters, Counts, counters, report
-from blog_app.data.watermarks.leases import Keeper
+from blog_app.data.watermarks.leases import LeaseManager
 from blog_app.data.watermarks.link import Link
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
@@ -33,17 +33,17 @@ def everything_is_flushed(app: Flask) -> None:
 
 @pytest.fixture
 def no_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr(watermarks, "keeper", None)
+    monkeypatch.setattr(watermarks, "lease_manager", None)
     return app
 
 
 @pytest.fixture
 def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The app, whose Redis is at an address where nobody listens."""
-    keeper = Keeper(Link("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
-    monkeypatch.setattr(watermarks, "keeper", keeper)
+    lease_manager = LeaseManager(Link("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
+    monkeypatch.setattr(watermarks, "lease_manager", lease_manager)
     yield app
-    keeper.stop()
+    lease_manager.stop()
 
 
 def until(is_right: Callable[[Any], bool], ask: Callable[[], Any]) -> Any:

@@ -50,7 +50,7 @@ def mark_first() -> None:
         marked = original(self, begun, keys)
         if marked:
             position = epochs.position(databases.BY_NAME[self.name].obj)
-            self.keeper.settle(begun.row, keys, begun.xid, position, begun.xid)
+            self.lease_manager.settle(begun.row, keys, begun.xid, position, begun.xid)
         return marked
 
     Announcer._mark = mark  # type: ignore[method-assign]
@@ -71,7 +71,7 @@ def unchecked_replica() -> None:
 
 def no_wait() -> None:
     """Answer an unmarked write without waiting for the leases to end."""
-    leases.Keeper.wait_until_closed = lambda *_: None  # type: ignore[method-assign]
+    leases.LeaseManager.wait_until_closed = lambda *_: None  # type: ignore[method-assign]
 
 
 def no_identity() -> None:
@@ -87,7 +87,7 @@ def no_identity() -> None:
 
     Link.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
     Link.identify = one  # type: ignore[method-assign]
-    Lookup.redis = property(lambda self: self.keeper.link.identity)  # type: ignore[assignment, method-assign]
+    Lookup.redis = property(lambda self: self.lease_manager.link.identity)  # type: ignore[assignment, method-assign]
 
 
 MUTATIONS = {

@@ -1,4 +1,4 @@
-"""Watermarks: one fact about each collection of rows that keeps the cache and the replicas from ever being behind.
+"""Watermarks: cache invalidation and replica reads without stale reads, from one mark for each collection of rows.
 
 Once a write has been answered, no read that starts later shows a state without it: through any worker, the cache or
 any replica, also when the answer was a retry's. Once any read has returned a write, answered or not, no later read
@@ -24,9 +24,9 @@ What is not promised:
 A mark that is missing is established on its own (token, position, settle) before the data is read, which is simpler
 than settling it with the fill; the model in `tests/data/watermarks/model` says that this keeps the same promise.
 
-link        one connection a thread, the three scripts, the circuit breaker
-epochs      the row
-leases      who may trust the epoch, for how long; the thread that renews, opens and cleans up
+link        Redis connections, one for each thread, the three scripts, the circuit breaker
+epochs      the epoch row of each logical database
+leases      how long a process may trust an epoch; the thread that renews leases, opens epochs and cleans up
 reading     the read path
 announcer   the write path
 """
@@ -42,11 +42,11 @@ from blog_app.data import databases
 from blog_app.data.databases.catalog import table_exists
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.announcer import Announcer
-from blog_app.data.watermarks.leases import Keeper
+from blog_app.data.watermarks.leases import LeaseManager
 from blog_app.data.watermarks.link import Link, RedisAway
 
-keeper: Keeper | None = None
-"""This process's keeper; None without Redis, and then nothing here costs a statement."""
+lease_manager: LeaseManager | None = None
+"""The leases of this process; None without Redis, and then the watermarks cost no statement."""
 
 
 def init_app(app: Flask) -> None:
@@ -56,31 +56,32 @@ def init_app(app: Flask) -> None:
 
 def bind(settings: Settings) -> None:
     """Make this process announce its writes as `settings` say; `databases.bind` must have come before."""
-    global keeper
-    if keeper:
-        keeper.stop()
-    keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), databases.BY_NAME) if settings.redis_url else None
+    global lease_manager
+    if lease_manager:
+        lease_manager.stop()
+    link = Link(settings.redis_url, settings.redis_timeout) if settings.redis_url else None
+    lease_manager = LeaseManager(link, databases.BY_NAME) if link else None
     for name, database in databases.BY_NAME.items():
-        database.obj.announcer = Announcer(keeper, name) if keeper else None
+        database.obj.announcer = Announcer(lease_manager, name) if lease_manager else None
 
 
 def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
-    """Return what Redis answers to commands that have nothing to do with marks; None without one, or while it is away.
+    """Return the replies of Redis to commands that do not concern marks; None without Redis, or while it is away.
 
-    They are sent together, over the connection and behind the circuit breaker that the marks have.
+    They go in one message, over the connections and through the circuit breaker of the marks.
     """
-    if keeper is None:
+    if lease_manager is None:
         return None
     try:
-        return keeper.link.calls(None, *commands)
+        return lease_manager.link.calls(None, *commands)
     except RedisAway:
         return None
 
 
-def leave(settings: Settings) -> None:
-    """Close what processes with a Redis may have left open; whoever starts the app without one calls it.
+def close_epochs_without_redis(settings: Settings) -> None:
+    """Close the epochs that processes with Redis left open; to be called when the app starts without Redis.
 
-    Otherwise a Redis that comes back, with the memory that it had, would be trusted about what was written meanwhile.
+    Otherwise a Redis that comes back with its old memory would be trusted, and miss what was written meanwhile.
     """
     if settings.redis_url:
         return

@@ -1,12 +1,12 @@
-"""The write path: every transaction of a logical database, from BEGIN to the answer.
+"""The write path: every transaction of a logical database, from BEGIN to the response.
 
 1. BEGIN, an xid, and then, in a later statement of the same message, the epoch's row. READ COMMITTED only: under
    another level the row would be older than the xid, so such a transaction counts as unmarked.
-2. The statements; `databases` notes which collections they write.
+2. The statements; `databases` collects the written collections.
 3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
 4. Unmarked: the epoch is closed, in this transaction, as the last statement that writes anything.
-5. COMMIT, in the same message the writes that wait for it before it, and after it the position that covers it.
-6. Marked: the token makes place for that position. Unmarked, or nothing was written and the epoch is closed (a retry
+5. COMMIT, in one message with the pipelined writes before it, and the position that covers it after it.
+6. Marked: that position replaces the token. Unmarked, or nothing was written and the epoch is closed (a retry
    acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
 
 A transaction that wrote nothing sends nothing to Redis. Nothing here raises after a COMMIT that took effect.
@@ -24,34 +24,34 @@ import psycopg2.extensions
 from blog_app.data.databases import Server
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import CLOSED, Row
-from blog_app.data.watermarks.leases import Keeper, mark_key
+from blog_app.data.watermarks.leases import LeaseManager, mark_key
 from blog_app.data.watermarks.link import RedisAway
 
 log = logging.getLogger(__name__)
 
 MAX_ROWS = 100
-"""A transaction that names more rows of a table marks `table/*` instead."""
+"""A transaction that writes more rows of a table marks `table/*` instead."""
 READ_COMMITTED = psycopg2.extensions.ISOLATION_LEVEL_READ_COMMITTED
 
 
 class Begun(NamedTuple):
-    """What BEGIN found."""
+    """The result of BEGIN."""
 
     xid: str
     row: Row
     strict: bool
-    """Whether the isolation level lets each statement see the newest row."""
+    """Whether the isolation level is READ COMMITTED, so that each statement sees the newest row."""
 
 
 class Announcer:
     """Announces the writes of one logical database."""
 
-    def __init__(self, keeper: Keeper, name: str) -> None:
-        self.keeper = keeper
+    def __init__(self, lease_manager: LeaseManager, name: str) -> None:
+        self.lease_manager = lease_manager
         self.name = name
-        self._close = f"{epochs.closing(name)}; ".encode()
-        self._look = f"SELECT pg_current_xact_id(), {epochs.COLUMNS} FROM {epochs.table(name)}"
-        self._after = (
+        self._close_statement = f"{epochs.closing(name)}; ".encode()
+        self._row_query = f"SELECT pg_current_xact_id(), {epochs.COLUMNS} FROM {epochs.table(name)}"
+        self._commit_query = (
             f"COMMIT; SELECT pg_current_wal_insert_lsn(), pg_xact_status(%s), epoch, status FROM {epochs.table(name)}"
         )
 
@@ -60,8 +60,8 @@ class Announcer:
         with peewee.__exception_wrapper__:
             cursor = server.cursor()
             try:
-                cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pg_current_xact_id(); {self._look}")
-                xid, *row = epochs.the_row(server, cursor)
+                cursor.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT pg_current_xact_id(); {self._row_query}")
+                xid, *row = epochs.fetch_row(server, cursor)
             except (psycopg2.ProgrammingError, peewee.ProgrammingError):
                 cursor.execute("ROLLBACK")
                 raise
@@ -71,18 +71,18 @@ class Announcer:
         keys = self._keys(begun, written)
         marked = bool(keys) and self._mark(begun, keys)
         if keys and not marked:
-            last += self._close
+            last += self._close_statement
         position, epoch, status = self._commit(server, begun, last)
         if marked:
             self._settle(begun, keys, position)
         elif status == CLOSED:
-            self.keeper.wait_until_closed(self.name, epoch)
+            self.lease_manager.wait_until_closed(self.name, epoch)
 
     def _mark(self, begun: Begun, keys: list[str]) -> bool:
         if not (begun.row.marks and begun.strict):
             return False
         try:
-            self.keeper.link.script(begun.row.redis, "BEGIN", keys, begun.xid)
+            self.lease_manager.link.script(begun.row.redis, "BEGIN", keys, begun.xid)
         except RedisAway as error:
             log.warning("a write to %s is unmarked, its epoch closes: %s", self.name, error)
             return False
@@ -92,16 +92,16 @@ class Announcer:
         """Return the position that covers the commit, and the epoch and its status after it."""
         with peewee.__exception_wrapper__:
             cursor = server.cursor()
-            cursor.execute(last + cursor.mogrify(self._after, (begun.xid,)))
+            cursor.execute(last + cursor.mogrify(self._commit_query, (begun.xid,)))
             position, outcome, epoch, status = cursor.fetchone()
         if outcome != "committed":
             # PostgreSQL answers COMMIT of a failed transaction with ROLLBACK, and no error.
             raise peewee.InternalError("the transaction had failed, so COMMIT rolled it back")
-        return epochs.digits(position), epoch, status
+        return epochs.to_position(position), epoch, status
 
     def _settle(self, begun: Begun, keys: list[str], position: str) -> None:
         try:
-            self.keeper.settle(begun.row, keys, begun.xid, position, begun.xid)
+            self.lease_manager.settle(begun.row, keys, begun.xid, position, begun.xid)
         except RedisAway as error:
             log.warning("a mark of %s keeps its token for now: %s", self.name, error)
 

@@ -1,4 +1,4 @@
-"""The clock of leases: seconds that also pass while the machine sleeps, and that nobody can set back."""
+"""The clock of leases: monotonic seconds, which also pass while the machine sleeps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from functools import partial
 LEASE = 1.0
 """T: how long a process may trust Redis after the primary has confirmed the epoch."""
 ENDED = 1.25 * LEASE
-"""After so long every lease has ended, on a clock that is up to a quarter slower too."""
+"""Seconds after which every lease has ended, also on a clock that is a quarter slower."""
 
 clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

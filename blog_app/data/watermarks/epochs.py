@@ -1,7 +1,7 @@
-"""The epoch of a logical database: one row on its primary, and the statements that read and change it.
+"""The epoch row of a logical database, on its primary, and the statements that read and change it.
 
-Whatever is in Redis belongs to an epoch, and counts only while that epoch's row says `open`. The row also reaches the
-replicas, through the write-ahead log. `UPDATE … SET status = 'closed'` from any client resets everything.
+Everything in Redis belongs to an epoch, and is trusted only while the row says that this epoch is `open`. The
+write-ahead log also brings the row to the replicas. `UPDATE … SET status = 'closed'` from any client invalidates all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HERE = (
 
 
 class Database(Protocol):
-    """A way to the primary of a logical database: a `Server` of the app, or a migration's own connection."""
+    """A connection to the primary of a logical database: a `Server` of the app, or a migration's own."""
 
     name: str
 
@@ -38,25 +38,25 @@ class Database(Protocol):
 
 
 class Row(NamedTuple):
-    """What the row said, and which server said it."""
+    """The row, and the identity of the server that returned it."""
 
     epoch: str
     status: str
     redis: str
-    """`run_id/master_replid` of the one Redis process that this epoch lives in."""
+    """`run_id/master_replid` of the one Redis process that holds this epoch."""
     server: str
-    """`start time/timeline` of the primary on which it was opened: a restart of the primary ends an epoch too."""
+    """`start time/timeline` of the primary that opened it: a restart of the primary ends an epoch too."""
     here: str
-    """The same of the server that answered."""
+    """The same of the server that returned the row."""
 
     @property
     def marks(self) -> bool:
-        """Whether writers mark under this epoch."""
+        """Whether writers set marks under this epoch."""
         return self.status != CLOSED and self.server == self.here
 
     @property
     def open(self) -> bool:
-        """Whether readers may trust what is marked under it."""
+        """Whether readers may trust the marks of this epoch."""
         return self.status == OPEN and self.server == self.here
 
 
@@ -84,12 +84,12 @@ def create(database: Database, name: str) -> None:
 
 
 def read(database: Database) -> Row:
-    """Return the row as the primary has it now; raise Peewee's errors, also when it is no primary."""
-    return Row(*the_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
+    """Return the current row; raise Peewee's errors, also if the server is not a primary."""
+    return Row(*fetch_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
 
 
-def the_row(database: Database, cursor: Any) -> tuple[Any, ...]:
-    """Return the one row of a cursor on the table; raise `ProgrammingError` if somebody deleted it."""
+def fetch_row(database: Database, cursor: Any) -> tuple[Any, ...]:
+    """Return the row of a cursor on the table; raise `ProgrammingError` if it was deleted."""
     found = cursor.fetchone()
     if found is None:
         raise peewee.ProgrammingError(f"{table(database.name)} has no row: insert one (DEFAULT VALUES)")
@@ -107,7 +107,7 @@ def close(database: Database) -> None:
 
 
 def begin_opening(database: Database, closed: str, redis: str) -> bool:
-    """Make a new epoch in the place of the closed one; return whether nobody else was faster."""
+    """Replace the closed epoch by a new one that is opening; return False if another process was faster."""
     values = (str(uuid.uuid4()), redis, closed)
     return _update(
         database,
@@ -116,8 +116,8 @@ def begin_opening(database: Database, closed: str, redis: str) -> bool:
     )
 
 
-def wait_out(database: Database) -> None:
-    """Return when nobody trusts an epoch that is closed by now; at once where none was ever open."""
+def wait_until_leases_end(database: Database) -> None:
+    """Return when no process has a lease on the closed epoch; at once if none was ever open."""
     if read(database).redis:
         time.sleep(ENDED)
 
@@ -127,42 +127,42 @@ def barrier(database: Database) -> str:
     return str(database.execute_sql("SELECT pg_current_xact_id()").fetchone()[0])
 
 
-def passed(database: Database, xid: str) -> bool:
-    """Tell whether every transaction before the barrier is over."""
+def barrier_passed(database: Database, xid: str) -> bool:
+    """Return whether every transaction before the barrier has ended."""
     oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8"
     return bool(database.execute_sql(oldest, (xid,)).fetchone()[0])
 
 
 def finish_opening(database: Database, epoch: str) -> bool:
-    """Open the epoch; return whether it still was opening, here."""
+    """Open the epoch; return whether it still was opening on this server."""
     change = f"status = '{OPEN}' WHERE epoch = %s AND status = '{OPENING}' AND server = {HERE}"
     return _update(database, change, (epoch,))
 
 
 def position(database: Database) -> str:
-    """Return a position that covers everything that is committed by now."""
-    return digits(database.execute_sql("SELECT pg_current_wal_insert_lsn()").fetchone()[0])
+    """Return a position that covers every commit so far."""
+    return to_position(database.execute_sql("SELECT pg_current_wal_insert_lsn()").fetchone()[0])
 
 
 def position_of_ended(database: Database, epoch: str, token: str) -> str | None:
-    """Return a position that covers what a token stands for; None while that is not over, or the epoch is not ours."""
+    """Return a position that covers the ended transaction of a token; None if it has not ended, or in another epoch."""
     over = "true" if token.startswith("r") else "coalesce(pg_xact_status(%s::xid8), '') <> 'in progress'"
     found = database.execute_sql(
         f"SELECT pg_current_wal_insert_lsn() FROM {table(database.name)} "
         f"WHERE epoch = %s AND server = {HERE} AND {over}",
         (epoch,) if token.startswith("r") else (epoch, token),
     ).fetchone()
-    return digits(found[0]) if found else None
+    return to_position(found[0]) if found else None
 
 
-def digits(lsn: str) -> str:
-    """Return a position as sixteen digits, which sort as text."""
+def to_position(lsn: str) -> str:
+    """Return an LSN as a position: sixteen hexadecimal digits, which sort as text."""
     high, _, low = lsn.partition("/")
     return f"{int(high, 16):08X}{int(low, 16):08X}"
 
 
-def lsn(position: str) -> str:
-    """Return sixteen digits as PostgreSQL writes a position."""
+def to_lsn(position: str) -> str:
+    """Return a position as PostgreSQL writes an LSN."""
     return f"{position[:8]}/{position[8:]}"
 
 

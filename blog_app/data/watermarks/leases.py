@@ -1,12 +1,12 @@
-"""What this process knows of the epochs, and the small thread that keeps that knowledge fresh.
+"""Leases on epochs: this process's knowledge of the epoch rows, renewed by a background thread.
 
-* `lease()` costs nothing while the thread has asked the primary less than T ago; else it asks.
-* `wait_until_closed()` holds an unmarked write back until no process can have a lease on the closed epoch.
-* The thread also opens epochs: closed for long enough, it makes a new one in which writers mark; once every older
-  transaction is over, readers may trust it. Several openers, or one killed anywhere, do no harm.
-* It settles tokens whose owners died, and lets go of the memory of earlier epochs.
+* `lease()` costs nothing while the thread has queried the primary less than T ago; else it queries.
+* `wait_until_closed()` delays an unmarked write until no process can have a lease on the closed epoch.
+* The thread also opens epochs: after a closed one it begins another, in which writers set marks; once every older
+  transaction has ended, readers may trust it. Several openers, or one killed anywhere, do no harm.
+* It settles dangling tokens, whose owners died, and deletes the keys of earlier epochs.
 
-The thread starts with the first lease, after any fork, and ends when nobody has asked for a while.
+The thread starts with the first lease, after any fork, and ends when no lease was wanted for a while.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ IDLE = 10.0
 TOKEN_AGE = 1.0
 MIN_BACKOFF, MAX_BACKOFF = 5.0, 60.0
 MARK_LIFETIME = 7200
-MOST_SUSPECTS = 1000
+MAX_WATCHED_TOKENS = 1000
 
 
 @dataclass
-class Known:
-    """What this process knows of one logical database."""
+class EpochState:
+    """What this process knows of the epoch of one logical database."""
 
     row: Row | None = None
     asked: float = float("-inf")
-    """When the question was sent that `row` answered."""
+    """When the query was sent that returned `row`."""
     wanted: float = float("-inf")
     """When a lease was last wanted."""
     closed: tuple[str, float] = ("", 0.0)
-    """The epoch that was last seen closed, and since when."""
+    """The last epoch seen closed, and since when."""
     barrier: tuple[str, str] = ("", "")
-    """The epoch that is opening, and the transaction that all earlier ones must be over for."""
+    """The epoch that is opening, and the transaction before which all must have ended."""
     opened: float = float("-inf")
     short_openings: int = 0
     """Epochs in a row that were closed again within `MAX_BACKOFF`."""
     backoff: float = 0.0
     """Seconds for which a closed epoch stays closed: none at first."""
-    suspects: dict[tuple[str, str], float] = field(default_factory=dict)
-    """Marks with a token, and when they were first seen with it."""
-    trouble: str = ""
-    """What was wrong at the last tick."""
+    watched_tokens: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Tokens of marks, and when each was first seen: an old one may be dangling."""
+    error: str = ""
+    """The error of the last tick."""
 
-    def learn(self, row: Row, sent: float) -> None:
+    def update(self, row: Row, sent: float) -> None:
         before, self.row, self.asked = self.row, row, sent
         if row.status != CLOSED:
             return
@@ -71,17 +71,17 @@ class Known:
             self.backoff = delay(self.short_openings, first=MIN_BACKOFF, longest=MAX_BACKOFF)
 
 
-class Keeper:
-    """The epochs of all logical databases, as this process knows them."""
+class LeaseManager:
+    """The leases of this process on the epochs of all logical databases."""
 
     def __init__(self, link: Link, databases: Mapping[str, LogicalDatabase]) -> None:
         self.link = link
         self.databases = databases
-        self.known = {name: Known() for name in databases}
+        self.known = {name: EpochState() for name in databases}
         self._thread = BackgroundThread("watermarks", self._run, after_fork=self._reset)
 
     def lease(self, name: str) -> Row | None:
-        """Return the epoch that this process may trust for T from when it asked; None: use the primary, no cache."""
+        """Return the epoch that this process may trust for T from its last query; None: use the primary, no cache."""
         known = self.known[name]
         known.wanted = clock()
         self._thread.ensure_running()
@@ -94,26 +94,26 @@ class Keeper:
         return known.row if known.row is not None and known.row.open else None
 
     def ask(self, name: str) -> Row:
-        """Ask the primary for the row now; raise Peewee's errors."""
+        """Query the primary for the row; raise Peewee's errors."""
         sent = clock()
         row = epochs.read(self.server(name))
-        self.known[name].learn(row, sent)
+        self.known[name].update(row, sent)
         return row
 
     def wait_until_closed(self, name: str, epoch: str) -> None:
-        """Return when no process has a lease on this closed epoch any more."""
+        """Return when no process has a lease on this closed epoch."""
         known = self.known[name]
         if known.closed[0] != epoch:
             known.closed = (epoch, clock())
         while (left := known.closed[1] + ENDED - clock()) > 0 and known.closed[0] == epoch:
             time.sleep(left)
 
-    def suspect(self, name: str, key: str, mark: bytes) -> None:
-        """Note that a mark has a token, in case its owner died."""
-        suspects = self.known[name].suspects
-        if len(suspects) < MOST_SUSPECTS:
+    def watch_tokens(self, name: str, key: str, mark: bytes) -> None:
+        """Watch the tokens of a mark, in case their owner died."""
+        watched = self.known[name].watched_tokens
+        if len(watched) < MAX_WATCHED_TOKENS:
             for token in tokens(mark):
-                suspects.setdefault((key, token), clock())
+                watched.setdefault((key, token), clock())
 
     def server(self, name: str) -> Server:
         return self.databases[name].obj
@@ -124,7 +124,7 @@ class Keeper:
 
     def _reset(self) -> None:
         """Begin anew in the child of a fork: the connections are the parent's."""
-        self.known = {name: Known() for name in self.databases}
+        self.known = {name: EpochState() for name in self.databases}
         self.link.reset()
 
     def _run(self) -> None:
@@ -136,19 +136,19 @@ class Keeper:
             for name in wanted:
                 try:
                     self.tick(name, identity)
-                    self.known[name].trouble = ""
+                    self.known[name].error = ""
                 except (*DATABASE_ERRORS, RedisAway) as error:
-                    self._tell(name, first_line(error))
+                    self._log_error(name, first_line(error))
                 self.server(name).release()
         for name in self.known:
             self.server(name).discard()
-        self.link.forget()
+        self.link.disconnect()
 
-    def _tell(self, name: str, trouble: str) -> None:
-        """Log what is wrong, once and not at every tick."""
-        if self.known[name].trouble != trouble:
-            self.known[name].trouble = trouble
-            log.warning("watermarks of %s: %s", name, trouble)
+    def _log_error(self, name: str, error: str) -> None:
+        """Log an error once, not at every tick."""
+        if self.known[name].error != error:
+            self.known[name].error = error
+            log.warning("watermarks of %s: %s", name, error)
 
     def _redis(self) -> str | None:
         try:
@@ -157,55 +157,55 @@ class Keeper:
             return None
 
     def tick(self, name: str, identity: str | None) -> None:
-        """Renew the lease on one logical database, and do the next step where one is due; `identity`: Redis now."""
+        """Renew the lease on one logical database, and do its next step; `identity`: of the Redis that answers now."""
         row = self.ask(name)
         if row.status == CLOSED:
-            self._make(name, row, identity)
+            self._begin_opening(name, row, identity)
         elif row.server != row.here or (identity is not None and row.redis != identity):
             epochs.close(self.server(name))
-            log.warning("epoch of %s closed: its Redis or its primary is another now", name)
+            log.warning("epoch of %s closed: its Redis or its primary has changed", name)
         elif row.status == OPENING:
-            self._open(name, row)
+            self._finish_opening(name, row)
         elif identity is not None:
-            self._settle_suspects(name, row)
+            self._settle_dangling_tokens(name, row)
 
-    def _make(self, name: str, row: Row, identity: str | None) -> None:
+    def _begin_opening(self, name: str, row: Row, identity: str | None) -> None:
         known = self.known[name]
         if identity is None or clock() - known.closed[1] < ENDED + known.backoff:
             return
-        self._probe(name, identity)
+        self._require_usable_redis(name, identity)
         if epochs.begin_opening(self.server(name), row.epoch, identity):
-            self._open(name, self.ask(name))
+            self._finish_opening(name, self.ask(name))
 
-    def _open(self, name: str, row: Row) -> None:
+    def _finish_opening(self, name: str, row: Row) -> None:
         known, server = self.known[name], self.server(name)
         if row.status == OPENING and known.barrier[0] != row.epoch:
             known.barrier = (row.epoch, epochs.barrier(server))
         if (
             row.status == OPENING
-            and epochs.passed(server, known.barrier[1])
+            and epochs.barrier_passed(server, known.barrier[1])
             and epochs.finish_opening(server, row.epoch)
         ):
             known.opened = clock()
             self.ask(name)
             log.info("epoch of %s opened", name)
-            self._unlink_others(name, row)
+            self._delete_old_keys(name, row)
 
-    def _probe(self, name: str, identity: str) -> None:
-        """Raise `RedisAway` unless Redis takes a mark, and would keep one that has a token."""
+    def _require_usable_redis(self, name: str, identity: str) -> None:
+        """Raise `RedisAway` unless Redis accepts marks, and never evicts one that has a token."""
         memory = self.link.call(identity, "INFO", "memory").decode()
         values = dict(line.split(":", 1) for line in memory.splitlines() if ":" in line)
         if values.get("maxmemory", "0") != "0" and values.get("maxmemory_policy", "").startswith("allkeys"):
-            log.error("Redis may evict keys that have no expiry (maxmemory-policy allkeys-*): it stays unused")
+            log.error("Redis is not used: maxmemory-policy allkeys-* may evict keys without expiry")
             raise RedisAway("its eviction policy is allkeys-*")
         self.link.call(identity, "SET", f"{{{name}}}:probe", "1", "EX", "60")
 
-    def _settle_suspects(self, name: str, row: Row) -> None:
+    def _settle_dangling_tokens(self, name: str, row: Row) -> None:
         known = self.known[name]
-        for (key, token), since in list(known.suspects.items()):
+        for (key, token), since in list(known.watched_tokens.items()):
             if clock() - since < TOKEN_AGE:
                 continue
-            del known.suspects[key, token]
+            del known.watched_tokens[key, token]
             if prefix(name, row.epoch) not in key:
                 continue
             mark = self.link.call(row.redis, "GET", key)
@@ -213,17 +213,17 @@ class Keeper:
                 continue
             position = epochs.position_of_ended(self.server(name), row.epoch, token)
             if position is None:
-                known.suspects[key, token] = since
+                known.watched_tokens[key, token] = since
             else:
                 self.settle(row, [key], token, position, f"h{secrets.token_hex(8)}")
 
     def settle(self, row: Row, keys: list[str], token: str, position: str, tag: str) -> list[bytes | None]:
-        """Take a token off the marks; return them as they are now; raise `RedisAway`."""
+        """Remove a token from the marks and return them; raise `RedisAway`."""
         settled = self.link.script(row.redis, "SETTLE", keys, token, position, tag, MARK_LIFETIME)
         return [mark or None for mark in settled]
 
-    def _unlink_others(self, name: str, row: Row) -> None:
-        """Let go of what earlier epochs left in Redis: nobody reads it, and marks with a token have no expiry."""
+    def _delete_old_keys(self, name: str, row: Row) -> None:
+        """Delete the keys of earlier epochs: they are never read, and marks with a token have no expiry."""
         cursor = b"0"
         while True:
             cursor, keys = self.link.call(row.redis, "SCAN", cursor, "MATCH", f"{{{name}}}:*", "COUNT", 1000)
@@ -235,7 +235,7 @@ class Keeper:
 
 
 def prefix(name: str, epoch: str) -> str:
-    """Return how the keys of an epoch begin."""
+    """Return the prefix of an epoch's keys."""
     return f"{{{name}}}:{epoch}:"
 
 

@@ -1,10 +1,10 @@
-"""The way to Redis: one connection a thread, which knows the process it leads to; and a circuit breaker.
+"""Redis connections, one for each thread, with the identity of the Redis process; and a circuit breaker.
 
-* A connection is of use only to who expects the identity that it found when it was made (`INFO`): a Redis that
-  restarted, failed over or was swapped has another, and nothing of its memory is believed.
+* A connection serves only callers that expect the identity which it read when it was made (`INFO`): a Redis that
+  restarted, failed over or was replaced has another, and none of its memory is trusted.
 * No command is repeated: after an error it may or may not have been applied, and only the caller knows what to do.
-* After an error nobody waits again: for a while, doubling up to some seconds, each call fails at once. Then one caller
-  tries, and if Redis answers all may. The keeper's thread, which keeps nobody waiting, tries all the time.
+* Circuit breaker: after an error each call fails at once, for a backoff of up to some seconds. Then one caller tries,
+  and if Redis answers, all may. The thread of the leases, which delays no request, tries all the time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from blog_app.data.watermarks.clock import clock
 MIN_BACKOFF, MAX_BACKOFF = 0.5, 5.0
 """Seconds for which the circuit breaker stays open."""
 
-# A mark is sixteen hexadecimal digits of position, a dot, a tag, and for each unfinished business `+token;`.
+# A mark is a position of sixteen hexadecimal digits, a dot, a tag, and a `+token;` for each unfinished transaction.
 BEGIN = """
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, (redis.call('GET', key) or '0000000000000000.') .. '+' .. ARGV[1] .. ';')
@@ -66,11 +66,11 @@ HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for nam
 
 
 class RedisAway(Exception):
-    """Redis did not answer, answered an error, or is not the one that was expected."""
+    """Redis did not answer, returned an error, or has another identity than expected."""
 
 
 class Link:
-    """This process's way to the Redis at `url`."""
+    """This process's connections to the Redis at `url`."""
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
@@ -78,14 +78,14 @@ class Link:
         self.reset()
 
     def reset(self) -> None:
-        """Begin without a connection, as the child of a fork must: those that are open belong to the parent."""
+        """Start without connections, as after a fork: the open ones belong to the parent."""
         self._pool = redis.ConnectionPool.from_url(
             self._url,
             protocol=2,
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
-            redis_connect_func=_greet,
+            redis_connect_func=_on_connect,
         )
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -93,38 +93,38 @@ class Link:
         self._next_try = 0.0
 
     def call(self, identity: str | None, *command: Any) -> Any:
-        """Return the answer of the Redis with this identity (None: of any); raise `RedisAway`."""
+        """Return the reply of the Redis with this identity (None: any); raise `RedisAway`."""
         return self.calls(identity, command)[0]
 
     def calls(self, identity: str | None, *commands: tuple[Any, ...]) -> list[Any]:
-        """Send the commands together and return their answers; raise `RedisAway` if one of them failed."""
+        """Send the commands in one message and return their replies; raise `RedisAway` if one failed."""
         if self._failures and not self._may_try():
-            raise RedisAway("Redis did not answer a moment ago")
+            raise RedisAway("the circuit breaker is open: Redis failed a moment ago")
         connection = self._connection()
         try:
             if not connection.is_connected:
                 connection.connect()
             if identity is not None and connection.identity != identity:
-                raise RedisAway("this is another Redis than the epoch's")
+                raise RedisAway("this is not the Redis of the epoch")
             connection.send_packed_command([b"".join(map(hiredis.pack_command, commands))])
-            answers = [connection.read_response() for _ in commands]
+            replies = [connection.read_response() for _ in commands]
         except (redis.RedisError, OSError) as error:
             connection.disconnect()
-            self._trip()
+            self._open_circuit()
             raise RedisAway(str(error)) from error
         except BaseException:
-            connection.disconnect()  # An answer may still be under way; it must not become the next command's.
+            connection.disconnect()  # The reply may still come; the next command must not read it.
             raise
         self._failures = 0
-        return answers
+        return replies
 
     def mget(self, keys: list[str]) -> list[bytes | None]:
-        """Return the values of `keys` in whatever Redis answers, for Flask-Caching; `identity` says which it was."""
+        """Return the values of `keys` in any Redis, for Flask-Caching; `identity` says which one it was."""
         return list(self.call(None, "MGET", *keys))
 
     @property
     def identity(self) -> str:
-        """The identity of the Redis that this thread's connection leads to."""
+        """The identity of the Redis at the other end of this thread's connection."""
         return str(getattr(self._connection(), "identity", ""))
 
     def script(self, identity: str, name: str, keys: list[str], *arguments: Any) -> Any:
@@ -132,32 +132,32 @@ class Link:
         return self.call(identity, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
 
     def identify(self) -> str:
-        """Return the identity of the Redis that answers now, over a connection made now; raise `RedisAway`.
+        """Return the identity of Redis, over a new connection; raise `RedisAway`.
 
-        It asks whatever the circuit breaker says, and sets it: while somebody does this nobody else has to try.
+        It ignores the state of the circuit breaker, and sets it.
         """
-        self.forget()
+        self.disconnect()
         connection = self._connection()
         try:
             connection.connect()
         except (redis.RedisError, OSError) as error:
-            self._trip()
+            self._open_circuit()
             raise RedisAway(str(error)) from error
         self._failures = 0
         return self.identity
 
-    def forget(self) -> None:
+    def disconnect(self) -> None:
         """Close this thread's connection; the next call makes another."""
         self._connection().disconnect()
 
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            # Not by the pool's own count of connections, which knows of no thread that ends.
+            # Not from the pool, which would count the connections of ended threads.
             connection = self._local.connection = self._pool.connection_class(**self._pool.connection_kwargs)
         return connection
 
-    def _trip(self) -> None:
+    def _open_circuit(self) -> None:
         self._failures += 1
         self._schedule_next_try()
 
@@ -172,8 +172,8 @@ class Link:
         self._next_try = clock() + delay(self._failures, first=MIN_BACKOFF, longest=MAX_BACKOFF)
 
 
-def _greet(connection: Any) -> None:
-    """Prepare a new connection: log in, find out who answers, and leave our scripts there."""
+def _on_connect(connection: Any) -> None:
+    """Prepare a new connection: authenticate, read the identity, load the scripts."""
     connection.on_connect()
     found: dict[str, str] = {}
     for section in ("server", "replication"):
@@ -186,11 +186,11 @@ def _greet(connection: Any) -> None:
         connection.send_command("SCRIPT", "LOAD", script)
         connection.read_response()
     if not isinstance(connection._sock, ssl.SSLSocket):
-        _limit_by_the_kernel(connection._sock)
+        _set_kernel_timeout(connection._sock)
 
 
-def _limit_by_the_kernel(sock: socket.socket) -> None:
-    """Let the kernel keep the time limit: Python's own would poll before each call, and give up its lock once more."""
+def _set_kernel_timeout(sock: socket.socket) -> None:
+    """Let the kernel enforce the time-out: Python's own polls before each call, and releases the GIL once more."""
     limit = sock.gettimeout()
     if limit:
         sock.setblocking(True)

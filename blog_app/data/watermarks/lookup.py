@@ -26,7 +26,7 @@ from blog_app.data.databases import routing
 from blog_app.data.databases.replicas import Replica, Unfit
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import OPEN, Row
-from blog_app.data.watermarks.leases import MARK_LIFETIME, Keeper, mark_key, prefix
+from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, mark_key, prefix
 from blog_app.data.watermarks.link import RedisAway
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,10 @@ class CacheKey(NamedTuple):
 class Lookup:
     """What one MGET found for a key: the marks of its collections, and the entry that was built from them."""
 
-    __slots__ = ("_fills", "entry", "keeper", "keys", "marks", "names", "rows", "value")
+    __slots__ = ("_fills", "entry", "keys", "lease_manager", "marks", "names", "rows", "value")
 
-    def __init__(self, keeper: Keeper, rows: tuple[Row, ...], key: CacheKey) -> None:
-        self.keeper = keeper
+    def __init__(self, lease_manager: LeaseManager, rows: tuple[Row, ...], key: CacheKey) -> None:
+        self.lease_manager = lease_manager
         self.rows = rows
         self.names, self.keys, entry_prefix = _keys(key.collections, tuple([row.epoch for row in rows]))
         self.entry = entry_prefix + key.entry
@@ -77,11 +77,11 @@ class Lookup:
         return self.value[begin:] if time.time() < float(self.value[len(stamp) : begin]) else None
 
     def has_pending_write(self) -> bool:
-        """Return whether a write is pending, so that nothing may be stored; the keeper finds out whether it died."""
+        """Return whether a write is pending, so that nothing may be stored; dangling tokens are settled later."""
         pending = False
         for name, key, mark in zip(self.names, self.keys, self.marks, strict=True):
             if mark is not None and b"+" in mark:
-                self.keeper.suspect(name, key, mark)
+                self.lease_manager.watch_tokens(name, key, mark)
                 pending = True
         return pending
 
@@ -98,13 +98,13 @@ class Lookup:
 
     def _establish(self, missing: list[int], token: str) -> None:
         new = ("SET", f"{NO_POSITION}.+{token};", "NX", "EX", MARK_LIFETIME)
-        placed = self.keeper.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
+        placed = self.lease_manager.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
         for name, row in self._by_name():
             mine = [place for place, done in zip(missing, placed, strict=True) if done and self.names[place] == name]
             if not mine:
                 continue
-            position = epochs.position(self.keeper.server(name))
-            settled = self.keeper.settle(row, [self.keys[place] for place in mine], token, position, token)
+            position = epochs.position(self.lease_manager.server(name))
+            settled = self.lease_manager.settle(row, [self.keys[place] for place in mine], token, position, token)
             for place, mark in zip(mine, settled, strict=True):
                 self.marks[place] = mark
 
@@ -135,7 +135,7 @@ class Lookup:
         stamp = b" ".join(self.marks) + b"\n" + f"{expires:0{EXPIRY_LENGTH}.6f}".encode()  # type: ignore[arg-type]
         milliseconds = max(1, round((deadline - time.monotonic()) * 1000))
         try:
-            stored = self.keeper.link.script(
+            stored = self.lease_manager.link.script(
                 self.redis, "STORE", [self.entry, *self.keys], stamp + value, milliseconds, *self.marks
             )
         except RedisAway:
@@ -146,7 +146,7 @@ class Lookup:
     def unchanged(self) -> bool:
         """Return whether the marks are still what they were."""
         try:
-            return bool(self.keeper.link.call(self.redis, "MGET", *self.keys) == self.marks)
+            return bool(self.lease_manager.link.call(self.redis, "MGET", *self.keys) == self.marks)
         except RedisAway:
             return False
 
@@ -154,7 +154,7 @@ class Lookup:
         """Acquire the fill lock of the entry; return whether this caller holds it, and nobody has filled it since."""
         commands = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000)), ("GET", self.entry)
         try:
-            first, value = self.keeper.link.calls(self.redis, *commands)
+            first, value = self.lease_manager.link.calls(self.redis, *commands)
         except RedisAway:
             return True
         self._fills = bool(first)
@@ -167,7 +167,7 @@ class Lookup:
         if self._fills:
             self._fills = False
             with suppress(RedisAway):
-                self.keeper.link.call(self.redis, "DEL", f"{self.entry}:filling")
+                self.lease_manager.link.call(self.redis, "DEL", f"{self.entry}:filling")
 
     @contextmanager
     def _replicas(self) -> Iterator[list[ReplicaRoute]]:
@@ -197,7 +197,7 @@ class ReplicaRoute:
         self.used = False
         # Goes before each read, in the same message: only that says what the snapshot of the read contains.
         self.condition = (
-            f"SELECT 1 / (pg_last_wal_replay_lsn() >= '{epochs.lsn(position)}' AND EXISTS (SELECT FROM "
+            f"SELECT 1 / (pg_last_wal_replay_lsn() >= '{epochs.to_lsn(position)}' AND EXISTS (SELECT FROM "
             f"{epochs.table(name)} WHERE epoch = '{row.epoch}' AND status = '{OPEN}'))::int"
         )
 
@@ -211,12 +211,12 @@ class ReplicaRoute:
         return cursor
 
 
-def prepare(keeper: Keeper, keys: Iterable[CacheKey]) -> list[Lookup | None]:
+def prepare(lease_manager: LeaseManager, keys: Iterable[CacheKey]) -> list[Lookup | None]:
     """Return a lookup for each key, to be completed; None where this process holds no lease."""
     lookups: list[Lookup | None] = []
     for key in keys:
-        rows = _leases(keeper, key)
-        lookups.append(Lookup(keeper, rows, key) if rows else None)
+        rows = _leases(lease_manager, key)
+        lookups.append(Lookup(lease_manager, rows, key) if rows else None)
     return lookups
 
 
@@ -225,7 +225,9 @@ def redis_keys(lookups: Iterable[Lookup | None]) -> list[str]:
     return [key for each in lookups if each for key in (each.entry, *each.keys)]
 
 
-def complete(keeper: Keeper, lookups: list[Lookup | None], values: list[bytes | None]) -> list[Lookup | None]:
+def complete(
+    lease_manager: LeaseManager, lookups: list[Lookup | None], values: list[bytes | None]
+) -> list[Lookup | None]:
     """Give each lookup its values; return those that may be trusted, None in the place of others."""
     first = 0
     for each in lookups:
@@ -233,15 +235,15 @@ def complete(keeper: Keeper, lookups: list[Lookup | None], values: list[bytes | 
             last = first + len(each.keys)
             each.value, each.marks = values[first], values[first + 1 : last + 1]
             first = last + 1
-    identity = keeper.link.identity
+    identity = lease_manager.link.identity
     return [each if each and each.redis == identity else None for each in lookups]
 
 
-def _leases(keeper: Keeper, key: CacheKey) -> tuple[Row, ...]:
+def _leases(lease_manager: LeaseManager, key: CacheKey) -> tuple[Row, ...]:
     """Return the epoch of each logical database that the key depends on; empty if one of them may not be trusted."""
     rows = []
     for name in databases_of(tuple([name for name, _ in key.collections])):
-        row = None if keeper.server(name).in_transaction() else keeper.lease(name)
+        row = None if lease_manager.server(name).in_transaction() else lease_manager.lease(name)
         if row is None:
             return ()
         rows.append(row)

@@ -219,7 +219,7 @@ class Runner:
     def _finish(self, done: Sequence[Migration]) -> list[str]:
         """Wait until no reader trusts an epoch that these migrations closed; return their names."""
         if done:
-            epochs.wait_out(self.connection)
+            epochs.wait_until_leases_end(self.connection)
         return [migration.name for migration in done]
 
     def _steps_of(self, label: str) -> dict[int, history.StepProgress]:

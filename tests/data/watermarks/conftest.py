@@ -24,7 +24,7 @@ from blog_app.data import cache, databases, watermarks
 from blog_app.data.databases.replicas import Replica
 from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
-from blog_app.data.watermarks.leases import Keeper
+from blog_app.data.watermarks.leases import LeaseManager
 from blog_app.data.watermarks.link import Link
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.development.local.process import wait_until
@@ -100,9 +100,9 @@ class Process:
             for name in (NAME, "accounts")
         }
         assert settings.redis_url
-        self.keeper = Keeper(Link(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
+        self.lease_manager = LeaseManager(Link(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
         self.server = bound[NAME].obj
-        self.announcer = self.server.announcer = Announcer(self.keeper, NAME)
+        self.announcer = self.server.announcer = Announcer(self.lease_manager, NAME)
 
     def write(self, row: Tag, value: int) -> None:
         """Set the row to `value`; return when that may be answered."""
@@ -111,7 +111,7 @@ class Process:
     def die(self) -> None:
         """Lose what only lives in this process; its thread's connections end."""
         self.server.discard()
-        self.keeper.stop()
+        self.lease_manager.stop()
 
 
 class World:
@@ -152,9 +152,9 @@ class World:
         assert wait_until(lambda: all(replica.want() for replica in self._replicas), SECONDS)
 
     @property
-    def keeper(self) -> Keeper:
-        assert watermarks.keeper
-        return watermarks.keeper
+    def lease_manager(self) -> LeaseManager:
+        assert watermarks.lease_manager
+        return watermarks.lease_manager
 
     @property
     def redis(self) -> redis.Redis:
@@ -171,7 +171,7 @@ class World:
 
     def await_open(self) -> None:
         """Return when this process has a lease."""
-        assert wait_until(lambda: self.keeper.lease(NAME) is not None, SECONDS), self.keeper.known[NAME]
+        assert wait_until(lambda: self.lease_manager.lease(NAME) is not None, SECONDS), self.lease_manager.known[NAME]
 
     @property
     def key(self) -> CacheKey:
@@ -216,8 +216,8 @@ def servers() -> Iterator[tuple[Stack, Flask]]:
         result = app.test_cli_runner().invoke(args=["migrate", "up"])
         assert result.exit_code == 0, result.output
         yield stack, app
-        assert watermarks.keeper
-        watermarks.keeper.stop()
+        assert watermarks.lease_manager
+        watermarks.lease_manager.stop()
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_a_writer_killed_after_its_commit_is_never_unseen(world: World) -> None:
 def test_a_reader_killed_while_it_establishes_a_mark_delays_hits_and_nothing_else(world: World) -> None:
     found = world.look_up()
     assert found
-    gate = gate_before(world.keeper, "settle")
+    gate = gate_before(world.lease_manager, "settle")
     reading = world.run(found.establish)
     gate.wait()
     assert "+r" in world.mark()
@@ -119,7 +119,7 @@ def test_a_reader_killed_while_it_establishes_a_mark_delays_hits_and_nothing_els
     gate.kill()
     with pytest.raises(Killed):
         reading.result(SECONDS)
-    del world.keeper.settle  # type: ignore[method-assign]
+    del world.lease_manager.settle  # type: ignore[method-assign]
     world.warm()
 
 
@@ -130,14 +130,14 @@ def test_redis_hanging_closes_the_epoch_with_the_commit_and_the_answer_waits_for
     gate = gate_before(writer.announcer, "_mark")
     write = world.run(writer.write, world.row, 1)
     gate.wait()
-    lease = world.keeper.ask(NAME)
+    lease = world.lease_manager.ask(NAME)
     assert lease.open
-    asked = world.keeper.known[NAME].asked
+    asked = world.lease_manager.known[NAME].asked
     world.stack.redis.freeze()
     gate.open()
     write.result(SECONDS)
     world.stack.redis.thaw()
-    row = world.keeper.lease(NAME)
+    row = world.lease_manager.lease(NAME)
     assert row is None or row.epoch != lease.epoch, "an answered write, and the old epoch is still trusted"
     assert time.clock_gettime(time.CLOCK_BOOTTIME) - asked > 1.0
     assert world.value() == 1
@@ -206,7 +206,7 @@ def test_writes_and_reads_go_on_without_redis_and_nothing_old_comes_back(world: 
 def test_a_redis_that_restarted_is_another_redis(world: World, memory: str) -> None:
     world.warm()
     assert world.stack.redis
-    epoch = world.keeper.ask(NAME).epoch
+    epoch = world.lease_manager.ask(NAME).epoch
     if memory == "old":
         world.redis.save()
     writer = world.process()
@@ -220,7 +220,9 @@ def test_a_redis_that_restarted_is_another_redis(world: World, memory: str) -> N
     assert world.value() == 2
     writer.write(world.row, 3)
     assert world.value() == 3
-    assert wait_until(lambda: world.keeper.ask(NAME).open and world.keeper.ask(NAME).epoch != epoch, SECONDS)
+    assert wait_until(
+        lambda: world.lease_manager.ask(NAME).open and world.lease_manager.ask(NAME).epoch != epoch, SECONDS
+    )
     world.warm()
     assert world.read() == (3, "hit")
     (world.stack.redis.folder / "dump.rdb").unlink(missing_ok=True)
@@ -245,8 +247,8 @@ def test_a_redis_that_may_drop_tokens_is_not_used(world: World) -> None:
     world.redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         epochs.close(databases.blog.obj)
-        assert wait_until(lambda: world.keeper.lease(NAME) is None, SECONDS)
-        assert not wait_until(lambda: world.keeper.lease(NAME) is not None, 2 * ENDED)
+        assert wait_until(lambda: world.lease_manager.lease(NAME) is None, SECONDS)
+        assert not wait_until(lambda: world.lease_manager.lease(NAME) is not None, 2 * ENDED)
     finally:
         world.redis.config_set("maxmemory-policy", "noeviction")
     world.await_open()
@@ -269,8 +271,8 @@ def test_an_epoch_opens_only_when_every_older_transaction_is_over(world: World) 
     write = world.run(old.write, world.row, 1)
     gate.wait()
     epochs.close(databases.blog.obj)
-    assert wait_until(lambda: world.keeper.ask(NAME).status == "opening", SECONDS)
-    assert not wait_until(lambda: world.keeper.ask(NAME).status == "open", 1)
+    assert wait_until(lambda: world.lease_manager.ask(NAME).status == "opening", SECONDS)
+    assert not wait_until(lambda: world.lease_manager.ask(NAME).status == "open", 1)
     assert world.read() == (0, "bypass")
     gate.open()
     write.result(SECONDS)
@@ -310,11 +312,11 @@ def test_a_connection_lost_in_commit_leaves_the_token_to_be_settled_by_its_outco
 
 def test_a_repeatable_read_transaction_counts_as_unmarked(world: World) -> None:
     world.warm()
-    epoch = world.keeper.ask(NAME).epoch
+    epoch = world.lease_manager.ask(NAME).epoch
     writer = world.process()
     with writer.server.atomic("REPEATABLE READ"):
         Tag.update(name="1").where(Tag.id == world.row.id).execute(writer.server)
-    assert world.keeper.ask(NAME)[:2] == (epoch, "closed")
+    assert world.lease_manager.ask(NAME)[:2] == (epoch, "closed")
     assert world.value() == 1
 
 

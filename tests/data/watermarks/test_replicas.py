@@ -120,11 +120,11 @@ def test_what_a_replica_showed_before_the_primary_is_not_believed(replicated: Wo
 
 def test_a_replica_that_shows_another_epoch_is_not_asked(replicated: World) -> None:
     assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
-    epoch = replicated.keeper.ask(NAME).epoch
+    epoch = replicated.lease_manager.ask(NAME).epoch
     for replica in replicated.stack.replicas:
         replica.execute("SELECT pg_wal_replay_pause()")
     watermarks.epochs.close(databases.blog.obj)
-    assert wait_until(lambda: (row := replicated.keeper.lease(NAME)) is not None and row.epoch != epoch, SECONDS)
+    assert wait_until(lambda: (row := replicated.lease_manager.lease(NAME)) is not None and row.epoch != epoch, SECONDS)
     assert served_by(replicated) == {"primary"}
 
 

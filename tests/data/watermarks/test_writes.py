@@ -87,8 +87,8 @@ def test_a_savepoint_rolled_back_costs_a_mark_and_an_outer_rollback_none(warm: W
 def test_a_transaction_that_wrote_nothing_or_nothing_that_is_marked_sends_redis_nothing(warm: World) -> None:
     assert warm.stack.redis
     calls: list[object] = []
-    original = warm.keeper.link.calls
-    warm.keeper.link.calls = lambda *given: calls.append(given) or original(*given)  # type: ignore[method-assign]
+    original = warm.lease_manager.link.calls
+    warm.lease_manager.link.calls = lambda *given: calls.append(given) or original(*given)  # type: ignore[method-assign]
     with databases.blog.atomic():
         assert Tag.select().where(Tag.id == warm.row.id).count() == 1
     PostCounters.update(views=PostCounters.views + 1).execute()
@@ -97,8 +97,8 @@ def test_a_transaction_that_wrote_nothing_or_nothing_that_is_marked_sends_redis_
 
 def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
     calls: list[object] = []
-    original = warm.keeper.link.calls
-    warm.keeper.link.calls = lambda *given: calls.append(given[1][0]) or original(*given)  # type: ignore[method-assign]
+    original = warm.lease_manager.link.calls
+    warm.lease_manager.link.calls = lambda *given: calls.append(given[1][0]) or original(*given)  # type: ignore[method-assign]
     with captured_statements() as statements:
         Tag.update(name="1").where(Tag.id == warm.row.id).execute()
     assert len(statements) == 1
@@ -123,7 +123,7 @@ def test_the_first_statement_of_a_process_may_be_a_write(world: World) -> None:
     """It learns the epoch from the database, and has no connection to Redis yet."""
     world.warm()
     world.process().write(world.row, 1)
-    assert world.keeper.ask(NAME).status == epochs.OPEN
+    assert world.lease_manager.ask(NAME).status == epochs.OPEN
     assert world.read() == (1, "miss")
 
 
@@ -134,8 +134,8 @@ def test_a_forked_child_announces_by_connections_of_its_own(world: World) -> Non
         server = databases.server(world.settings, NAME, world.settings.databases[NAME].url)
         server.announcer = databases.blog.obj.announcer
         try:
-            assert watermarks.keeper
-            assert not watermarks.keeper._thread.is_running()
+            assert watermarks.lease_manager
+            assert not watermarks.lease_manager._thread.is_running()
             Tag.update(name="1").where(Tag.id == world.row.id).execute(server)
         except BaseException:
             os._exit(1)
@@ -150,7 +150,7 @@ def test_migrations_close_the_epoch_with_their_change(world: World) -> None:
     from blog_app.operations.migrate.runner import Runner
 
     world.warm()
-    epoch = world.keeper.ask(NAME).epoch
+    epoch = world.lease_manager.ask(NAME).epoch
     with connected(world.settings, NAME, lambda _: None) as connection:
         runner = Runner(connection)
         runner.down()
@@ -165,16 +165,16 @@ def test_migrations_close_the_epoch_with_their_change(world: World) -> None:
 def test_a_start_without_redis_closes_what_was_left_open(world: World) -> None:
     world.warm()
     assert world.settings.redis_url
-    watermarks.leave(world.settings)
-    assert world.keeper.ask(NAME).open, "with Redis there is nothing to close"
-    watermarks.leave(replace(world.settings, redis_url=None))
-    assert world.keeper.ask(NAME).status == epochs.CLOSED
+    watermarks.close_epochs_without_redis(world.settings)
+    assert world.lease_manager.ask(NAME).open, "with Redis there is nothing to close"
+    watermarks.close_epochs_without_redis(replace(world.settings, redis_url=None))
+    assert world.lease_manager.ask(NAME).status == epochs.CLOSED
 
 
 def test_a_row_that_somebody_deleted_is_missed_by_name(world: World) -> None:
     world.stack.postgres.execute(f"DELETE FROM {epochs.table(NAME)}", database="blog_app")
     try:
-        assert wait_until(lambda: world.keeper.lease(NAME) is None, SECONDS)
+        assert wait_until(lambda: world.lease_manager.lease(NAME) is None, SECONDS)
         assert world.read() == (0, "bypass")
         with pytest.raises(peewee.ProgrammingError, match="has no row"):
             Tag.create(name="1", slug=f"x-{time.monotonic_ns()}")
@@ -210,14 +210,14 @@ def test_a_redis_that_is_away_holds_nobody_up_again_and_again(
     world: World, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.warm()
-    failed, trip, here = [], Link._trip, threading.get_ident()
+    failed, original, here = [], Link._open_circuit, threading.get_ident()
 
-    def counted_trip(link: Link) -> None:
-        if threading.get_ident() == here:  # Keepers try all the time, and keep nobody waiting.
+    def counted_open_circuit(link: Link) -> None:
+        if threading.get_ident() == here:  # The threads of the leases try all the time, and delay no request.
             failed.append(link)
-        trip(link)
+        original(link)
 
-    monkeypatch.setattr(Link, "_trip", counted_trip)
+    monkeypatch.setattr(Link, "_open_circuit", counted_open_circuit)
     assert world.stack.redis
     world.stack.redis.kill() if fault == "stopped" else world.stack.redis.freeze()
     writer = world.process()
