@@ -1,12 +1,12 @@
-"""The replicas of a logical database: which there are, and which of them are fit to be asked.
+"""The read replicas of a logical database: health checks, replication lag, and a rotation of the healthy ones.
 
-* A replica is out of the rotation until it has been found well, and while it is unreachable or too far behind, in
+* A replica is out of the rotation until it has passed a health check, and while it is unreachable or too far behind, in
   bytes of write-ahead log or in seconds. It comes back by itself.
-* A small thread a replica looks, not the requests; it ends while nobody reads.
-* A replica that stops answering holds no request up for longer than one connect time limit: the thread notices, and
-  breaks the connections on which somebody waits.
+* A background thread for each replica does the checks, not the requests; it ends while there are no readers.
+* A replica that stops answering delays no request for longer than one connect time-out: the thread notices, and breaks
+  the connections that wait for it.
 
-Whether an answer is new enough is not decided here: who asks sends that question along with the statement.
+Whether a result is new enough is not decided here: the caller sends that condition with the statement.
 """
 
 from __future__ import annotations
@@ -31,15 +31,14 @@ from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstat
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.5
-"""Seconds between two looks at a replica."""
-IDLE = 10.0
-"""Seconds without a reader after which nobody looks any more."""
-WRITTEN = "SELECT pg_current_wal_flush_lsn()::text"
-REPLAYED = "SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery()"
+CHECK_SECONDS = 0.5
+IDLE_SECONDS = 10.0
+"""Without a reader for so long, the checks end."""
+PRIMARY_LSN = "SELECT pg_current_wal_flush_lsn()::text"
+REPLICA_LSN = "SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery()"
 
 
-class Unfit(Exception):
+class Unusable(Exception):
     """The replica could not answer, or must not; the primary can."""
 
 
@@ -48,20 +47,20 @@ class Replica:
 
     def __init__(self, settings: Settings, name: str, url: str, number: int, primary: Server) -> None:
         self.label = f"{name} replica {number}"
-        self.fit = False
+        self.healthy = False
         self.server = Server(
             name, url, connect_timeout=settings.connect_timeout, statement_timeout=settings.statement_timeout
         )
         self._primary = primary
         self._settings = settings
         self._waiting: dict[int, Any] = {}
-        self._wanted = False
+        self._used = False
         self._thread = BackgroundThread(self.label, self._watch)
 
     def read(self, condition: str, sql: str, params: Any) -> Any:
-        """Return the cursor of `sql`, run after the statement `condition` in one message; raise `Unfit` if one fails.
+        """Return the cursor of `sql`, sent after `condition` in one message; raise `Unusable` if one fails.
 
-        An error of `sql` itself is no exception: the primary will find it too.
+        Errors of `sql` itself too: the primary will raise them again.
         """
         thread = threading.get_ident()
         try:
@@ -72,48 +71,48 @@ class Replica:
                 raise
             if self.server.is_lost():
                 self.server.discard()
-                self.fit = False
+                self.healthy = False
                 log.warning("%s did not answer: %s", self.label, first_line(error))
-            raise Unfit from error
+            raise Unusable from error
         finally:
             self._waiting.pop(thread, None)
 
-    def want(self) -> bool:
-        """Return whether the replica is fit to be asked; sees to it that somebody looks."""
-        self._wanted = True
+    def is_healthy(self) -> bool:
+        """Return whether the replica is healthy; keep its checks running."""
+        self._used = True
         self._thread.ensure_running()
-        return self.fit
+        return self.healthy
 
     def stop(self) -> None:
-        """Look no more, for good."""
+        """End the checks, for good."""
         self._thread.stop()
 
     def _watch(self) -> None:
-        # With the pause before it, a look that fails has taken one connect time limit.
-        probe = Probe(self.server.url, max(self._settings.connect_timeout - INTERVAL, INTERVAL))
+        # With the wait before it, a failed check takes one connect time-out.
+        probe = Probe(self.server.url, max(self._settings.connect_timeout - CHECK_SECONDS, CHECK_SECONDS))
         history: deque[tuple[float, int]] = deque(maxlen=10_000)
         idle = 0.0
-        while idle < IDLE and not self._thread.stopped.is_set():
-            idle = 0.0 if self._wanted else idle + INTERVAL
-            self._wanted = False
-            fit = self._look(probe, history)
-            if fit != self.fit:
-                log.warning("%s is %s", self.label, "in the rotation" if fit else "out of the rotation")
-            self.fit = fit
-            time.sleep(INTERVAL)
-        self.fit = False
+        while idle < IDLE_SECONDS and not self._thread.stopped.is_set():
+            idle = 0.0 if self._used else idle + CHECK_SECONDS
+            self._used = False
+            healthy = self._check(probe, history)
+            if healthy != self.healthy:
+                log.warning("%s is %s", self.label, "in the rotation" if healthy else "out of the rotation")
+            self.healthy = healthy
+            time.sleep(CHECK_SECONDS)
+        self.healthy = False
         probe.close()
         self._primary.discard()
 
-    def _look(self, probe: Probe, history: deque[tuple[float, int]]) -> bool:
-        """Return whether the replica answers and is near enough; `history` has positions of the primary."""
+    def _check(self, probe: Probe, history: deque[tuple[float, int]]) -> bool:
+        """Return whether the replica answers and is not too far behind; `history` has positions of the primary."""
         try:
-            written = number_of(self._primary.execute_sql(WRITTEN).fetchone()[0])
+            written = lsn_bytes(self._primary.execute_sql(PRIMARY_LSN).fetchone()[0])
         except DATABASE_ERRORS:
-            return self.fit  # Nothing to compare with.
+            return self.healthy  # Nothing to compare with.
         history.append((time.monotonic(), written))
         try:
-            replayed = number_of(probe.ask(REPLAYED)[0])
+            replayed = lsn_bytes(probe.ask(REPLICA_LSN)[0])
         except (NoAnswer, TypeError):
             self._break_waiting()
             return False
@@ -127,7 +126,7 @@ class Replica:
 
 
 class Rotation:
-    """The replicas of a logical database, which take turns."""
+    """The replicas of a logical database, taken in turns."""
 
     def __init__(self, settings: Settings, name: str, primary: Server) -> None:
         urls = settings.databases[name].replica_urls
@@ -138,29 +137,29 @@ class Rotation:
         return bool(self.replicas)
 
     def next(self) -> Replica | None:
-        """Return the next replica that is fit, None if none is."""
-        fit = [replica for replica in self.replicas if replica.want()]
-        return fit[next(self._turns) % len(fit)] if fit else None
+        """Return the next healthy replica, None if there is none."""
+        healthy = [replica for replica in self.replicas if replica.is_healthy()]
+        return healthy[next(self._turns) % len(healthy)] if healthy else None
 
     def release(self) -> None:
-        """Give back what this thread holds at the end of a request."""
+        """Release this thread's connections, at the end of a request."""
         for replica in self.replicas:
             replica.server.release()
 
     def stop(self) -> None:
-        """Look at the replicas no more, for good."""
+        """End the checks of all replicas, for good."""
         for replica in self.replicas:
             replica.stop()
 
 
-def number_of(lsn: str) -> int:
-    """Return a position in the write-ahead log as a number of bytes."""
+def lsn_bytes(lsn: str) -> int:
+    """Return an LSN as a number of bytes of write-ahead log."""
     high, _, low = lsn.partition("/")
     return int(high, 16) << 32 | int(low, 16)
 
 
 def seconds_behind(history: deque[tuple[float, int]], replayed: int) -> float:
-    """Return for how long the primary has been further than `replayed`; forget what is older than that."""
+    """Return for how many seconds the primary has been ahead of `replayed`; drop older positions."""
     while len(history) > 1 and history[1][1] <= replayed:
         history.popleft()
     return 0.0 if history[-1][1] <= replayed else time.monotonic() - history[0][0]

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from blog_app.data import databases
 from blog_app.data.databases import routing
-from blog_app.data.databases.replicas import Replica, Unfit
+from blog_app.data.databases.replicas import Replica, Unusable
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import OPEN, Row
 from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, mark_key, prefix
@@ -204,7 +204,7 @@ class ReplicaRoute:
     def read(self, sql: str, params: Any) -> Any:
         try:
             cursor = self.replica.read(self.condition, sql, params)
-        except Unfit:
+        except Unusable:
             routing.to_primary(self.name)
             return databases.BY_NAME[self.name].execute_sql(sql, params)
         self.used = True

@@ -149,7 +149,7 @@ class World:
     def use_replicas(self) -> None:
         """Let reads go to replicas too; return when both are in the rotation."""
         databases.blog.rotation.replicas = self._replicas
-        assert wait_until(lambda: all(replica.want() for replica in self._replicas), SECONDS)
+        assert wait_until(lambda: all(replica.is_healthy() for replica in self._replicas), SECONDS)
 
     @property
     def lease_manager(self) -> LeaseManager:
