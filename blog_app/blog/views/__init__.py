@@ -4,8 +4,8 @@ from blog_app.blog.views.categories import categories
 from blog_app.blog.views.comments import comments
 from blog_app.blog.views.feeds import feeds
 from blog_app.blog.views.images import images
+from blog_app.blog.views.likes import reactions
 from blog_app.blog.views.posts import posts
-from blog_app.blog.views.reactions import reactions
 from blog_app.blog.views.revisions import revisions
 from blog_app.blog.views.statistics import statistics
 from blog_app.blog.views.tags import tags

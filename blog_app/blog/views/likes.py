@@ -6,8 +6,8 @@ from typing import Any
 
 from blog_app.api import Blueprint
 from blog_app.api.auth import identity
-from blog_app.blog import reactions as actions
-from blog_app.blog.schemas.reactions import LikeSchema
+from blog_app.blog import likes as actions
+from blog_app.blog.schemas.likes import LikeSchema
 from blog_app.blog.views.paths import post_or_404
 from blog_app.data import databases
 
