@@ -150,7 +150,7 @@ def test_an_operation_leaves_one_audit_entry_none_if_it_fails_and_no_second_if_i
     operation, caller = attempt.operation, attempt.caller
     if operation.atomic:
         with monkeypatch.context() as patch:
-            patch.setattr(writes, "_answer", broken)
+            patch.setattr(writes, "_respond", broken)
             assert attempt.send().status_code == 500
         assert audit_entries.pending() == []
 
