@@ -1,4 +1,4 @@
-"""The counters of the cache: what a person sees is what the answers of all processes said."""
+"""Cache statistics: the report is the sum of what the responses of all processes said."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VIEW = "tags.list_tags"
 
 @pytest.fixture(autouse=True)
 def everything_is_flushed(app: Flask) -> None:
-    """What was counted before this test is in Redis."""
+    """Flush the counts of earlier tests."""
     assert wait_until(counters.flush, SECONDS)
 
 
@@ -39,7 +39,7 @@ def no_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
 @pytest.fixture
 def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The app, whose Redis is at an address where nobody listens."""
+    """The app, with a Redis address that refuses connections."""
     lease_manager = LeaseManager(Link("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
     monkeypatch.setattr(watermarks, "lease_manager", lease_manager)
     yield app
@@ -47,7 +47,7 @@ def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 
 def until(is_right: Callable[[Any], bool], ask: Callable[[], Any]) -> Any:
-    """Ask again until the answer is right, and return it: on a slow machine Redis may be away for a moment."""
+    """Repeat until the result is right, and return it: on a slow machine Redis may be away for a moment."""
     answers: list[Any] = []
 
     def asked() -> bool:
@@ -75,7 +75,7 @@ def test_what_responses_say_is_counted_and_flushed(app: Flask) -> None:
     assert wait_until(lambda: more_than(before) == said, SECONDS), (more_than(before), said)
 
 
-def test_what_is_one_callers_alone_is_a_bypass(app: Flask) -> None:
+def test_a_response_for_one_caller_only_is_a_bypass(app: Flask) -> None:
     view = "posts.list_posts"
     before, author = counts_of(view), sign_up(app, "author")
     assert author.get("/posts").headers["X-Cache"] == "bypass"
@@ -95,7 +95,7 @@ def test_counts_of_two_processes_are_summed_and_flushed_at_exit(app: Flask, stac
     assert said.total() == 10
 
 
-def test_the_longest_fill_of_all_is_kept_and_the_mean_is_of_all(app: Flask) -> None:
+def test_the_longest_and_the_mean_fill_are_of_all_processes(app: Flask) -> None:
     before = counts_of("a.view")
     assert before["hit_ratio"] is before["mean_fill_milliseconds"] is before["longest_fill_milliseconds"] is None
     one, two = Counters(), Counters()
@@ -114,7 +114,7 @@ def test_the_longest_fill_of_all_is_kept_and_the_mean_is_of_all(app: Flask) -> N
     }
 
 
-def test_while_redis_is_away_each_process_keeps_its_own(dead_redis: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Counters()
     process.bypass("another.view")
     assert not process.flush()
@@ -141,7 +141,7 @@ def test_a_batch_whose_confirmation_was_lost_is_counted_once(app: Flask, monkeyp
     assert counts_of("a.third.view")["bypasses"] == 2
 
 
-def test_without_redis_nothing_is_counted_and_that_is_said(no_redis: Flask) -> None:
+def test_without_redis_nothing_is_counted_and_the_report_says_so(no_redis: Flask) -> None:
     process = Counters()
     process.bypass("no.view")
     assert process.flush()
@@ -151,7 +151,7 @@ def test_without_redis_nothing_is_counted_and_that_is_said(no_redis: Flask) -> N
     assert (result.exit_code, result.output) == (0, "REDIS_URL is not set: nothing is cached.\n")
 
 
-def test_a_person_sees_each_view_and_the_total(app: Flask) -> None:
+def test_the_report_shows_each_view_and_the_total(app: Flask) -> None:
     process = Counters()
     process.miss("shown.view", 0.5)
     assert wait_until(process.flush, SECONDS)

@@ -1,4 +1,4 @@
-"""The proof: writers and readers at servers that are killed, frozen and cut off, and nobody sees the past.
+"""The proof: writers and readers while servers are killed, frozen and cut off; no read is stale.
 
 Each write adds 1 to a row. P1: a read shows at least every value that was answered before the read began. P4: it shows
 at least every value that any read had returned before it began; excused, and reported, is only what a write did that

@@ -1,4 +1,4 @@
-"""What is done to the servers and to the app's processes while they are read and written."""
+"""The faults of servers and of the app's processes during a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .machines import Machine
 
 
 class Faults:
-    """The faults by name. Each holds for a while, and is over when its function returns."""
+    """The faults by name. Each lasts for a while, and has ended when its function returns."""
 
     def __init__(self, stack: Stack, machines: list[Machine], chance: random.Random) -> None:
         self.stack = stack
         self.machines = machines
         self.chance = chance
         self.all: dict[str, Callable[[], None]] = {
-            "redis cut off from the first machine": self.cut_a_wire,
+            "redis cut off from the first machine": self.cut_redis_connections,
             "redis restarted with old memory": self.restart_redis_with_old_memory,
             "redis swapped for an older copy": self.swap_redis,
             "replicas paused": self.pause_replicas,
@@ -41,11 +41,11 @@ class Faults:
     def hold(self) -> None:
         time.sleep(self.chance.uniform(0.3, 1.5))
 
-    def cut_a_wire(self) -> None:
+    def cut_redis_connections(self) -> None:
         machine = self.machines[0]
-        machine.wire.break_()
+        machine.proxy.cut()
         self.hold()
-        machine.wire.mend()
+        machine.proxy.restore()
 
     def restart_redis_with_old_memory(self) -> None:
         assert self.stack.redis
@@ -65,9 +65,9 @@ class Faults:
             shutil.move(self.stack.redis.folder / "dump.rdb", copy.folder / "dump.rdb")
             self.stack.group.own(copy.folder / "dump.rdb")
             copy.start()
-            self.machines[-1].wire.lead_to(copy.port)
+            self.machines[-1].proxy.redirect(copy.port)
             time.sleep(3)
-            self.machines[-1].wire.lead_to(self.stack.redis.port)
+            self.machines[-1].proxy.redirect(self.stack.redis.port)
             copy.stop()
 
     def restart_redis_empty(self) -> None:

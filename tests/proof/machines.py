@@ -1,4 +1,4 @@
-"""The app's processes, and a way to Redis for each that can be cut or held up without Redis noticing."""
+"""The app's processes, each with a TCP proxy to Redis that can be cut or redirected."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.helpers.programs import Program
 log = logging.getLogger(__name__)
 
 
-class Wire:
-    """A port that leads to another port, until it is cut; what is under way then is lost."""
+class TcpProxy:
+    """A port that forwards to another port, until it is cut; data under way is lost."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -32,24 +32,24 @@ class Wire:
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def break_(self) -> None:
-        """Cut the wire."""
+    def cut(self) -> None:
+        """Cut all connections, and refuse new ones."""
         self.cut = True
         for end in list(self._open):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.cut = False
 
-    def lead_to(self, target: int) -> None:
-        """Lead to another port; who is connected must connect again."""
-        self.break_()
+    def redirect(self, target: int) -> None:
+        """Forward to another port; clients must connect again."""
+        self.cut()
         self.target = target
-        self.mend()
+        self.restore()
 
     def close(self) -> None:
-        self.break_()
+        self.cut()
         self._server.close()
 
     def _accept(self) -> None:
@@ -88,16 +88,16 @@ LATELY = 5.0
 
 
 class Machine:
-    """One gunicorn with two workers, and its own wire to Redis."""
+    """One gunicorn with two workers, and its own proxy to Redis."""
 
     def __init__(self, environment: dict[str, str], port: int, redis_port: int, mutation: str) -> None:
-        self.wire = Wire(redis_port)
+        self.proxy = TcpProxy(redis_port)
         self.port = port
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "tests.proof.wsgi:app"]
         own = {
             "APP_MODE": "development",
             "PORT": str(self.port),
-            "REDIS_URL": f"redis://127.0.0.1:{self.wire.port}/0",
+            "REDIS_URL": f"redis://127.0.0.1:{self.proxy.port}/0",
             "WEB_CONCURRENCY": "2",
             "WEB_THREADS": "4",
             "LOG_LEVEL": "WARNING",
@@ -119,7 +119,7 @@ class Machine:
         assert wait_until(answers, 60), self._web.said
 
     def unmarked_lately(self) -> bool:
-        """Tell whether a write went unmarked here in the last seconds, or was about to."""
+        """Return whether a write was unmarked here in the last seconds, or was about to be."""
         times = re.findall(r"^unmarked ([\d.]+)$", self._web.said, re.MULTILINE)
         return bool(times) and time.time() - float(times[-1]) < LATELY
 
@@ -130,7 +130,7 @@ class Machine:
                 os.kill(workers[which % len(workers)], signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it, and tell what it logged of answers that were its own fault."""
+        """Stop it, and return what it logged of internal errors."""
         for line in self._web.said.splitlines():
             if "Internal server error" in line:
                 log.error("%s", line)
@@ -140,14 +140,14 @@ class Machine:
         for worker in workers:
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-        self.wire.close()
+        self.proxy.close()
 
 
 @contextmanager
 def machines(
     environment: dict[str, str], redis_port: int, *, mutation: str = "", count: int = 2
 ) -> Iterator[list[Machine]]:
-    """Yield machines that answer; they end with the context."""
+    """Yield machines that serve; they end with the context."""
     with closing(private_ports()) as ports:
         started = [Machine(environment, next(ports), redis_port, mutation) for _ in range(count)]
         try:

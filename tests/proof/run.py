@@ -1,4 +1,4 @@
-"""One run: servers, machines, writers, readers, faults; and what came of it."""
+"""One run of the proof: servers, machines, writers, readers, faults, and the report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Report:
     openings: int
     violations: list[str]
     silent: list[str] = field(default_factory=list)
-    """What must have happened for the run to prove anything, and did not."""
+    """What did not happen, and must for the run to prove anything."""
 
     def __str__(self) -> str:
         lines = [f"{self.counts[name]:8} {name}" for name in sorted(self.counts)]
@@ -50,7 +50,7 @@ class Report:
 
 
 def prepare(stack: Stack) -> list[str]:
-    """Migrate the databases and make the rows; return their identifiers."""
+    """Migrate the databases and create the rows; return their identifiers."""
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "migrate", "up"]
     environment = os.environ | stack.environment() | {"APP_MODE": "development"}
     with Program(*command, environment=environment) as migration:
@@ -147,7 +147,7 @@ class Caller:
         raise NotImplementedError
 
     def send(self, method: str, path: str) -> http.client.HTTPResponse | None:
-        """Return the answer with its body read as `content`, None if there was none, or an error."""
+        """Return the response with its body as `content`; None without one, or for an error."""
         port = self.chance.choice(self.machines).port
         connection = self._connections.get(port)
         if connection is None:
@@ -188,21 +188,21 @@ class Reader(Caller):
     def act(self) -> None:
         row = self.chance.choice(self.rows)
         kind = self.chance.choice(("item", "list", "uncached"))
-        floors = {each: self.history.floor(each) for each in self.rows}
+        bounds = {each: self.history.lower_bound(each) for each in self.rows}
         if kind == "uncached":
             answer = self.send("GET", f"/proof/{row}")
             if answer:
                 how = "primary" if answer.headers["X-Server"] == self.primary else "replica"
-                self.history.read(row, floors[row], int(answer.content), how)  # type: ignore[attr-defined]
+                self.history.read(row, bounds[row], int(answer.content), how)  # type: ignore[attr-defined]
             return
         path = f"/api/v1/categories/{row}" if kind == "item" else "/api/v1/categories?limit=100"
         answer = self.send("GET", path)
         if answer:
             document = json.loads(answer.content)  # type: ignore[attr-defined]
             for found in [document] if kind == "item" else document["data"]:
-                if found["id"] in floors:
+                if found["id"] in bounds:
                     value = int(found["description"])
-                    self.history.read(found["id"], floors[found["id"]], value, answer.headers["X-Cache"])
+                    self.history.read(found["id"], bounds[found["id"]], value, answer.headers["X-Cache"])
 
 
 def _watch_epochs(stack: Stack, epochs: set[str], over: threading.Event) -> None:

@@ -16,7 +16,7 @@ CATCHING = {
     "no wait": ("redis cut off from the first machine",),
     "no identity": ("redis swapped for an older copy",),
 }
-"""Each rule that is left out, with the fault under which that hurts."""
+"""Each rule, with the fault under which a protocol without it fails."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def proving() -> Iterator[tuple[Stack, list[str]]]:
 
 
 @pytest.mark.pgbouncer
-def test_nobody_sees_the_past_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]]) -> None:
+def test_no_read_is_stale_whatever_happens_to_the_servers(proving: tuple[Stack, list[str]]) -> None:
     stack, rows = proving
     for _ in range(4):  # On a busy machine too little may happen in so short a time.
         report = prove(stack, rows, seconds=25)

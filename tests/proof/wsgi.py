@@ -24,7 +24,7 @@ VALUE = Category.description.cast("integer")
 
 
 def add(row: UUID) -> Response:
-    """Add 1 to the row; answer with its value."""
+    """Add 1 to the row; return its value."""
     plus_one = Category.update(description=(VALUE + 1).cast("text")).where(Category.id == row).returning(Category)
     with databases.blog.atomic():
         (changed,) = plus_one.execute()
@@ -32,7 +32,7 @@ def add(row: UUID) -> Response:
 
 
 def show(row: UUID) -> Response:
-    """Answer with the row's value, and the port of the server that told it, from a replica if one is fit."""
+    """Return the row's value, and the port of the server that answered, a replica if one is healthy."""
 
     def produce() -> tuple[str, int]:
         query = Category.select(Category.description, peewee.fn.inet_server_port()).where(Category.id == row)
@@ -58,7 +58,7 @@ def mark_first() -> None:
 
 
 def unchecked_replica() -> None:
-    """Believe whatever replica answers."""
+    """Trust every replica."""
     original = ReplicaRoute.__init__
 
     def init(self: ReplicaRoute, *args: Any) -> None:
@@ -75,7 +75,7 @@ def no_wait() -> None:
 
 
 def no_identity() -> None:
-    """Take any Redis for the one that the epoch lives in."""
+    """Trust any Redis, not only the one of the epoch."""
     calls, identify = Link.calls, Link.identify
     first: list[str] = []
 
@@ -95,8 +95,8 @@ MUTATIONS = {
 }
 
 
-def tell_unmarked() -> None:
-    """Write to the log when a write is about to close the epoch, because it could not be marked."""
+def log_unmarked_writes() -> None:
+    """Log each write that is about to close the epoch because it could not be marked."""
     mark = Announcer._mark
 
     def told(self: Announcer, begun: Any, keys: list[str]) -> bool:
@@ -111,7 +111,7 @@ def tell_unmarked() -> None:
 
 def make() -> Flask:
     leases.MIN_BACKOFF, leases.MAX_BACKOFF = 0.2, 0.5  # So that many epochs open in a short time.
-    tell_unmarked()
+    log_unmarked_writes()
     if mutation := os.environ.get("PROOF_MUTATION"):
         MUTATIONS[mutation]()
     made = create_app()

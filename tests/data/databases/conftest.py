@@ -1,4 +1,4 @@
-"""Servers that these tests may break."""
+"""Servers of their own for tests that break them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def own_stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def fragile(own_stack: Stack) -> Iterator[Stack]:
-    """Servers that a test may stop, kill and freeze; all of them answer again when the next test begins."""
+    """Servers that a test may stop, kill and freeze; all run again when the next test begins."""
     yield own_stack
     for server in (own_stack.postgres, own_stack.pgbouncer):
         if server:
@@ -36,7 +36,7 @@ def fragile(own_stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture(params=[pytest.param("pooled", marks=pytest.mark.pgbouncer), "direct"])
 def server(request: pytest.FixtureRequest, fragile: Stack) -> Iterator[Server]:
-    """The blog's server, through PgBouncer or not, with a connection that this thread keeps."""
+    """The blog's server, through PgBouncer or not, with a persistent connection."""
     found = connect_to(fragile)(request.param == "pooled")
     fragile.postgres.execute("TRUNCATE public.notes", database="blog_app")
     yield found
@@ -45,7 +45,7 @@ def server(request: pytest.FixtureRequest, fragile: Stack) -> Iterator[Server]:
 
 @pytest.fixture
 def pooled(fragile: Stack) -> Iterator[Server]:
-    """The blog's server through PgBouncer, with a connection that this thread keeps."""
+    """The blog's server through PgBouncer, with a persistent connection."""
     found = connect_to(fragile)(True)
     yield found
     found.discard()

@@ -1,4 +1,4 @@
-"""What a thread that keeps its connection sees when servers go away and come back."""
+"""A thread's persistent connection while servers go away and come back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def notes(stack: Stack) -> list[str]:
     return [text for (text,) in stack.postgres.execute("SELECT text FROM public.notes", database="blog_app")]
 
 
-def answers(server: Server) -> bool:
+def is_reachable(server: Server) -> bool:
     try:
         return read(server) == 1
     except DatabaseAway:
@@ -49,7 +49,7 @@ def answers(server: Server) -> bool:
 
 
 def end_of_connections(stack: Stack) -> None:
-    """End every connection of the app, as an idle time limit of a firewall or an administrator does."""
+    """End every connection of the app, as a firewall's idle time-out or an administrator does."""
     stack.postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'blog_app'")
     if stack.pgbouncer:
         stack.pgbouncer.admin("KILL blog")
@@ -62,14 +62,14 @@ def restart_after_a_crash(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("fault", [end_of_connections, restart_after_a_crash])
-def test_a_read_on_a_connection_that_was_lost_meanwhile_is_answered(server: Server, fragile: Stack, fault) -> None:
+def test_a_read_on_a_connection_lost_meanwhile_is_repeated(server: Server, fragile: Stack, fault) -> None:
     fault(fragile)
 
     assert read(server) == 1
 
 
 @pytest.mark.parametrize("fault", [end_of_connections, restart_after_a_crash])
-def test_a_transaction_on_a_connection_that_was_lost_meanwhile_begins(server: Server, fragile: Stack, fault) -> None:
+def test_a_transaction_on_a_connection_lost_meanwhile_begins(server: Server, fragile: Stack, fault) -> None:
     fault(fragile)
 
     with server.atomic():
@@ -99,9 +99,7 @@ def test_a_read_inside_a_transaction_is_never_repeated(server: Server, fragile: 
     assert notes(fragile) == []
 
 
-def test_a_loss_that_is_caught_inside_a_transaction_does_not_let_the_rest_commit(
-    server: Server, fragile: Stack
-) -> None:
+def test_a_loss_caught_inside_a_transaction_does_not_let_the_rest_commit(server: Server, fragile: Stack) -> None:
     def swallow() -> None:
         with pytest.raises(DatabaseAway), server.atomic():
             end_of_connections(fragile)
@@ -140,7 +138,7 @@ def test_an_error_of_the_application_is_not_hidden_by_a_lost_connection(server: 
     assert read(server) == 1
 
 
-def test_a_long_read_that_loses_its_server_is_not_started_again(server: Server, fragile: Stack) -> None:
+def test_a_long_read_that_loses_its_server_is_not_repeated(server: Server, fragile: Stack) -> None:
     crash = threading.Timer(RETRY_WINDOW + 0.2, fragile.postgres.kill)
     crash.start()
 
@@ -150,19 +148,19 @@ def test_a_long_read_that_loses_its_server_is_not_started_again(server: Server, 
     crash.join()
 
 
-def test_requests_fail_while_postgresql_is_away_and_recover_by_themselves(server: Server, fragile: Stack) -> None:
+def test_requests_fail_while_postgresql_is_away_and_recover(server: Server, fragile: Stack) -> None:
     fragile.postgres.kill()
-    assert wait_until(lambda: not answers(server), SECONDS)  # A backend may outlive its postmaster for a moment.
+    assert wait_until(lambda: not is_reachable(server), SECONDS)  # A backend may outlive its postmaster for a moment.
     with pytest.raises(DatabaseAway), server.atomic():
         write(server, "lost")
 
     fragile.postgres.start()
 
-    assert wait_until(lambda: answers(server), SECONDS)
+    assert wait_until(lambda: is_reachable(server), SECONDS)
 
 
 @pytest.mark.pgbouncer
-def test_requests_fail_while_pgbouncer_is_away_and_recover_by_themselves(pooled: Server, fragile: Stack) -> None:
+def test_requests_fail_while_pgbouncer_is_away_and_recover(pooled: Server, fragile: Stack) -> None:
     fragile.pgbouncer.kill()
     with pytest.raises(DatabaseAway):
         read(pooled)
@@ -182,7 +180,7 @@ def test_a_restart_of_pgbouncer_is_not_noticed(pooled: Server, fragile: Stack) -
     assert read(pooled) == 1
 
 
-def test_statement_errors_leave_the_connection_as_it_is(server: Server) -> None:
+def test_statement_errors_keep_the_connection(server: Server) -> None:
     connection = server.connection()
 
     with pytest.raises(peewee.ProgrammingError):
@@ -204,7 +202,7 @@ def test_release_keeps_a_clean_connection_and_drops_one_inside_a_transaction(ser
 
 
 @pytest.mark.pgbouncer
-def test_threads_wait_for_a_hanging_server_side_by_side(pooled: Server, fragile: Stack) -> None:
+def test_threads_wait_for_a_hanging_server_in_parallel(pooled: Server, fragile: Stack) -> None:
     def attempt(_: int) -> float:
         started = time.monotonic()
         with pytest.raises(DatabaseAway, match="timeout"):
@@ -244,7 +242,7 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match=r"^cannot connect to accounts"):
         databases.wait(settings)
 
-    said = [record.getMessage() for record in caplog.records]  # Others may say something meanwhile.
+    said = [record.getMessage() for record in caplog.records]  # Other threads may log too.
     assert [message.rpartition("; ")[2] for message in said if "; next try" in message] == [
         "next try in 0.01 s",
         "next try in 0.02 s",

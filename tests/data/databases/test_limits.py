@@ -1,4 +1,4 @@
-"""Time limits hold through a transaction-mode pooler, and many clients share few server connections."""
+"""Statement time-outs through a transaction-mode pooler; many clients on few server connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVER_CONNECTIONS = 20
 
 
 @pytest.fixture(scope="module")
-def impatient() -> Iterator[Stack]:
+def short_timeouts() -> Iterator[Stack]:
     """Servers for an app with short time limits."""
     limits = {"STATEMENT_TIMEOUT": str(STATEMENT_SECONDS), "CONNECT_TIMEOUT": str(CONNECT_SECONDS)}
     with throwaway(variables=limits) as started:
@@ -33,15 +33,15 @@ def impatient() -> Iterator[Stack]:
 
 
 @pytest.fixture(params=[pytest.param("url", marks=pytest.mark.pgbouncer), "direct_url"])
-def server(request: pytest.FixtureRequest, impatient: Stack) -> Iterator[Server]:
-    settings = Settings.from_environment({"APP_MODE": "test"} | impatient.environment())
+def server(request: pytest.FixtureRequest, short_timeouts: Stack) -> Iterator[Server]:
+    settings = Settings.from_environment({"APP_MODE": "test"} | short_timeouts.environment())
     found = databases.server(settings, "blog", getattr(settings.databases["blog"], request.param))
     found.connect()
     yield found
     found.discard()
 
 
-def test_a_statement_ends_at_its_time_limit(server: Server) -> None:
+def test_a_statement_ends_at_its_timeout(server: Server) -> None:
     started = time.monotonic()
 
     with pytest.raises(peewee.OperationalError, match="statement timeout"):
@@ -60,15 +60,19 @@ def test_a_longer_limit_for_one_transaction_ends_with_it(server: Server) -> None
         server.execute_sql("SELECT pg_sleep(5)")
 
 
-def test_the_direct_connection_for_maintenance_has_no_limit(impatient: Stack) -> None:
-    settings = Settings.from_environment({"APP_MODE": "test"} | impatient.environment())
+def test_the_direct_connection_for_maintenance_has_no_limit(short_timeouts: Stack) -> None:
+    settings = Settings.from_environment({"APP_MODE": "test"} | short_timeouts.environment())
 
     with databases.direct(settings, "blog") as server:
         assert server.execute_sql("SHOW statement_timeout").fetchone() == ("0",)
 
 
-def test_connecting_to_a_hanging_server_ends_at_the_time_limit(server: Server, impatient: Stack) -> None:
-    hanging = impatient.postgres if server.url == impatient.environment()["BLOG_DIRECT_URL"] else impatient.pgbouncer
+def test_connecting_to_a_hanging_server_ends_at_the_timeout(server: Server, short_timeouts: Stack) -> None:
+    hanging = (
+        short_timeouts.postgres
+        if server.url == short_timeouts.environment()["BLOG_DIRECT_URL"]
+        else short_timeouts.pgbouncer
+    )
     server.discard()
     started = time.monotonic()
 
@@ -83,8 +87,8 @@ def test_connecting_to_a_hanging_server_ends_at_the_time_limit(server: Server, i
 
 
 @pytest.mark.pgbouncer
-def test_the_pooler_ends_a_statement_whose_server_hangs(impatient: Stack) -> None:
-    settings = Settings.from_environment({"APP_MODE": "test"} | impatient.environment())
+def test_the_pooler_ends_a_statement_whose_server_hangs(short_timeouts: Stack) -> None:
+    settings = Settings.from_environment({"APP_MODE": "test"} | short_timeouts.environment())
     pooled = databases.server(settings, "files", settings.databases["files"].url)
     backend = pooled.execute_sql("SELECT pg_backend_pid()").fetchone()[0]
 
@@ -106,7 +110,7 @@ def test_500_clients_share_20_server_connections_without_an_error(stack: Stack) 
     counted = threading.Event()
 
     def client() -> int:
-        """One thread of the app: it keeps a connection for each logical database."""
+        """One thread of the app, with a connection for each logical database."""
         try:
             with one_at_a_time:
                 for server in servers:

@@ -1,7 +1,7 @@
-"""One collection, one row that is written, and the processes of the app that read and write it, on servers of its own.
+"""The watermark tests' own servers, one row, and the processes of the app that read and write it.
 
-Everything that may be stopped, killed or made to lag is real. A `Process` stands for another process of the app: it
-has connections, leases and a breaker of its own. A `Gate` stops a thread at a named step of the protocol.
+All servers are real. A `Process` stands for another process of the app, with its own connections, leases and circuit
+breaker. A `Gate` stops a thread at a named step of the protocol.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ class Killed(BaseException):
 
 
 class Gate:
-    """Where a thread stops until the test lets it go on, or kills it."""
+    """A step at which a thread stops until the test lets it continue, or kills it."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
         self.opened = threading.Event()
-        self.last_act: Callable[[], Any] | None = None
+        self.on_kill: Callable[[], Any] | None = None
 
     def wait(self) -> None:
-        """Return when a thread stands here."""
-        assert self.reached.wait(SECONDS), "nobody came to this step"
+        """Return when a thread has stopped here."""
+        assert self.reached.wait(SECONDS), "no thread reached this step"
 
     def open(self) -> None:
         self.opened.set()
 
-    def kill(self, last_act: Callable[[], Any] = lambda: None) -> None:
-        """Let the thread end here; `last_act` is what the system does for the dead, such as closing connections."""
-        self.last_act = last_act
+    def kill(self, on_kill: Callable[[], Any] = lambda: None) -> None:
+        """End the thread here; `on_kill` is what the operating system then does, such as closing connections."""
+        self.on_kill = on_kill
         self.opened.set()
 
     def stop(self) -> None:
         self.reached.set()
-        assert self.opened.wait(SECONDS), "the test forgot to open the gate"
-        if self.last_act:
-            self.last_act()
+        assert self.opened.wait(SECONDS), "the test did not open the gate"
+        if self.on_kill:
+            self.on_kill()
             raise Killed
 
 
@@ -105,11 +105,11 @@ class Process:
         self.announcer = self.server.announcer = Announcer(self.lease_manager, NAME)
 
     def write(self, row: Tag, value: int) -> None:
-        """Set the row to `value`; return when that may be answered."""
+        """Set the row to `value`; return when the request may be answered."""
         Tag.update(name=str(value)).where(Tag.id == row.id).execute(self.server)
 
     def die(self) -> None:
-        """Lose what only lives in this process; its thread's connections end."""
+        """Lose the memory of this process; its connections end."""
         self.server.discard()
         self.lease_manager.stop()
 
@@ -127,7 +127,7 @@ class World:
         self._replicas: list[Replica] = []
 
     def begin(self) -> None:
-        """A new row, nothing in Redis, an open epoch; replicas that are well."""
+        """Start with a new row, an empty Redis, an open epoch, and no replicas."""
         for server in (self.stack.postgres, *self.stack.replicas, self.stack.redis):
             assert server
             if not server.running:
@@ -147,7 +147,7 @@ class World:
         self.others.clear()
 
     def use_replicas(self) -> None:
-        """Let reads go to replicas too; return when both are in the rotation."""
+        """Let replicas serve reads too; return when both are in the rotation."""
         databases.blog.rotation.replicas = self._replicas
         assert wait_until(lambda: all(replica.is_healthy() for replica in self._replicas), SECONDS)
 
@@ -166,7 +166,7 @@ class World:
         return self.others[-1]
 
     def run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Run in a thread of its own."""
+        """Run `function` in a thread of its own."""
         return self.pool.submit(function, *args)
 
     def await_open(self) -> None:
@@ -182,7 +182,7 @@ class World:
         return found
 
     def read(self, produce: Callable[[], cache.Representation] | None = None) -> tuple[int, str]:
-        """Return the row's value as a reader gets it, and how: hit, miss or bypass."""
+        """Return the row's value as a reader gets it, and the outcome: hit, miss or bypass."""
         declared = cache.Reads((Tag,), cached=True)
         result, outcome = cache.respond("tag", self.look_up(), self.key, produce or self.produce, declared)
         return int(result.body), outcome
@@ -194,17 +194,17 @@ class World:
         return cache.Representation("", time.time(), "text/plain", "", str(self.seen()).encode())
 
     def seen(self) -> int:
-        """Read the row from whoever answers the reads of this context."""
+        """Read the row from the server that answers the reads of this context."""
         ((name,),) = Tag.select(Tag.name).where(Tag.id == self.row.id).tuples()
         return int(name)
 
     def mark(self) -> str:
-        """Return the mark of the row, as it is in Redis."""
+        """Return the mark of the row in Redis."""
         row = epochs.read(databases.blog.obj)
         return (self.redis.get(f"{{{NAME}}}:{row.epoch}:mark:tags/{self.row.id}") or b"").decode()
 
     def warm(self) -> None:
-        """Let the answer be kept: two reads, the second of which is a hit."""
+        """Fill the cache: read until a read is a hit."""
         assert wait_until(lambda: self.read()[1] == "hit", SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Each fault that the protocol names, on real servers, at the step where it hurts."""
+"""Each fault of the protocol, on real servers, at the step where it does harm."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_a_write_is_seen_by_the_next_read_and_by_no_earlier_hit(world: World) ->
         assert world.read() == (value, "hit")
 
 
-def test_an_edit_of_another_row_leaves_this_one_a_hit(world: World) -> None:
+def test_a_write_to_another_row_keeps_this_one_a_hit(world: World) -> None:
     other = Tag.create(name="1", slug=f"other-{time.monotonic_ns()}")
     world.warm()
     world.process().write(other, 2)
     assert world.read() == (0, "hit")
-    Tag.update(name="3").where(Tag.slug == other.slug).execute()  # Who names no row may have meant any.
+    Tag.update(name="3").where(Tag.slug == other.slug).execute()  # It names no row, so it may have written any.
     assert world.read() == (0, "miss")
 
 
@@ -44,7 +44,7 @@ def test_a_write_rolled_back_leaves_no_mark(world: World) -> None:
     assert world.read() == (0, "hit")
 
 
-def test_nothing_is_kept_while_two_writers_are_under_way_and_the_higher_position_stays(world: World) -> None:
+def test_nothing_is_cached_during_two_writes_and_the_higher_position_stays(world: World) -> None:
     slow, quick = world.process(), world.process()
     gate = gate_after(slow.announcer, "_mark")
     slow_write = world.run(slow.write, world.row, 1)
@@ -63,7 +63,7 @@ def test_nothing_is_kept_while_two_writers_are_under_way_and_the_higher_position
     assert world.read() == (1, "hit")
 
 
-def test_a_fill_around_a_write_is_not_kept(world: World) -> None:
+def test_a_fill_around_a_write_is_not_cached(world: World) -> None:
     world.run(world.value).result(SECONDS)
     writer = world.process()
     writer.write(world.row, 1)
@@ -78,7 +78,7 @@ def test_a_fill_around_a_write_is_not_kept(world: World) -> None:
     assert world.read() == (2, "miss")
 
 
-def test_a_writer_killed_before_its_commit_delays_hits_and_nothing_else(world: World) -> None:
+def test_a_writer_killed_before_its_commit_only_delays_hits(world: World) -> None:
     world.warm()
     writer = world.process()
     gate = gate_before(writer.announcer, "_commit")
@@ -108,7 +108,7 @@ def test_a_writer_killed_after_its_commit_is_never_unseen(world: World) -> None:
     assert world.read() == (1, "hit")
 
 
-def test_a_reader_killed_while_it_establishes_a_mark_delays_hits_and_nothing_else(world: World) -> None:
+def test_a_reader_killed_while_it_establishes_a_mark_only_delays_hits(world: World) -> None:
     found = world.look_up()
     assert found
     gate = gate_before(world.lease_manager, "settle")
@@ -123,7 +123,7 @@ def test_a_reader_killed_while_it_establishes_a_mark_delays_hits_and_nothing_els
     world.warm()
 
 
-def test_redis_hanging_closes_the_epoch_with_the_commit_and_the_answer_waits_for_the_leases(world: World) -> None:
+def test_a_hanging_redis_closes_the_epoch_with_the_commit_and_the_response_waits_for_the_leases(world: World) -> None:
     world.warm()
     assert world.stack.redis
     writer = world.process()
@@ -160,7 +160,7 @@ def test_an_unmarked_write_killed_after_its_commit_is_seen_by_a_retry_only_when_
     gate.kill()
     with pytest.raises(Killed):
         write.result(SECONDS)
-    with retry.server.atomic():  # It finds its work done, and writes nothing.
+    with retry.server.atomic():  # It finds its work done and writes nothing.
         assert retry.server.execute_sql("SELECT name FROM blog.tags WHERE id = %s", (world.row.id,)).fetchone() == (
             "1",
         )
@@ -170,7 +170,7 @@ def test_an_unmarked_write_killed_after_its_commit_is_seen_by_a_retry_only_when_
 
 
 @pytest.mark.parametrize("fault", ["stopped", "full", "refusing"])
-def test_writes_and_reads_go_on_without_redis_and_nothing_old_comes_back(world: World, fault: str) -> None:
+def test_writes_and_reads_continue_without_redis_and_no_old_entry_comes_back(world: World, fault: str) -> None:
     world.warm()
     assert world.stack.redis
     if fault == "stopped":
@@ -229,7 +229,7 @@ def test_a_redis_that_restarted_is_another_redis(world: World, memory: str) -> N
 
 
 @pytest.mark.parametrize("lost", ["mark", "entry", "everything"])
-def test_what_redis_forgets_is_established_again(world: World, lost: str) -> None:
+def test_marks_that_redis_loses_are_established_again(world: World, lost: str) -> None:
     world.warm()
     if lost == "everything":
         world.redis.flushall()
@@ -242,7 +242,7 @@ def test_what_redis_forgets_is_established_again(world: World, lost: str) -> Non
     assert world.read() == (1, "hit")
 
 
-def test_a_redis_that_may_drop_tokens_is_not_used(world: World) -> None:
+def test_a_redis_that_may_evict_tokens_is_not_used(world: World) -> None:
     world.redis.config_set("maxmemory", 10**9)
     world.redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
@@ -320,7 +320,7 @@ def test_a_repeatable_read_transaction_counts_as_unmarked(world: World) -> None:
     assert world.value() == 1
 
 
-def test_a_hundred_rows_are_marked_one_by_one_and_more_as_any(world: World) -> None:
+def test_a_hundred_rows_are_marked_one_by_one_and_more_as_the_table(world: World) -> None:
     writer: Process = world.process()
     rows = [Tag.create(name="n", slug=f"many-{n}-{time.monotonic_ns()}") for n in range(101)]
     world.warm()

@@ -1,4 +1,4 @@
-"""The protocol in small worlds, tried in full; the large ones: `python -m tests.data.watermarks.model`."""
+"""Model checking of the protocol, small settings in full; large ones: `python -m tests.data.watermarks.model`."""
 
 import pytest
 

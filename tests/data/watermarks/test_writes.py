@@ -1,4 +1,4 @@
-"""Who announces its writes: everything that goes through a logical database, and nothing that does not have to."""
+"""The write path: every write through a logical database is announced, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .conftest import NAME, SECONDS, World
 
 
 def changed(world: World) -> bool:
-    """Tell whether the row's mark is another than at the last call."""
+    """Return whether the row's mark has changed since the last call."""
     before, world.last_mark = getattr(world, "last_mark", ""), world.mark()  # type: ignore[attr-defined]
     return before != world.last_mark  # type: ignore[attr-defined]
 
@@ -70,7 +70,7 @@ def test_every_way_of_writing_is_announced(warm: World) -> None:
     assert warm.value() == 8
 
 
-def test_a_savepoint_rolled_back_costs_a_mark_and_an_outer_rollback_none(warm: World) -> None:
+def test_a_savepoint_rollback_leaves_a_mark_and_a_transaction_rollback_none(warm: World) -> None:
     with databases.blog.atomic():
         with pytest.raises(ZeroDivisionError), databases.blog.atomic():
             Tag.update(name="1").where(Tag.id == warm.row.id).execute()
@@ -84,7 +84,7 @@ def test_a_savepoint_rolled_back_costs_a_mark_and_an_outer_rollback_none(warm: W
     assert warm.value() == 0
 
 
-def test_a_transaction_that_wrote_nothing_or_nothing_that_is_marked_sends_redis_nothing(warm: World) -> None:
+def test_a_transaction_without_watermarked_writes_sends_redis_nothing(warm: World) -> None:
     assert warm.stack.redis
     calls: list[object] = []
     original = warm.lease_manager.link.calls
@@ -95,7 +95,7 @@ def test_a_transaction_that_wrote_nothing_or_nothing_that_is_marked_sends_redis_
     assert calls == []
 
 
-def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
+def test_a_write_costs_no_statement_and_two_redis_calls(warm: World) -> None:
     calls: list[object] = []
     original = warm.lease_manager.link.calls
     warm.lease_manager.link.calls = lambda *given: calls.append(given[1][0]) or original(*given)  # type: ignore[method-assign]
@@ -105,7 +105,7 @@ def test_a_write_costs_no_statement_and_two_calls_of_redis(warm: World) -> None:
     assert calls == ["EVALSHA", "EVALSHA"]
 
 
-def test_raw_sql_must_say_what_it_writes(warm: World) -> None:
+def test_raw_sql_must_declare_its_writes(warm: World) -> None:
     change = "UPDATE blog.tags SET name = '1'"
     with pytest.raises(UndeclaredWrite, match="no declare_write"):
         databases.blog.execute_sql(change)
@@ -115,19 +115,19 @@ def test_raw_sql_must_say_what_it_writes(warm: World) -> None:
         databases.blog.declare_write(Tag)
         databases.blog.execute_sql(change)
     with pytest.raises(UndeclaredWrite), databases.blog.atomic():
-        databases.blog.execute_sql(change)  # What the transaction before said is over.
+        databases.blog.execute_sql(change)  # The earlier declaration ended with its transaction.
     assert warm.value() == 1
 
 
 def test_the_first_statement_of_a_process_may_be_a_write(world: World) -> None:
-    """It learns the epoch from the database, and has no connection to Redis yet."""
+    """It reads the epoch from the database, and has no Redis connection yet."""
     world.warm()
     world.process().write(world.row, 1)
     assert world.lease_manager.ask(NAME).status == epochs.OPEN
     assert world.read() == (1, "miss")
 
 
-def test_a_forked_child_announces_by_connections_of_its_own(world: World) -> None:
+def test_a_forked_child_uses_its_own_redis_connections(world: World) -> None:
     world.warm()
     child = os.fork()
     if child == 0:
@@ -162,7 +162,7 @@ def test_migrations_close_the_epoch_with_their_change(world: World) -> None:
     assert world.value() == 0
 
 
-def test_a_start_without_redis_closes_what_was_left_open(world: World) -> None:
+def test_a_start_without_redis_closes_open_epochs(world: World) -> None:
     world.warm()
     assert world.settings.redis_url
     watermarks.close_epochs_without_redis(world.settings)
@@ -171,7 +171,7 @@ def test_a_start_without_redis_closes_what_was_left_open(world: World) -> None:
     assert world.lease_manager.ask(NAME).status == epochs.CLOSED
 
 
-def test_a_row_that_somebody_deleted_is_missed_by_name(world: World) -> None:
+def test_a_deleted_epoch_row_is_named_in_the_error(world: World) -> None:
     world.stack.postgres.execute(f"DELETE FROM {epochs.table(NAME)}", database="blog_app")
     try:
         assert wait_until(lambda: world.lease_manager.lease(NAME) is None, SECONDS)
@@ -183,8 +183,8 @@ def test_a_row_that_somebody_deleted_is_missed_by_name(world: World) -> None:
     Tag.create(name="1", slug=f"x-{time.monotonic_ns()}")
 
 
-def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> None:
-    """The kernel keeps it, not Python: the driver must take that for an error, and the breaker must hear of it."""
+def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
+    """The kernel enforces it, not Python: the driver must report an error, and the circuit breaker must open."""
     assert world.stack.redis
     link = Link(world.settings.redis_url or "", 0.2)
     assert link.call(None, "PING") == b"PONG"
@@ -206,9 +206,7 @@ def test_a_redis_that_hangs_is_given_up_after_the_time_limit(world: World) -> No
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-def test_a_redis_that_is_away_holds_nobody_up_again_and_again(
-    world: World, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_circuit_breaker_delays_each_thread_once(world: World, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world.warm()
     failed, original, here = [], Link._open_circuit, threading.get_ident()
 
