@@ -2,8 +2,7 @@
 
 Every error response is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `instance`,
 `request_id`, and for invalid input `errors`, a list of `{"pointer", "detail"}` (RFC 6901 JSON Pointers into the body)
-or `{"parameter", "detail"}` for the query. The text of a database driver is never sent; it is logged
-with the request id.
+or `{"parameter", "detail"}` for the query. The text of a database driver is logged with the request id, and never sent.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import marshmallow
@@ -149,20 +148,12 @@ PROBLEM_TYPES: Mapping[str, type[Problem]] = {subclass.name(): subclass for subc
 """Every problem type by its name, the last part of `type`."""
 
 
-class ConstraintViolation(NamedTuple):
-    """The problem that a violation of a database constraint becomes."""
-
-    status: type[Problem]
-    field: str
-    detail: str
-
-
-_constraints: dict[str, ConstraintViolation] = {}
+_constraints: dict[str, tuple[type[Problem], str, str]] = {}
 
 
 def explain_constraint(name: str, field: str, detail: str, *, status: type[Problem] = Conflict) -> None:
     """Declare, next to a model, the problem that a violation of the constraint `name` becomes."""
-    _constraints[name] = ConstraintViolation(status, field, detail)
+    _constraints[name] = status, field, detail
 
 
 def invalid(field: str, detail: str) -> Invalid:

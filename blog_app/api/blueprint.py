@@ -23,7 +23,7 @@ from flask.typing import ResponseReturnValue
 from blog_app.api.execution import reads, writes
 from blog_app.api.operation import Operation, View
 from blog_app.api.requests.uploads import Upload
-from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
+from blog_app.api.resources.schema import Schema, readable_columns, writable_fields
 from blog_app.api.responses.rendering import render_item, render_page
 from blog_app.data.databases import LogicalDatabase
 
@@ -196,6 +196,6 @@ def _require_fields(schema: type[Schema]) -> None:
 def _require_defaults(schema: type[Schema]) -> None:
     """PUT replaces every writable field, so each must be required or have a default."""
     for kind in schema.opts.kinds.values() or [schema]:
-        for name, each in schema_instance(kind).fields.items():
-            if not each.dump_only and not each.required and each.load_default is marshmallow.missing:
+        for name, each in writable_fields(kind).items():
+            if not each.required and each.load_default is marshmallow.missing:
                 raise TypeError(f"{kind.__name__}.{name} is writable, so it must be required or have a load_default")

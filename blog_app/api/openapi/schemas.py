@@ -15,7 +15,7 @@ import peewee
 from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
-from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
+from blog_app.api.resources.schema import Schema, readable_columns, schema_instance, writable_fields
 
 Json = dict[str, Any]
 
@@ -93,17 +93,15 @@ class Components:
         return {"type": "object", "description": _description(schema), "properties": properties, **required}
 
     def _body(self, schema: type[Schema]) -> Json:
-        fields = _writable(schema)
-        body = self._bodies.fields2jsonschema(fields)
         return {
-            **body,
+            **self._bodies.fields2jsonschema(dict(writable_fields(schema))),
             "description": _description(schema),
-            "additionalProperties": schema_instance(schema).unknown != "raise",
+            "additionalProperties": False,
         }
 
     def _patch(self, schema: type[Schema]) -> Json:
         properties = {}
-        for name, field in _writable(schema).items():
+        for name, field in writable_fields(schema).items():
             value = self._bodies.field2property(field)
             value.pop("default", None)
             properties[name] = value if field.required or field.allow_none else _or_null(value)
@@ -180,10 +178,6 @@ def _name(schema: type[Schema]) -> str:
 
 def _description(schema: type[Schema]) -> str:
     return " ".join((schema.__doc__ or "").split())
-
-
-def _writable(schema: type[Schema]) -> dict[str, Any]:
-    return {name: field for name, field in schema_instance(schema).fields.items() if not field.dump_only}
 
 
 def _or_null(schema: Json) -> Json:

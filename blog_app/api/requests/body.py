@@ -22,8 +22,7 @@ def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any
     """
     if not required and not request.mimetype and not request.get_data():
         return {}
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
+    refuse_encoding()
     if request.mimetype not in types or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType(f"Send JSON in UTF-8 with Content-Type: {types[0]}.")
     max_bytes = request.max_content_length or 0
@@ -35,6 +34,12 @@ def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
     _require_depth(document, MAX_DEPTH)
     return document
+
+
+def refuse_encoding() -> None:
+    """Raise `UnsupportedMediaType` if the body is compressed."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
 
 
 def _read_body(max_bytes: int) -> bytes:

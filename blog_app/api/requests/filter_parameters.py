@@ -63,7 +63,7 @@ def parse_filters(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -
     for parameter, text in parameters:
         match = PARAMETER.fullmatch(parameter)
         if match is None:
-            raise unknown_parameter(schema, parameter)
+            raise _unknown_parameter(schema, parameter)
         condition = _condition(schema, parameter, match["grouped"] or match["name"], match["operator"] or "eq", text)
         if match["group"]:
             groups.setdefault(int(match["group"]), []).append(condition)
@@ -77,7 +77,7 @@ def parse_filters(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -
 def _condition(schema: type[Schema], parameter: str, name: str, operator_name: str, text: str) -> peewee.Expression:
     allowed = filters_of(schema)
     if name not in allowed:
-        raise unknown_parameter(schema, parameter)
+        raise _unknown_parameter(schema, parameter)
     chosen = allowed[name]
     if operator_name not in chosen.operators:
         raise bad_parameter(parameter, f"Unknown operator {operator_name!r}. Allowed: {', '.join(chosen.operators)}.")
@@ -122,7 +122,7 @@ def parse_value(field: ma_fields.Field[Any], text: str) -> Any:
     return field.deserialize(text)
 
 
-def unknown_parameter(schema: type[Schema], parameter: str) -> Exception:
+def _unknown_parameter(schema: type[Schema], parameter: str) -> Exception:
     """Return the error for a parameter that a list does not have; it names those that it has."""
     names = ", ".join(filters_of(schema)) or "no field"
     return bad_parameter(

@@ -14,11 +14,12 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, cast
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
+from blog_app.api.requests.body import refuse_encoding
 from blog_app.config import settings
-from blog_app.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType, invalid
+from blog_app.errors import BadRequest, Invalid, TooLarge, invalid
 
 FORM = "multipart/form-data"
 FORM_OVERHEAD = 10_000
@@ -63,8 +64,7 @@ class Upload:
 @contextmanager
 def receive_upload() -> Iterator[Upload]:
     """Yield the complete file that the current request uploads; raise a `Problem` if it is not valid."""
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the file without a Content-Encoding.")
+    refuse_encoding()
     max_bytes = settings().max_file_bytes
     is_form = request.mimetype == FORM
     # One byte more than allowed, to distinguish a body that ends at the limit from a longer one.
@@ -87,7 +87,7 @@ def receive_upload() -> Iterator[Upload]:
             raise invalid("file", "The form must contain a file.")
         # If the client disconnects, the server passes on what it has received, without an error.
         if request.content_length is not None and request.stream.tell() < request.content_length:
-            raise BadRequest("The body is shorter than its Content-Length.")
+            raise ClientDisconnected
         yield uploads[0]
     finally:
         for upload in uploads:

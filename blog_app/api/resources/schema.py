@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import marshmallow
 import peewee
-from marshmallow import RAISE, ValidationError
+from marshmallow import ValidationError
 
 from blog_app.api.resources.filters import Filter
 from blog_app.api.resources.search import Search
@@ -60,7 +60,6 @@ class SchemaOptions(marshmallow.SchemaOpts):
 
     def __init__(self, meta: type, *args: Any, **kwargs: Any) -> None:
         super().__init__(meta, *args, **kwargs)
-        self.unknown = getattr(meta, "unknown", RAISE)
         self.model: Any = getattr(meta, "model", None)
         self.columns: Mapping[str, peewee.Node] = getattr(meta, "columns", {})
         self.includes: Mapping[str, Include] = getattr(meta, "includes", {})
@@ -120,13 +119,17 @@ def body_schema(schema: type[Schema], document: Any) -> type[Schema]:
 
 
 @cache
+def writable_fields(schema: type[Schema]) -> Mapping[str, Any]:
+    """Return the fields that a body may have, by name."""
+    return {name: field for name, field in schema_instance(schema).fields.items() if not field.dump_only}
+
+
+@cache
 def requires_body(schema: type[Schema]) -> bool:
     """Return whether a request must have a body; if no field is required, a missing body means an empty object."""
-    return any(field.required for field in schema_instance(schema).fields.values() if not field.dump_only)
+    return any(field.required for field in writable_fields(schema).values())
 
 
 def writable_document(schema: type[Schema], record: Any) -> dict[str, Any]:
     """Return the writable fields of a record as the JSON document that a PUT would send."""
-    instance = schema_instance(schema)
-    names = [name for name, field in instance.fields.items() if not field.dump_only]
-    return {name: cast(Any, instance.fields[name]).serialize(name, record) for name in names}
+    return {name: field.serialize(name, record) for name, field in writable_fields(schema).items()}
