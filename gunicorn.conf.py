@@ -40,7 +40,7 @@ def on_starting(_server: object) -> None:
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
-        databases.wait(settings)
+        databases.wait_until_available(settings)
         watermarks.close_epochs_without_redis(settings)
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")

@@ -37,8 +37,8 @@ from blog_app.data import databases, models, watermarks
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases.dependencies import is_watermarked, tables_in
 from blog_app.data.watermarks import epochs, lookup
-from blog_app.data.watermarks.link import RedisAway
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
+from blog_app.data.watermarks.redis_link import RedisAway
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from flask import Flask
 from blog_app.data import databases, watermarks
 from blog_app.data.cache_counters import Counters, Counts, counters, report
 from blog_app.data.watermarks.leases import LeaseManager
-from blog_app.data.watermarks.link import Link
+from blog_app.data.watermarks.redis_link import RedisLink
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 from tests.helpers.caller import API, anonymous, sign_up
@@ -40,7 +40,7 @@ def no_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
 @pytest.fixture
 def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The app, with a Redis address that refuses connections."""
-    lease_manager = LeaseManager(Link("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
+    lease_manager = LeaseManager(RedisLink("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
     monkeypatch.setattr(watermarks, "lease_manager", lease_manager)
     yield app
     lease_manager.stop()

@@ -17,8 +17,8 @@ from blog_app.data import cache, databases
 from blog_app.data.databases.dependencies import read_dependencies
 from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
-from blog_app.data.watermarks.link import Link
 from blog_app.data.watermarks.lookup import Lookup, ReplicaRoute
+from blog_app.data.watermarks.redis_link import RedisLink
 
 VALUE = Category.description.cast("integer")
 
@@ -76,17 +76,17 @@ def no_wait() -> None:
 
 def no_identity() -> None:
     """Trust any Redis, not only the one of the epoch."""
-    calls, identify = Link.calls, Link.identify
+    calls, identify = RedisLink.calls, RedisLink.identify
     first: list[str] = []
 
-    def one(self: Link) -> str:
+    def one(self: RedisLink) -> str:
         first[1:] = []
         found = identify(self)
         first.append(found)
         return first[0]
 
-    Link.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
-    Link.identify = one  # type: ignore[method-assign]
+    RedisLink.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
+    RedisLink.identify = one  # type: ignore[method-assign]
     Lookup.redis = property(lambda self: self.lease_manager.link.identity)  # type: ignore[assignment, method-assign]
 
 

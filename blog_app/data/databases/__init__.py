@@ -176,7 +176,7 @@ def direct(settings: Settings, name: str) -> Iterator[Server]:
         found.discard()
 
 
-def wait(settings: Settings) -> None:
+def wait_until_available(settings: Settings) -> None:
     """Return once every logical database answers; raise `DatabaseAway` after `START_TRIES` tries with backoff."""
     for name in DATABASE_NAMES:
         retry(

@@ -13,8 +13,8 @@ import psycopg2
 from blog_app.data.databases.polling import poll_until_done
 
 
-class NoAnswer(Exception):
-    """The server did not answer in time, or answered an error."""
+class ProbeFailed(Exception):
+    """The server did not answer in time, or returned an error."""
 
 
 class Probe:
@@ -26,7 +26,7 @@ class Probe:
         self._connection: Any = None
 
     def ask(self, sql: str) -> tuple[Any, ...]:
-        """Return the first row of the result; raise `NoAnswer`."""
+        """Return the first row of the result; raise `ProbeFailed`."""
         deadline = time.monotonic() + self.limit
         try:
             if self._connection is None:
@@ -38,7 +38,7 @@ class Probe:
             return tuple(cursor.fetchone())
         except (psycopg2.Error, OSError) as error:
             self.close()
-            raise NoAnswer(str(error)) from error
+            raise ProbeFailed(str(error)) from error
 
     def close(self) -> None:
         """Close the connection; the next `ask` opens another."""

@@ -25,7 +25,7 @@ import psycopg2
 
 from blog_app.config import Settings
 from blog_app.data.background_thread import BackgroundThread
-from blog_app.data.databases.probe import NoAnswer, Probe
+from blog_app.data.databases.probe import Probe, ProbeFailed
 from blog_app.data.databases.servers import DATABASE_ERRORS, Server, first_line
 from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
 
@@ -113,7 +113,7 @@ class Replica:
         history.append((time.monotonic(), written))
         try:
             replayed = lsn_bytes(probe.ask(REPLICA_LSN)[0])
-        except (NoAnswer, TypeError):
+        except (ProbeFailed, TypeError):
             self._break_waiting()
             return False
         seconds = seconds_behind(history, replayed)

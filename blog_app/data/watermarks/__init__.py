@@ -1,17 +1,17 @@
 """Watermarks: cache invalidation and replica reads without stale reads, from one mark for each collection of rows.
 
-Once a write has been answered, no read that starts later shows a state without it: through any worker, the cache or
-any replica, also when the answer was a retry's. Once any read has returned a write, answered or not, no later read
-un-sees it, also when its writer was killed between BEGIN and the response; the one exception, for at most T = 1 s,
-is a write that could not be announced in Redis. Without Redis there is no cache and the primary answers: slower, never
-wrong. Neither holds through a Redis restart with old memory, nor through a lost mark: both are found out.
+Once a write has been acknowledged, also by the response to a retry, no read that starts later shows a state without
+it: through any worker, the cache or any replica. Once any read has returned a write, acknowledged or not, no later read
+misses it, also when its writer was killed between BEGIN and the response; the one exception, for at most T = 1 s, is a
+write that could not be announced in Redis. Without Redis there is no cache and the primary answers: slower, never
+stale. A Redis restart with old memory and a lost mark are detected, so the promise holds then too.
 
-How: a row of the primary says which *epoch* it is; a process trusts Redis under a *lease* of T from that row, renewed
-by a small thread. Under the epoch, Redis holds a *mark* for each collection: the place in the write-ahead log that
-covers its last change, a tag that is new with each change, and a *token* for each change under way. A writer places its
-token before COMMIT and settles it after. A cached entry remembers the marks it was built at and is a hit while all are
-the same; a replica may answer when it has replayed up to the highest. A writer that cannot place its token closes the
-epoch in its own transaction, and answers when every lease has ended.
+How: a row on the primary names the current *epoch*; a process trusts Redis under a *lease* of T from that row, renewed
+by a background thread. Under the epoch, Redis holds a *mark* for each collection: the position in the write-ahead log
+that covers its last change, a tag that is new with each change, and a *token* for each change under way. A writer sets
+its token before COMMIT and settles it after. A cached entry holds the marks it was built at and is a hit while all are
+the same; a replica may answer when it has replayed up to the highest. A writer that cannot set its token closes the
+epoch in its own transaction, and its request is answered when every lease has ended.
 
 What is not promised:
 
@@ -24,10 +24,10 @@ What is not promised:
 A mark that is missing is established on its own (token, position, settle) before the data is read, which is simpler
 than settling it with the fill; the model in `tests/data/watermarks/model` says that this keeps the same promise.
 
-link        Redis connections, one for each thread, the three scripts, the circuit breaker
+redis_link  Redis connections, one for each thread, the three scripts, the circuit breaker
 epochs      the epoch row of each logical database
 leases      how long a process may trust an epoch; the thread that renews leases, opens epochs and cleans up
-reading     the read path
+lookup      the read path
 announcer   the write path
 """
 
@@ -43,7 +43,7 @@ from blog_app.data.databases.catalog import table_exists
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.leases import LeaseManager
-from blog_app.data.watermarks.link import Link, RedisAway
+from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
 
 lease_manager: LeaseManager | None = None
 """The leases of this process; None without Redis, and then the watermarks cost no statement."""
@@ -59,7 +59,7 @@ def bind(settings: Settings) -> None:
     global lease_manager
     if lease_manager:
         lease_manager.stop()
-    link = Link(settings.redis_url, settings.redis_timeout) if settings.redis_url else None
+    link = RedisLink(settings.redis_url, settings.redis_timeout) if settings.redis_url else None
     lease_manager = LeaseManager(link, databases.BY_NAME) if link else None
     for name, database in databases.BY_NAME.items():
         database.obj.announcer = Announcer(lease_manager, name) if lease_manager else None

@@ -25,7 +25,7 @@ from blog_app.data.databases import Server
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import CLOSED, Row
 from blog_app.data.watermarks.leases import LeaseManager, mark_key
-from blog_app.data.watermarks.link import RedisAway
+from blog_app.data.watermarks.redis_link import RedisAway
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from blog_app.data.databases import CONNECTION_ERRORS, DATABASE_ERRORS, LogicalD
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED, LEASE, clock
 from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, Row
-from blog_app.data.watermarks.link import Link, RedisAway
+from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class EpochState:
 class LeaseManager:
     """The leases of this process on the epochs of all logical databases."""
 
-    def __init__(self, link: Link, databases: Mapping[str, LogicalDatabase]) -> None:
+    def __init__(self, link: RedisLink, databases: Mapping[str, LogicalDatabase]) -> None:
         self.link = link
         self.databases = databases
         self.known = {name: EpochState() for name in databases}

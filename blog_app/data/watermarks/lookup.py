@@ -27,7 +27,7 @@ from blog_app.data.databases.replicas import Replica, Unusable
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import OPEN, Row
 from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, mark_key, prefix
-from blog_app.data.watermarks.link import RedisAway
+from blog_app.data.watermarks.redis_link import RedisAway
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -224,7 +224,7 @@ def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.Mon
     start = threading.Timer(0.3, fragile.postgres.start)
     start.start()
 
-    databases.wait(settings)
+    databases.wait_until_available(settings)
 
     start.join()
 
@@ -240,7 +240,7 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     fragile.postgres.stop()
 
     with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match=r"^cannot connect to accounts"):
-        databases.wait(settings)
+        databases.wait_until_available(settings)
 
     said = [record.getMessage() for record in caplog.records]  # Other threads may log too.
     assert [message.rpartition("; ")[2] for message in said if "; next try" in message] == [

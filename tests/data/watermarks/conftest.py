@@ -25,8 +25,8 @@ from blog_app.data.databases.replicas import Replica
 from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.leases import LeaseManager
-from blog_app.data.watermarks.link import Link
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
+from blog_app.data.watermarks.redis_link import RedisLink
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
 
@@ -100,7 +100,7 @@ class Process:
             for name in (NAME, "accounts")
         }
         assert settings.redis_url
-        self.lease_manager = LeaseManager(Link(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
+        self.lease_manager = LeaseManager(RedisLink(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
         self.server = bound[NAME].obj
         self.announcer = self.server.announcer = Announcer(self.lease_manager, NAME)
 

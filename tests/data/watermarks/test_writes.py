@@ -15,7 +15,7 @@ from blog_app.blog.models.counters import PostCounters
 from blog_app.data import databases, watermarks
 from blog_app.data.databases import UndeclaredWrite
 from blog_app.data.watermarks import epochs
-from blog_app.data.watermarks.link import Link, RedisAway
+from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
 from blog_app.development.local.process import wait_until
 from tests.helpers.statements import captured_statements
 
@@ -186,7 +186,7 @@ def test_a_deleted_epoch_row_is_named_in_the_error(world: World) -> None:
 def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
     """The kernel enforces it, not Python: the driver must report an error, and the circuit breaker must open."""
     assert world.stack.redis
-    link = Link(world.settings.redis_url or "", 0.2)
+    link = RedisLink(world.settings.redis_url or "", 0.2)
     assert link.call(None, "PING") == b"PONG"
     world.stack.redis.freeze()
     try:
@@ -208,14 +208,14 @@ def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
 def test_the_circuit_breaker_delays_each_thread_once(world: World, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world.warm()
-    failed, original, here = [], Link._open_circuit, threading.get_ident()
+    failed, original, here = [], RedisLink._open_circuit, threading.get_ident()
 
-    def counted_open_circuit(link: Link) -> None:
+    def counted_open_circuit(link: RedisLink) -> None:
         if threading.get_ident() == here:  # The threads of the leases try all the time, and delay no request.
             failed.append(link)
         original(link)
 
-    monkeypatch.setattr(Link, "_open_circuit", counted_open_circuit)
+    monkeypatch.setattr(RedisLink, "_open_circuit", counted_open_circuit)
     assert world.stack.redis
     world.stack.redis.kill() if fault == "stopped" else world.stack.redis.freeze()
     writer = world.process()

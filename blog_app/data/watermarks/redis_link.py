@@ -69,7 +69,7 @@ class RedisAway(Exception):
     """Redis did not answer, returned an error, or has another identity than expected."""
 
 
-class Link:
+class RedisLink:
     """This process's connections to the Redis at `url`."""
 
     def __init__(self, url: str, timeout: float) -> None:
