@@ -1,7 +1,7 @@
-"""The checkout: one transaction from a list of wishes to an order, or nothing.
+"""The checkout: places an order in one transaction, all or nothing.
 
-Locks are taken in one order everywhere: the customer, then the products by identifier. So the monthly limit holds for
-two orders of one customer at once, no two checkouts can wait for each other, and the last item is sold once.
+Lock order, the same everywhere: the customer, then the products by identifier. So the monthly limit holds for
+concurrent orders of one customer, no two checkouts deadlock, and the last item is sold once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from blog_app.shop.models import Address, Customer, Order, OrderChange, OrderIte
 Items = Sequence[Mapping[str, Any]]
 
 
-def place(user_id: UUID, items: Items, address_id: UUID | None) -> Order:
-    """Order `items`, each a `product_id` and a `quantity`, at today's prices; return the order.
+def place_order(user_id: UUID, items: Items, address_id: UUID | None) -> Order:
+    """Order `items`, each a `product_id` and a `quantity`, at the current prices; return the order.
 
-    Raises `Invalid` for what cannot be ordered, and `Conflict` for what is sold out or beyond the monthly limit.
+    Raises `Invalid` for products that are not on sale, and `Conflict` if stock or the monthly limit do not suffice.
     """
     customer = Customer.locked(user_id)
     products = stock.lock({item["product_id"] for item in items})
@@ -35,28 +35,28 @@ def place(user_id: UUID, items: Items, address_id: UUID | None) -> Order:
     stock.reserve(
         {item["product_id"]: item["quantity"] for item in items if products[item["product_id"]].rules.has_stock}
     )
-    return _write(user_id, items, products, total, address)
+    return _insert_order(user_id, items, products, total, address)
 
 
 def _require_on_sale(items: Items, products: Mapping[UUID, Product]) -> None:
     missing = [
-        {"pointer": f"/items/{place}/product_id", "detail": "There is no such product on sale."}
-        for place, item in enumerate(items)
+        {"pointer": f"/items/{index}/product_id", "detail": "This product is not on sale."}
+        for index, item in enumerate(items)
         if item["product_id"] not in products or not products[item["product_id"]].active
     ]
     if missing:
-        raise Invalid("Some of it is not on sale.", errors=missing)
+        raise Invalid("Some of the products are not on sale.", errors=missing)
 
 
 def _require_available(items: Items, products: Mapping[UUID, Product]) -> None:
     short = [
-        {"pointer": f"/items/{place}/quantity", "detail": f"Only {available} of {product.name!r} can be ordered."}
-        for place, item in enumerate(items)
+        {"pointer": f"/items/{index}/quantity", "detail": f"Only {available} of {product.name!r} left."}
+        for index, item in enumerate(items)
         if (available := (product := products[item["product_id"]]).available) is not None
         and item["quantity"] > available
     ]
     if short:
-        raise Conflict("There is not enough of everything.", errors=short)
+        raise Conflict("Not enough stock for this order.", errors=short)
 
 
 def _shipping_address(
@@ -64,16 +64,16 @@ def _shipping_address(
 ) -> dict[str, str] | None:
     if address_id is None:
         if any(product.rules.has_stock for product in products.values()):
-            raise invalid("address_id", "Say where to send it: some of it is physical.")
+            raise invalid("address_id", "A shipping address is required for physical products.")
         return None
     address = Address.get_or_none((Address.id == address_id) & (Address.user_id == user_id))
     if address is None:
-        raise invalid("address_id", "You have no such address.")
-    label: dict[str, str] = address.label
-    return label
+        raise invalid("address_id", "You have no address with this id.")
+    snapshot: dict[str, str] = address.snapshot
+    return snapshot
 
 
-def _write(
+def _insert_order(
     user_id: UUID, items: Items, products: Mapping[UUID, Product], total: Decimal, address: dict[str, str] | None
 ) -> Order:
     order = Order.create(user_id=user_id, total=total, shipping_address=address)

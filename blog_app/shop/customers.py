@@ -1,4 +1,4 @@
-"""Customers: their addresses, and how much they may spend in a month."""
+"""Customers: their shipping addresses and their monthly purchase limit."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ from blog_app.shop.models.customers import DEFAULT_MONTHLY_LIMIT
 MAX_ADDRESSES = 20
 
 
-def note_address(user_id: UUID, **values: Any) -> Address:
-    """Add an address to a customer's own; raise `Conflict` if they have too many already."""
+def add_address(user_id: UUID, **values: Any) -> Address:
+    """Add a shipping address; raise `Conflict` if the customer has `MAX_ADDRESSES` already."""
     Customer.locked(user_id)
     if Address.select().where(Address.user_id == user_id).count() >= MAX_ADDRESSES:
-        raise Conflict(f"You have {MAX_ADDRESSES} addresses already: delete one first.")
+        raise Conflict(f"You already have the maximum of {MAX_ADDRESSES} addresses. Delete one first.")
     return Address.create(user_id=user_id, **values)
 
 
-def limit_of(user_id: UUID) -> dict[str, Decimal]:
-    """Return the user's `monthly_limit`, what is `spent` of it, and what is `left`."""
+def purchase_limit_of(user_id: UUID) -> dict[str, Decimal]:
+    """Return the user's `monthly_limit`, and how much of it is `spent` and `left`."""
     _require_user(user_id)
-    return _standing(Customer.get_or_none(Customer.user_id == user_id), user_id)
+    return _limit_status(Customer.get_or_none(Customer.user_id == user_id), user_id)
 
 
-def set_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
-    """Set how much the user may spend a month, None for the default; return the same as `limit_of`."""
+def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
+    """Set the user's monthly limit, None for the default; return the same as `purchase_limit_of`."""
     _require_user(user_id)
     customer = Customer.locked(user_id)
     customer.change(monthly_limit=monthly_limit)
-    return _standing(customer, user_id)
+    return _limit_status(customer, user_id)
 
 
 def require_within_limit(customer: Customer, total: Decimal) -> None:
-    """Raise `Conflict` if the customer, whose row is locked, would spend more this month than they may."""
-    standing = _standing(customer, customer.user_id)
-    if total > standing["left"]:
+    """Raise `Conflict` if an order of `total` exceeds the monthly limit of the customer, whose row is locked."""
+    status = _limit_status(customer, customer.user_id)
+    if total > status["left"]:
         raise Conflict(
-            f"This order is {total}; of the monthly limit of {standing['monthly_limit']}, {standing['left']} is left."
+            f"The order total is {total}, but only {status['left']} of the monthly limit of "
+            f"{status['monthly_limit']} is left."
         )
 
 
-def _standing(customer: Customer | None, user_id: UUID) -> dict[str, Decimal]:
+def _limit_status(customer: Customer | None, user_id: UUID) -> dict[str, Decimal]:
     own = customer.monthly_limit if customer else None
     limit = DEFAULT_MONTHLY_LIMIT if own is None else own
     spent = _spent_this_month(user_id)
@@ -56,7 +57,7 @@ def _standing(customer: Customer | None, user_id: UUID) -> dict[str, Decimal]:
 
 
 def _spent_this_month(user_id: UUID) -> Decimal:
-    """Return what the user's orders of this month (UTC) add up to; cancelled ones do not count."""
+    """Return the total of the user's orders of this month (UTC), without cancelled ones."""
     first = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     counts = (Order.user_id == user_id) & (Order.created_at >= first) & (Order.status != "cancelled")
     spent: Decimal | None = Order.select(peewee.fn.SUM(Order.total)).where(counts).scalar()
@@ -65,4 +66,4 @@ def _spent_this_month(user_id: UUID) -> Decimal:
 
 def _require_user(user_id: UUID) -> None:
     if not directory.existing_ids([str(user_id)]):
-        raise NotFound("There is no such user.")
+        raise NotFound("No such user.")

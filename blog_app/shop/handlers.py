@@ -24,7 +24,7 @@ def close_customer(event: Event) -> None:
 @event_handler("user.left", databases.shop)
 def close_vendor(event: Event) -> None:
     """Take the products of a vendor who deleted their account off sale."""
-    products.withdraw_all(event.subject)
+    products.deactivate_all_of(event.subject)
 
 
 @event_handler("order.placed", databases.shop)

@@ -1,4 +1,4 @@
-"""The states of an order and of its payment: from each, where it may go."""
+"""The state machines of an order's status and of its payment: the transitions that each state allows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PAYMENT: Mapping[str, tuple[str, ...]] = {
     "refunded": (),
 }  # fmt: skip
 
-MACHINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {"status": STATUS, "payment": PAYMENT}
+TRANSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {"status": STATUS, "payment": PAYMENT}
 
 
-def require_step(field: str, old: str, new: str) -> None:
-    """Raise `Conflict`, naming what is allowed, unless `field` of an order may go from `old` to `new`."""
-    allowed = MACHINES[field][old]
-    if new not in allowed:
+def require_transition(field: str, old: str, new: str) -> None:
+    """Raise `Conflict`, listing the allowed values, unless `field` of an order may change from `old` to `new`."""
+    if new not in TRANSITIONS[field][old]:
+        allowed = f"Allowed values: {', '.join(TRANSITIONS[field][old]) or 'none'}."
         raise Conflict(
-            f"The {field} is {old!r} and cannot become {new!r}; allowed from here: {', '.join(allowed) or 'nothing'}.",
-            errors=[{"pointer": f"/{field}", "detail": f"Allowed: {', '.join(allowed) or 'nothing'}."}],
+            f"The {field} cannot change from {old!r} to {new!r}. {allowed}",
+            errors=[{"pointer": f"/{field}", "detail": allowed}],
         )

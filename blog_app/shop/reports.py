@@ -1,6 +1,6 @@
-"""How the shop is doing. One statement each: a query on `found`, which has a row for each line of the report.
+"""Sales and stock reports. Each is one statement: a query on the subquery `found`, which has a row a report line.
 
-What is cancelled does not count.
+Cancelled orders do not count.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
 from blog_app.shop.models.revenue import DailyRevenue
 
-COUNTS = Order.status != "cancelled"
+NOT_CANCELLED = Order.status != "cancelled"
 
 
 def days() -> Any:
-    """Return the days (UTC) on which something was ordered, as they were when the worker last looked."""
+    """Return the days (UTC) with orders, as of the last `refresh_daily_revenue`."""
     return DailyRevenue.select()
 
 
 @jobs.every(timedelta(minutes=5), databases.shop)
 def refresh_daily_revenue() -> None:
-    """Bring the revenue of each day up to date; it can be read meanwhile."""
+    """Refresh the materialized view of daily revenue, without blocking reads."""
     databases.shop.declare_write(DailyRevenue)
     databases.shop.execute_sql("REFRESH MATERIALIZED VIEW CONCURRENTLY shop.daily_revenue")
 
 
-def best_products() -> Any:
+def best_selling_products() -> Any:
     """Return the products that were ordered, with the `units` and the `revenue` of each."""
     units = fn.SUM(OrderItem.quantity).alias("units")
     revenue = fn.SUM(OrderItem.unit_price * OrderItem.quantity).alias("revenue")
     found = (
         OrderItem.select(OrderItem.product, units, revenue)
         .join(Order)
-        .where(COUNTS)
+        .where(NOT_CANCELLED)
         .group_by(OrderItem.product)
         .alias("found")
     )
     return Product.select().join(found, on=(Product.id == subquery_column("product_id")))
 
 
-def dear_products() -> Any:
+def products_above_average() -> Any:
     """Return the products on sale that cost more than the `average` of their category."""
     found = (
         Product.select(Product.category, fn.ROUND(fn.AVG(Product.price), 2).alias("average"))
@@ -61,11 +61,11 @@ def dear_products() -> Any:
     )
 
 
-def good_customers(over: Decimal) -> Any:
-    """Return the users with orders over this amount, with how many those are and what they add up to."""
+def customers_with_orders_over(over: Decimal) -> Any:
+    """Return the users with orders over this amount, with the number and the total of these orders."""
     found = (
         Order.select(Order.user_id, fn.COUNT(Order.id).alias("orders"), fn.SUM(Order.total).alias("total"))
-        .where(COUNTS & (Order.total > over))
+        .where(NOT_CANCELLED & (Order.total > over))
         .group_by(Order.user_id)
         .alias("found")
     )
@@ -73,7 +73,7 @@ def good_customers(over: Decimal) -> Any:
 
 
 def stock() -> Any:
-    """Return for each category (null: products without one) what of it there is, is reserved and is worth."""
+    """Return stock, reservations and stock value by category (null: products without one)."""
     available = Product.stock - Product.reserved
     found = (
         Product.select(

@@ -1,7 +1,7 @@
-"""Stock: how much there is, and what orders hold of it.
+"""Stock and reservations: open orders reserve stock; shipping takes it, cancelling releases it.
 
-Whoever changes the stock of several products locks their rows first, in the order of their identifiers, so no two can
-wait for each other. The row that decides is locked, so nothing is sold twice; a CHECK guards it besides.
+Lock order: products by identifier, locked before their stock changes, so no two transactions deadlock. Availability is
+checked on the locked row, so nothing is sold twice; a CHECK constraint guards it besides.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import peewee
 
 from blog_app.data.models import any_of, now
 from blog_app.errors import Conflict, invalid
-from blog_app.shop.models import TYPES, Order, OrderItem, Product
+from blog_app.shop.models import PRODUCT_TYPES, Order, OrderItem, Product
 
-WITH_STOCK = tuple(name for name, rules in TYPES.items() if rules.has_stock)
+WITH_STOCK = tuple(name for name, rules in PRODUCT_TYPES.items() if rules.has_stock)
 Quantities = Mapping[UUID, int]
 
 
 def require_stock(type_name: str, stock: int | None, *, reserved: int = 0) -> None:
-    """Raise an error unless a product of this type may have this stock while orders hold `reserved` of it."""
-    if not TYPES[type_name].has_stock:
+    """Raise `Invalid` or `Conflict` unless a product of this type may have this stock while `reserved` is reserved."""
+    if not PRODUCT_TYPES[type_name].has_stock:
         if stock is not None:
-            raise invalid("stock", f"A {type_name} product has none.")
+            raise invalid("stock", f"Must be null for {type_name} products.")
     elif stock is None:
-        raise invalid("stock", f"A {type_name} product needs one.")
+        raise invalid("stock", f"Required for {type_name} products.")
     elif stock < reserved:
         raise Conflict(
-            f"Orders that are not sent yet hold {reserved} of it, so the stock may not be less.",
+            f"Open orders reserve {reserved} units. The stock cannot be less.",
             errors=[{"pointer": "/stock", "detail": f"Must be at least {reserved}."}],
         )
 
@@ -41,22 +41,22 @@ def lock(product_ids: Iterable[UUID]) -> dict[UUID, Product]:
 
 
 def reserve(quantities: Quantities) -> None:
-    """Hold so many of each product, whose rows are locked and have that many to sell."""
-    _add(quantities, reserved=1)
+    """Reserve these quantities of products, whose rows are locked and have as many available."""
+    _update_stock(quantities, reserved=1)
 
 
 def release(orders: Iterable[Order]) -> None:
-    """Give back what these orders hold: it can be sold again."""
-    _add(_held_by(orders), reserved=-1)
+    """Release what these orders reserve: it is available again."""
+    _update_stock(_reserved_by(orders), reserved=-1)
 
 
-def send(orders: Iterable[Order]) -> None:
-    """Take what these orders hold out of the stock: it is gone."""
-    _add(_held_by(orders), reserved=-1, stock=-1)
+def ship(orders: Iterable[Order]) -> None:
+    """Take what these orders reserve out of the stock."""
+    _update_stock(_reserved_by(orders), reserved=-1, stock=-1)
 
 
-def _held_by(orders: Iterable[Order]) -> Quantities:
-    """Return how many of each product that has stock these orders hold, after locking the products."""
+def _reserved_by(orders: Iterable[Order]) -> Quantities:
+    """Return how much these orders reserve of each product that has stock, after locking the products."""
     total = peewee.fn.SUM(OrderItem.quantity)
     query = (
         OrderItem.select(Product.id, total)
@@ -70,13 +70,13 @@ def _held_by(orders: Iterable[Order]) -> Quantities:
     return quantities
 
 
-def _add(quantities: Quantities, **signs: int) -> None:
-    """Add each quantity, times the sign, to these columns of its product: one statement for all."""
+def _update_stock(quantities: Quantities, **signs: int) -> None:
+    """Add each quantity, times the sign, to these columns of its product, in one statement."""
     if not quantities:
         return
-    rows = peewee.ValuesList(list(quantities.items()), columns=("product_id", "quantity"), alias="taken")
+    rows = peewee.ValuesList(list(quantities.items()), columns=("product_id", "quantity"), alias="changes")
     product_id, quantity = rows.c.product_id.cast("uuid"), rows.c.quantity.cast("integer")
     changes: dict[str, Any] = {name: getattr(Product, name) + quantity * sign for name, sign in signs.items()}
-    if "stock" in signs:  # What a vendor edits has changed; reservations leave the version alone.
+    if "stock" in signs:  # A vendor edits the stock; reservations do not change the version.
         changes |= {"version": Product.version + 1, "updated_at": now()}
     Product.update(changes).from_(rows).where(Product.id == product_id).execute()

@@ -26,8 +26,8 @@ from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
 from blog_app.files.contents import keep
 from blog_app.files.tree import add_file
+from blog_app.shop import products
 from blog_app.shop.models import Address, Order, ProductCategory
-from blog_app.shop.products import offer
 
 Maker = Callable[..., Any]
 _numbers = count(1)
@@ -85,7 +85,9 @@ def product_category() -> UUID:
 
 
 def product(owner: UUID, public: bool) -> UUID:
-    return offer(owner, type="physical", name=f"Product {next(_numbers)}", price=20, stock=1, active=public).id
+    return products.create(
+        owner, type="physical", name=f"Product {next(_numbers)}", price=20, stock=1, active=public
+    ).id
 
 
 def shipping_address(owner: UUID) -> UUID:

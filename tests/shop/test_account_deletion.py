@@ -44,7 +44,7 @@ def test_an_order_that_was_on_its_way_while_its_customer_left_is_cancelled_too(a
     leave(app, customer)
     with app.app_context(), databases.shop.atomic():
         items = [{"product_id": UUID(product["id"]), "quantity": 1}]
-        late = checkout.place(UUID(customer.user_id), items, None)
+        late = checkout.place_order(UUID(customer.user_id), items, None)
     deliver_all(app)
     assert admin.get(f"/orders/{late.id}").json["status"] == "cancelled"
 

@@ -92,7 +92,7 @@ def test_orders_of_a_month_stay_within_the_limit_and_cancelled_ones_do_not_count
     }
     first = order(customer, None, (product, 2))
     problem = order(customer, None, (product, 1), status=409)
-    assert problem["detail"] == "This order is 40.00; of the monthly limit of 100.00, 20.00 is left."
+    assert problem["detail"] == "The order total is 40.00, but only 20.00 of the monthly limit of 100.00 is left."
     customer.put(f"/orders/{first['id']}/cancellation")
     assert customer.get("/me/purchase-limit").json["left"] == "100.00"
     second = order(customer, None, (product, 2))

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from blog_app.shop.order_states import MACHINES
+from blog_app.shop.order_states import TRANSITIONS
 from tests.conftest import empty_all_tables
 from tests.helpers.caller import API, Caller, sign_up
 from tests.helpers.shop import LONDON
@@ -74,11 +74,11 @@ class Shop(RuleBasedStateMachine):
             self.states[found["id"]] = {"status": "pending", "payment": "pending"}
         return found and found["id"]
 
-    @rule(order=placed, step=st.sampled_from([(field, new) for field in MACHINES for new in MACHINES[field]]))
+    @rule(order=placed, step=st.sampled_from([(field, new) for field in TRANSITIONS for new in TRANSITIONS[field]]))
     def move(self, order: str | None, step: tuple[str, str]) -> None:
         field, new = step
         if order:
-            legal = new in MACHINES[field][self.states[order][field]]
+            legal = new in TRANSITIONS[field][self.states[order][field]]
             self.send(self.admin, "PUT", f"/orders/{order}/{field}", {field: new}, 200 if legal else 409)
             if legal:
                 self.states[order][field] = new
@@ -86,7 +86,7 @@ class Shop(RuleBasedStateMachine):
     @rule(order=consumes(placed), who=st.integers(0, 1))
     def cancel(self, order: str | None, who: int) -> None:
         if order:
-            legal = "cancelled" in MACHINES["status"][self.states[order]["status"]]
+            legal = "cancelled" in TRANSITIONS["status"][self.states[order]["status"]]
             allowed = (200, 404) if legal else (409, 404)
             if self.send(self.customers[who], "PUT", f"/orders/{order}/cancellation", None, *allowed):
                 self.states[order]["status"] = "cancelled"

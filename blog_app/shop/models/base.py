@@ -1,4 +1,4 @@
-"""What all tables of the shop have in common."""
+"""The base model of the shop's tables, and the column type for money."""
 
 from __future__ import annotations
 

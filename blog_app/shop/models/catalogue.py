@@ -1,4 +1,4 @@
-"""What is sold: products and their categories."""
+"""Products, product types and product categories."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from blog_app.shop.models.base import ShopRecord, money_field
 
 
 class ProductType(NamedTuple):
-    """The rules of one type of product."""
+    """The rules of a product type."""
 
     has_stock: bool
     may_be_free: bool
-    price_step: Decimal
-    """By what part of itself a price may change at once."""
+    max_price_change: Decimal
+    """The largest change of a price at a time, as a part of it."""
 
 
-TYPES: Mapping[str, ProductType] = {
-    # type                      has stock  may be free  price step
+PRODUCT_TYPES: Mapping[str, ProductType] = {
+    # type                      has stock  may be free  max price change
     "physical":     ProductType(True,      False,       Decimal("0.05")),
     "digital":      ProductType(False,     False,       Decimal("0.05")),
     "subscription": ProductType(False,     True,        Decimal("0.10")),
@@ -32,7 +32,7 @@ TYPES: Mapping[str, ProductType] = {
 
 
 class ProductCategory(ShopRecord):
-    """What a product is for; a product has one or none."""
+    """A category of products; a product has one or none."""
 
     name = peewee.CharField(max_length=80)
     slug = peewee.CharField(max_length=100, unique=True)
@@ -45,15 +45,15 @@ class ProductCategory(ShopRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the categories that someone with this scope may see: all of them."""
+        """Return the categories that a caller with this scope may see: all of them."""
         return cls.select()
 
 
 class Product(ShopRecord):
-    """Something to buy, of one of three types in one table.
+    """A product of one of three types, in one table.
 
-    `stock` is what is there, `reserved` what orders that are not sent yet hold of it; the rest can be sold. What is
-    not physical has no stock. Reserving leaves the version alone: a sale must not refuse a vendor's edit.
+    Open orders reserve `reserved` units of `stock`; the rest is available. Only physical products have stock. A
+    reservation does not change the version: a sale must not make a vendor's `If-Match` fail.
     """
 
     vendor_id = peewee.UUIDField(index=True)
@@ -87,26 +87,26 @@ class Product(ShopRecord):
     @property
     def rules(self) -> ProductType:
         """The rules of this product's type."""
-        return TYPES[self.type]
+        return PRODUCT_TYPES[self.type]
 
     @property
     def available(self) -> int | None:
-        """How many can be sold, None where there is no end to it."""
+        """How many units can be ordered, None if unlimited."""
         return self.stock - self.reserved if self.rules.has_stock else None
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the products that someone with this scope may see: those on sale, their own, or all."""
+        """Return the products that a caller with this scope may see: those on sale, their own, or all."""
         if scope is Scope.ALL:
             return cls.select()
         return cls.select().where(cls.active | (cls.vendor_id == user_id) if scope is Scope.OWN else cls.active)
 
 
-explain_constraint("product_categories_slug", "name", "There is a category of this name already.")
-explain_constraint("products_category_id_fkey", "category_id", "There is no such category.", status=Invalid)
+explain_constraint("product_categories_slug", "name", "A category with this name already exists.")
+explain_constraint("products_category_id_fkey", "category_id", "No such category.", status=Invalid)
 explain_constraint(
     "order_items_product_id_fkey",
     "active",
-    "It has been ordered, and orders refer to it: take it off sale instead (active: false).",
+    "The product has been ordered and cannot be deleted. Set active to false instead.",
     status=Conflict,
 )

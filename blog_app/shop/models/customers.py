@@ -1,4 +1,4 @@
-"""Who buys: addresses, and how much somebody may spend in a month."""
+"""Customers: shipping addresses and monthly purchase limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_MONTHLY_LIMIT = Decimal("10000.00")
 
 
 class Customer(ShopRecord):
-    """What the shop knows of a user who buys. `monthly_limit` is None where the default holds."""
+    """A user as a customer. `monthly_limit` is None for the default."""
 
     user_id = peewee.UUIDField(unique=True)
     monthly_limit = money_field(null=True)
@@ -31,12 +31,12 @@ class Customer(ShopRecord):
 
     @classmethod
     def locked(cls, user_id: UUID) -> Self:
-        """Return the customer, made if missing and locked: one user's orders are placed one after the other."""
+        """Return the customer, created if missing, and locked: a user's orders are placed one after the other."""
         return cls.lock_or_create(cls.user_id, user_id)
 
 
 class Address(ShopRecord):
-    """Where a customer wants things sent; `country_code` is ISO 3166-1 alpha-2."""
+    """A shipping address of a customer; `country_code` is ISO 3166-1 alpha-2."""
 
     user_id = peewee.UUIDField(index=True)
     name = peewee.CharField(max_length=100)
@@ -56,12 +56,12 @@ class Address(ShopRecord):
         return self.user_id
 
     @property
-    def label(self) -> dict[str, str]:
-        """What an order keeps of the address, whatever becomes of it later."""
+    def snapshot(self) -> dict[str, str]:
+        """The copy of the address that an order stores."""
         names = ("name", "street_address", "city", "country_area", "postal_code", "country_code")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the caller's addresses: nobody sees somebody else's."""
+        """Return the caller's own addresses, whatever the scope."""
         return cls.select().where(cls.user_id == user_id)

@@ -1,4 +1,4 @@
-"""Orders, what is in them, and what became of them."""
+"""Orders, their items and the history of their status."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from blog_app.permissions import Scope
 from blog_app.shop.models.base import ShopRecord, money_field
 from blog_app.shop.models.catalogue import Product
 
-OPEN = ("pending", "processing")
-"""The states in which an order holds stock: it is not sent yet, and can be cancelled."""
+OPEN_STATUSES = ("pending", "processing")
+"""The statuses in which an order reserves stock and can be cancelled: it is not shipped yet."""
 
 
 class Order(ShopRecord):
-    """What somebody bought at one time. `total` is the sum of its items, computed here and nowhere else."""
+    """An order. `total` is the sum of its items, computed at checkout."""
 
     user_id = peewee.UUIDField()
     status = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
@@ -44,12 +44,12 @@ class Order(ShopRecord):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the orders that someone with this scope may see: their own, or all."""
+        """Return the orders that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.user_id == user_id)
 
 
 class OrderItem(ShopRecord):
-    """A product in an order, with its name and price at that time."""
+    """A product in an order, with its name and price at the time of the order."""
 
     order = peewee.ForeignKeyField(Order, backref="items", on_delete="CASCADE", index=False)
     product = peewee.ForeignKeyField(Product, backref="+", on_delete="RESTRICT")
@@ -67,7 +67,7 @@ class OrderItem(ShopRecord):
 
 
 class OrderChange(ShopRecord):
-    """That the status or the payment of an order changed: from what to what, when (`created_at`), and by whom."""
+    """A change of an order's status or payment: from what to what, when (`created_at`), and by whom."""
 
     order = peewee.ForeignKeyField(Order, backref="changes", on_delete="CASCADE")
     field = peewee.CharField(max_length=10)

@@ -1,4 +1,4 @@
-"""The revenue of each day, computed beforehand: a materialised view that the worker refreshes."""
+"""Daily revenue: a materialized view that the worker refreshes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blog_app.shop.models.base import money_field
 
 
 class DailyRevenue(peewee.Model):
-    """What was ordered on one day (UTC) and not cancelled. No table, so not among the models that migrations make."""
+    """Orders and revenue of one day (UTC), without cancelled orders. A view, so migrations do not create it."""
 
     day = peewee.DateField(primary_key=True)
     orders = peewee.IntegerField()

@@ -1,1 +1,1 @@
-"""What the shop looks like from outside, and what may be sent to change it."""
+"""The schemas (serializers) of the shop."""

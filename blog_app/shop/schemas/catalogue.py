@@ -1,4 +1,4 @@
-"""Products and their categories, from outside."""
+"""The schemas of products and product categories."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
 from blog_app.api.resources.includes import belongs_to, from_directory
-from blog_app.shop.models import TYPES, Product, ProductCategory
+from blog_app.shop.models import PRODUCT_TYPES, Product, ProductCategory
 
 MAX_STOCK = 1_000_000_000
 
 
 class ProductCategorySchema(Schema):
-    """A category of products."""
+    """A product category."""
 
     class Meta:
         model = ProductCategory
@@ -32,7 +32,7 @@ class ProductCategorySchema(Schema):
 
 
 class ProductSchema(Schema):
-    """A product. What is physical has a stock; a subscription may be free."""
+    """A product. Physical products have stock; subscriptions can be free."""
 
     class Meta:
         model = Product
@@ -56,7 +56,7 @@ class ProductSchema(Schema):
         }
 
     id = ma.UUID(dump_only=True)
-    type = ma.String(required=True, validate=validate.OneOf(tuple(TYPES)), metadata={"example": "physical"})
+    type = ma.String(required=True, validate=validate.OneOf(tuple(PRODUCT_TYPES)), metadata={"example": "physical"})
     name = String(required=True, min_length=3, max_length=100, metadata={"example": "Cast-iron kettle"})
     slug = String(dump_only=True, metadata={"example": "cast-iron-kettle"})
     description = String(max_length=10_000, load_default="")
@@ -66,13 +66,13 @@ class ProductSchema(Schema):
         maximum=MAX_STOCK,
         load_default=None,
         allow_none=True,
-        metadata={"description": "How many there are; for physical products, and only for them.", "example": 12},
+        metadata={"description": "Units in stock. Required for physical products, null for others.", "example": 12},
     )
-    reserved = Integer(dump_only=True, metadata={"description": "How many are held by orders that are not sent yet."})
+    reserved = Integer(dump_only=True, metadata={"description": "Units reserved by orders that are not shipped yet."})
     available = Integer(
-        dump_only=True, allow_none=True, metadata={"description": "How many can be ordered; null: there is no end."}
+        dump_only=True, allow_none=True, metadata={"description": "Units that can be ordered; null if unlimited."}
     )
-    active = ma.Boolean(load_default=True, metadata={"description": "Whether it is on sale."})
+    active = ma.Boolean(load_default=True, metadata={"description": "Whether the product is on sale."})
     metadata = JsonObject(load_default=dict)
     vendor_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(load_default=None, allow_none=True)
@@ -82,5 +82,5 @@ class ProductSchema(Schema):
         load_only=True,
         load_default=False,
         dump_default=False,
-        metadata={"description": "Let the price change by more than 5 % (a subscription's by 10 %); for admins."},
+        metadata={"description": "Allow a price change of more than 5 % (subscriptions: 10 %). Admins only."},
     )

@@ -1,4 +1,4 @@
-"""Customers' addresses and limits, from outside."""
+"""The schemas of shipping addresses and purchase limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.shop.models import Address
 
 
 class ShippingAddressSchema(Schema):
-    """Where to send things, by the rules of its country."""
+    """A shipping address, validated by the rules of its country."""
 
     class Meta:
         model = Address
@@ -26,7 +26,9 @@ class ShippingAddressSchema(Schema):
     street_address = String(required=True, min_length=1, max_length=200, metadata={"example": "15 Westland Row"})
     city = String(required=True, max_length=100, metadata={"example": "Dublin"})
     country_area = String(
-        max_length=100, load_default="", metadata={"description": "State, province, …, where the country has them."}
+        max_length=100,
+        load_default="",
+        metadata={"description": "State, province or region, if addresses in the country have one."},
     )
     postal_code = String(max_length=20, load_default="", metadata={"example": "D02 HH29"})
     country_code = String(required=True, min_length=2, max_length=2, metadata={"example": "IE"})
@@ -34,12 +36,12 @@ class ShippingAddressSchema(Schema):
 
     @post_load
     def check_by_country(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Return the address in its canonical form; what the country does not know is an error of its field."""
-        return address_validation.checked(data)
+        """Return the address in normalized form; a part that its country does not allow is an error of its field."""
+        return address_validation.validate_address(data)
 
 
 class PurchaseLimitSchema(Schema):
-    """How much may be spent in a month (UTC), and how much of that is left."""
+    """A monthly purchase limit (UTC months), and how much of it is left."""
 
     monthly_limit = Money(required=True)
     spent = Money(required=True)
@@ -47,6 +49,6 @@ class PurchaseLimitSchema(Schema):
 
 
 class NewPurchaseLimitSchema(Schema):
-    """How much somebody may spend in a month; null: as much as everybody."""
+    """A monthly purchase limit; null for the default limit."""
 
     monthly_limit = Money(required=True, allow_none=True)

@@ -1,4 +1,4 @@
-"""Orders, from outside."""
+"""The schemas of orders and the checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_QUANTITY = 1_000
 
 
 class OrderItemSchema(Schema):
-    """A product in an order, at the price it had."""
+    """A product in an order, at the price at the time of the order."""
 
     class Meta:
         model = OrderItem
@@ -35,7 +35,7 @@ class OrderItemSchema(Schema):
 
 
 class OrderChangeSchema(Schema):
-    """A step of an order: what changed, from what to what, when, and by whom (null: by the shop itself)."""
+    """A change of an order's status or payment. `changed_by` is null if the shop made it itself."""
 
     class Meta:
         model = OrderChange
@@ -74,34 +74,36 @@ class OrderSchema(Schema):
 
 
 class WishSchema(Schema):
-    """How many of what."""
+    """A product to order, and how many."""
 
     product_id = ma.UUID(required=True)
     quantity = Integer(required=True, minimum=1, maximum=MAX_QUANTITY, metadata={"example": 1})
 
 
 def require_distinct(items: list[dict[str, Any]]) -> None:
-    """Raise `ValidationError` if a product is named twice: which quantity is meant?"""
+    """Raise `ValidationError` if a product occurs twice: its quantity would be ambiguous."""
     if len({item["product_id"] for item in items}) < len(items):
-        raise ValidationError("Name each product once.")
+        raise ValidationError("Must not contain a product more than once.")
 
 
 class CheckoutSchema(Schema):
-    """What to order; the prices are the shop's."""
+    """The products to order, and the shipping address."""
 
     items = ma.List(ma.Nested(WishSchema), required=True, validate=[validate.Length(1, MAX_ITEMS), require_distinct])
     address_id = ma.UUID(
-        load_default=None, allow_none=True, metadata={"description": "Needed if something is physical."}
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "One of your addresses. Required if a product is physical."},
     )
 
 
 class OrderStatusSchema(Schema):
-    """The status that an order is to have."""
+    """The new status of an order."""
 
     status = ma.String(required=True, validate=validate.OneOf(tuple(STATUS)), metadata={"example": "processing"})
 
 
 class OrderPaymentSchema(Schema):
-    """The state that an order's payment is to have."""
+    """The new payment status of an order."""
 
     payment = ma.String(required=True, validate=validate.OneOf(tuple(PAYMENT)), metadata={"example": "paid"})

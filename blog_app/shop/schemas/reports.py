@@ -1,4 +1,4 @@
-"""How the shop is doing, from outside."""
+"""The schemas of sales and stock reports."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.revenue import DailyRevenue
 
-SUM = 10**18 - 1
-"""What amounts may add up to; no limit that anybody meets, in a filter or on the edge of a page."""
+MAX_SUM = 10**18 - 1
+"""The largest sum of amounts in filters and cursors; beyond any real total."""
 
 
 class DayReportSchema(Schema):
-    """What was ordered on a day (UTC) and not cancelled, and what of it is paid."""
+    """The orders and the revenue of a day (UTC), without cancelled orders."""
 
     class Meta:
         model = DailyRevenue
@@ -31,12 +31,12 @@ class DayReportSchema(Schema):
 
     day = ma.Date(dump_only=True)
     orders = Integer(dump_only=True)
-    revenue = Money(dump_only=True, maximum=SUM)
-    paid = Money(dump_only=True, maximum=SUM)
+    revenue = Money(dump_only=True, maximum=MAX_SUM)
+    paid = Money(dump_only=True, maximum=MAX_SUM)
 
 
 class ProductReportSchema(Schema):
-    """How much of a product was ordered."""
+    """Units and revenue of a product."""
 
     class Meta:
         model = Product
@@ -51,7 +51,7 @@ class ProductReportSchema(Schema):
     vendor_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(dump_only=True, allow_none=True)
     units = Integer(dump_only=True)
-    revenue = Money(dump_only=True, maximum=SUM)
+    revenue = Money(dump_only=True, maximum=MAX_SUM)
 
 
 class DearProductSchema(Schema):
@@ -73,7 +73,7 @@ class DearProductSchema(Schema):
 
 
 class CustomerReportSchema(Schema):
-    """A user with orders over the amount: how many, and what they add up to."""
+    """A customer with the number and the total of their orders over the amount."""
 
     class Meta:
         model = Order
@@ -86,17 +86,17 @@ class CustomerReportSchema(Schema):
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
-    total = Money(dump_only=True, maximum=SUM)
+    total = Money(dump_only=True, maximum=MAX_SUM)
 
 
 class OverParameter(Schema):
-    """The parameter of the report on customers."""
+    """The query parameters of the customer report."""
 
-    over = Money(load_default=Decimal(), metadata={"description": "Only orders of more than this amount count."})
+    over = Money(load_default=Decimal(), metadata={"description": "Count only orders of more than this amount."})
 
 
 class StockReportSchema(Schema):
-    """What there is of the physical products of a category; null: of those without one."""
+    """The stock of a category's physical products; `category` is null for products without one."""
 
     class Meta:
         model = Product
@@ -111,7 +111,7 @@ class StockReportSchema(Schema):
     category_id = ma.UUID(dump_only=True, allow_none=True)
     category = String(dump_only=True, allow_none=True)
     products = Integer(dump_only=True)
-    sold_out = Integer(dump_only=True, metadata={"description": "How many products have nothing left to order."})
+    sold_out = Integer(dump_only=True, metadata={"description": "The number of products with no units available."})
     stock = Integer(dump_only=True)
     reserved = Integer(dump_only=True)
-    worth = Money(dump_only=True, maximum=SUM)
+    worth = Money(dump_only=True, maximum=MAX_SUM)

@@ -1,4 +1,4 @@
-"""The endpoints for products and their categories."""
+"""The endpoints of products and product categories."""
 
 from __future__ import annotations
 
@@ -29,62 +29,62 @@ def product_at(key: str) -> Any:
 @product_categories.lists("", ProductCategorySchema)
 @hot()
 def list_product_categories() -> Any:
-    """List the categories of products, by name."""
+    """List product categories, sorted by name."""
     return allowed(ProductCategory)
 
 
 @product_categories.shows("/<key>", ProductCategorySchema)
 @hot(row="key")
 def show_product_category(key: str) -> Any:
-    """Show a category of products, by its identifier or slug."""
+    """Retrieve a product category by id or slug."""
     return category_at(key)
 
 
 @product_categories.creates("", ProductCategorySchema)
 def create_product_category(name: str, description: str) -> ProductCategory:
-    """Create a category of products."""
+    """Create a product category."""
     return ProductCategory.create(name=name, slug=make_slug(name, 100), description=description)
 
 
 @product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
 def change_product_category(category: ProductCategory, **values: Any) -> ProductCategory:
-    """Change a category of products; its slug stays."""
+    """Update a product category. Its slug stays the same."""
     category.change(**values)
     return category
 
 
 @product_categories.deletes("/<key>", load=category_at)
 def delete_product_category(category: ProductCategory) -> None:
-    """Delete a category of products; its products stay, without one."""
+    """Delete a product category. Its products remain, without a category."""
     category.delete_instance()
 
 
 @products.lists("", ProductSchema)
 @hot()
 def list_products() -> Any:
-    """List the products on sale, the newest first; vendors see all of their own, admins everything."""
+    """List products on sale, newest first. Vendors also see their own that are off sale; admins see all."""
     return allowed(Product)
 
 
 @products.shows("/<key>", ProductSchema)
 @hot(row="key")
 def show_product(key: str) -> Any:
-    """Show a product, by its identifier or slug."""
+    """Retrieve a product by id or slug."""
     return product_at(key)
 
 
 @products.creates("", ProductSchema)
 def create_product(override_price_limit: bool, **values: Any) -> Product:
-    """Offer a product."""
-    return actions.offer(identity().user_id, **values)
+    """Create a product."""
+    return actions.create(identity().user_id, **values)
 
 
 @products.changes("/<key>", ProductSchema, load=product_at)
 def change_product(product: Product, override_price_limit: bool, **values: Any) -> Product:
-    """Change a product; its type and slug stay.
+    """Update a product. Its type and slug stay the same.
 
-    A price changes by at most 5 % at once, a subscription's by 10 %, unless an admin overrides that. The stock may not
-    be less than what orders hold.
+    A price can change by at most 5 % at a time (subscriptions: 10 %), unless an admin overrides the limit. The stock
+    cannot be less than what open orders reserve.
     """
     if override_price_limit:
         auth.require_all()
@@ -93,5 +93,5 @@ def change_product(product: Product, override_price_limit: bool, **values: Any) 
 
 @products.deletes("/<key>", load=product_at)
 def delete_product(product: Product) -> None:
-    """Delete a product that nobody has ordered; take another off sale instead."""
+    """Delete a product that was never ordered. Set `active` to false for any other."""
     product.delete_instance()

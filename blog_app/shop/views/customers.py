@@ -1,4 +1,4 @@
-"""The endpoints for customers: their addresses, and how much they may spend."""
+"""The endpoints of shipping addresses and purchase limits."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ def list_addresses() -> Any:
 
 @addresses.shows("/<uuid:address_id>", ShippingAddressSchema)
 def show_address(address_id: UUID) -> Any:
-    """Show one of your addresses."""
+    """Retrieve one of your addresses."""
     return address_at(address_id)
 
 
 @addresses.creates("", ShippingAddressSchema)
 def create_address(**values: Any) -> Address:
-    """Note an address of yours."""
-    return actions.note_address(identity().user_id, **values)
+    """Add an address."""
+    return actions.add_address(identity().user_id, **values)
 
 
 @addresses.changes("/<uuid:address_id>", ShippingAddressSchema, load=address_at)
 def change_address(address: Address, **values: Any) -> Address:
-    """Change one of your addresses; orders keep the address that they were placed with."""
+    """Update one of your addresses. Existing orders keep the address they were placed with."""
     address.change(**values)
     return address
 
 
 @addresses.deletes("/<uuid:address_id>", load=address_at)
 def delete_address(address: Address) -> None:
-    """Forget one of your addresses; orders keep the address that they were placed with."""
+    """Delete one of your addresses. Existing orders keep the address they were placed with."""
     address.delete_instance()
 
 
 @customers.computes("/me/purchase-limit", PurchaseLimitSchema)
 def show_my_purchase_limit() -> dict[str, Decimal]:
-    """Show how much you may spend this month."""
-    return actions.limit_of(identity().user_id)
+    """Retrieve your purchase limit for this month."""
+    return actions.purchase_limit_of(identity().user_id)
 
 
 @customers.computes("/customers/<uuid:user_id>/purchase-limit", PurchaseLimitSchema)
 def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
-    """Show how much a user may spend this month."""
-    return actions.limit_of(user_id)
+    """Retrieve a customer's purchase limit for this month."""
+    return actions.purchase_limit_of(user_id)
 
 
 @customers.does(
@@ -71,5 +71,5 @@ def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
     response=PurchaseLimitSchema,
 )
 def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
-    """Say how much a user may spend a month; orders that are placed already stay."""
-    return actions.set_limit(user_id, monthly_limit)
+    """Set a customer's monthly purchase limit. Existing orders are not affected."""
+    return actions.set_purchase_limit(user_id, monthly_limit)

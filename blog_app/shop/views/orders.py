@@ -1,4 +1,4 @@
-"""The endpoints for orders."""
+"""The endpoints of orders and the checkout."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ def order_at(order_id: UUID) -> Any:
 
 @my_orders.lists("", OrderSchema)
 def list_my_orders() -> Any:
-    """List your orders, the newest first."""
+    """List your orders, newest first."""
     return allowed(Order)
 
 
 @orders.lists("", OrderSchema)
 def list_orders() -> Any:
-    """List your orders, the newest first; admins see everybody's."""
+    """List your orders, newest first. Admins see all orders."""
     return allowed(Order)
 
 
 @orders.shows("/<uuid:order_id>", OrderSchema)
 def show_order(order_id: UUID) -> Any:
-    """Show an order; `include=changes` shows what became of it, when, and by whom."""
+    """Retrieve an order. `include=changes` adds the history of its status and payment."""
     return order_at(order_id)
 
 
 @orders.creates("", CheckoutSchema, response=OrderSchema)
 def create_order(items: list[dict[str, Any]], address_id: UUID | None) -> Order:
-    """Order something: all of it, at the shop's prices, or nothing. Send an `Idempotency-Key`."""
-    return checkout.place(identity().user_id, items, address_id)
+    """Place an order at the current prices, all or nothing. Send an `Idempotency-Key` to retry safely."""
+    return checkout.place_order(identity().user_id, items, address_id)
 
 
 @orders.does("PUT", "/<uuid:order_id>/cancellation", response=OrderSchema, load=order_at)
 def cancel_order(order: Order) -> Order:
-    """Cancel an order that is not sent yet; its products can be sold again."""
+    """Cancel an order that is not shipped yet. Its stock becomes available again."""
     return actions.set_status(order, "cancelled", identity().user_id)
 
 
 @orders.does("PUT", "/<uuid:order_id>/status", body=OrderStatusSchema, response=OrderSchema, load=order_at)
 def set_order_status(order: Order, status: str) -> Order:
-    """Move an order on: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
+    """Set the status of an order: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
     return actions.set_status(order, status, identity().user_id)
 
 
 @orders.does("PUT", "/<uuid:order_id>/payment", body=OrderPaymentSchema, response=OrderSchema, load=order_at)
 def set_order_payment(order: Order, payment: str) -> Order:
-    """Note what became of the payment: paid or failed; refunded, once it was paid."""
+    """Set the payment status of an order: pending, then paid or failed; refunded only after paid."""
     return actions.set_payment(order, payment, identity().user_id)

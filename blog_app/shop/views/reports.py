@@ -1,4 +1,4 @@
-"""How the shop is doing."""
+"""The endpoints of sales and stock reports."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ reports = Blueprint("reports", database=databases.shop)
 
 @reports.lists("/days", DayReportSchema)
 def report_days() -> Any:
-    """Report orders and revenue of each day, the latest first; at most about five minutes old."""
+    """Report orders and revenue by day, latest first. At most about five minutes old."""
     return queries.days()
 
 
 @reports.lists("/products", ProductReportSchema)
 def report_products() -> Any:
-    """Report what was ordered most."""
-    return queries.best_products()
+    """Report the best-selling products."""
+    return queries.best_selling_products()
 
 
 @reports.lists("/dear-products", DearProductSchema)
 def report_dear_products() -> Any:
-    """Report the products that cost more than the average of their category."""
-    return queries.dear_products()
+    """Report products that cost more than the average of their category."""
+    return queries.products_above_average()
 
 
 @reports.lists("/customers", CustomerReportSchema, parameters=OverParameter)
 def report_customers(over: Decimal) -> Any:
-    """Report the customers with orders over an amount."""
-    return queries.good_customers(over)
+    """Report customers with orders over an amount."""
+    return queries.customers_with_orders_over(over)
 
 
 @reports.lists("/stock", StockReportSchema)
 def report_stock() -> Any:
-    """Report the stock of each category."""
+    """Report the stock by category."""
     return queries.stock()
