@@ -1,4 +1,4 @@
-"""The files domain: everybody's folders and files."""
+"""The files domain: folders and files of users."""
 
 from blog_app.files import handlers
 from blog_app.files.views import blueprints

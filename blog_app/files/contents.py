@@ -1,4 +1,4 @@
-"""The contents of files: taking them in, sending them, forgetting those that no file has any more."""
+"""File contents: storing uploads, serving downloads, and deleting contents that no file uses (garbage collection)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from blog_app.files.media_types import HEAD_BYTES, media_type_of
 from blog_app.files.models import Content, Node
 from blog_app.files.storage import storage
 
-KEPT = timedelta(hours=1)
-"""How long contents outlive their last file: whoever is downloading it shall come to the end."""
-AT_ONCE = 20
+RETENTION = timedelta(hours=1)
+"""How long contents outlive their last file, so that running downloads can finish."""
+BATCH_SIZE = 20
 
 
-class Kept(NamedTuple):
-    """What was uploaded and is stored."""
+class StoredContent(NamedTuple):
+    """An upload whose bytes are stored."""
 
     name: str | None
     sha256: str
@@ -30,39 +30,42 @@ class Kept(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        """What a file has of it."""
+        """The column values of a file with this content."""
         return {"sha256": self.sha256, "size": self.size, "media_type": self.media_type}
 
 
-def keep(upload: Upload) -> Kept:
-    """Store what was uploaded, unless it is stored already; it stays if a file is made of it in this transaction."""
-    # An update, not nothing, where it is there: the row must be locked, or it might be forgotten at this moment.
+def store(upload: Upload) -> StoredContent:
+    """Store an upload unless its bytes are stored already; they stay if this transaction makes a file of them."""
+    # DO UPDATE, not DO NOTHING: it locks an existing row, which `delete_unused` could delete otherwise.
     Content.insert(sha256=upload.sha256, size=upload.size).on_conflict(
         conflict_target=[Content.sha256], update={Content.unused_since: None}
     ).execute()
     storage.put(upload.sha256, cast(Any, upload.file))
     upload.seek(0)
-    return Kept(upload.name, upload.sha256, upload.size, media_type_of(upload.file.read(HEAD_BYTES)))
+    return StoredContent(upload.name, upload.sha256, upload.size, media_type_of(upload.file.read(HEAD_BYTES)))
 
 
 def download(node: Node) -> Download:
-    """Return what is needed to send a file."""
+    """Return the download of a file."""
     return Download(node.name, node.media_type, node.size, node.sha256, partial(storage.read, node.sha256))
 
 
-def forget_unused() -> bool:
-    """Forget some contents that no file has had for long, True if there may be more; else note which none has now."""
+def delete_unused() -> bool:
+    """Delete a batch of contents that no file has used for `RETENTION`; return whether there may be more.
+
+    When none are left, mark the contents that are unused now.
+    """
     is_used = peewee.fn.EXISTS(Node.with_deleted().select(Node.id).where(Node.content == Content.sha256))
-    is_noted = Content.unused_since.is_null(False)
-    Content.update(unused_since=None).where(is_noted & is_used).execute()
-    old = Content.select(Content.sha256).where(Content.unused_since < now() - KEPT).limit(AT_ONCE)
-    locked = [content for (content,) in old.for_update("FOR UPDATE SKIP LOCKED").tuples()]
-    # A statement of its own: its snapshot must be younger than the locks.
-    still = Content.select(Content.sha256).where(Content.sha256.in_(locked) & ~is_used)
-    doomed = [content for (content,) in still.tuples()]
-    storage.delete(doomed)
-    Content.delete().where(Content.sha256.in_(doomed)).execute()
-    if len(locked) == AT_ONCE:
+    is_marked = Content.unused_since.is_null(False)
+    Content.update(unused_since=None).where(is_marked & is_used).execute()
+    expired = Content.select(Content.sha256).where(Content.unused_since < now() - RETENTION).limit(BATCH_SIZE)
+    locked = [content for (content,) in expired.for_update("FOR UPDATE SKIP LOCKED").tuples()]
+    # A separate statement: its snapshot must be newer than the locks.
+    unused = Content.select(Content.sha256).where(Content.sha256.in_(locked) & ~is_used)
+    deleted = [content for (content,) in unused.tuples()]
+    storage.delete(deleted)
+    Content.delete().where(Content.sha256.in_(deleted)).execute()
+    if len(locked) == BATCH_SIZE:
         return True
-    Content.update(unused_since=now()).where(~is_noted & ~is_used).execute()
+    Content.update(unused_since=now()).where(~is_marked & ~is_used).execute()
     return False

@@ -1,4 +1,4 @@
-"""What a file is, found by looking into it. What it is called decides nothing, nor what its sender says."""
+"""Media type detection from a file's first bytes. Its name and the uploaded Content-Type are ignored."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import filetype
 
 HEAD_BYTES = 8_192
 TEXT = "text/plain"
-UNKNOWN = "application/octet-stream"
-LIKE_TEXT = ("application/pdf", "application/postscript", "application/rtf")
-"""What can be plain ASCII from end to end, unlike what else begins with a letter or two."""
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+BINARY = "application/octet-stream"
+TEXT_LIKE_TYPES = ("application/pdf", "application/postscript", "application/rtf")
+"""Types whose files can be plain ASCII throughout, so that they look like text."""
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def media_type_of(head: bytes) -> str:
     """Return the media type of a file that begins with `head`.
 
-    HTML and SVG are `text/plain`, as is every other text: that is what browsers may show of them.
+    HTML, SVG and every other text are `text/plain`, so that browsers never run them.
     """
-    found = str(filetype.guess_mime(head) or UNKNOWN) if head else TEXT
-    return TEXT if _is_text(head) and found not in LIKE_TEXT else found
+    found = str(filetype.guess_mime(head) or BINARY) if head else TEXT
+    return TEXT if _is_text(head) and found not in TEXT_LIKE_TYPES else found
 
 
 def _is_text(head: bytes) -> bool:
@@ -29,5 +29,5 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         if len(head) < HEAD_BYTES or error.start < len(head) - 3:
             return False
-        text = head[: error.start].decode()  # The head ends in the middle of a character.
-    return not CONTROL.search(text)
+        text = head[: error.start].decode()  # The head ends within a character.
+    return not CONTROL_CHARACTER.search(text)

@@ -1,9 +1,9 @@
-"""The tables of the files domain: a tree of nodes for each user, and the contents of files, stored once each.
+"""The tables of the files domain: a tree of nodes for each user, and deduplicated file contents.
 
-A node's `path` is all its names from the top, and `key` that path as it is compared; both are stored, so that a whole
-subtree is found by one range of an index, and moved by one statement. Whoever changes a tree first locks its owner's
-`Drive`, and before it at most the one `Content` that is stored at the same time: two changes of one tree come one
-after the other, and nobody waits in a circle.
+A node's `path` consists of all names from the top, and `key` is the path casefolded, for comparison. Both are stored
+(materialized paths), so that a whole subtree is found by one index range, and moved by one statement. Lock order: at
+most one `Content` that the transaction stores, then the owner's `Drive`. So changes of one tree are serialized, and
+never deadlock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from blog_app.api.resources.filters import escape_like
 from blog_app.data import databases
 from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import Conflict, Invalid, explain_constraint
-from blog_app.files.names import MAX_DEPTH, MAX_PATH_BYTES, folded
+from blog_app.files.names import MAX_DEPTH, MAX_PATH_BYTES, casefolded
 from blog_app.permissions import Scope
 
 KINDS = ("folder", "file")
@@ -32,20 +32,20 @@ class FilesRecord(Record):
 
 
 class Drive(FilesRecord):
-    """All that belongs to one user; its row is the lock of their tree. It is made when it is first needed."""
+    """The files of one user; its row is the lock of their tree. It is created when first needed."""
 
     owner_id = peewee.UUIDField(unique=True)
     closes_at = TimestampField(null=True, index=True)
-    """When everything in it goes, because its owner has left."""
+    """When all its files are deleted, because its owner was."""
     used = peewee.BigIntegerField(null=True)
-    """How many bytes its files have, those in the trash too; None: they are counted when it is locked next."""
+    """The total size of its files in bytes, including the trash; None: it is computed when the drive is next locked."""
 
     class Meta:
         table_name = "drives"
 
     @classmethod
     def locked(cls, owner_id: UUID) -> Self:
-        """Return the drive of a user, made if missing, and locked; its files are counted."""
+        """Return the drive of a user, created if missing, and locked, with `used` computed."""
         drive = cls.lock_or_create(cls.owner_id, owner_id)
         if drive.used is None:
             drive.used = Node.bytes_of(Node.owner_id == owner_id)
@@ -54,13 +54,13 @@ class Drive(FilesRecord):
 
 
 class Content(Base):
-    """What is in a file, whoever has it under whatever name: bytes are known by their SHA-256, in hexadecimal."""
+    """The content of any number of files, identified by its SHA-256 in hexadecimal digits (deduplication)."""
 
     sha256 = peewee.CharField(max_length=64, primary_key=True)
     size = peewee.BigIntegerField()
     created_at = TimestampField(default=now)
     unused_since = TimestampField(null=True, index=True)
-    """Since when no file was seen to have it."""
+    """When it was first found to be used by no file."""
 
     class Meta:
         database = databases.files
@@ -70,7 +70,7 @@ class Content(Base):
 
 
 class Chunk(Base):
-    """Some bytes of contents; the same bytes are one chunk, whatever they are part of."""
+    """A piece of contents; equal bytes are stored as one chunk."""
 
     sha256 = peewee.CharField(max_length=64, primary_key=True)
     data = peewee.BlobField()
@@ -84,7 +84,7 @@ class Chunk(Base):
 
 
 class Part(Base):
-    """That contents have a chunk at a position, counted in bytes."""
+    """A chunk at a position, in bytes, of a content."""
 
     content = peewee.ForeignKeyField(Content, column_name="content", on_delete="RESTRICT", index=False)
     position = peewee.BigIntegerField()
@@ -101,7 +101,8 @@ class Part(Base):
 class Node(FilesRecord, SoftDeletable):
     """A folder or a file. At the top of the tree there is no parent.
 
-    What is thrown away keeps the place it had; `trashed_with` is what was thrown away, and brings the rest back.
+    A node in the trash keeps its path; `trashed_with` is the node that was deleted, which restores it together with
+    everything that was in it.
     """
 
     owner_id = peewee.UUIDField()
@@ -139,18 +140,18 @@ class Node(FilesRecord, SoftDeletable):
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the nodes that someone with this scope may see: their own, or all."""
+        """Return the nodes that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.owner_id == user_id)
 
     @classmethod
     def with_trash(cls, scope: Scope, user_id: UUID | None) -> Any:
-        """Return the same, and what was thrown away, but not what only went along with it."""
-        whole = cls.with_deleted().where(cls.deleted_at.is_null() | (cls.trashed_with == cls.id))
-        return whole if scope is Scope.ALL else whole.where(cls.owner_id == user_id)
+        """Return the same, with the nodes that were moved to the trash, but not what was in them."""
+        found = cls.with_deleted().where(cls.deleted_at.is_null() | (cls.trashed_with == cls.id))
+        return found if scope is Scope.ALL else found.where(cls.owner_id == user_id)
 
     @classmethod
     def bytes_of(cls, nodes: peewee.Expression) -> int:
-        """Return how many bytes the files among the nodes have, those in the trash too."""
+        """Return the total size of the files among the nodes, including the trash, in bytes."""
         return int(cls.with_deleted().select(peewee.fn.COALESCE(peewee.fn.SUM(cls.size), 0)).where(nodes).scalar())
 
     @classmethod
@@ -163,25 +164,25 @@ class Node(FilesRecord, SoftDeletable):
         return self.sha256
 
     def derive(self) -> None:
-        """Fill in the path of a node that is new at its place, and that one which is not deleted is in no trash."""
+        """Compute `path` and `key` if the name or parent changed; clear `trashed_with` unless deleted."""
         if self.deleted_at is None:
             self.trashed_with = None
         if self._dirty & {"name", "parent"}:
             self.path = f"{self.parent.path if self.parent else ''}/{self.name}"
-            self.key = folded(self.path)
+            self.key = casefolded(self.path)
 
     def subtree(self) -> peewee.Expression:
-        """Return the condition for what is at this place and below it, and not thrown away."""
-        place = (Node.key == self.key) | below(self.key)
-        return (Node.owner_id == self.owner_id) & Node.deleted_at.is_null() & place
+        """Return the condition for this node and all below it, without the trash."""
+        in_subtree = (Node.key == self.key) | below(self.key)
+        return (Node.owner_id == self.owner_id) & Node.deleted_at.is_null() & in_subtree
 
 
 def below(key: str) -> peewee.Expression:
-    """Return the condition that a node is somewhere below a path, given as it is compared; empty: the top."""
+    """Return the condition that a node is anywhere below a path, given casefolded; empty for the top."""
     return peewee.Expression(Node.key, "LIKE", escape_like(key) + "/%")
 
 
-# No two of one owner are at one place; and whatever begins with a path is one range of this.
+# Unique paths for each owner; and a prefix of paths is one range of this index.
 Node.add_index(
     Node.index(
         Node.owner_id,
@@ -192,11 +193,13 @@ Node.add_index(
     )
 )
 Node.add_index(Node.index(Node.trashed_with, where=peewee.SQL("deleted_at IS NOT NULL"), name="nodes_trashed_with"))
-explain_constraint("nodes_place", "name", "Something else has this name there.", status=Conflict)
+explain_constraint("nodes_place", "name", "This folder already contains that name.", status=Conflict)
 explain_constraint(
     "nodes_path_is_not_too_long",
     "name",
-    f"With the names of its folders, a path has at most {MAX_PATH_BYTES} bytes.",
+    f"The full path must not be longer than {MAX_PATH_BYTES} bytes.",
     status=Invalid,
 )
-explain_constraint("nodes_are_not_too_deep", "parent_id", f"A tree has at most {MAX_DEPTH} levels.", status=Invalid)
+explain_constraint(
+    "nodes_are_not_too_deep", "parent_id", f"Folders cannot be nested deeper than {MAX_DEPTH} levels.", status=Invalid
+)

@@ -1,14 +1,14 @@
-"""How much one owner may store (`FILES_QUOTA_BYTES`).
+"""The storage quota: how many bytes one owner may store (`FILES_QUOTA_BYTES`).
 
-Every file counts for its owner with its size: copies, what others have stored too, and what is in the trash, until it
-is deleted for good. Folders count nothing.
+Every file counts with its size for its owner: also copies, contents that others have stored too, and files in the trash
+until they are permanently deleted. Folders do not count.
 
-Guarantee: nobody comes to have more, whoever uploads, replaces and copies at once, because the total is kept in the
-owner's drive, which is locked by whoever adds or deletes. What makes nothing larger is never refused, and what is there
-when the limit is lowered stays.
+Guarantee: no owner exceeds the quota, whatever requests run concurrently, because the total is stored in the owner's
+drive, whose row is locked by every change. A change that adds no bytes is never refused, and existing files stay when
+the quota is lowered.
 
-The total is kept because counting costs, at each upload, 5 to 30 ms for 100,000 files. Whoever changes `files.nodes` by
-hand, in psql, ends with `UPDATE files.drives SET used = NULL`: then they are counted anew.
+The total is stored because counting 100,000 files costs 5 to 30 ms at each upload. After changing `files.nodes` by
+hand, in psql, run `UPDATE files.drives SET used = NULL`: then it is computed again.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from blog_app.errors import Conflict
 from blog_app.files.models import Drive, Node
 
 
-def take(drive: Drive, size: int) -> None:
-    """Count so many bytes more (or fewer) in a drive, which is locked; raise `Conflict` if that is too much."""
-    _require_room(drive.used, size)
+def add_usage(drive: Drive, size: int) -> None:
+    """Add `size` bytes, which may be negative, to a locked drive; raise `Conflict` if that exceeds the quota."""
+    _require_within_quota(drive.used, size)
     drive.used += size
     drive.save()
 
 
-def look(owner_id: UUID, size: int) -> None:
-    """Raise `Conflict` if `size` bytes more would be too much now; only `take` can say that they are not."""
-    _require_room(_used_by(owner_id), size)
+def require_room(owner_id: UUID, size: int) -> None:
+    """Raise `Conflict` if `size` bytes more exceed the quota now; an early check, only `add_usage` is exact."""
+    _require_within_quota(_used_by(owner_id), size)
 
 
-def storage_of(owner_id: UUID) -> dict[str, int | None]:
-    """Return how many bytes the owner's files have, the most that they may have, and how many are left of that."""
+def usage_of(owner_id: UUID) -> dict[str, int | None]:
+    """Return the owner's `limit`, and how much of it is `used` and `left`, in bytes."""
     used = _used_by(owner_id)
-    most = settings().files_quota_bytes or None
-    return {"limit": most, "used": used, "left": None if most is None else max(0, most - used)}
+    limit = settings().files_quota_bytes or None
+    return {"limit": limit, "used": used, "left": None if limit is None else max(0, limit - used)}
 
 
 def _used_by(owner_id: UUID) -> int:
@@ -44,12 +44,10 @@ def _used_by(owner_id: UUID) -> int:
     return Node.bytes_of(Node.owner_id == owner_id) if used is None else used
 
 
-def _require_room(used: int, size: int) -> None:
-    if size <= 0:
-        return
-    most = settings().files_quota_bytes
-    if most and used + size > most:
+def _require_within_quota(used: int, size: int) -> None:
+    limit = settings().files_quota_bytes
+    if limit and size > 0 and used + size > limit:
         raise Conflict(
-            f"There is no room for {size} bytes more: of the {most} bytes that one owner may store, {used} are used, "
-            "which includes what is in the trash."
+            f"Storage quota exceeded: no room for {size} bytes more, {used} of {limit} bytes are used, "
+            "including the trash."
         )

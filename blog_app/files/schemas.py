@@ -1,4 +1,4 @@
-"""Folders and files, from outside."""
+"""The schemas of folders and files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from blog_app.api.resources.includes import from_directory
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
 
-IN_FOLDER = {"description": "The folder it is in; null: at the top."}
+PARENT_FOLDER = {"description": "The folder that contains it; null for the top level."}
 
 
 class NodeSchema(Schema):
-    """A folder or a file. Only a file has a size, a media type (found by looking into it) and a SHA-256."""
+    """A folder or a file. Only files have a size, a SHA-256 and a media type, which is detected from the content."""
 
     class Meta:
         model = Node
@@ -39,7 +39,7 @@ class NodeSchema(Schema):
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(KINDS))
     owner_id = ma.UUID(dump_only=True)
-    parent_id = ma.UUID(load_default=None, allow_none=True, metadata=IN_FOLDER)
+    parent_id = ma.UUID(load_default=None, allow_none=True, metadata=PARENT_FOLDER)
     name = Name(required=True, metadata={"example": "Manual.pdf"})
     path = ma.String(dump_only=True, metadata={"example": "/Kettles/Manual.pdf"})
     size = Integer(dump_only=True, allow_none=True, maximum=2**53)
@@ -51,21 +51,21 @@ class NodeSchema(Schema):
 
 
 class CopySchema(Schema):
-    """What a copy is called, and where it goes."""
+    """The name and folder of a copy."""
 
     name = Name(required=True, metadata={"example": "Manual (copy).pdf"})
-    parent_id = ma.UUID(load_default=None, allow_none=True, metadata=IN_FOLDER)
+    parent_id = ma.UUID(load_default=None, allow_none=True, metadata=PARENT_FOLDER)
 
 
 class RestorationSchema(Schema):
-    """Where to restore it, if not where it was; what is left out stays as it was."""
+    """A new name or folder for the restored file or folder. By default, both stay the same."""
 
     name = Name()
-    parent_id = ma.UUID(allow_none=True, metadata=IN_FOLDER)
+    parent_id = ma.UUID(allow_none=True, metadata=PARENT_FOLDER)
 
 
 class StorageSchema(Schema):
-    """How many bytes somebody's files have, copies and what is in the trash included; null: there is no limit."""
+    """Storage usage in bytes, including copies and the trash. `limit` and `left` are null if there is no limit."""
 
     limit = Integer(required=True, allow_none=True)
     used = Integer(required=True)
@@ -73,14 +73,19 @@ class StorageSchema(Schema):
 
 
 class UploadParameters(Schema):
-    """What a new file is called, and where it goes."""
+    """The query parameters of an upload."""
 
-    name = Name(load_default=None, metadata={"description": "By default what a form calls the file."})
-    parent_id = ma.UUID(load_default=None, metadata={"description": "The folder it goes into; by default the top."})
+    name = Name(load_default=None, metadata={"description": "Defaults to the file name in the form."})
+    parent_id = ma.UUID(
+        load_default=None, metadata={"description": "The folder to upload to; by default the top level."}
+    )
 
 
 class PlaceParameters(Schema):
-    """Which part of the tree is listed."""
+    """The query parameters of the list of files."""
 
-    path = Path(load_default=None, metadata={"description": "What is at this path, such as `/Kettles/Manual.pdf`."})
-    under = Path(load_default=None, metadata={"description": "Everything below the folder at this path."})
+    path = Path(
+        load_default=None,
+        metadata={"description": "Only what is at this path, such as `/Kettles/Manual.pdf`."},
+    )
+    under = Path(load_default=None, metadata={"description": "Only what is below the folder at this path."})

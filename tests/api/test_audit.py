@@ -74,7 +74,7 @@ DELETED: Mapping[str, Callable[[str], None]] = {
     "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /posts/{key}/remains": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
-    "DELETE /files/{node_id}/remains": lambda key: tree.throw_away(Node.get_by_id(key)),
+    "DELETE /files/{node_id}/remains": lambda key: tree.move_to_trash(Node.get_by_id(key)),
 }
 """How to delete the object of an operation that requires a deleted one."""
 

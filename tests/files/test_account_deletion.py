@@ -50,7 +50,7 @@ def has(caller: Caller) -> int:
 
 
 def test_files_go_when_the_grace_is_over_and_not_before(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(handlers, "DELETE_BATCH_SIZE", 2)
     ada, other, admin = sign_up(app), sign_up(app), sign_up(app, "admin")
     fill(ada)
     fill(other)

@@ -14,7 +14,7 @@ from flask import Flask
 from blog_app.data import databases
 from blog_app.data.models import now
 from blog_app.development.local.process import wait_until
-from blog_app.files.contents import forget_unused
+from blog_app.files.contents import delete_unused
 from blog_app.files.models import Chunk, Content, Drive, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
 from tests.helpers.caller import API, Caller, sign_up
@@ -35,7 +35,7 @@ def uploading(caller: Caller, name: str, data: bytes) -> Callable[[], int]:
 def forget() -> int:
     """Run the job that forgets, and return 0."""
     with databases.files.atomic():
-        forget_unused()
+        delete_unused()
     return 0
 
 

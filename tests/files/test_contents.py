@@ -16,7 +16,7 @@ from blog_app import create_app
 from blog_app.config import Settings
 from blog_app.data import databases
 from blog_app.data.models import now
-from blog_app.files.contents import KEPT, forget_unused
+from blog_app.files.contents import RETENTION, delete_unused
 from blog_app.files.models import Chunk, Content, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
 from tests.helpers.caller import Caller, sign_up
@@ -34,7 +34,7 @@ def forget(minutes: float = 0) -> None:
     """Run the job that forgets, as if so many minutes had passed since something was last seen to be used."""
     Content.update(unused_since=Content.unused_since - timedelta(minutes=minutes)).execute()
     with databases.files.atomic():
-        assert forget_unused() is False
+        assert delete_unused() is False
 
 
 def stored() -> tuple[int, int, int]:
@@ -232,7 +232,7 @@ def test_contents_go_a_while_after_their_last_file(ada: Caller) -> None:
         assert content(ada, text).data == BIG[:CHUNK_BYTES]
         ada.delete("/trash")
     forget()
-    forget(KEPT.total_seconds() / 60 - 1)
+    forget(RETENTION.total_seconds() / 60 - 1)
     assert stored() == (2, 5, 4)
     forget(2)
     assert stored() == (1, 1, 1)

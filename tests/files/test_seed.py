@@ -19,7 +19,7 @@ def test_they_are_loaded_again_when_they_were_thrown_away(app: Flask) -> None:
     require_invariants()
     top = Node.get(Node.path == "/Saturdays")
     with databases.files.atomic():
-        tree.throw_away(top)
+        tree.move_to_trash(top)
     assert load.load("files")["nodes"] == {"changed": 4, "unchanged": 3}
     assert load.load("files")["nodes"] == {"unchanged": 7}
     require_invariants()

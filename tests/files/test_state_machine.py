@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from blog_app.files.names import folded
+from blog_app.files.names import casefolded
 from tests.conftest import empty_all_tables
 from tests.helpers.caller import API, sign_up
 from tests.helpers.files_invariants import require_invariants
@@ -88,8 +88,8 @@ class Files(RuleBasedStateMachine):
         if top and parent and self.inside(parent, top):
             return 422
         rivals = [each for key, each in self.things.items() if self.live(key) and key != moved]
-        taken = {(folded(each.name), each.parent) for each in rivals}
-        return 409 if self.too_much(more) or (folded(name), parent) in taken else ok
+        taken = {(casefolded(each.name), each.parent) for each in rivals}
+        return 409 if self.too_much(more) or (casefolded(name), parent) in taken else ok
 
     @rule(target=known, name=NAMES, parent=known)
     def make(self, name: str, parent: str | None) -> str | None:

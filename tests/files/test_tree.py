@@ -61,11 +61,11 @@ def test_a_name_is_taken_whatever_its_case_and_normal_form(ada: Caller) -> None:
     "name", ["", "  ", ".", "..", "a/b", "../a", "a\\b", "a\nb", "a\r\nX-Evil: 1", "a\x00b", "\u202etxt.exe", "x" * 256]
 )
 def test_what_nothing_may_be_called_is_refused_by_name(ada: Caller, name: str) -> None:
-    kept = folder(ada, "Kept")
+    kept = folder(ada, "StoredContent")
     assert problem(folder(ada, name, status=422)) == (422, "/name")
     assert problem(upload(ada, name, status=400)) == (400, "name")
     assert problem(ada.patch(f"/files/{kept['id']}", {"name": name}, status=422).json) == (422, "/name")
-    assert paths(ada) == ["/Kept"]
+    assert paths(ada) == ["/StoredContent"]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "\U0001f375" * 255, 'don\'t "quote"; me=1', "...", "-rf *", "ẞ" * 255])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blog_app.data import databases
 from blog_app.files.models import Node
-from blog_app.files.names import folded
+from blog_app.files.names import casefolded
 
 BROKEN = {
     "a path is not that of its folder and its name": """
@@ -37,4 +37,4 @@ def require_invariants() -> None:
         found = databases.files.execute_sql(query).fetchall()
         assert not found, (meaning, found[:3])
     for path, key in Node.with_deleted().select(Node.path, Node.key).tuples():
-        assert key == folded(path)
+        assert key == casefolded(path)

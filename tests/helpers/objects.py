@@ -24,7 +24,7 @@ from blog_app.api.operation import Operation
 from blog_app.api.requests.uploads import Upload
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
-from blog_app.files.contents import keep
+from blog_app.files.contents import store
 from blog_app.files.tree import add_file
 from blog_app.shop import products
 from blog_app.shop.models import Address, Order, ProductCategory
@@ -102,7 +102,7 @@ def file(owner: UUID) -> UUID:
     upload = Upload(max_bytes=1_000)
     upload.write(b"Boil water.")
     with upload.file:
-        return add_file(owner, keep(upload), f"File {next(_numbers)}.txt", None).id
+        return add_file(owner, store(upload), f"File {next(_numbers)}.txt", None).id
 
 
 def befriended(owner: UUID) -> UUID:
