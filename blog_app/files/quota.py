@@ -45,8 +45,10 @@ def _used_by(owner_id: UUID) -> int:
 
 
 def _require_within_quota(used: int, size: int) -> None:
+    if size <= 0:
+        return
     limit = settings().files_quota_bytes
-    if limit and size > 0 and used + size > limit:
+    if limit and used + size > limit:
         raise Conflict(
             f"Storage quota exceeded: no room for {size} bytes more, {used} of {limit} bytes are used, "
             "including the trash."
