@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-import peewee
 
-from blog_app.data.databases import first_line
+from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.migrate import MigrationError, signals
 
 INTERRUPTED = 130  # The exit code of a program that Ctrl-C ended, by convention of the shells.
@@ -25,7 +24,7 @@ def readable_errors(hint: str = "") -> Iterator[None]:
             yield
     except MigrationError as error:
         raise click.ClickException(str(error)) from error
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         raise click.ClickException("\n".join(filter(None, (first_line(error), hint)))) from error
     except (KeyboardInterrupt, click.Abort) as stopped:
         click.echo("\n".join(filter(None, (f"\n{str(stopped) or 'stopped'}", hint))), err=True)

@@ -16,7 +16,7 @@ import peewee
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases, models
 from blog_app.data.backoff import retry
-from blog_app.data.databases import first_line
+from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import MigrationError, all_databases, plan
 from blog_app.operations.migrate.connection import connected
@@ -58,7 +58,7 @@ class Release:
             self.say(f"deploy: {title}")
             try:
                 step()
-            except (MigrationError, peewee.DatabaseError, peewee.InterfaceError, OSError, KeyboardInterrupt) as error:
+            except (MigrationError, *DATABASE_ERRORS, OSError, KeyboardInterrupt) as error:
                 known = isinstance(error, MigrationError | KeyboardInterrupt) and str(error)
                 reason = str(error) if known else first_line(error)
                 raise ReleaseError(f"it stopped at: {title}: {reason}") from error

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import peewee
-
 from blog_app.config import Settings
-from blog_app.data.databases import first_line
+from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.migrate import MigrationError, move_check
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.move import checks, state
@@ -66,7 +64,7 @@ def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
                 move_check.refuse_if_elsewhere(connection, name)
     except MigrationError as error:
         found.lines.append(str(error))
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         found.place += "  away"
         found.lines.append(first_line(error))
         found.away = True
@@ -121,7 +119,7 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
                     kept = connection.execute_sql(KEPT, (f"move_{name}_{record.move}_{giver}",)).fetchone()
                     if kept and side == giver:
                         lines.append(f"{shown(record.addresses.of(side))} keeps {kept[0]} of log for it ({kept[1]})")
-        except (peewee.DatabaseError, peewee.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             return [f"is moving, and {shown(record.addresses.of(side))} is away: {first_line(error)}"]
     source, target = shown(record.addresses.source), shown(record.addresses.target)
     unknown = "in a state that no move makes: ({}, {})".format(*standings)
