@@ -15,7 +15,10 @@ from blog_app import cli
 from blog_app.config import DATABASE_NAMES, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-COMMANDS = click.Group("flask", commands={command.name or "": command for command in cli.COMMANDS})
+LOADER = cli.Commands("flask")
+COMMANDS = click.Group(
+    "flask", commands={name: LOADER.get_command(click.Context(LOADER), name) for name in cli.MODULES}
+)
 
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^(?: {4}|\t).*\n?|^\n(?= {4}))+", re.MULTILINE)
