@@ -1,4 +1,4 @@
-"""Users, their roles and their tokens."""
+"""Users, their roles and their API tokens."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

@@ -1,4 +1,4 @@
-"""The outbox, the events that were handled here, and when jobs are due."""
+"""The outbox, the processed events, and the schedule of the jobs."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

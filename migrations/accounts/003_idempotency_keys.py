@@ -1,4 +1,4 @@
-"""The answers to requests that had an Idempotency-Key."""
+"""Stored responses to requests with an Idempotency-Key."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

@@ -1,4 +1,4 @@
-"""Profiles, wishes for accounts whose address is not confirmed yet, and who must wait before trying again."""
+"""Profiles, registrations that wait for the confirmation of their e-mail address, and throttled attempts."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

@@ -1,4 +1,4 @@
-"""What is between two users: a friend request, a friendship, or a block."""
+"""The relationship of two users: a friend request, a friendship, or a block."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

@@ -1,4 +1,4 @@
-"""Page views, in a partition a month (the worker makes those), and what they come to each day."""
+"""Page views, in monthly partitions that the worker creates, and their daily rollups."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

@@ -1,4 +1,4 @@
-"""Categories, posts, tags, and which post has which."""
+"""Categories, posts, tags, and the tags of posts."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext
@@ -67,10 +67,10 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
                 pw.Check("status <> 'published' OR published_at IS NOT NULL", name="posts_published_has_a_time"),
             ]
 
-    # Titles that begin with something, in upper or lower case.
+    # Titles by prefix, ignoring case.
     migrator.sql("CREATE INDEX posts_title_prefix ON blog.posts (lower(title) text_pattern_ops)")
 
-    # All kinds but the common one, newest first.
+    # Posts of the rare kinds, newest first.
     migrator.sql("CREATE INDEX posts_rare_kinds ON blog.posts (published_at, id) WHERE kind <> 'article'")
 
     @migrator.create_model

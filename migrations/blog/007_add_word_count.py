@@ -1,8 +1,8 @@
-"""The number of words of each post: first step of three, the column.
+"""The word count of posts, step 1 of 3: add the column.
 
-A required column of a big table arrives in three migrations, each harmless by itself: the column without NOT NULL
-(an instant), the rows that are there in batches (008), NOT NULL by way of a validated CHECK (009). The code that
-writes the column is released with this one, so that from the second step on no new row lacks it.
+A required column of a big table is added in three migrations that do not block anybody: the column without NOT NULL
+(an instant), a backfill of the existing rows (008), NOT NULL by way of a validated CHECK (009). The code that writes
+the column is released with this one, so no new row lacks it from step 2 on.
 """
 
 import peewee as pw

@@ -1,7 +1,6 @@
-"""The number of words of each post: second step of three, the rows that are there.
+"""The word count of posts, step 2 of 3: backfill the existing rows.
 
-In batches, each a transaction of its own; it may be stopped and started again. `content.word_count_of` says the same
-in Python.
+It may be stopped and resumed. `content.word_count_of` counts the same in Python.
 """
 
 import peewee as pw
@@ -18,4 +17,4 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
 
 
 def rollback(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
-    """The numbers stay: they are right, and 007 takes the column away."""
+    """Do nothing: the numbers are correct, and the rollback of 007 drops the column."""

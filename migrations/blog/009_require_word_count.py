@@ -1,4 +1,4 @@
-"""The number of words of each post: third step of three, no post is without it."""
+"""The word count of posts, step 3 of 3: make the column required."""
 
 import peewee as pw
 from peewee_migrate import Migrator

@@ -1,4 +1,4 @@
-"""Folders and files, and what is in them."""
+"""Folders, files and their contents."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext
@@ -18,7 +18,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
                 pw.Check("sha256 = encode(sha256(data), 'hex')", name="chunks_are_what_they_are_called"),
             ]
 
-    # Most of what people store is compressed already; trying again would cost more than it saves.
+    # Most files are compressed already; a second compression would cost more than it saves.
     migrator.sql("ALTER TABLE files.chunks ALTER COLUMN data SET STORAGE EXTERNAL")
 
     @migrator.create_model

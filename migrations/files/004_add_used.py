@@ -1,7 +1,7 @@
-"""How many bytes each drive has in use.
+"""The storage that each drive uses, in bytes.
 
-A drive that is there already is counted when it is locked next, by the code that is released with this one. Processes
-of the release before keep no total: what they still store in a drive that was counted a moment ago does not count.
+The code that is released with this migration counts an existing drive when it next locks it. Processes of the previous
+release do not update the total: what they store in a drive after that is not counted.
 """
 
 import peewee as pw

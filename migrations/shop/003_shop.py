@@ -1,4 +1,4 @@
-"""What is sold, to whom, and the orders."""
+"""Products, customers and orders."""
 
 import peewee as pw
 import playhouse.postgres_ext as pw_pext

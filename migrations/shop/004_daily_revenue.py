@@ -1,9 +1,9 @@
-"""The revenue of each day."""
+"""The daily revenue, a materialized view."""
 
 import peewee as pw
 from peewee_migrate import Migrator
 
-safe = {"require-concurrent-index-creation": "the view is made here, nobody waits for it"}
+safe = {"require-concurrent-index-creation": "the view is created here, so nobody uses it yet"}
 
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
@@ -17,7 +17,7 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
          WHERE status <> 'cancelled'
          GROUP BY 1
     """)
-    # Without a unique index it could not be refreshed while it is read.
+    # REFRESH … CONCURRENTLY, which does not block reads, needs a unique index.
     migrator.sql("CREATE UNIQUE INDEX daily_revenue_day ON shop.daily_revenue (day)")
 
 

@@ -1,4 +1,4 @@
-"""Statements for the lint: dangerous ones and the rule that finds each, harmless ones and how each is taken back."""
+"""Lint test cases: dangerous statements with the rule that finds each, harmless ones with the rollback of each."""
 
 DANGEROUS = {
     "CREATE INDEX i ON blog.posts (title)": "require-concurrent-index-creation",
@@ -228,8 +228,8 @@ HARMLESS = {
     "ANALYZE blog.posts": "SELECT 1",
     "SELECT count(*) FROM blog.posts, generate_series(1, 2) WHERE lower(title) = 'a'": "SELECT 1",
 }
-# These run outside a transaction.
-HARMLESS_ALONE = {
+# Outside a transaction.
+HARMLESS_NON_ATOMIC = {
     "CREATE INDEX CONCURRENTLY i ON blog.posts (title)": "DROP INDEX CONCURRENTLY blog.i",
     "-- a comment first\nCREATE UNIQUE INDEX CONCURRENTLY i ON blog.posts (lower(title)) WHERE words > 1": (
         "DROP INDEX CONCURRENTLY IF EXISTS blog.i"

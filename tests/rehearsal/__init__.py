@@ -1,9 +1,10 @@
-"""Risky changes of a big table while people read and write, and while somebody holds a lock.
+"""The migration rehearsal: risky migrations of a big table under load, while long transactions hold locks.
 
-`make rehearsal` does it with a million posts, the test suite with a few thousand. Each change is made by the tool as
-anybody would make it; meanwhile no request may fail and none may take a second.
+`make rehearsal` runs it with a million posts, the test suite with a few thousand. Migrations run as by `flask migrate
+up`; meanwhile no request may fail and none may take a second.
 
 changes   the migrations
-traffic   readers and writers, and the one who holds locks
+traffic   clients that read and write, and long transactions
 site      the app on its servers, and the big table
+run       the rehearsal, and its outcome
 """

@@ -1,12 +1,12 @@
-"""One migration for each risky kind of change of `blog.posts`, in order; the contents of their files."""
+"""A migration for each risky kind of change of `blog.posts`, in their order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 STEPS = "atomic = False\n"
-GONE = 'safe = {"ban-drop-column": "this column was made by the rehearsal, and only it uses it"}\n'
-SAME_NAME = 'safe = {"ban-drop-column": "the new column takes its name, with the same values"}\n'
+OWN_COLUMN = 'safe = {"ban-drop-column": "only the rehearsal uses this column"}\n'
+SAME_NAME = 'safe = {"ban-drop-column": "the new column has the same name and values"}\n'
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Change:
     rollback: str = "migrator.run(lambda: None)"
 
     def file(self) -> str:
-        """Return the migration as Python."""
+        """Return the migration file."""
         return (
             f'"""{self.title}."""\nimport peewee as pw\n{self.head}\n'
             f"def migrate(migrator, database, *, fake=False):\n    {self.migrate}\n\n"
@@ -44,7 +44,7 @@ CHANGES = (
     Change("Require a column", 'migrator.set_not_null("posts", "mood")'),
     Change("Rename a column: expand", 'migrator.expand_rename("posts", "mood", "temper", "text")', head=""),
     Change("Rename a column: fill", 'migrator.backfill("posts", "temper = mood", where="temper IS NULL")'),
-    Change("Rename a column: contract", 'migrator.contract_rename("posts", "mood", "temper")', head=STEPS + GONE),
+    Change("Rename a column: contract", 'migrator.contract_rename("posts", "mood", "temper")', head=STEPS + OWN_COLUMN),
     Change(
         "Change the type of a column that the app writes: expand",
         'migrator.expand_type("posts", "word_count", "bigint", forward="NEW.word_count", '
@@ -61,5 +61,5 @@ CHANGES = (
         head=STEPS + SAME_NAME,
     ),
     Change("Drop an index", 'migrator.drop_index_concurrently("posts_stars")'),
-    Change("Drop columns", 'migrator.remove_fields("posts", "stars", "other")', head=GONE),
+    Change("Drop columns", 'migrator.remove_fields("posts", "stars", "other")', head=OWN_COLUMN),
 )

@@ -1,4 +1,4 @@
-"""One run: every change, and what people saw meanwhile."""
+"""The rehearsal: runs every migration under load, and reports how the clients fared."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from tests.rehearsal.changes import CHANGES, Change
 from tests.rehearsal.site import Site
-from tests.rehearsal.traffic import LongTransactions, Seen
+from tests.rehearsal.traffic import LongTransactions, Measured
 
 WARM_UP, COMPARED = 3, 5
-SLOWEST = 1.0
-"""Seconds that a request may take at most while the schema changes."""
+MAX_SECONDS = 1.0
+"""Seconds that a request may take while a migration runs."""
 AFTER = 1.0
-"""Seconds that people are watched for after a change, for it may hurt whoever comes next."""
-FEWEST = 0.25
-"""The share of the requests without a change that must be made during one: else nobody was there to be hurt."""
+"""Seconds of load after a migration, because it may disturb later requests too."""
+MIN_RATE_SHARE = 0.25
+"""The share of the undisturbed request rate that a migration must leave; otherwise there was no load to disturb."""
 
 RETRY_MESSAGE = "lock timeout; blocked by"
-"""What a change says before it tries again."""
+"""What a migration prints before it tries again."""
 
 
 @dataclass(frozen=True)
@@ -27,41 +27,41 @@ class Outcome:
     title: str
     seconds: float
     tries: int
-    """How often it found a lock taken and tried again."""
-    seen: Seen
-    fewest: float = 0.0
-    """Requests a second, at least."""
+    """Retries after a lock timeout."""
+    load: Measured
+    min_rate: float = 0.0
+    """The required requests a second."""
 
     @property
-    def hurt(self) -> bool:
-        return bool(self.seen.failures) or self.seen.slowest >= SLOWEST or self.seen.rate < self.fewest
+    def disturbed(self) -> bool:
+        return bool(self.load.failures) or self.load.slowest >= MAX_SECONDS or self.load.rate < self.min_rate
 
     def __str__(self) -> str:
         return (
-            f"{'HURT' if self.hurt else 'ok  '} {self.title:<56} {self.seconds:6.1f} s, {self.tries:2} tries more; "
-            f"{len(self.seen.times):5} requests ({self.seen.rate:3.0f}/s), slowest {self.seen.slowest * 1000:4.0f} ms, "
-            + "; ".join([f"{len(self.seen.failures)} failed", *self.seen.failures[:2]])
+            f"{'FAIL' if self.disturbed else 'ok  '} {self.title:<56} {self.seconds:6.1f} s, {self.tries:2} retries; "
+            f"{len(self.load.times):5} requests ({self.load.rate:3.0f}/s), slowest {self.load.slowest * 1000:4.0f} ms, "
+            + "; ".join([f"{len(self.load.failures)} failed", *self.load.failures[:2]])
         )
 
 
-def rehearse(place: Site, *, held: float, changes: Sequence[Change] = CHANGES) -> Iterator[Outcome]:
-    """Make the changes on a table of posts, one after the other; yield how each went.
+def rehearse(blog: Site, *, held: float, changes: Sequence[Change] = CHANGES) -> Iterator[Outcome]:
+    """Run the migrations on a table of posts, one after the other; yield the outcome of each.
 
-    For half of the time somebody has a transaction open, `held` seconds each, and each change begins within one.
+    For half of the time a transaction is open, `held` seconds each, and each migration starts within one.
     """
-    with place.visited() as traffic:
+    with blog.under_load() as traffic:
         time.sleep(WARM_UP)
-        with traffic.watched() as seen:
+        with traffic.measure() as measured:
             time.sleep(COMPARED)
-        quiet = Outcome("(nothing, for comparison)", COMPARED, 0, seen, fewest=1.0)
+        quiet = Outcome("(no migration, for comparison)", COMPARED, 0, measured, min_rate=1.0)
         yield quiet
-        with LongTransactions(place.url, held=held, free=held) as holder:
+        with LongTransactions(blog.url, held=held, free=held) as holder:
             for change in changes:
                 holder.wait_for_the_next()
                 began = time.monotonic()
-                with traffic.watched() as seen:
-                    said = place.make(change)
+                with traffic.measure() as measured:
+                    printed = blog.run(change)
                     seconds = time.monotonic() - began
                     time.sleep(AFTER)
-                tries = sum(RETRY_MESSAGE in line for line in said)
-                yield Outcome(change.title, seconds, tries, seen, quiet.seen.rate * FEWEST)
+                tries = sum(RETRY_MESSAGE in line for line in printed)
+                yield Outcome(change.title, seconds, tries, measured, quiet.load.rate * MIN_RATE_SHARE)

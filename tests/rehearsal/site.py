@@ -1,4 +1,4 @@
-"""The app on throwaway servers, with a table of posts as big as wanted."""
+"""The app on throwaway servers, with a big table of posts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from tests.rehearsal.changes import Change
 from tests.rehearsal.traffic import Traffic
 
 SECRET = "rehearsal-only-rehearsal-only-1234"
-# Indexes last: they cost more with the rows than all rows at once.
-MANY = """
+INSERT_POSTS = """
 INSERT INTO blog.posts (id, created_at, updated_at, author_id, title, slug, content, content_html, summary, word_count,
                         status, published_at)
 SELECT gen_random_uuid(), at, at, %s, 'Post ' || i, 'post-' || i, repeat('word ', 20 + i %% 30), '<p>' ||
@@ -41,7 +40,7 @@ SEARCH_INDEX = (
 
 
 class Site:
-    """A served blog with `rows` posts of one author."""
+    """A blog with `rows` posts of one author."""
 
     def __init__(self, stack: Stack, folder: Path, rows: int) -> None:
         self.stack, self.folder, self.rows = stack, folder, rows
@@ -64,21 +63,22 @@ class Site:
         connection.close()
         return rows
 
-    def make(self, change: Change) -> list[str]:
-        """Make a change by a migration of its own, as `flask migrate up` does; return what it said."""
+    def run(self, change: Change) -> list[str]:
+        """Run a change as a migration of its own, as by `flask migrate up`; return what it printed."""
         words = "".join(letter if letter.isalnum() else "_" for letter in change.title.lower())
         (self.folder / "blog" / f"{next(self._numbers)}_{words}.py").write_text(change.file())
-        said: list[str] = []
+        printed: list[str] = []
         all_databases.run(
-            self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), said.append, self.folder
+            self.settings, ["blog"], lambda runner: runner.up(guard=LintGuard()), printed.append, self.folder
         )
-        return said
+        return printed
 
     def _fill(self, user: str) -> None:
+        # Without the search index, which is faster to build for all rows together.
         indexes = [definition for (definition,) in self.query(SEARCH_INDEX)]
         for definition in indexes:
             self.query(f"DROP INDEX blog.{definition.split()[2]}")
-        self.query(MANY, (user, self.rows))
+        self.query(INSERT_POSTS, (user, self.rows))
         for definition in indexes:
             self.query(definition)
         connection = psycopg2.connect(self.url)
@@ -96,8 +96,8 @@ class Site:
                 yield port
 
     @contextmanager
-    def visited(self) -> Iterator[Traffic]:
-        """Serve the app, and let people read and write."""
+    def under_load(self) -> Iterator[Traffic]:
+        """Serve the app under load."""
         with self.served() as port, Traffic(port, self.token, self.posts) as traffic:
             yield traffic
 

@@ -1,4 +1,4 @@
-"""People who read and write through the API all the time, and one who holds locks for part of it."""
+"""Load: clients that read and write through the API, and long transactions that hold locks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ import psycopg2
 from tests.helpers.threads import BackgroundLoops
 
 PAUSE = 0.08
-"""Seconds between two requests of one person."""
-LONGEST = 30.0
+"""Seconds between two requests of a client."""
+MAX_SECONDS = 30.0
 
 
 @dataclass
-class Seen:
-    """What the people saw during one change."""
+class Measured:
+    """What the clients measured during one migration."""
 
     times: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    asking: int = 0
-    """Requests that wait for their answer."""
+    open_requests: int = 0
+    """Requests that wait for their response."""
 
     @property
     def slowest(self) -> float:
@@ -42,58 +42,58 @@ class Seen:
 
 
 class Traffic(BackgroundLoops):
-    """`people` at once, each on a connection of its own: lists, single posts, edits, new posts."""
+    """`clients` at the same time, each with its own connection: lists, single posts, edits, new posts."""
 
-    def __init__(self, port: int, token: str, posts: Sequence[str], people: int = 4) -> None:
-        super().__init__(*(partial(self._live, number) for number in range(people)))
+    def __init__(self, port: int, token: str, posts: Sequence[str], clients: int = 4) -> None:
+        super().__init__(*(partial(self._run_client, number) for number in range(clients)))
         self.port, self.posts = port, posts
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.seen = Seen()
-        self._all_answered = threading.Condition()
+        self.measured = Measured()
+        self._all_finished = threading.Condition()
 
     @contextmanager
-    def watched(self) -> Iterator[Seen]:
-        """Yield what is seen while the context runs; it ends when the requests made meanwhile are answered.
+    def measure(self) -> Iterator[Measured]:
+        """Yield the measurements while the context runs; end when all its requests have a response.
 
-        Else one that still waits would be missed, and it is the slowest.
+        Otherwise the slowest would be missed.
         """
         began = time.monotonic()
-        with self._all_answered:
-            self.seen = seen = Seen()
-        yield seen
-        with self._all_answered:
-            self.seen = Seen()
-            self._all_answered.wait_for(lambda: not seen.asking, timeout=LONGEST)
-        seen.seconds = time.monotonic() - began
-        if seen.asking:
-            seen.failures.append(f"{seen.asking} requests without an answer")
-        seen.failures += ["a person is gone" for each in self.calls if not each.running]
+        with self._all_finished:
+            self.measured = measured = Measured()
+        yield measured
+        with self._all_finished:
+            self.measured = Measured()
+            self._all_finished.wait_for(lambda: not measured.open_requests, timeout=MAX_SECONDS)
+        measured.seconds = time.monotonic() - began
+        if measured.open_requests:
+            measured.failures.append(f"{measured.open_requests} requests without a response")
+        measured.failures += ["a client is gone" for each in self.calls if not each.running]
 
-    def _live(self, number: int) -> None:
+    def _run_client(self, number: int) -> None:
         chance = random.Random(number)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=MAX_SECONDS)
         while not self.stopping.wait(PAUSE * chance.uniform(0.5, 1.5)):
             self._request(connection, chance)
         connection.close()
 
     def _request(self, connection: http.client.HTTPConnection, chance: random.Random) -> None:
         method, path, body, expected = self._choice(chance)
-        with self._all_answered:
-            seen, began = self.seen, time.monotonic()
-            seen.asking += 1
+        with self._all_finished:
+            measured, began = self.measured, time.monotonic()
+            measured.open_requests += 1
         try:
             connection.request(method, f"/api/v1{path}", body=json.dumps(body) if body else None, headers=self.headers)
             response = connection.getresponse()
             answer = response.read()
             if response.status != expected:
-                seen.failures.append(f"{method} {path}: {response.status} {answer[:200]!r}")
+                measured.failures.append(f"{method} {path}: {response.status} {answer[:200]!r}")
         except (OSError, http.client.HTTPException) as error:
-            seen.failures.append(f"{method} {path}: {error!r}")
+            measured.failures.append(f"{method} {path}: {error!r}")
             connection.close()
-        with self._all_answered:
-            seen.times.append(time.monotonic() - began)
-            seen.asking -= 1
-            self._all_answered.notify_all()
+        with self._all_finished:
+            measured.times.append(time.monotonic() - began)
+            measured.open_requests -= 1
+            self._all_finished.notify_all()
 
     def _choice(self, chance: random.Random) -> tuple[str, str, dict[str, object] | None, int]:
         number = chance.random()
@@ -108,24 +108,24 @@ class Traffic(BackgroundLoops):
 
 
 class LongTransactions(BackgroundLoops):
-    """Somebody who holds a transaction open that has read the table and written another, again and again."""
+    """Transactions, one after the other, that have read the table and written another, and stay open for a while."""
 
     def __init__(self, url: str, *, held: float, free: float) -> None:
         super().__init__(self._hold)
         self.url, self.held, self.free = url, held, free
         self.began = 0
-        """How many transactions have begun and hold their locks."""
+        """The number of transactions that have begun and hold their locks."""
         self._begun = threading.Condition()
 
     def wait_for_the_next(self) -> None:
-        """Return when a transaction has just begun: what starts now meets its locks."""
+        """Return when a transaction has just begun, whose locks block what starts now."""
         with self._begun:
             before = self.began
-            assert self._begun.wait_for(lambda: self.began > before, timeout=LONGEST), "nobody holds a lock any more"
+            assert self._begun.wait_for(lambda: self.began > before, timeout=MAX_SECONDS), "no transaction holds a lock"
 
     def _hold(self) -> None:
         while not self.stopping.is_set():
-            with report(self.url):
+            with open_transaction(self.url):
                 with self._begun:
                     self.began += 1
                     self._begun.notify_all()
@@ -134,8 +134,8 @@ class LongTransactions(BackgroundLoops):
 
 
 @contextmanager
-def report(url: str) -> Iterator[None]:
-    """Have a transaction open while the context runs, which has read the posts and written another table."""
+def open_transaction(url: str) -> Iterator[None]:
+    """Keep a transaction open that has read the posts and written another table."""
     with closing(psycopg2.connect(url, application_name="somebody's report")) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT id FROM blog.posts LIMIT 1")

@@ -1,9 +1,8 @@
-"""What a migration file talks to: peewee-migrate's Migrator with its statements put right, and ways that cannot hurt.
+"""The `migrator` of migration files: peewee-migrate's Migrator with corrections, and methods for tables in use.
 
-Put right: every statement names the schema of its logical database; a new column gets its constant default in the
-database and in one statement, with no update of the whole table; `add_default` sets a default, and no rows;
-`create_model` fails when the table exists; a constraint may be given as text; nothing is dropped by CASCADE unless the
-file says so.
+Corrections: every statement names the schema of its logical database; a new column gets its constant default in the
+database and in one statement, without an update of the whole table; `add_default` changes no rows; `create_model` fails
+if the table exists; a constraint may be given as text; nothing is dropped by CASCADE unless the file asks for it.
 
 The methods below "For tables in use" are this project's own. Most need `atomic = False` at the top of the file.
 """
@@ -26,9 +25,9 @@ from blog_app.operations.migrate.steps.constraints import AddConstraint, SetNotN
 
 
 class Operations(PostgresqlMigrator):
-    """The single statements; `schema` qualifies them."""
+    """The statements of single operations, qualified with `schema`."""
 
-    # peewee-migrate's own writes the index without its schema and knows no predicate.
+    # peewee-migrate's own leaves out the schema and the predicate of the index.
     add_index = SchemaMigrator.add_index
 
     @operation  # type: ignore[untyped-decorator]
@@ -47,7 +46,7 @@ class Operations(PostgresqlMigrator):
 
     @operation  # type: ignore[untyped-decorator]
     def change_column(self, table: str, column: str, field: peewee.Field) -> Any:
-        """Send what differs from the column as it was, when that is known (see `Migrator.change_fields`)."""
+        """Change only what differs from the old column, if that is known (see `Migrator.change_fields`)."""
         before = getattr(field, "before", None)
         alter_type, *rest = self.alter_change_column(table, column, field)
         changes: list[Any] = [] if before and type_of(before) == type_of(field) else [alter_type]
@@ -62,7 +61,7 @@ class Operations(PostgresqlMigrator):
 
 
 class Migrator(PeeweeMigrator):
-    """Collects the operations of one migration, and keeps the models as the migrations so far have made them."""
+    """Collects the operations of a migration; its models are as the migrations so far have made them."""
 
     def __init__(self, database: peewee.PostgresqlDatabase, schema: str) -> None:
         self.__ops__: list[Any] = []
@@ -72,45 +71,45 @@ class Migrator(PeeweeMigrator):
         self.__migrator__ = Operations(database, schema=schema)
 
     def work_on(self, database: peewee.PostgresqlDatabase) -> None:
-        """Let operations and models send their statements to `database` from here on."""
+        """Make operations and models send their statements to `database` from now on."""
         self.__database__ = database
         self.__migrator__ = Operations(database, schema=self.schema)
         for model in self.orm:
             model._meta.database = database
 
     def take_operations(self) -> list[Operation | Step | PythonStep | Any]:
-        """Return what the migration asked for, and forget it."""
+        """Return the collected operations, and start anew."""
         operations, self.__ops__ = self.__ops__, []
         return operations
 
     def run(self, func: Any, *args: Any, **kwargs: Any) -> None:
-        """Run a Python function in its turn."""
+        """Run a Python function as one of the operations."""
         self.__ops__.append(PythonStep(func, args, kwargs))
 
     def create_model(self, model: Any) -> Any:
         """Create the model's table and indexes; the table must not exist."""
         if model._meta.schema is None:
-            raise MigrationError(f'create_model({model.__name__}): its Meta must say schema = "{self.schema}"')
-        # Index names begin with the table's name, as those of the other methods do, and not with the class's.
+            raise MigrationError(f'create_model({model.__name__}): set schema = "{self.schema}" in its Meta')
+        # Index names begin with the name of the table, as in the other methods, not of the class.
         model._meta.legacy_table_names = False
         super().create_model(model)
         self.__ops__[-1] = CreateTable(model)
         return model
 
     def add_fields(self, model: Any, *, allow_not_null: bool = False, **fields: peewee.Field) -> Any:
-        """Add columns. A constant Python default becomes the default in the database too.
+        """Add columns. A constant Python default also becomes the default in the database.
 
         A required column of a table with rows needs such a default, or three migrations: add it with `null=True`,
-        `backfill`, `set_not_null`. `allow_not_null` says that the table is empty, or the column has a default in
-        its constraints.
+        `backfill`, `set_not_null`. `allow_not_null` is for an empty table, or a column with a default in its
+        constraints.
         """
         model = self.__get_model__(model)
         for name, field in fields.items():
             default = None if callable(field.default) else field.default
             if not (field.null or allow_not_null) and default is None:
                 raise MigrationError(
-                    f"{model._meta.table_name}.{name} is required and has no constant default, so rows that are there "
-                    "already cannot get a value: add it with null=True, backfill it, then set_not_null"
+                    f"{model._meta.table_name}.{name} is required and has no constant default, so existing rows would "
+                    "have no value. Add it with null=True, backfill it, then use set_not_null"
                 )
             model._meta.add_field(name, field)
             value = None if default is None else field.db_value(default)
@@ -120,32 +119,32 @@ class Migrator(PeeweeMigrator):
         return model
 
     def change_fields(self, model: Any, **fields: peewee.Field) -> Any:
-        """Change columns; what stays as it is, is not sent (a type or NOT NULL set again would need a strong lock)."""
+        """Change columns; sends only what differs (to set a type or NOT NULL again would take a strong lock)."""
         model = self.__get_model__(model)
         for name, field in fields.items():
             field.before = copy(model._meta.fields.get(name))
         return super().change_fields(model, **fields)
 
     def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
-        """Drop columns, and with them their indexes. Without `cascade` that fails when something depends on them."""
+        """Drop columns with their indexes. Without `cascade` it fails if something depends on them."""
         before = len(self.__ops__)
         model = super().remove_fields(model, *names, cascade=cascade, **params)
         self.__ops__[before:] = [drop for drop in self.__ops__[before:] if drop.fn.__name__ != "drop_index"]
         return model
 
     def remove_model(self, model: Any, *, cascade: bool = False) -> None:
-        """Drop a table. Without `cascade` that fails when something depends on it."""
+        """Drop a table. Without `cascade` it fails if something depends on it."""
         super().remove_model(model, cascade=cascade)
 
     def sql(self, sql: str, *params: Any) -> None:
-        """Run SQL. An index that is built or dropped concurrently gets the care of `add_index_concurrently`."""
+        """Run SQL. CREATE and DROP INDEX CONCURRENTLY are run as by `add_index_concurrently`."""
         if step := indexes.step_for_sql(self.schema, sql):
             self._append(step)
         else:
             super().sql(sql, *params)
 
     def add_default(self, model: Any, name: str, default: Any) -> Any:
-        """Set the default that new rows get; an SQL expression as `pw.SQL("now()")`."""
+        """Set the default for new rows: a value, or an SQL expression such as `pw.SQL("now()")`."""
         model = self.__get_model__(model)
         field = model._meta.fields[name]
         value = default if isinstance(default, peewee.Node) else peewee.Value(field.db_value(default))
@@ -153,7 +152,7 @@ class Migrator(PeeweeMigrator):
         return model
 
     def drop_default(self, model: Any, name: str) -> Any:
-        """Leave new rows without a default for this column."""
+        """Drop the default of a column."""
         model = self.__get_model__(model)
         column = model._meta.fields[name].column_name
         self.__ops__.append(self.__migrator__.drop_column_default(model._meta.table_name, column))
@@ -177,11 +176,9 @@ class Migrator(PeeweeMigrator):
         name: str | None = None,
     ) -> None:
         """Build an index while the table is in use, on columns or expressions (`lower(title)`, `"id" DESC`)."""
-        named = name or make_index_name(table, parts)
-        written = [quoted(part) if part.isidentifier() else part for part in parts]
-        self._append(
-            indexes.add_index(self.schema, table, written, name=named, unique=unique, using=using, where=where)
-        )
+        name = name or make_index_name(table, parts)
+        columns = [quoted(part) if part.isidentifier() else part for part in parts]
+        self._append(indexes.add_index(self.schema, table, columns, name=name, unique=unique, using=using, where=where))
 
     def drop_index_concurrently(self, name: str) -> None:
         """Drop an index while its table is in use."""
@@ -192,7 +189,7 @@ class Migrator(PeeweeMigrator):
         self._append(SetNotNull(self.schema, table, column))
 
     def add_check(self, table: str, name: str, condition: str) -> None:
-        """Add a CHECK constraint: first for new rows, then validated for those that are there."""
+        """Add a CHECK constraint: first for new rows, then validated for existing ones."""
         self._append(AddConstraint(self.schema, table, name, f"CHECK ({condition})", f"NOT ({condition})"))
 
     def add_foreign_key(
@@ -207,7 +204,7 @@ class Migrator(PeeweeMigrator):
         to_column: str = "id",
         name: str | None = None,
     ) -> None:
-        """Add a foreign key to the table `to`: first for new rows, then validated.
+        """Add a foreign key to the table `to`: first for new rows, then validated for existing ones.
 
         `deferrable` is DEFERRABLE or DEFERRABLE INITIALLY DEFERRED.
         """
@@ -218,34 +215,34 @@ class Migrator(PeeweeMigrator):
         there = (
             f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted(to_column)} = this.{quoted(column)}"
         )
-        broken = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
-        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, broken))
+        violated = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
+        self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, violated))
 
     def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
         """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""
         self._append(Backfill(self.schema, table, assignments, where))
 
     def expand_rename(self, table: str, old: str, new: str, new_type: str) -> None:
-        """Add the column `new` and keep it equal to `old`; then backfill it (see `expand`)."""
+        """Rename, step 1: add the column `new` and keep it equal to `old`; then backfill it (see `expand`)."""
         self._append(expand.Expand(self._pair(table, old, new), new_type, None, None))
 
     def contract_rename(self, table: str, old: str, new: str) -> None:
-        """Drop the column `old`, when no running code uses it any more."""
+        """Rename, step 2: drop the column `old`, when no running code uses it any more."""
         self._append(expand.Contract(self._pair(table, old, new), keep_name=False))
 
     def expand_type(self, table: str, column: str, new_type: str, *, forward: str, backward: str) -> None:
-        """Add the column `<column>__new` of another type and keep it equal; then backfill it.
+        """Type change, step 1: add `<column>__new` of another type and keep it equal; then backfill it.
 
         `forward` and `backward` convert, in SQL: `NEW.views::bigint` and `NEW.views__new::integer`.
         """
         self._append(expand.Expand(self._pair(table, column), new_type, forward, backward))
 
     def contract_type(self, table: str, column: str, *, default: str | None = None) -> None:
-        """Put the column of the new type in the old one's place; `default` is an SQL expression."""
+        """Type change, step 2: replace the column by the new one; `default` is an SQL expression."""
         self._append(expand.Contract(self._pair(table, column), keep_name=True, default=default))
 
     def undo_expand(self, table: str, old: str, new: str | None = None) -> None:
-        """Take `expand_rename` or (without `new`) `expand_type` back."""
+        """Undo `expand_rename` or (without `new`) `expand_type`."""
         self._append(expand.UndoExpand(self._pair(table, old, new)))
 
     def _pair(self, table: str, old: str, new: str | None = None) -> expand.ColumnPair:
@@ -253,9 +250,7 @@ class Migrator(PeeweeMigrator):
 
     def _append(self, step: Step) -> None:
         if self.atomic and step.outside_transaction:
-            raise MigrationError(
-                f"{step}: this cannot run in one transaction; write atomic = False at the top of the file"
-            )
+            raise MigrationError(f"{step}: it cannot run in a transaction. Write atomic = False at the top of the file")
         self.__ops__.append(step)
 
 

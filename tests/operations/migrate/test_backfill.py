@@ -1,4 +1,4 @@
-"""Backfills: in batches, adaptive, resumable, each row once; whatever interrupts them."""
+"""Backfills: adaptive batches, resumed after any interruption, each row updated once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_row_is_updated_once(posts):
     assert posts.query("SELECT count(*) FROM blog.migration_steps") == [(0,)]
 
 
-def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch):
+def test_a_backfill_that_was_killed_resumes_after_the_last_batch(posts, monkeypatch):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     with start(posts) as runner:
         assert wait_until(lambda: done(posts) > 1000, SECONDS), runner.said
@@ -65,7 +65,7 @@ def test_a_backfill_killed_in_the_middle_goes_on_where_it_was(posts, monkeypatch
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
+def test_ctrl_c_stops_after_the_batch_and_says_how_to_resume(number, posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     with start(posts) as runner:
         assert wait_until(lambda: done(posts) > 0, SECONDS), runner.said
@@ -74,7 +74,7 @@ def test_ctrl_c_ends_after_the_batch_and_says_how_to_go_on(number, posts):
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words = 7", database="shop") == [(done(posts),)]
 
 
-def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, monkeypatch):
+def test_a_backfill_waits_for_a_locked_row_without_blocking_others(posts, monkeypatch):
     monkeypatch.setattr("blog_app.operations.migrate.lock_retry.MIN_BACKOFF", 0.1)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
@@ -87,7 +87,7 @@ def test_a_row_that_somebody_holds_is_waited_for_without_stopping_others(posts, 
     assert posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL") == [(0,)]
 
 
-def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(posts):
+def test_a_backfill_resumes_after_the_connection_was_lost(posts):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     runner = BackgroundCall(posts.up, "blog")
     assert wait_until(lambda: done(posts) > 0, SECONDS)
@@ -100,7 +100,7 @@ def test_a_server_that_goes_away_in_the_middle_leaves_a_backfill_that_goes_on(po
     assert posts.query(SUMMARY) == [(ROWS, 1)]
 
 
-def test_a_key_of_several_columns_and_a_percent_sign_are_fine(workshop):
+def test_composite_keys_and_percent_signs_work(workshop):
     workshop.sql("001_pairs", "CREATE TABLE blog.pairs (a integer, b text, c text, PRIMARY KEY (a, b))")
     workshop.up("blog")
     workshop.query(
@@ -119,7 +119,7 @@ def test_a_table_without_a_primary_key_is_refused(workshop):
         workshop.up("blog")
 
 
-def test_the_size_of_a_batch_follows_the_time_that_the_last_one_took():
+def test_the_batch_size_follows_the_time_of_the_last_batch():
     assert next_size(1000, backfill.BATCH_SECONDS) == 1000
     assert next_size(1000, backfill.BATCH_SECONDS * 4) == 500
     assert next_size(1000, 0.0001) == 2000
@@ -127,7 +127,7 @@ def test_the_size_of_a_batch_follows_the_time_that_the_last_one_took():
     assert next_size(backfill.MIN_SIZE, 9) == backfill.MIN_SIZE
 
 
-def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
+def test_progress_is_printed_without_a_terminal_too(posts, monkeypatch):
     monkeypatch.setattr("blog_app.operations.migrate.progress.LINE_INTERVAL", 0)
     code = "import blog_app.operations.migrate.progress as p; p.LINE_INTERVAL = 0\n"
     with start(posts, prelude=code) as runner:
@@ -135,7 +135,7 @@ def test_progress_is_told_also_where_there_is_no_terminal(posts, monkeypatch):
         assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")
 
 
-def test_a_batch_that_runs_out_of_time_is_tried_again_with_fewer_rows(workshop, monkeypatch):
+def test_a_batch_that_times_out_is_retried_with_fewer_rows(workshop, monkeypatch):
     monkeypatch.setattr("blog_app.operations.migrate.lock_retry.STATEMENT_TIMEOUT", 0.3)
     workshop.sql("001_slow", "CREATE TABLE blog.slow (id integer PRIMARY KEY, done integer DEFAULT 0)")
     workshop.up("blog")

@@ -1,4 +1,4 @@
-"""`flask migrate …` as a person types it."""
+"""The `flask migrate` commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(settings, workshop, monkeypatch):
     return invoke
 
 
-def test_up_is_the_default_and_says_what_it_did(run, workshop):
+def test_up_is_the_default_and_prints_what_it_applied(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     code, output = run("--database", "blog")
     assert (code, output.splitlines()) == (0, ["blog: apply 001_a", "blog: 1 applied"])
@@ -67,7 +67,7 @@ def test_a_failure_ends_with_a_message_and_a_code(run, workshop):
         (("dwon",), "No such command 'dwon'"),
     ],
 )
-def test_unknown_names_are_errors_that_list_the_known_ones(arguments, message, run, workshop):
+def test_an_unknown_name_is_an_error_that_lists_the_known_names(arguments, message, run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     code, output = run(*arguments)
     assert code != 0
@@ -98,13 +98,13 @@ def test_plan_and_lint_name_dangers_and_change_nothing(run, workshop):
     assert workshop.tables() == []
 
 
-def test_create_writes_a_file_and_says_where(run, workshop):
+def test_create_writes_a_file_and_prints_its_path(run, workshop):
     code, output = run("create", "Add a slug", "--database", "blog")
     assert (code, output) == (0, f"created: {os.path.relpath(workshop.folder / 'blog' / '001_add_a_slug.py')}\n")
     assert [item.name for item in files.read("blog", workshop.folder)] == ["001_add_a_slug"]
 
 
-def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, workshop):
+def test_status_shows_the_steps_of_a_migration_that_stopped_half_way(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     body = 'migrator.sql("ALTER TABLE blog.a ADD b integer")\nmigrator.sql("SELECT 1/0")'
     workshop.write("002_b", body, 'migrator.sql("ALTER TABLE blog.a DROP b")', head="atomic = False")
@@ -115,7 +115,7 @@ def test_status_shows_how_far_a_migration_got_that_stopped_half_way(run, worksho
     )
 
 
-def test_backfills_may_be_left_for_later_and_run_alone(run, workshop):
+def test_backfills_may_be_skipped_and_run_later(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a (id uuid PRIMARY KEY, b integer)", "DROP TABLE blog.a")
     workshop.write("002_fill", 'migrator.backfill("a", "b = 1")', head="atomic = False")
     workshop.sql("003_c", "CREATE TABLE blog.c ()", "DROP TABLE blog.c")
@@ -152,7 +152,7 @@ def test_a_broken_file_is_named_by_every_command_that_reads_it(content, run, wor
 
 
 @pytest.mark.parametrize("command", ["up", "plan", "status", "check"])
-def test_a_database_that_is_away_is_one_line(command, settings, workshop, monkeypatch):
+def test_an_unreachable_database_is_reported_in_one_line(command, settings, workshop, monkeypatch):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     monkeypatch.setattr(files, "FOLDER", workshop.folder)
     nowhere = replace(settings.databases["blog"], direct_url="postgresql://nobody@127.0.0.1:1/none")

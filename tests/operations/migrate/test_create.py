@@ -1,4 +1,4 @@
-"""`create --auto` writes files that lead to the models, which is tried at once, or says what it cannot write."""
+"""`flask migrate create --auto`: the created files lead to the models, or what they lack is listed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def post_model(constraints=(), indexes=(), **fields):
 
 
 def written(workshop, title, *models):
-    """Write a migration to the models and apply it; return what was said to be done by hand, and the files."""
+    """Generate migrations to the models and apply them; return what is left to do, the file names, and their code."""
     result = create.autogenerate(workshop.settings, "blog", title, models, workshop.folder)
     workshop.up("blog")
     return (
@@ -41,7 +41,7 @@ def live(workshop, connection):
     return catalog.read(connection, "blog")
 
 
-def test_new_tables_get_all_that_their_models_say(workshop, connection):
+def test_a_new_table_is_created_as_its_model_declares(workshop, connection):
     tag = tag_model()
     post = post_model(
         (pw.Check("title NOT LIKE '%%x%%'", name="posts_title"), pw.SQL("UNIQUE (slug)")),
@@ -66,13 +66,13 @@ def test_new_tables_get_all_that_their_models_say(workshop, connection):
     assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, post])
 
 
-def test_nothing_is_written_when_models_and_files_agree(workshop):
+def test_no_file_is_created_when_models_and_migrations_agree(workshop):
     written(workshop, "tags", tag_model())
     with pytest.raises(MigrationError, match="there is nothing to create"):
         create.autogenerate(workshop.settings, "blog", "again", [tag_model()], workshop.folder)
 
 
-def test_changes_that_peewee_migrate_misses_are_written(workshop, connection):
+def test_changes_that_peewee_migrate_misses_are_generated(workshop, connection):
     """Defaults, `on_delete`, CHECKs, partial and expression indexes; each on tables in use."""
     tag = tag_model()
     before = post_model(
@@ -108,7 +108,7 @@ def test_changes_that_peewee_migrate_misses_are_written(workshop, connection):
     assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, before])
 
 
-def test_what_a_person_must_decide_is_said(workshop):
+def test_what_a_person_must_decide_is_listed(workshop):
     tag = tag_model()
     written(workshop, "first", tag, post_model(old=pw.IntegerField(null=True), size=pw.IntegerField(null=True)))
     after = post_model(new=pw.IntegerField(null=True), size=pw.BigIntegerField(null=True), must=pw.TextField())
@@ -125,7 +125,7 @@ def test_what_a_person_must_decide_is_said(workshop):
     assert "remove_fields" not in code.partition("def rollback")[0]
 
 
-def test_a_required_column_arrives_in_three_steps(workshop, connection):
+def test_a_required_column_is_added_in_three_migrations(workshop, connection):
     tag = tag_model()
     written(workshop, "first", tag, post_model())
     workshop.query("INSERT INTO blog.posts VALUES (gen_random_uuid(), 'a post')")
@@ -143,7 +143,7 @@ def test_a_required_column_arrives_in_three_steps(workshop, connection):
     assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, after])
 
 
-def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connection):
+def test_a_dropped_column_and_a_dropped_table_can_be_rolled_back(workshop, connection):
     tag = tag_model()
     before = post_model(words=pw.IntegerField(null=True, index=True))
     written(workshop, "first", tag, before)
@@ -159,12 +159,12 @@ def test_a_dropped_column_and_a_dropped_table_can_be_taken_back(workshop, connec
     assert live(workshop, connection) == schema_of_models(connection, "blog", [tag, before])
 
 
-def test_the_number_is_the_highest_plus_one_whatever_is_missing(workshop):
+def test_the_next_number_is_the_highest_plus_one_despite_gaps(workshop):
     workshop.sql("007_x", "SELECT 1")
     assert create.create_empty("blog", "Add a slug!", workshop.folder).name == "008_add_a_slug.py"
 
 
-def test_what_is_written_is_what_up_accepts(workshop, connection):
+def test_up_accepts_the_created_files(workshop, connection):
     """Keys to other columns, deferrable ones, UNIQUE constraints, indexed kinds of columns, several tables at once."""
     tag = tag_model()
     before = post_model(tag=pw.ForeignKeyField(tag, null=True), label=pw.TextField(null=True))

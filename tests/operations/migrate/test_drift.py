@@ -1,4 +1,4 @@
-"""Drift is found, and each difference named."""
+"""Drift detection: each difference is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MORE_DRIFT = {
 
 @pytest.fixture
 def pair(workshop):
-    """Two models, and a database in step with them."""
+    """Two models, and a database migrated to them."""
     tag = tag_model()
     pair = [tag, post_model(tag=pw.ForeignKeyField(tag, null=True))]
     create.autogenerate(workshop.settings, "blog", "first", pair, workshop.folder)
@@ -61,19 +61,19 @@ def differences(workshop, pair):
     return check(workshop.settings, "blog", pair, workshop.folder).problems
 
 
-def test_a_database_in_step_has_no_differences(workshop, pair):
+def test_a_migrated_database_has_no_drift(workshop, pair):
     assert differences(workshop, pair) == []
 
 
 @pytest.mark.parametrize("statement", DRIFT)
-def test_a_change_by_hand_is_named(statement, workshop, pair):
+def test_a_manual_change_is_reported(statement, workshop, pair):
     workshop.query(statement)
     found = differences(workshop, pair)
     assert len(found) == 1
     assert DRIFT[statement] in found[0]
 
 
-def test_many_changes_by_hand_are_all_named(workshop, pair):
+def test_many_manual_changes_are_all_reported(workshop, pair):
     for statement in MORE_DRIFT:
         workshop.query(statement)
     found = "\n".join(differences(workshop, pair))
@@ -103,7 +103,7 @@ CHANGED = {
 
 @pytest.fixture
 def made(workshop, pair, stack):
-    """The pair, and beside it all that models do not describe."""
+    """The two models, and objects that models do not describe."""
     workshop.sql("002_made", MADE)
     workshop.up("blog")
     # As a worker makes it.
@@ -120,11 +120,11 @@ def view_model():
     return type("View", (pw.Model,), {**fields, "Meta": type("Meta", (), own)})
 
 
-def test_partitions_views_functions_and_types_that_are_in_step_are_no_difference(workshop, made):
+def test_partitions_views_functions_and_types_of_migrations_are_no_drift(workshop, made):
     assert differences(workshop, made) == []
 
 
-def test_changes_of_what_models_do_not_describe_are_named(workshop, made, stack):
+def test_changes_of_what_models_do_not_describe_are_reported(workshop, made, stack):
     database = workshop.settings.databases["blog"].url.rpartition("/")[2]
     for statement in CHANGED:
         stack.postgres.execute(statement, database=database)  # ALL triggers are for the superuser.
@@ -132,7 +132,7 @@ def test_changes_of_what_models_do_not_describe_are_named(workshop, made, stack)
     assert [message for message in CHANGED.values() if message not in found] == []
 
 
-def test_a_partition_that_is_none_any_more_and_a_view_of_another_kind_are_named(workshop, made):
+def test_a_detached_partition_and_a_view_of_another_kind_are_reported(workshop, made):
     workshop.query("ALTER TABLE blog.views DETACH PARTITION blog.views_1")
     workshop.query("DROP MATERIALIZED VIEW blog.best; CREATE VIEW blog.best AS SELECT 1 AS count")
     assert differences(workshop, made) == [
@@ -141,14 +141,14 @@ def test_a_partition_that_is_none_any_more_and_a_view_of_another_kind_are_named(
     ]
 
 
-def test_an_index_whose_build_failed_is_named(workshop, pair):
+def test_an_invalid_index_is_reported(workshop, pair):
     workshop.query("INSERT INTO blog.tags (name) VALUES ('a'), ('b')")
     with pytest.raises(pw.IntegrityError):
         workshop.query("CREATE UNIQUE INDEX CONCURRENTLY odd ON blog.tags ((name > ''))")
     assert differences(workshop, pair)[0].endswith("INVALID in the database")
 
 
-def test_models_that_no_migration_follows_are_named(workshop, pair):
+def test_model_changes_without_a_migration_are_reported(workshop, pair):
     tag = tag_model()
     pair = [tag, post_model(tag=pw.ForeignKeyField(tag, null=True, on_delete="SET NULL"), words=pw.IntegerField())]
     found = differences(workshop, pair)
@@ -156,7 +156,7 @@ def test_models_that_no_migration_follows_are_named(workshop, pair):
     assert "ON DELETE SET NULL in the models, FOREIGN KEY (tag_id) REFERENCES tags(id) in the migrations" in found[1]
 
 
-def test_what_is_pending_or_has_no_file_is_named(workshop, pair):
+def test_a_pending_migration_and_a_missing_file_are_reported(workshop, pair):
     gone = workshop.sql("002_gone", "SELECT 1")
     workshop.up("blog")
     gone.unlink()
@@ -167,7 +167,7 @@ def test_what_is_pending_or_has_no_file_is_named(workshop, pair):
     ]
 
 
-def test_a_column_that_no_code_uses_any_more_may_be_declared(workshop, pair):
+def test_a_model_may_declare_unused_columns(workshop, pair):
     workshop.sql("002_more", "ALTER TABLE blog.tags ADD COLUMN old_name text")
     workshop.up("blog")
     assert "column tags.old_name: absent in the models, text in the migrations" in differences(workshop, pair)

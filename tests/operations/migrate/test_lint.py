@@ -1,4 +1,4 @@
-"""Dangerous migrations are stopped, harmless ones pass."""
+"""The lint: dangerous migrations are refused, harmless ones pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blog_app.operations.migrate import MigrationError, files
 from blog_app.operations.migrate.lint import row_rules
 from blog_app.operations.migrate.lint.type_rules import widens
 from blog_app.operations.migrate.plan import LintGuard, plan, plan_pending, refuse_dangers
-from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_ALONE
+from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_NON_ATOMIC
 from tests.operations.migrate.conftest import Workshop
 
 POSTS = """
@@ -50,9 +50,9 @@ def test_a_harmless_statement_passes(statement, lint):
     assert lint(f"migrator.sql({statement.replace('%', '%%')!r})", back) == set()
 
 
-@pytest.mark.parametrize("statement", HARMLESS_ALONE)
+@pytest.mark.parametrize("statement", HARMLESS_NON_ATOMIC)
 def test_a_harmless_statement_outside_of_a_transaction_passes(statement, lint):
-    back = f"migrator.sql({HARMLESS_ALONE[statement]!r})"
+    back = f"migrator.sql({HARMLESS_NON_ATOMIC[statement]!r})"
     assert lint(f"migrator.sql({statement!r})", back, head="atomic = False") == set()
 
 
@@ -86,7 +86,7 @@ def test_a_harmless_statement_outside_of_a_transaction_passes(statement, lint):
         ),
     ],
 )
-def test_what_peewee_would_send_is_found_too(body, rule, lint):
+def test_dangerous_statements_of_peewee_are_found_too(body, rule, lint):
     assert rule in lint(body)
 
 
@@ -102,11 +102,11 @@ def test_what_peewee_would_send_is_found_too(body, rule, lint):
         + 'migrator.add_index("tags", "title")',
     ],
 )
-def test_what_peewee_would_send_harmlessly_passes(body, lint):
+def test_harmless_statements_of_peewee_pass(body, lint):
     assert lint(body) == set()
 
 
-def test_what_peewee_looks_up_in_the_catalog_needs_no_database_to_be_checked(lint):
+def test_catalog_queries_of_peewee_need_no_database_in_the_lint(lint):
     fields = 'tag=pw.ForeignKeyField(migrator.orm["tags"], null=True'
     body = f"""
         {POSTS.replace("Post", "Tag").replace('"posts"', '"tags"').replace(chr(10), chr(10) + " " * 8)}
@@ -117,7 +117,7 @@ def test_what_peewee_looks_up_in_the_catalog_needs_no_database_to_be_checked(lin
 
 
 @pytest.mark.parametrize("way", ["cursor()", "connection().cursor()"])
-def test_a_cursor_of_ones_own_bypasses_the_checks_and_is_refused(way, lint):
+def test_a_cursor_that_bypasses_the_checks_is_refused(way, lint):
     with pytest.raises(MigrationError, match=r"bypasses the checks\. Use migrator\.sql"):
         lint(f'database.{way}.execute("DROP TABLE blog.posts")')
 
@@ -135,13 +135,13 @@ def test_an_index_that_is_built_concurrently_needs_a_name(lint):
         ("DROP TABLE blog.tags", "rollback drops the table tags, which migrate does not create"),
     ],
 )
-def test_a_rollback_that_takes_back_something_else_is_found(back, message, workshop):
+def test_a_rollback_that_undoes_something_else_is_found(back, message, workshop):
     workshop.sql("001_new", "ALTER TABLE blog.posts ADD COLUMN x text", back)
     migrations = files.read("blog", workshop.folder)
     assert message in [danger.message for danger in plan("blog", migrations, migrations)[0].dangers]
 
 
-def test_the_ways_for_tables_in_use_pass(lint):
+def test_the_methods_for_tables_in_use_pass(lint):
     body = """
         migrator.add_index_concurrently("posts", "title", unique=True)
         migrator.drop_index_concurrently("old")
@@ -154,7 +154,7 @@ def test_the_ways_for_tables_in_use_pass(lint):
     assert lint('migrator.expand_rename("posts", "title", "headline", "text")') == set()
 
 
-def test_a_missing_rollback_and_one_that_does_nothing_are_found(lint, workshop):
+def test_a_missing_rollback_and_an_empty_one_are_found(lint, workshop):
     assert lint('migrator.sql("CREATE TABLE blog.t ()")', "pass") == {"empty-rollback"}
     path = workshop.sql("001_new", "CREATE TABLE blog.t ()")
     path.write_text(path.read_text().partition("def rollback")[0])
@@ -162,7 +162,7 @@ def test_a_missing_rollback_and_one_that_does_nothing_are_found(lint, workshop):
     assert [danger.rule for danger in plan("blog", migrations, migrations)[0].dangers] == ["no-rollback"]
 
 
-def test_a_danger_may_be_called_safe_with_a_reason_and_only_that_one(lint):
+def test_a_finding_may_be_declared_safe_with_a_reason_and_only_that_one(lint):
     body = 'migrator.remove_fields("posts", "words")\nmigrator.sql("TRUNCATE blog.posts")'
     assert lint(body, head='safe = {"ban-drop-column": "no code reads it since release 12"}') == {"truncate"}
     with pytest.raises(MigrationError, match="why it is safe"):
@@ -179,7 +179,7 @@ def test_up_runs_nothing_when_one_of_the_pending_is_dangerous(workshop):
     assert workshop.tables() == []
 
 
-def test_python_code_that_cannot_be_previewed_is_said_and_checked_as_it_runs(workshop):
+def test_python_code_that_cannot_be_previewed_is_reported_and_checked_as_it_runs(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
     workshop.write("002_fill", "migrator.run(lambda: database.execute_sql('INSERT INTO blog.t VALUES (%s)', (1,)))")
     workshop.write("003_clear", "def clear():\n    database.execute_sql('DELETE FROM blog.t')\nmigrator.run(clear)")
@@ -193,7 +193,7 @@ def test_python_code_that_cannot_be_previewed_is_said_and_checked_as_it_runs(wor
     assert workshop.query("SELECT x FROM blog.t") == [(1,)]
 
 
-def test_python_that_changes_a_big_table_row_by_row_is_stopped(workshop, monkeypatch):
+def test_python_code_that_changes_many_rows_one_by_one_is_stopped(workshop, monkeypatch):
     monkeypatch.setattr(row_rules, "MAX_ROWS", 3)
     workshop.sql("001_t", "CREATE TABLE blog.t (id int); INSERT INTO blog.t VALUES (1)", "DROP TABLE blog.t")
     body = "for i in range(LAST): database.execute_sql('UPDATE blog.t SET id = -id WHERE id = %s', (i,))"
@@ -204,7 +204,7 @@ def test_python_that_changes_a_big_table_row_by_row_is_stopped(workshop, monkeyp
     workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
 
 
-def test_a_condition_on_a_big_table_is_found_where_the_size_is_known(workshop):
+def test_an_update_of_a_big_table_is_found_when_its_size_is_known(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
     workshop.up("blog")
     workshop.query("INSERT INTO blog.t SELECT generate_series(1, 20000)")
@@ -231,7 +231,7 @@ ASKS = "database.execute_sql('SELECT 1 FROM blog.t').fetchone()"
         "migrator.run(lambda: database.connection().cursor().execute('DROP TABLE blog.t'))",
     ],
 )
-def test_what_only_a_run_shows_is_refused_before_it_is_sent(body, workshop):
+def test_a_statement_that_only_a_run_reveals_is_refused_before_it_is_sent(body, workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
     workshop.up("blog")
     workshop.query("INSERT INTO blog.t VALUES (1)")
@@ -241,7 +241,7 @@ def test_what_only_a_run_shows_is_refused_before_it_is_sent(body, workshop):
     assert workshop.tables() == ["t"]
 
 
-def test_one_migration_s_answer_is_none_for_another_and_a_refusal_stays_one(workshop):
+def test_safe_holds_for_its_own_migration_only_and_a_refusal_is_repeated(workshop):
     body = "def go():\n    database.execute_sql('DELETE FROM blog.t')\nmigrator.run(go)"
     workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
     workshop.write("002_safe", body, head='safe = {"all-rows": "nobody has it yet"}')
@@ -252,7 +252,7 @@ def test_one_migration_s_answer_is_none_for_another_and_a_refusal_stays_one(work
             workshop.run(lambda runner: runner.up(guard=guard), "blog")
 
 
-def test_a_preview_changes_nothing_whatever_it_is_told_to_ask(workshop):
+def test_a_preview_changes_nothing_whatever_the_file_sends(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int)", "DROP TABLE blog.t")
     workshop.up("blog")
     workshop.sql("002_a", "SELECT 1 FROM pg_catalog.pg_class; DROP TABLE blog.t", "CREATE TABLE blog.t ()")
@@ -263,7 +263,7 @@ def test_a_preview_changes_nothing_whatever_it_is_told_to_ask(workshop):
     assert workshop.tables() == ["t"]
 
 
-def test_an_index_that_is_dropped_now_and_comes_back_by_the_rollback_passes(workshop):
+def test_a_rollback_that_creates_a_dropped_index_again_passes(workshop):
     """The rollback is previewed as it will find the database, not as it is."""
     workshop.sql("001_t", "CREATE TABLE blog.t (x int); CREATE INDEX i ON blog.t (x)", "DROP TABLE blog.t")
     workshop.up("blog")
@@ -272,7 +272,7 @@ def test_an_index_that_is_dropped_now_and_comes_back_by_the_rollback_passes(work
     workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
 
 
-def test_a_constraint_that_is_replaced_is_previewed_as_it_will_be(workshop):
+def test_a_replaced_constraint_is_previewed_as_it_will_be(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int, CONSTRAINT c CHECK (x > 0))", "DROP TABLE blog.t")
     workshop.up("blog")
     body = 'migrator.sql("ALTER TABLE blog.t DROP CONSTRAINT c")\nmigrator.add_check("t", "c", "x > 1")'
@@ -282,7 +282,7 @@ def test_a_constraint_that_is_replaced_is_previewed_as_it_will_be(workshop):
     assert planned.dangers == []
 
 
-def test_what_peewee_asks_the_catalog_while_it_holds_a_lock_passes(workshop):
+def test_catalog_queries_of_peewee_under_a_lock_pass(workshop):
     workshop.write("001_posts", POSTS.replace("title =", "id = pw.UUIDField(primary_key=True); title ="))
     workshop.up("blog")
     back = 'migrator.sql("ALTER TABLE blog.posts ADD title varchar(80), ADD words int")'
@@ -291,7 +291,7 @@ def test_what_peewee_asks_the_catalog_while_it_holds_a_lock_passes(workshop):
     workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
 
 
-def test_a_big_table_that_nobody_has_analyzed_counts_as_big(workshop):
+def test_a_big_table_without_statistics_counts_as_big(workshop):
     workshop.sql("001_t", "CREATE TABLE blog.t (x int) WITH (autovacuum_enabled = false)", "DROP TABLE blog.t")
     workshop.up("blog")
     workshop.query("INSERT INTO blog.t SELECT generate_series(1, 40000)")
@@ -327,6 +327,6 @@ def test_the_migrations_of_this_repository_are_no_danger(name):
 
 def test_sql_that_builds_an_index_concurrently_is_refused_in_a_transaction_and_passes_outside(lint):
     body = 'migrator.sql("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON blog.posts (title)")'
-    with pytest.raises(MigrationError, match="write atomic = False"):
+    with pytest.raises(MigrationError, match="Write atomic = False"):
         lint(body)
     assert lint(body, head="atomic = False") == set()

@@ -1,4 +1,4 @@
-"""Waiting for locks: short tries, the blocker named, nobody made to wait meanwhile."""
+"""Lock timeouts and retries: short waits, the blocker is named, nobody waits meanwhile."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def connect(workshop, application_name: str = "psql"):
     return psycopg2.connect(workshop.settings.databases["blog"].url, application_name=application_name)
 
 
-def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pauses):
+def test_a_blocking_transaction_is_named_and_readers_never_wait_long(posts, quick_pauses):
     posts.sql("002_wide", "ALTER TABLE blog.posts ADD COLUMN words integer")
     holder = connect(posts, "report of the boss")
     with holder.cursor() as cursor:
@@ -58,7 +58,7 @@ def test_a_long_transaction_is_named_and_readers_never_wait_long(posts, quick_pa
     assert posts.query("SELECT words FROM blog.posts") == [(None,)]
 
 
-def test_it_gives_up_in_the_end_and_says_who_was_in_the_way(posts, quick_pauses, monkeypatch):
+def test_it_gives_up_after_some_tries_and_names_the_blocker(posts, quick_pauses, monkeypatch):
     monkeypatch.setattr(lock_retry, "MAX_TRIES", 2)
     posts.sql("002_wide", "ALTER TABLE blog.posts ADD COLUMN words integer")
     with connect(posts, "the one") as holder, holder.cursor() as cursor:
@@ -68,7 +68,7 @@ def test_it_gives_up_in_the_end_and_says_who_was_in_the_way(posts, quick_pauses,
     holder.close()
 
 
-def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(posts, quick_pauses):
+def test_a_transaction_is_retried_as_a_whole_and_holds_nothing_meanwhile(posts, quick_pauses):
     posts.write(
         "002_both",
         """
@@ -87,7 +87,7 @@ def test_a_transaction_is_tried_again_as_a_whole_and_holds_nothing_meanwhile(pos
     assert posts.tables() == ["first", "posts"]
 
 
-def test_a_slow_statement_is_stopped_unless_the_file_says_that_it_may_be_slow(posts, monkeypatch):
+def test_a_slow_statement_is_stopped_unless_the_file_sets_a_timeout(posts, monkeypatch):
     monkeypatch.setattr(lock_retry, "STATEMENT_TIMEOUT", 0.5)
     posts.sql("002_slow", "SELECT pg_sleep(1)")
     with pytest.raises(MigrationError, match=r"002_slow: a statement took longer than 0\.5 s.*statement_timeout ="):
@@ -96,8 +96,8 @@ def test_a_slow_statement_is_stopped_unless_the_file_says_that_it_may_be_slow(po
     assert posts.up("blog") == {"blog": ["002_slow"]}
 
 
-def test_autovacuum_is_pushed_aside_without_stopping_anybody(posts, stack):
-    """A vacuum by hand does not give way, so this needs the real one."""
+def test_autovacuum_is_cancelled_without_blocking_anybody(posts, stack):
+    """A manual VACUUM does not yield, so this needs autovacuum."""
     posts.query("INSERT INTO blog.posts SELECT i, repeat('x', 200) FROM generate_series(2, 60000) AS i")
     posts.query(
         "ALTER TABLE blog.posts SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0, "

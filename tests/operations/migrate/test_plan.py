@@ -96,7 +96,7 @@ def test_the_locks_of_the_plan_are_those_that_postgresql_takes(statement, worksh
     assert planned == really
 
 
-def test_a_table_that_may_be_there_already_is_not_taken_for_new(workshop):
+def test_a_table_created_if_not_exists_is_not_new_when_it_exists(workshop):
     meta = 'type("Meta", (), {"table_name": "posts", "schema": "blog"})'
     fields = f'{{"id": pw.IntegerField(primary_key=True), "Meta": {meta}}}'
     workshop.write("001_posts", f'migrator.create_model(type("Post", (pw.Model,), {fields}))', "migrator.run(print)")
@@ -107,7 +107,7 @@ def test_a_table_that_may_be_there_already_is_not_taken_for_new(workshop):
     assert any(line.startswith("    ACCESS EXCLUSIVE on posts") for line in describe(planned))
 
 
-def test_the_plan_shows_statements_locks_sizes_and_answered_dangers(workshop):
+def test_the_plan_shows_statements_locks_sizes_and_findings_declared_safe(workshop):
     workshop.sql("001_posts", "CREATE TABLE blog.posts (id int PRIMARY KEY, title text)")
     workshop.up("blog")
     workshop.query("INSERT INTO blog.posts SELECT generate_series(1, 3000)")

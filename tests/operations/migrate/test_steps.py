@@ -1,4 +1,4 @@
-"""Migrations that run step by step: concurrent indexes, validated constraints, and what an interruption leaves."""
+"""Migrations that run step by step: concurrent indexes, validated constraints, interruptions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_index_is_built_and_dropped_concurrently(posts):
 
 def test_steps_need_a_migration_that_is_not_atomic(posts):
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")')
-    with pytest.raises(MigrationError, match="write atomic = False at the top of the file"):
+    with pytest.raises(MigrationError, match="Write atomic = False at the top of the file"):
         posts.up("blog")
 
 
@@ -77,14 +77,14 @@ def test_a_unique_index_that_cannot_be_built_leaves_nothing_behind(posts):
     assert posts.query(INDEX_IS_VALID, ("blog.posts_title",)) == []
 
 
-def test_a_column_becomes_required_by_way_of_a_validated_check(posts):
+def test_set_not_null_uses_a_validated_check(posts):
     posts.write("002_required", 'migrator.set_not_null("posts", "title")', head=STEPS)
     posts.up("blog")
     assert posts.query(IS_REQUIRED, ("title",)) == [(True,)]
     assert posts.query(CONSTRAINTS) == []
 
 
-def test_a_column_with_nulls_is_named_and_left_as_it_was(posts):
+def test_set_not_null_on_a_column_with_nulls_is_refused(posts):
     posts.write("002_required", 'migrator.set_not_null("posts", "words")', head=STEPS)
     with pytest.raises(MigrationError, match=r'rows of "blog"."posts" violate .*backfill'):
         posts.up("blog")
@@ -105,7 +105,7 @@ def test_checks_and_foreign_keys_are_added_and_validated(posts):
     assert posts.query(CONSTRAINTS) == [("posts_title_is_short", True), ("posts_words_fkey", True)]
 
 
-def test_a_migration_that_failed_half_way_goes_on_with_the_step_that_failed(posts):
+def test_a_migration_that_failed_half_way_resumes_with_the_failed_step(posts):
     posts.sql("002_log", "CREATE TABLE blog.log (step integer)")
     body = """
         migrator.sql("INSERT INTO blog.log VALUES (1)")
@@ -122,7 +122,7 @@ def test_a_migration_that_failed_half_way_goes_on_with_the_step_that_failed(post
     assert posts.query("SELECT count(*) FROM blog.migration_steps") == [(0,)]
 
 
-def test_a_file_that_was_changed_after_it_had_started_is_refused_and_can_be_taken_back(posts):
+def test_a_file_that_was_changed_after_it_had_started_is_refused_and_can_be_rolled_back(posts):
     posts.sql("002_log", "CREATE TABLE blog.log (step integer)")
     posts.write("003_steps", 'migrator.sql("INSERT INTO blog.log VALUES (1)")\nmigrator.sql("SELECT 1/0")', head=STEPS)
     with pytest.raises(MigrationError, match="division by zero"):
@@ -161,7 +161,7 @@ def activity(workshop, pattern: str) -> bool:
     return bool(workshop.query(sql, (pattern,), database="shop"))
 
 
-def test_a_runner_killed_while_it_builds_an_index_is_finished_by_the_next_one(posts):
+def test_the_next_run_finishes_an_index_whose_build_was_killed(posts):
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("INSERT INTO blog.posts VALUES (0)")  # The build waits for this transaction.
@@ -178,7 +178,7 @@ def test_a_runner_killed_while_it_builds_an_index_is_finished_by_the_next_one(po
     assert posts.query(INDEX_IS_VALID, ("blog.posts_title",)) == [(True,)]
 
 
-def test_two_runners_at_once_apply_everything_once_even_while_an_index_waits(posts):
+def test_two_concurrent_runs_apply_everything_once_even_while_an_index_waits(posts):
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     posts.sql("003_log", "CREATE TABLE blog.log ()")
     holder = psycopg2.connect(posts.settings.databases["blog"].url)
@@ -230,7 +230,7 @@ def test_expand_and_contract_change_a_type_under_the_same_name(posts):
     assert posts.query("SELECT sum(words), pg_typeof(min(words))::text FROM blog.posts") == [(2001000, "bigint")]
 
 
-def test_what_was_not_filled_is_not_dropped(posts):
+def test_contract_does_not_drop_a_column_that_was_not_backfilled(posts):
     posts.write("002_expand", 'migrator.expand_rename("posts", "title", "headline", "text")')
     posts.write("003_contract", 'migrator.contract_rename("posts", "title", "headline")', head=STEPS)
     with pytest.raises(MigrationError, match=r'rows of "blog"\."posts" violate .*backfill'):
@@ -239,7 +239,7 @@ def test_what_was_not_filled_is_not_dropped(posts):
     posts.query("INSERT INTO blog.posts VALUES (3000)")
 
 
-def test_a_server_that_goes_away_in_the_middle_is_reported_and_the_next_run_ends_it(posts):
+def test_a_lost_connection_is_reported_and_the_next_run_finishes(posts):
     posts.write(
         "002_away",
         """
@@ -255,7 +255,7 @@ def test_a_server_that_goes_away_in_the_middle_is_reported_and_the_next_run_ends
     assert posts.up("blog") == {"blog": ["002_away"]}
 
 
-def test_what_writes_outside_of_its_steps_is_refused_for_it_would_be_done_again(posts):
+def test_a_write_outside_of_steps_is_refused_because_it_would_be_repeated(posts):
     body = """
         database.execute_sql("INSERT INTO blog.posts VALUES (0)")
         migrator.sql("SELECT 1/0")
@@ -266,7 +266,7 @@ def test_what_writes_outside_of_its_steps_is_refused_for_it_would_be_done_again(
     assert posts.query("SELECT count(*) FROM blog.posts WHERE id = 0") == [(0,)]
 
 
-def test_python_code_and_the_note_that_it_is_done_are_one_transaction(posts):
+def test_python_code_and_the_record_that_it_is_done_are_one_transaction(posts):
     body = """
         def fill():
             database.execute_sql("INSERT INTO blog.posts VALUES (0)")
@@ -282,14 +282,14 @@ def test_python_code_and_the_note_that_it_is_done_are_one_transaction(posts):
 @pytest.mark.parametrize(
     "statement", ["INDEX posts_title ON blog.posts (words)", "INDEX posts_title ON blog.posts (title)"]
 )
-def test_an_index_of_this_name_that_somebody_else_made_is_not_taken_for_done(statement, posts):
+def test_an_existing_index_of_the_same_name_is_refused(statement, posts):
     posts.query(f"CREATE {statement}")
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     with pytest.raises(MigrationError, match=r'posts_title".* already exists, and this migration did not create it'):
         posts.up("blog")
 
 
-def test_an_index_that_was_built_before_the_runner_died_is_taken_for_done(posts):
+def test_an_index_that_was_built_before_the_run_was_killed_counts_as_done(posts):
     body = 'migrator.add_index_concurrently("posts", "title")', 'migrator.drop_index_concurrently("posts_title")'
     posts.write("002_index", *body, head=STEPS)
     posts.up("blog")
@@ -301,7 +301,7 @@ def test_an_index_that_was_built_before_the_runner_died_is_taken_for_done(posts)
     assert posts.run(lambda runner: runner.up(guard=LintGuard()), "blog") == {"blog": ["002_index"]}
 
 
-def test_a_constraint_of_this_name_that_somebody_else_made_is_not_taken_for_done(posts):
+def test_an_existing_constraint_of_the_same_name_is_refused(posts):
     posts.query("ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (words > 5)")
     posts.write("002_check", 'migrator.add_check("posts", "c", "words > 0")', head=STEPS)
     with pytest.raises(MigrationError, match="already has a constraint c that this migration did not create"):
@@ -309,7 +309,7 @@ def test_a_constraint_of_this_name_that_somebody_else_made_is_not_taken_for_done
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_cancels_the_statement_and_says_where_it_was_stopped(number, posts):
+def test_ctrl_c_cancels_the_statement_and_says_where_the_run_stopped(number, posts):
     posts.write("002_index", 'migrator.add_index_concurrently("posts", "title")', head=STEPS)
     posts.sql("001_a", "SELECT 1", database="accounts")
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:

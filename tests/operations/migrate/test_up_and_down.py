@@ -1,4 +1,4 @@
-"""Applying migrations and taking them back; each trap of peewee-migrate has its test."""
+"""The runner: up and down, with a test for each trap of peewee-migrate."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_numbers_order_the_files_whatever_their_width(workshop):
     assert workshop.up("blog") == {"blog": ["999_first", "1000_last"]}
 
 
-def test_up_stops_after_the_named_migration_and_an_unknown_name_runs_nothing(workshop):
+def test_up_stops_after_the_given_migration_and_an_unknown_name_runs_nothing(workshop):
     for number in (1, 2, 3):
         workshop.sql(f"00{number}_t", f"CREATE TABLE blog.t{number} ()")
     with pytest.raises(MigrationError, match=r"no migration '2_x'\. Migrations: 001_t, 002_t, 003_t"):
@@ -57,7 +57,7 @@ def test_up_stops_after_the_named_migration_and_an_unknown_name_runs_nothing(wor
     assert workshop.tables() == ["t1", "t2"]
 
 
-def test_down_takes_back_steps_down_to_a_name_or_everything(workshop):
+def test_down_rolls_back_steps_down_to_a_name_or_everything(workshop):
     for number in (1, 2, 3, 4):
         workshop.sql(f"00{number}_t", f"CREATE TABLE blog.t{number} ()", f"DROP TABLE blog.t{number}")
     workshop.up("blog")
@@ -68,7 +68,7 @@ def test_down_takes_back_steps_down_to_a_name_or_everything(workshop):
     assert workshop.tables() == []
 
 
-def test_a_failing_migration_leaves_nothing_of_itself(workshop):
+def test_a_failed_migration_leaves_nothing_behind(workshop):
     workshop.sql("001_good", "CREATE TABLE blog.good ()")
     workshop.write("002_bad", 'migrator.sql("CREATE TABLE blog.bad ()")\nmigrator.sql("SELECT 1/0")')
     workshop.sql("003_later", "CREATE TABLE blog.later ()")
@@ -117,7 +117,7 @@ def test_changes_and_indexes_are_qualified_with_the_schema(workshop):
 
 def test_a_model_without_a_schema_is_refused(workshop):
     workshop.write("001_posts", CREATE_POSTS.replace('schema = "blog"', "pass"))
-    with pytest.raises(MigrationError, match='its Meta must say schema = "blog"'):
+    with pytest.raises(MigrationError, match='set schema = "blog" in its Meta'):
         workshop.up("blog")
 
 
@@ -135,7 +135,7 @@ def test_applied_files_are_replayed_without_sending_anything(workshop):
     assert workshop.up("blog") == {"blog": ["002_more"]}
 
 
-def test_what_a_migration_did_by_its_models_is_not_done_again_by_the_next(workshop):
+def test_a_replay_does_not_repeat_what_a_migration_did_by_its_models(workshop):
     workshop.write("001_posts", CREATE_POSTS)
     workshop.write("002_first", 'migrator.orm["posts"].create(title="first")\nlist(migrator.orm["posts"].select())')
     workshop.up("blog")
@@ -147,7 +147,7 @@ def test_what_a_migration_did_by_its_models_is_not_done_again_by_the_next(worksh
     assert workshop.query("SELECT title FROM blog.posts") == [("first",)]
 
 
-def test_two_files_with_one_number_are_explained(workshop):
+def test_two_files_with_the_same_number_are_refused_with_a_way_out(workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()")
     workshop.sql("002_mine", "CREATE TABLE blog.b ()")
     workshop.up("blog")
@@ -158,13 +158,13 @@ def test_two_files_with_one_number_are_explained(workshop):
     assert "002_theirs.py to 003_theirs" in str(failure.value)
 
 
-def test_a_file_that_is_no_migration_is_refused_not_ignored(workshop):
+def test_a_misnamed_file_is_refused_not_ignored(workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()").rename(workshop.folder / "blog" / "first.py")
     with pytest.raises(MigrationError, match=r"first\.py is not a migration"):
         workshop.up("blog")
 
 
-def test_what_has_no_file_or_no_rollback_cannot_be_taken_back(workshop):
+def test_a_migration_without_a_file_or_a_rollback_cannot_be_rolled_back(workshop):
     path = workshop.sql("001_a", "CREATE TABLE blog.a ()")
     workshop.up("blog")
     path.write_text("def migrate(migrator, database, *, fake=False): pass")
@@ -175,7 +175,7 @@ def test_what_has_no_file_or_no_rollback_cannot_be_taken_back(workshop):
         workshop.down("blog")
 
 
-def test_a_second_runner_waits_says_for_whom_and_reads_the_history_again(workshop):
+def test_a_second_run_waits_names_the_first_and_reads_the_history_again(workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()")
     waiting = threading.Event()
     workshop.say = lambda line: waiting.set() if "waiting for another run" in line else None

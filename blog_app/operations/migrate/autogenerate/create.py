@@ -96,7 +96,7 @@ def _try(
 
 
 def _read(connection: Connection, name: str) -> catalog.Schema:
-    return comparison.as_models_know(catalog.read(connection, name))
+    return comparison.described_by_models(catalog.read(connection, name))
 
 
 def _dangers(name: str, created: Sequence[str], folder: Path | None) -> list[str]:

@@ -1,7 +1,7 @@
-"""What a schema consists of, read from PostgreSQL's catalog in PostgreSQL's own words.
+"""Introspection: the tables and other objects of a schema, read from PostgreSQL's catalog.
 
 Expressions (defaults, checks, predicates) are as the server prints them, and names inside the schema are printed
-without it, so two schemas of different names that mean the same are equal.
+without it, so schemas of different names with the same contents are equal.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import peewee
 
 from blog_app.data.watermarks import epochs
 
-# Tables that no model and no migration file knows: this package's own, and the watermarks'.
+# Tables of no model and no migration file: those of the migrations themselves, and of the watermarks.
 OWN_TABLES = ("migrations", "migration_steps", epochs.TABLE)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `str()` is its definition as CREATE TABLE would have it."""
+    """One column; `str()` is its definition as in CREATE TABLE."""
 
     type: str
     not_null: bool
@@ -36,21 +36,21 @@ class Column:
 
 @dataclass
 class Table:
-    """Each part is a mapping from its name to its definition."""
+    """A table, or an object of another kind; each part maps names to definitions."""
 
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
     """Primary key, unique, foreign keys with their actions, checks; `NOT VALID` is part of the text."""
     indexes: dict[str, str] = field(default_factory=dict)
-    """Those that no constraint brings along, with method and predicate; `INVALID` after a failed build."""
+    """Without those of constraints; with method and predicate; `INVALID` after a failed build."""
     triggers: dict[str, str] = field(default_factory=dict)
     partitioning: dict[str, str] = field(default_factory=dict)
-    """`by`: the method and key of a partitioned table. Its partitions come and go, and are not compared, but with it:
-    an index or a constraint that only a partition has is its own."""
+    """`by`: the method and key of a partitioned table. Partitions themselves are not compared, because they come and
+    go; an index or a constraint that only one partition has is listed here."""
     properties: dict[str, str] = field(default_factory=dict)
-    """UNLOGGED, row security, rules, and triggers that are switched off, those of foreign keys among them."""
+    """UNLOGGED, row security, rules, and disabled triggers, including those of foreign keys."""
     definition: dict[str, str] = field(default_factory=dict)
-    """`as`: of what is no table."""
+    """`as`: the definition of an object that is not a table."""
     kind: str = "table"
 
 
@@ -80,7 +80,7 @@ TABLES = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 """
-# NOT NULL (a constraint since PostgreSQL 18) is told by the column.
+# NOT NULL, a constraint since PostgreSQL 18, is read with the column.
 CONSTRAINTS = """
 SELECT c.relname, k.conname, pg_get_constraintdef(k.oid, true)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
@@ -132,8 +132,8 @@ SELECT c.relname, 'rule ' || r.rulename, pg_get_ruledef(r.oid, true)
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND r.rulename <> '_RETURN'
 """
-# What is no table, but of an extension, nor the sequence of a column, nor the row type of a table.
-OTHERS = """
+# Without the objects of extensions, the sequences of columns, and the row types of tables.
+OTHER_OBJECTS = """
 SELECT 'view', oid, relname, pg_get_viewdef(oid, true) FROM pg_class
 WHERE relnamespace = to_regnamespace(%s) AND relkind = 'v'
 UNION ALL
@@ -154,7 +154,10 @@ FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
 WHERE c.relnamespace = to_regnamespace(%s)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
 """
-OTHERS = f"SELECT * FROM ({OTHERS}) AS o WHERE NOT EXISTS (SELECT FROM pg_depend WHERE objid = oid AND deptype = 'e')"  # noqa: S608
+OTHER_OBJECTS = (
+    f"SELECT * FROM ({OTHER_OBJECTS}) AS o "  # noqa: S608
+    "WHERE NOT EXISTS (SELECT FROM pg_depend WHERE objid = oid AND deptype = 'e')"
+)
 PARTS = {
     "constraints": CONSTRAINTS,
     "indexes": INDEXES,
@@ -165,26 +168,26 @@ PARTS = {
 
 
 def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collection[str] = OWN_TABLES) -> Schema:
-    """Return what is in `schema`, but the tables in `without`."""
+    """Return the contents of `schema`, without the tables in `without`."""
     with database.atomic() as transaction:
-        # What the search path finds is printed without its schema.
+        # PostgreSQL prints names without their schema if the search path finds them.
         database.execute_sql("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
         found = {name: Table() for (name,) in _rows(database, TABLES, schema) if name not in without}
-        for kind, _, name, definition in _rows(database, OTHERS, schema):
-            found[name] = Table(definition={"as": _plain(definition)}, kind=kind)
+        for kind, _, name, definition in _rows(database, OTHER_OBJECTS, schema):
+            found[name] = Table(definition={"as": _without_text_casts(definition)}, kind=kind)
         for table, name, *parts in _rows(database, COLUMNS, schema):
             if table in found:
-                found[table].columns[name] = Column(*(_plain(part) for part in parts))
+                found[table].columns[name] = Column(*(_without_text_casts(part) for part in parts))
         for part, query in PARTS.items():
             for table, name, definition in _rows(database, query, schema):
                 if table in found:
-                    getattr(found[table], part)[name] = _plain(definition)
-        transaction.rollback()  # Also when this is a savepoint: the caller's search path comes back.
+                    getattr(found[table], part)[name] = _without_text_casts(definition)
+        transaction.rollback()  # Also restores the search path of a caller's transaction.
     return found
 
 
-def _plain(definition: Any) -> Any:
-    """Return an expression without its casts between texts: PostgreSQL places them otherwise after a restore."""
+def _without_text_casts(definition: Any) -> Any:
+    """Return an expression without casts between text types, which PostgreSQL prints differently after a restore."""
     return TEXT_CASTS.sub("", definition) if isinstance(definition, str) else definition
 
 

@@ -1,4 +1,4 @@
-"""Differences between two schemas, each in one sentence that names the object."""
+"""Compares two schemas; each difference is a sentence that names the object."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ PARTS = {
 
 
 def compare(ours: Schema, theirs: Schema, us: str, them: str) -> list[str]:
-    """Return what differs; `us` and `them` name the two sides (`the models`, `the database`)."""
+    """Return the differences; `us` and `them` name the two sides (`the models`, `the database`)."""
     return [*_tables(ours, theirs, us, them)]
 
 
 def compare_models(wanted: Schema, actual: Schema, models: Sequence[Any], us: str, them: str) -> list[str]:
-    """The same for what models describe: they may say which columns no code uses any more.
+    """Compare as `compare`, but only what models describe, and without their unused columns.
 
     `class Meta: unused_columns = ("old_name",)` is for the release between the one that stops using a column and the
     one that drops it.
     """
     unused = {model._meta.table_name: getattr(model._meta, "unused_columns", ()) for model in models}
-    seen = as_models_know(actual)
+    seen = described_by_models(actual)
     for name, table in seen.items():
         columns = {key: column for key, column in table.columns.items() if key not in unused.get(name, ())}
         seen[name] = replace(table, columns=columns)
     return compare(wanted, seen, us, them)
 
 
-def as_models_know(schema: Schema) -> Schema:
-    """Return the part of a schema that models describe: the tables without their triggers and properties."""
+def described_by_models(schema: Schema) -> Schema:
+    """Return what models describe of a schema: the tables without triggers and properties."""
     tables = {name: table for name, table in schema.items() if table.kind == "table"}
     return {name: replace(table, triggers={}, properties={}) for name, table in tables.items()}
 
