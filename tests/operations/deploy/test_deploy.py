@@ -109,7 +109,7 @@ def test_what_the_code_of_the_release_still_uses_is_not_dropped_whatever_the_mig
     contract = 'migrator.contract_type("tags", "name")'  # Another column takes the name of the one dropped.
     for migrate, what in (
         ('migrator.remove_fields("tags", "name")', "the column tags.name is dropped, but Tag still uses it"),
-        ('migrator.sql("DROP TABLE blog.likes")', "the table likes is dropped, and "),
+        ('migrator.sql("DROP TABLE blog.likes")', "the table likes is dropped, but "),
     ):
         deployed.write("900_drop", migrate, "migrator.run(print)", head=head)
         code, output = run("deploy")
