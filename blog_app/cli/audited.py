@@ -18,6 +18,7 @@ UNAUDITED_COMMANDS = frozenset(
     {
         "flask cache status",
         "flask databases status",
+        "flask generate database",
         "flask generate resource",
         "flask migrate check",
         "flask migrate create",

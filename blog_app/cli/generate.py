@@ -1,4 +1,4 @@
-"""`flask generate`: the files of something new, in the style of what is there."""
+"""`flask generate`: code generation for a new resource or a new logical database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from flask.cli import AppGroup
 
 from blog_app.config import DATABASE_NAMES, ROOT
 from blog_app.development.generate import GenerateError, names
+from blog_app.development.generate import database as databases
 from blog_app.development.generate import resource as resources
+from blog_app.development.generate.plan import Plan
+
+WIDE = {"max_content_width": 110}
 
 
 class GenerateGroup(AppGroup):
-    """What cannot be made is one message, not a traceback."""
+    """Commands whose `GenerateError` is one line, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -23,10 +27,11 @@ class GenerateGroup(AppGroup):
             raise click.ClickException(str(error)) from error
 
 
-generate = GenerateGroup("generate", help="Write the files of something new.")
+generate = GenerateGroup("generate", help="Generate the code of a new resource or a new logical database.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show the changes as a diff; write nothing.")
 
 
-@generate.command(context_settings={"max_content_width": 110})
+@generate.command(context_settings=WIDE)
 @click.argument("name")
 @click.option("--database", required=True, type=click.Choice(DATABASE_NAMES), help="The logical database.")
 @click.option(
@@ -36,31 +41,50 @@ generate = GenerateGroup("generate", help="Write the files of something new.")
     metavar="NAME:TYPE[:optional|:unique]",
     help="A field; may be repeated. Default: name:string:unique",
 )
-@click.option("--plural", help="The name of many, where English does not follow its rules.")
-@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--plural", help="The plural of NAME. Default: NAME and an s.")
+@dry_run
 def resource(name: str, database: str, fields: tuple[str, ...], plural: str | None, dry_run: bool) -> None:
     """Write model, schema, views, permissions, migration, seed file and tests of the resource NAME.
 
-    TYPE is string, text, integer, money, boolean, timestamp, uuid or json, or the table of the same database that the
-    field refers to. After it, :optional means that the field may be null, :unique that no two rows may share a value.
+    NAME is in the singular and in lower case, as in recipe or reading_list. TYPE is string, text, integer, money,
+    boolean, timestamp, uuid or json, or a table of the same database that the field refers to. :optional allows null;
+    :unique refuses a value that another row has.
 
     \b
     flask generate resource recipe --database blog --field title:string:unique --field steps:text \\
         --field minutes:integer:optional --field category:categories:optional
 
-    Everybody may read what is made, editors and admins may write it: see blog_app/permissions.py.
+    Everybody may read the resource, editors and admins may write it; to change that, edit blog_app/permissions.py.
     """
-    found = resources.describe(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        database,
-        names.names_of(name, plural),
-        fields or ("name:string:unique",),
-    )
-    made = resources.plan(found)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    found = resources.describe(app, database, names.names_of(name, plural), fields or ("name:string:unique",))
+    _finish(resources.plan(found), dry_run, f"flask migrate up, flask seed --database {database}, make check test")
+
+
+@generate.command("database", context_settings=WIDE)
+@click.argument("name")
+@dry_run
+def new_database(name: str, dry_run: bool) -> None:
+    """Add the logical database NAME, in lower case, as in crm.
+
+    \b
+    It writes the package blog_app/NAME, migrations/NAME, seed_data/NAME and tests/NAME, and adds NAME to
+      blog_app/config.py                   DATABASE_NAMES, which all commands, the worker and the tests follow
+      blog_app/data/databases/__init__.py  the proxy that models name
+      pyproject.toml                       import contracts
+      .env.example                         NAME_DATABASE_URL, NAME_DIRECT_URL, NAME_REPLICA_URLS ...
+      pgbouncer.ini                        the entry for `make run`
+
+    Without a NAME_DATABASE_URL, it lives in its own schema of the database that DATABASE_URL names.
+    """
+    _finish(databases.plan(name), dry_run, f"flask generate resource ... --database {name}, then flask migrate up")
+
+
+def _finish(plan: Plan, dry_run: bool, following: str) -> None:
     if dry_run:
-        click.echo("\n".join(made.diff()))
+        click.echo("\n".join(plan.diff()))
         return
-    for path in made.contents:
-        click.echo(f"{'changed' if path.exists() else 'written'}: {path.relative_to(ROOT)}")
-    made.write()
-    click.echo(f"Next: look it over, then flask migrate up, flask seed --database {database}, make check test")
+    for path in plan.texts:
+        click.echo(f"{'changed' if (ROOT / path).exists() else 'created'}: {path}")
+    plan.write()
+    click.echo(f"Next: {following}")

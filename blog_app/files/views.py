@@ -27,7 +27,6 @@ from blog_app.files.schemas import (
 )
 
 files = Blueprint("files", database=databases.files, prefix="")
-blueprints = (files,)
 
 
 def node_at(node_id: UUID) -> Any:

@@ -1,4 +1,4 @@
-"""flask generate resource: what it makes runs and passes every check, and what it refuses leaves no trace."""
+"""flask generate: resources and a logical database pass every check at once, and an error changes no file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ import pytest
 from flask import Flask
 
 from blog_app.config import ROOT
-from blog_app.development.generate import GenerateError, edits
-from blog_app.development.generate.names import names_of
+from blog_app.development.generate import GenerateError
+from blog_app.development.generate.plan import Plan
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".hypothesis", ".ruff_cache", ".pytest_cache")
 PROGRAMS = Path(sys.executable).parent
 SUFFIXES = (".py", ".json")
+TESTS = [
+    f"tests/{name}.py"
+    for name in (
+        "blog/test_recipes",
+        "blog/test_reading_lists",
+        "accounts/test_badges",
+        "files/test_labels",
+        "crm/test_contacts",
+        "crm/test_crm",
+    )
+]
 RECIPE = (
     "title:string:unique",
     "steps:text",
@@ -65,31 +76,24 @@ def fields(*texts: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def generated(checkout: Path) -> Path:
-    """The copy, with three resources more."""
-    command = ("flask", "--app", "wsgi", "generate", "resource")
-    before = contents(checkout)
-    shown = run(checkout, *command, "recipe", "--database", "blog", *fields(*RECIPE), "--dry-run")
-    assert contents(checkout) == before
-    assert "class Recipe(BlogRecord):" in shown
-    run(checkout, *command, "recipe", "--database", "blog", *fields(*RECIPE))
-    run(checkout, *command, "ReadingLists", "--database", "blog", "--field", "recipe:recipes:unique")
-    run(checkout, *command, "badge", "--database", "accounts", *fields("user:users", "title:string:unique"))
+    """The copy, with a logical database and five resources more."""
+    command = ("flask", "--app", "wsgi", "generate")
+    run(checkout, *command, "database", "crm")
+    shutil.copy(checkout / "tests/development/generated_database.py", checkout / "tests/crm/test_crm.py")
+    for arguments in (
+        ("recipe", "--database", "blog", *fields(*RECIPE)),
+        ("reading_list", "--database", "blog", *fields("recipe:recipes:unique")),
+        ("badge", "--database", "accounts", *fields("user:users", "title:string:unique")),
+        ("label", "--database", "files"),
+        ("contact", "--database", "crm"),
+    ):
+        run(checkout, *command, "resource", *arguments)
     return checkout
 
 
-OWN = ("tests/blog/test_recipes.py", "tests/blog/test_reading_lists.py", "tests/accounts/test_badges.py")
-
-
 def test_what_is_generated_passes_all_checks_at_once(generated: Path) -> None:
-    touched = (
-        "blog_app/accounts",
-        "blog_app/blog",
-        "blog_app/permissions.py",
-        "migrations",
-        "tests/helpers/objects.py",
-    )
-    run(generated, "ruff", "check", *touched, *OWN)
-    run(generated, "ruff", "format", "--check", *touched, *OWN)
+    run(generated, "ruff", "check", ".")
+    run(generated, "ruff", "format", "--check", ".")
     run(generated, "lint-imports")
     run(generated, "mypy")
 
@@ -98,74 +102,97 @@ def test_what_is_generated_passes_its_tests_at_once(generated: Path) -> None:
     others = (
         "tests/api/test_permissions.py",
         "tests/api/test_statements.py",
+        "tests/operations/migrate/test_drift.py",
+        "tests/operations/migrate/test_lint.py",
         "tests/operations/migrate/test_repository.py",
+        "tests/operations/test_pgbouncer.py",
+        "tests/test_env_example.py",
+        "tests/test_health.py",
     )
-    run(generated, "pytest", *OWN, *others, "-k", "recipe or test_reading_lists or test_badges or down_to_zero")
+    own = "recipe or contact or crm or test_reading_lists or test_badges or test_labels"
+    run(generated, "pytest", *TESTS, *others, "-k", f"{own} or checked_in or test_env_example or test_health")
+
+
+def test_a_dry_run_shows_the_changes_and_makes_none(migrated_app: Flask) -> None:
+    before = contents(ROOT)
+    for arguments, shown in (
+        (["resource", "note", "--database", "analytics"], "+class Note(Record):"),
+        (["resource", "note", "--database", "shop"], "+class Note(ShopRecord):"),
+        (["database", "crm"], "+class CrmRecord(Record):"),
+    ):
+        result = migrated_app.test_cli_runner().invoke(args=["generate", *arguments, "--dry-run"])
+        assert result.exit_code == 0, result.output
+        assert shown in result.output
+    assert contents(ROOT) == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["tag"], "there is something named 'tags' already"),
-        (["Tags"], "there is something named 'tags' already"),
         (["user"], "there is something named 'users' already"),
-        (["class"], "'class' is no usable name"),
-        (["2nd"], "'2nd' is no usable name"),
+        (["class"], "'class' is not a valid name: it is a Python keyword"),
+        (["2nd"], "'2nd' is not a valid name"),
+        (["Recipe"], "'Recipe' is not a valid name"),
         (["a" * 41], "is too long"),
-        (["sheep", "--plural", "sheep"], "need two names"),
-        (["x", "--field", "title"], "'title' is no field: write NAME:TYPE"),
+        (["sheep", "--plural", "sheep"], "the singular and the plural must differ"),
+        (["x", "--field", "title"], "'title' is not a field: write NAME:TYPE"),
         (["x", "--field", "title:strnig"], "there is no type 'strnig', only string, text, "),
         (["x", "--field", "id:uuid"], "'id' cannot name a field"),
         (["x", "--field", "select:string"], "'select' cannot name a field"),
-        (["x", "--field", "lambda:string"], "'lambda' is no usable name"),
+        (["x", "--field", "lambda:string"], "'lambda' is not a valid name"),
         (["x", "--field", "a:text", "--field", "a:string"], "two fields are named 'a'"),
         (["x", "--field", "a:text:unique"], "a field of this type cannot be unique"),
-        (["x", "--field", "a:post_tags"], "post_tags has no identifier to refer to"),
-        (["x", "--database", "analytics"], "analytics has no domain yet"),
+        (["x", "--field", "a:post_tags"], "post_tags has no id to refer to"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(migrated_app: Flask, arguments: list[str], message: str) -> None:
+def test_a_resource_that_cannot_be_generated_is_an_error_with_the_reason(
+    migrated_app: Flask, arguments: list[str], message: str
+) -> None:
+    refuse(migrated_app, ["resource", "--database", "blog", *arguments], message)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("shop", "there is a logical database 'shop' already"),
+        ("api", "'api' is taken: blog_app/api exists"),
+        ("config", "'config' is taken: blog_app/config.py exists"),
+        ("helpers", "'helpers' is taken: tests/helpers exists"),
+        ("server", "'server' is taken: blog_app.data.databases has an attribute of this name"),
+        ("order", "'order' is reserved by PostgreSQL or PgBouncer"),
+        ("pg_crm", "'pg_crm' is reserved by PostgreSQL or PgBouncer"),
+        ("import", "'import' is not a valid name: it is a Python keyword"),
+        ("c-r-m", "'c-r-m' is not a valid name: use lower-case letters"),
+    ],
+)
+def test_a_database_that_cannot_be_generated_is_an_error_with_the_reason(
+    migrated_app: Flask, name: str, message: str
+) -> None:
+    refuse(migrated_app, ["database", name], message)
+
+
+def refuse(app: Flask, arguments: list[str], message: str) -> None:
     before = contents(ROOT)
-    result = migrated_app.test_cli_runner().invoke(
-        args=["generate", "resource", "--database", "blog", *arguments, "--dry-run"]
-    )
+    result = app.test_cli_runner().invoke(args=["generate", *arguments])
     assert result.exit_code == 1
     assert message in result.output
     assert contents(ROOT) == before
 
 
-@pytest.mark.parametrize(
-    ("given", "singular", "plural"),
-    [
-        ("recipe", "recipe", "recipes"),
-        ("recipes", "recipe", "recipes"),
-        ("ReadingList", "reading_list", "reading_lists"),
-        ("friend-request", "friend_request", "friend_requests"),
-        ("category", "category", "categories"),
-        ("categories", "category", "categories"),
-        ("day", "day", "days"),
-        ("box", "box", "boxes"),
-        ("boxes", "box", "boxes"),
-        ("branches", "branch", "branches"),
-        ("bus", "bus", "buses"),
-        ("address", "address", "addresses"),
-        ("addresses", "address", "addresses"),
-        ("bookshelves", "bookshelf", "bookshelves"),
-        ("person", "person", "people"),
-        ("sales_people", "sales_person", "sales_people"),
-        ("tomatoes", "tomato", "tomatoes"),
-    ],
-)
-def test_one_and_many_are_found_from_either(given: str, singular: str, plural: str) -> None:
-    names = names_of(given)
-    assert (names.singular, names.plural) == (singular, plural)
-
-
-def test_an_edit_leaves_the_rest_of_a_file_as_it_is() -> None:
-    source = '"""Doc."""\n\nfrom a import b\n\nthings = (\n    b,  # first\n)\ntable = {\n    "x":   1,\n}\n'
-    assert edits.add_to_sequence(source, "things", "c") == source.replace("b,  #", "b, c,  #")
-    assert edits.add_to_mapping(source, "table", ['    "y":   2,']) == source.replace("1,\n", '1,\n    "y":   2,\n')
-    assert edits.add_before(source, "things", "x = 1") == source.replace("things", "x = 1\n\n\nthings")
-    for edit in (edits.add_to_sequence, edits.add_to_mapping):
-        with pytest.raises(GenerateError, match="there is no nothing"):
-            edit(source, "nothing", "x")
+def test_a_change_leaves_the_rest_of_a_file_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blog_app.development.generate.plan.ROOT", tmp_path)
+    source = '"""Doc."""\n\nfrom __future__ import annotations\n\nfrom a import b\n\nx = (b,)\ny = (\n    b,  # 1\n)\n'
+    (tmp_path / "m.py").write_text(source)
+    plan = Plan()
+    plan.add_element("m.py", "x", "c")
+    plan.add_element("m.py", "y", "c")
+    plan.add_import("m.py", "from a import c")
+    plan.append_code("m.py", '"""Other."""\n\nfrom d import D\nfrom m import b\n\n\nclass E(D): ...\n')
+    plan.format()
+    expected = source.replace("import b\n", "import b, c\nfrom d import D\n").replace("(b,)", "(b, c)")
+    assert plan.texts["m.py"] == expected.replace("# 1\n", "# 1\n    c,\n") + "\n\nclass E(D): ...\n"
+    for change in (lambda: plan.add_element("m.py", "z", "c"), lambda: plan.replace("m.py", "b", "c")):
+        with pytest.raises(GenerateError):
+            change()
+    assert (tmp_path / "m.py").read_text() == source

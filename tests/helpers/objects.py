@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import peewee
 from flask import Flask
 from uuid_utils.compat import uuid7
 
@@ -24,6 +25,7 @@ from blog_app.api.operation import Operation
 from blog_app.api.requests.uploads import Upload
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
 from blog_app.blog.posts import edit, publish, write
+from blog_app.data.models import Base, now
 from blog_app.files.contents import store
 from blog_app.files.tree import add_file
 from blog_app.shop import products
@@ -125,6 +127,31 @@ def somebody() -> UUID:
 
 def viewed_post() -> UUID:
     return uuid7()
+
+
+def row(model: type[Base]) -> UUID:
+    """Create a row of a model by the maker of its name, or else with a value for each field that needs one."""
+    for maker in MAKERS.values():
+        if getattr(maker, "__name__", "") == peewee.make_snake_case(model.__name__):
+            offered = {"owner": somebody(), "public": True}
+            return maker(**{name: offered[name] for name in signature(maker).parameters})
+    needed = (field for field in model._meta.sorted_fields if not field.null and field.default is None)
+    return model.create(**{field.name: value_of(field) for field in needed}).id
+
+
+def value_of(field: peewee.Field) -> Any:
+    """Return a value for a field that no other row has."""
+    match field:
+        case peewee.ForeignKeyField():
+            return row(field.rel_model)
+        case peewee.UUIDField():
+            return uuid7()
+        case peewee.DateTimeField():
+            return now()
+        case peewee.CharField() | peewee.TextField():
+            return f"Text {next(_numbers)}"
+        case _:
+            return next(_numbers)
 
 
 MAKERS: Mapping[str, Maker] = {

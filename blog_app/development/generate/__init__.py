@@ -1,9 +1,9 @@
-"""Writes the files of a new resource in the style of those that are there, and the lines that others need for it.
+"""Code generation: `flask generate resource` and `flask generate database`.
 
-What comes out is a beginning that runs: everybody reads, editors and admins write, and it passes its tests and all
-checks at once. Nothing is written before everything has been worked out, so whatever is refused leaves no trace.
+Both write new files from templates and insert lines at fixed places of existing files. What they write runs at once and
+passes all checks and its tests. Everything is worked out in memory first: an error leaves no file changed.
 """
 
 
 class GenerateError(Exception):
-    """The resource cannot be made; `str()` says why, and nothing has been written."""
+    """It cannot be generated; `str()` says why, and nothing has been written."""

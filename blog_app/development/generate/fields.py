@@ -1,85 +1,66 @@
-"""What `--field title:string:unique` stands for in model, migration, schema, tests and seed file."""
+"""Fields of a generated resource: the code that `--field title:string:unique` becomes in each file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from blog_app.data.models import Base
 from blog_app.development.generate import GenerateError
-from blog_app.development.generate.names import check_identifier
+from blog_app.development.generate.names import check_name
 
 FIELD = re.compile(r"(?P<name>\w+):(?P<kind>\w+)(:(?P<mark>optional|unique))?")
+IN_MIGRATIONS = {
+    "peewee.": "pw.",
+    "TimestampField": "pw_pext.DateTimeTZField",
+    "BinaryJSONField": "pw_pext.BinaryJSONField",
+}
+"""How a migration writes what a model imports by other names."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A type of field. `column` and `field` are code, without what depends on the mark."""
+class Kind(NamedTuple):
+    """A type of field: the classes of its column and its schema field with their arguments, and two sample values."""
 
     column: str
-    options: tuple[str, ...]
+    column_options: tuple[str, ...]
     field: str
+    field_options: tuple[str, ...]
     samples: tuple[Any, Any]
-    limits: tuple[str, ...] = ()
-    default: tuple[str, str, str] | None = None
-    """In Python, in SQL, and as marshmallow's `load_default`."""
-    sortable: bool = True
-    filterable: bool = True
-    may_be_unique: bool = False
+    default: tuple[str, str] | None = None
+    """In Python and in SQL."""
 
 
+TIMES = ("2026-01-01T09:00:00Z", "2026-01-02T09:00:00Z")
+UUIDS = ("019b7719-6a80-7000-8000-000000000001", "019b7719-6a80-7000-8000-000000000002")
 KINDS: Mapping[str, Kind] = {
     "string": Kind(
-        "peewee.CharField",
-        ("max_length=200",),
-        "String",
-        ("Sample {name} 1", "Sample {name} 2"),
-        limits=("min_length=1", "max_length=200"),
-        may_be_unique=True,
+        "peewee.CharField", ("max_length=200",), "String", ("min_length=1", "max_length=200"), ("Sample 1", "Sample 2")
     ),
     "text": Kind(
-        "peewee.TextField",
-        (),
-        "String",
-        ("The first sample.", "The second one,\nof two lines."),
-        limits=("min_length=1", "max_length=20_000", "strip=False"),
-        sortable=False,
-        filterable=False,
+        "peewee.TextField", (), "String", ("min_length=1", "max_length=20_000", "strip=False"), ("One.", "Two,\nlines.")
     ),
-    "integer": Kind("peewee.IntegerField", (), "Integer", (1, 2), may_be_unique=True),
-    "money": Kind("peewee.DecimalField", ("max_digits=14", "decimal_places=2"), "Money", ("12.50", "0.99")),
-    "boolean": Kind(
-        "peewee.BooleanField", (), "ma.Boolean", (True, False), default=("False", "false", "False"), sortable=False
-    ),
-    "timestamp": Kind("TimestampField", (), "Timestamp", ("2026-01-01T09:00:00Z", "2026-01-02T09:00:00Z")),
-    "uuid": Kind(
-        "peewee.UUIDField",
-        (),
-        "ma.UUID",
-        ("019b7719-6a80-7000-8000-000000000001", "019b7719-6a80-7000-8000-000000000002"),
-        sortable=False,
-        may_be_unique=True,
-    ),
+    "integer": Kind("peewee.IntegerField", (), "Integer", (), (1, 2)),
+    "money": Kind("peewee.DecimalField", ("max_digits=14", "decimal_places=2"), "Money", (), ("12.50", "0.99")),
+    "boolean": Kind("peewee.BooleanField", (), "ma.Boolean", (), (True, False), default=("False", "false")),
+    "timestamp": Kind("TimestampField", (), "Timestamp", (), TIMES),
+    "uuid": Kind("peewee.UUIDField", (), "ma.UUID", (), UUIDS),
     "json": Kind(
-        "BinaryJSONField",
-        ("index=False",),
-        "JsonObject",
-        ({"key": "value"}, {"key": ["another", "value"]}),
-        default=("dict", "'{}'", "dict"),
-        sortable=False,
-        filterable=False,
+        "BinaryJSONField", ("index=False",), "JsonObject", (), ({"a": 1}, {"b": [2]}), default=("dict", "'{}'")
     ),
 }
+SORTABLE = {"string", "integer", "money", "timestamp"}
+FILTERABLE = SORTABLE | {"boolean", "uuid"}
+UNIQUE = {"string", "integer", "uuid"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the resource: of a kind, or a reference to a row of `target`."""
+    """A field of a kind, or a foreign key to `target`."""
 
     name: str
-    kind: Kind
+    kind: str
     null: bool = False
     unique: bool = False
     target: type[Base] | None = None
@@ -90,39 +71,48 @@ class Field:
         return f"{self.name}_id" if self.target else self.name
 
     @property
+    def filterable(self) -> bool:
+        return self.kind in FILTERABLE
+
+    @property
+    def sortable(self) -> bool:
+        return self.kind in SORTABLE and not self.null
+
+    @property
+    def label(self) -> str:
+        return self.name.replace("_", " ")
+
+    @property
+    def default(self) -> tuple[str, str] | None:
+        return None if self.null else KINDS[self.kind].default
+
+    @property
     def required(self) -> bool:
-        return not self.null and self.kind.default is None
+        return not self.null and self.default is None
 
     @property
     def on_delete(self) -> str:
-        return "SET NULL" if self.null else "CASCADE"
+        return f'on_delete="{"SET NULL" if self.null else "CASCADE"}"'
 
     @property
     def model_code(self) -> str:
         """The right-hand side of the field in the model."""
         if self.target:
-            options = [self.target.__name__, 'backref="+"', *self._marks(), f'on_delete="{self.on_delete}"']
+            options = [self.target.__name__, 'backref="+"', *self._marks(), self.on_delete]
             return f"peewee.ForeignKeyField({', '.join(options)})"
-        defaults = []
-        if self.kind.default and not self.null:
-            python, sql, _ = self.kind.default
-            defaults = [f"default={python}", f'constraints=[peewee.SQL("DEFAULT {sql}")]']
-        return f"{self.kind.column}({', '.join([*self.kind.options, *self._marks(), *defaults])})"
+        return self._column([f"default={self.default[0]}"] if self.default else [])
 
     @property
     def migration_code(self) -> str:
         """The right-hand side of the field in the migration."""
         if self.target:
-            options = [
-                f'column_name="{self.public_name}"',
-                'field="id"',
-                f'model=migrator.orm["{self.target._meta.table_name}"]',
-                *self._marks(),
-                f'on_delete="{self.on_delete}"',
-            ]
+            options = [f'column_name="{self.public_name}"', 'field="id"']
+            options += [f'model=migrator.orm["{self.target._meta.table_name}"]', *self._marks(), self.on_delete]
             return f"pw.ForeignKeyField({', '.join(options)})"
-        code = re.sub(r"\bdefault=\w+, ", "", self.model_code).replace("peewee.", "pw.")
-        return re.sub(r"^(?=BinaryJSONField)", "pw_pext.", code.replace("TimestampField", "pw_pext.DateTimeTZField"))
+        code = self._column([])
+        for model_name, migration_name in IN_MIGRATIONS.items():
+            code = code.replace(model_name, migration_name)
+        return code
 
     @property
     def schema_code(self) -> str:
@@ -130,14 +120,19 @@ class Field:
         options = ["required=True"]
         if self.null:
             options = ["load_default=None", "allow_none=True"]
-        elif self.kind.default:
-            options = [f"load_default={self.kind.default[2]}"]
-        return f"{self.kind.field}({', '.join([*options, *self.kind.limits])})"
+        elif self.default:
+            options = [f"load_default={self.default[0]}"]
+        kind = KINDS[self.kind]
+        return f"{kind.field}({', '.join([*options, *kind.field_options])})"
 
     def sample(self, number: int) -> Any:
         """Return a value for row `number`, 1 or 2."""
-        value = self.kind.samples[number - 1]
-        return value.format(name=self.name.replace("_", " ")) if isinstance(value, str) else value
+        return KINDS[self.kind].samples[number - 1]
+
+    def _column(self, options: list[str]) -> str:
+        kind = KINDS[self.kind]
+        constraints = [f'constraints=[peewee.SQL("DEFAULT {self.default[1]}")]'] if self.default else []
+        return f"{kind.column}({', '.join([*kind.column_options, *self._marks(), *options, *constraints])})"
 
     def _marks(self) -> list[str]:
         return ["null=True"] * self.null + ["unique=True"] * self.unique
@@ -149,7 +144,7 @@ def parse(texts: tuple[str, ...], tables: Mapping[str, type[Base]], base: type[B
     for text in texts:
         field = _parse(text, tables)
         if hasattr(base, field.name) or hasattr(base, field.public_name):
-            raise GenerateError(f"{field.name!r} cannot name a field: all models have something of this name")
+            raise GenerateError(f"{field.name!r} cannot name a field: all models have an attribute of this name")
         if field.public_name in [each.public_name for each in fields]:
             raise GenerateError(f"two fields are named {field.name!r}")
         fields.append(field)
@@ -159,16 +154,16 @@ def parse(texts: tuple[str, ...], tables: Mapping[str, type[Base]], base: type[B
 def _parse(text: str, tables: Mapping[str, type[Base]]) -> Field:
     match = FIELD.fullmatch(text)
     if match is None:
-        raise GenerateError(f"{text!r} is no field: write NAME:TYPE, NAME:TYPE:optional or NAME:TYPE:unique")
+        raise GenerateError(f"{text!r} is not a field: write NAME:TYPE, NAME:TYPE:optional or NAME:TYPE:unique")
     name, kind, mark = match["name"], match["kind"], match["mark"]
-    check_identifier(name)
+    check_name(name)
     if kind not in KINDS and kind not in tables:
-        known = f"{', '.join(KINDS)}, or a table it refers to: {', '.join(tables)}"
+        known = f"{', '.join(KINDS)}, or a table to refer to: {', '.join(tables)}"
         raise GenerateError(f"{text!r}: there is no type {kind!r}, only {known}")
     target = tables.get(kind) if kind not in KINDS else None
-    found = Field(name, KINDS["uuid"] if target else KINDS[kind], mark == "optional", mark == "unique", target)
-    if found.unique and not found.kind.may_be_unique:
+    field = Field(name, "uuid" if target else kind, mark == "optional", mark == "unique", target)
+    if field.unique and field.kind not in UNIQUE:
         raise GenerateError(f"{text!r}: a field of this type cannot be unique")
     if target is not None and target._meta.composite_key:
-        raise GenerateError(f"{text!r}: {kind} has no identifier to refer to")
-    return found
+        raise GenerateError(f"{text!r}: {kind} has no id to refer to")
+    return field
