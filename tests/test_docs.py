@@ -10,15 +10,16 @@ from pathlib import Path
 
 import click
 import pytest
+from flask.cli import shell_command
 
 from blog_app import cli
 from blog_app.config import DATABASE_NAMES, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOADER = cli.Commands("flask")
-COMMANDS = click.Group(
-    "flask", commands={name: LOADER.get_command(click.Context(LOADER), name) for name in cli.MODULES}
-)
+CONTEXT = click.Context(LOADER)
+COMMANDS = click.Group("flask", {name: LOADER.get_command(CONTEXT, name) for name in cli.MODULES})
+COMMANDS.add_command(shell_command)
 
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^(?: {4}|\t).*\n?|^\n(?= {4}))+", re.MULTILINE)
