@@ -1,4 +1,4 @@
-"""What the tests of accounts share."""
+"""Fixtures of the tests of accounts."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from blog_app.data.models import now
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """Let no time pass for the counters of tries, however slow this machine is."""
+    """Stop the clock of login throttling, so that a slow machine does not matter."""
     instant = now()
     monkeypatch.setattr(throttling, "now", lambda: instant)
     return instant

@@ -1,4 +1,4 @@
-"""Changing the password and the address, and getting in again without the password."""
+"""Password change, password reset and email address change."""
 
 from datetime import datetime
 from typing import Any
@@ -39,17 +39,17 @@ def test_a_new_password_needs_the_current_one_and_ends_other_sessions(app: Flask
     sign_in(app, password=NEW)
 
 
-def test_a_new_password_must_be_strong_too(ada: Caller) -> None:
+def test_the_password_policy_applies_to_a_password_change(ada: Caller) -> None:
     ada.put("/me/password", {"current_password": PASSWORD, "password": "Password1"}, status=422)
 
 
-def test_guessing_the_current_password_is_slowed(ada: Caller, clock: datetime) -> None:
+def test_guessing_the_current_password_is_throttled(ada: Caller, clock: datetime) -> None:
     for _ in range(6):
         ada.put("/me/password", {"current_password": "Wrong-1234", "password": NEW}, status=422)
     ada.put("/me/password", {"current_password": PASSWORD, "password": NEW}, status=429)
 
 
-def test_a_reset_by_mail_ends_every_session_and_works_once(app: Flask, ada: Caller) -> None:
+def test_a_password_reset_ends_every_session_and_its_token_works_once(app: Flask, ada: Caller) -> None:
     anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = token_for(app, EMAIL)
     anonymous(app).post("/password-resets/completion", {"token": token, "password": "weak"}, status=422)
@@ -60,7 +60,7 @@ def test_a_reset_by_mail_ends_every_session_and_works_once(app: Flask, ada: Call
     sign_in(app, password=NEW)
 
 
-def test_of_two_resets_that_were_mailed_the_second_is_void_when_the_first_was_used(app: Flask, ada: Caller) -> None:
+def test_using_one_reset_token_invalidates_the_others(app: Flask, ada: Caller) -> None:
     tokens = []
     for _ in range(2):
         anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
@@ -69,7 +69,7 @@ def test_of_two_resets_that_were_mailed_the_second_is_void_when_the_first_was_us
     anonymous(app).post("/password-resets/completion", {"token": tokens[0], "password": NEW}, status=422)
 
 
-def test_a_reset_gets_one_answer_and_the_same_statements_for_any_address(app: Flask, ada: Caller) -> None:
+def test_a_reset_request_has_the_same_response_and_statements_for_any_address(app: Flask, ada: Caller) -> None:
     anonymous(app).post("/password-resets", {"email": "first@example.com"}, status=202)
     with captured_statements() as known:
         first = anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
@@ -80,7 +80,7 @@ def test_a_reset_gets_one_answer_and_the_same_statements_for_any_address(app: Fl
 
 
 @pytest.mark.parametrize("status", ["suspended", "inactive"])
-def test_who_is_kept_out_cannot_reset_their_way_in(app: Flask, ada: Caller, status: str) -> None:
+def test_a_suspended_user_cannot_reset_the_password(app: Flask, ada: Caller, status: str) -> None:
     anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = token_for(app, EMAIL)
     with app.app_context():
@@ -88,14 +88,14 @@ def test_who_is_kept_out_cannot_reset_their_way_in(app: Flask, ada: Caller, stat
     anonymous(app).post("/password-resets/completion", {"token": token, "password": NEW}, status=422)
 
 
-def test_a_token_for_one_purpose_is_none_for_another(app: Flask, ada: Caller) -> None:
+def test_a_token_for_one_purpose_is_invalid_for_another(app: Flask, ada: Caller) -> None:
     anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
     token = {"token": token_for(app, EMAIL)}
     anonymous(app).post("/users/confirmation", token, status=422)
     anonymous(app).post("/me/email/confirmation", token, status=422)
 
 
-def test_a_new_address_is_confirmed_by_whoever_reads_it(app: Flask, ada: Caller) -> None:
+def test_an_email_change_is_confirmed_with_the_mailed_token(app: Flask, ada: Caller) -> None:
     other = Caller(app, sign_in(app)["token"])
     ada.put("/me/email", {"email": "new@example.com", "password": "Wrong-1234"}, status=422)
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
@@ -119,7 +119,7 @@ def test_a_confirmed_address_cannot_be_confirmed_again_after_a_change_back(app: 
     assert ada.get("/me").json["email"] == EMAIL
 
 
-def test_a_taken_address_is_said_in_the_mail_only(app: Flask, ada: Caller) -> None:
+def test_only_the_mail_says_that_an_address_is_taken(app: Flask, ada: Caller) -> None:
     with app.app_context():
         User.create_with_profile("taken@example.com", "Eve", "-")
     answers = [
@@ -130,7 +130,7 @@ def test_a_taken_address_is_said_in_the_mail_only(app: Flask, ada: Caller) -> No
     assert mails(app, "taken@example.com")[-1]["Subject"] == "This email address is already in use"
 
 
-def test_an_address_that_was_taken_before_its_confirmation_is_a_conflict(app: Flask, ada: Caller) -> None:
+def test_confirming_an_address_that_was_taken_meanwhile_is_a_conflict(app: Flask, ada: Caller) -> None:
     ada.put("/me/email", {"email": "new@example.com", "password": PASSWORD}, status=202)
     token = token_for(app, "new@example.com")
     with app.app_context():

@@ -28,7 +28,7 @@ def three(app: Flask) -> tuple[Caller, Caller, Caller]:
     return sign_up(app, name="Ada"), sign_up(app, name="Bea"), sign_up(app, name="Cleo")
 
 
-def test_a_request_that_is_accepted_makes_friends_both_ways(three: tuple[Caller, ...]) -> None:
+def test_an_accepted_request_makes_both_users_friends(three: tuple[Caller, ...]) -> None:
     ada, bea, cleo = three
     sent = ask(ada, bea)
     assert (sent["sender_id"], sent["receiver_id"], sent["status"]) == (ada.user_id, bea.user_id, "pending")
@@ -52,7 +52,7 @@ def test_a_request_that_is_accepted_makes_friends_both_ways(three: tuple[Caller,
 
 
 @pytest.mark.parametrize("who", ["sender withdraws", "receiver declines"])
-def test_a_request_that_ends_can_be_sent_again(three: tuple[Caller, ...], who: str) -> None:
+def test_a_withdrawn_or_declined_request_can_be_sent_again(three: tuple[Caller, ...], who: str) -> None:
     ada, bea, cleo = three
     sent = ask(ada, bea)
     ask(ada, bea, status=409)
@@ -62,14 +62,14 @@ def test_a_request_that_ends_can_be_sent_again(three: tuple[Caller, ...], who: s
     ask(bea, ada)
 
 
-def test_whoever_asks_back_is_a_friend(three: tuple[Caller, ...]) -> None:
+def test_a_request_to_a_user_who_sent_one_accepts_it(three: tuple[Caller, ...]) -> None:
     ada, bea, _ = three
     ask(ada, bea)
     assert ask(bea, ada)["status"] == "accepted"
     assert ids(ada, "/me/friends") == [bea.user_id]
 
 
-def test_nobody_asks_themselves_or_nobody_or_who_left(app: Flask, three: tuple[Caller, ...]) -> None:
+def test_a_request_to_oneself_or_an_invisible_user_is_refused(app: Flask, three: tuple[Caller, ...]) -> None:
     ada, bea, cleo = three
     ask(ada, ada, status=422)
     ada.post("/friend-requests", {"user_id": "01890000-0000-7000-8000-000000000000"}, status=422)
@@ -80,7 +80,7 @@ def test_nobody_asks_themselves_or_nobody_or_who_left(app: Flask, three: tuple[C
     ask(ada, cleo, status=422)
 
 
-def test_a_block_ends_everything_and_hides_each_from_the_other(three: tuple[Caller, ...]) -> None:
+def test_a_block_ends_friendship_and_requests_and_hides_both_users(three: tuple[Caller, ...]) -> None:
     ada, bea, cleo = three
     befriend(ada, bea)
     befriend(ada, cleo)
@@ -106,7 +106,7 @@ def test_a_block_ends_everything_and_hides_each_from_the_other(three: tuple[Call
     befriend(bea, ada)
 
 
-def test_each_side_of_a_block_has_its_own(three: tuple[Caller, ...]) -> None:
+def test_each_user_removes_only_their_own_block(three: tuple[Caller, ...]) -> None:
     ada, bea, _ = three
     ada.put(f"/me/blocks/{bea.user_id}", status=204)
     bea.put(f"/me/blocks/{ada.user_id}", status=204)
@@ -137,7 +137,7 @@ def test_mutual_friends_and_suggestions_count_friends_of_friends(app: Flask) -> 
     assert ids(fay, "/me/friend-suggestions") == [cleo.user_id, bea.user_id]
 
 
-def test_the_friendships_of_a_user_who_leaves_end_and_blocks_stay(app: Flask, three: tuple[Caller, ...]) -> None:
+def test_deleting_a_user_ends_friendships_and_keeps_blocks(app: Flask, three: tuple[Caller, ...]) -> None:
     ada, bea, cleo = three
     admin = sign_up(app, "admin")
     befriend(ada, bea)
@@ -150,7 +150,7 @@ def test_the_friendships_of_a_user_who_leaves_end_and_blocks_stay(app: Flask, th
     assert ids(cleo, "/me/blocks") == [ada.user_id]
 
 
-def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) -> None:
+def test_concurrent_requests_to_each_other_make_friends(app: Flask) -> None:
     for _ in range(10):
         ada, bea = sign_up(app), sign_up(app)
         calls = [
@@ -163,13 +163,13 @@ def test_two_who_ask_each_other_at_the_same_moment_become_friends(app: Flask) ->
         assert Relationship.select().count() == 10
 
 
-def test_one_who_asks_many_times_at_once_has_asked_once(app: Flask) -> None:
+def test_concurrent_identical_requests_are_stored_once(app: Flask) -> None:
     ada, bea = sign_up(app), sign_up(app)
     statuses = run_in_parallel(*[ada.deferred("POST", "/friend-requests", {"user_id": bea.user_id})] * 6)
     assert sorted(statuses) == [201] + [409] * 5
 
 
-def test_whatever_happens_at_once_leaves_one_thing_between_two(app: Flask) -> None:
+def test_concurrent_actions_leave_at_most_one_relationship(app: Flask) -> None:
     admin = sign_up(app, "admin")
     for _ in range(8):
         ada, bea = sign_up(app), sign_up(app)

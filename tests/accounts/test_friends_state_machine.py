@@ -1,4 +1,4 @@
-"""Everything that can be between four users, in any order: the database and a plain model of it always agree."""
+"""Stateful property test of relationships between four users: the database always matches a plain model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ two = st.sampled_from(list(permutations(PEOPLE, 2)))
 
 
 class Friends(RuleBasedStateMachine):
-    """Acts on the database, and notes in plain sets what must be true."""
+    """Acts on the database, and records in plain sets what must be true."""
 
     app: Flask
 
@@ -137,6 +137,6 @@ def machine_on(app: Flask) -> None:
     Friends.app = app
 
 
-def test_nothing_between_two_users_is_ever_stored_twice_or_half() -> None:
+def test_relationships_match_a_simple_model_after_any_actions() -> None:
     limits = settings(max_examples=20, stateful_step_count=25)
     run_state_machine_as_test(Friends, settings=limits)

@@ -1,4 +1,4 @@
-"""Profiles: what users say of themselves."""
+"""Public profiles of users."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_put_replaces_the_profile_and_patch_merges_into_it(app: Flask) -> None:
     assert values(member.put("/me/profile", {}).json) == EMPTY
 
 
-def test_a_user_without_a_row_has_one_when_they_write(app: Flask) -> None:
+def test_a_missing_profile_is_created_by_an_update(app: Flask) -> None:
     member = sign_up(app)
     with app.app_context():
         Profile.delete().execute()
@@ -75,6 +75,6 @@ def test_a_user_without_a_row_has_one_when_they_write(app: Flask) -> None:
         ("user_id", "01890000-0000-7000-8000-000000000000"),
     ],
 )
-def test_what_no_profile_holds_is_refused(app: Flask, field: str, value: Any) -> None:
+def test_invalid_profile_values_are_refused(app: Flask, field: str, value: Any) -> None:
     errors = sign_up(app).patch("/me/profile", {field: value}, status=422).json["errors"]
     assert {error["pointer"].split("/")[1] for error in errors} == {field}

@@ -1,4 +1,4 @@
-"""Registration: an account opens when its address is confirmed, and nobody else learns who has one."""
+"""Registration: an account is created when its address is confirmed; no account enumeration."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from blog_app.accounts.models import Registration, User
 from blog_app.accounts.signed_tokens import REGISTRATION
 from blog_app.data.models import now
 from tests.helpers.caller import PASSWORD, anonymous, sign_up
-from tests.helpers.mails import ask_for_account, mails, token_for
+from tests.helpers.mails import mails, register, token_for
 from tests.helpers.statements import captured_statements
 
 BODY = {"email": "ada@example.com", "name": "Ada", "password": PASSWORD}
@@ -21,8 +21,8 @@ def sign_in(app: Flask, email: str = "ada@example.com", password: str = PASSWORD
     return anonymous(app).post("/tokens", {"email": email, "password": password}, status=status)
 
 
-def test_an_account_opens_with_the_token_of_the_mail_and_not_before(app: Flask) -> None:
-    token = ask_for_account(app)
+def test_an_account_is_created_by_the_mailed_token_and_not_before(app: Flask) -> None:
+    token = register(app)
     sign_in(app, status=401)
     me = anonymous(app).post("/users/confirmation", {"token": token}, status=200).json
     assert (me["email"], me["name"], me["status"], me["roles"]) == ("ada@example.com", "Ada", "active", [])
@@ -30,27 +30,27 @@ def test_an_account_opens_with_the_token_of_the_mail_and_not_before(app: Flask) 
 
 
 def test_a_token_works_once(app: Flask) -> None:
-    token = ask_for_account(app)
+    token = register(app)
     anonymous(app).post("/users/confirmation", {"token": token}, status=200)
     problem = anonymous(app).post("/users/confirmation", {"token": token}, status=422).json
     assert problem["errors"][0]["pointer"] == "/token"
 
 
 @pytest.mark.parametrize("spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda _: "🗝", lambda _: ""])
-def test_a_token_that_was_not_made_here_is_refused(app: Flask, spoil: Any) -> None:
-    token = ask_for_account(app)
+def test_a_forged_token_is_refused(app: Flask, spoil: Any) -> None:
+    token = register(app)
     anonymous(app).post("/users/confirmation", {"token": spoil(token)}, status=422)
 
 
 def test_a_token_expires(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = ask_for_account(app)
+    token = register(app)
     later = (now() + timedelta(hours=REGISTRATION.hours, minutes=1)).timestamp()
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
     anonymous(app).post("/users/confirmation", {"token": token}, status=422)
 
 
-def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_mail(app: Flask) -> None:
-    ask_for_account(app, "first@example.com")  # What is done once in a process is done.
+def test_a_registration_has_the_same_response_and_statements_for_a_taken_address(app: Flask) -> None:
+    register(app, "first@example.com")  # Warm up what is done once in a process.
     with captured_statements() as free:
         fresh = anonymous(app).post("/users", BODY, status=202)
     anonymous(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
@@ -64,14 +64,14 @@ def test_a_taken_address_gets_the_same_answer_after_the_same_statements_and_one_
     sign_in(app)
 
 
-def test_an_address_that_nobody_confirmed_is_free(app: Flask) -> None:
-    ask_for_account(app, name="A squatter")
-    token = ask_for_account(app, name="Ada")
+def test_an_unconfirmed_address_can_be_registered_again(app: Flask) -> None:
+    register(app, name="A squatter")
+    token = register(app, name="Ada")
     assert anonymous(app).post("/users/confirmation", {"token": token}, status=200).json["name"] == "Ada"
 
 
-def test_of_two_confirmations_at_once_one_opens_the_account(app: Flask) -> None:
-    tokens = [ask_for_account(app, name=name) for name in ("Ada", "Ada too")]
+def test_of_concurrent_confirmations_one_creates_the_account(app: Flask) -> None:
+    tokens = [register(app, name=name) for name in ("Ada", "Ada too")]
 
     def confirm(token: str) -> int:
         return app.test_client().post("/api/v1/users/confirmation", json={"token": token}).status_code
@@ -94,14 +94,14 @@ def test_of_two_confirmations_at_once_one_opens_the_account(app: Flask) -> None:
         ("😀@example.com", "😀@example.com"),
     ],
 )
-def test_an_address_has_one_spelling(app: Flask, spelled: str, stored: str) -> None:
+def test_an_email_address_is_normalized(app: Flask, spelled: str, stored: str) -> None:
     anonymous(app).post("/users", {**BODY, "email": spelled}, status=202)
     with app.app_context():
         assert Registration.get().email == stored
 
 
 @pytest.mark.parametrize("email", ["ada", "ada@", "@example.com", "a b@example.com", "a\n@example.com", "a@b", 5, None])
-def test_what_is_no_address_is_refused(app: Flask, email: Any) -> None:
+def test_an_invalid_email_address_is_refused(app: Flask, email: Any) -> None:
     problem = anonymous(app).post("/users", {**BODY, "email": email}, status=422).json
     assert problem["errors"][0]["pointer"] == "/email"
 
@@ -124,13 +124,13 @@ def test_a_weak_password_is_refused(app: Flask, password: str) -> None:
     assert {error["pointer"] for error in problem["errors"]} == {"/password"}
 
 
-def test_a_password_fits_however_its_accents_are_typed(app: Flask) -> None:
+def test_a_password_matches_however_its_accents_are_composed(app: Flask) -> None:
     anonymous(app).post("/users", {**BODY, "password": "Caf\u00e9-Noir-1"}, status=202)
     anonymous(app).post("/users/confirmation", {"token": token_for(app, "ada@example.com")}, status=200)
     sign_in(app, password="Cafe\u0301-Noir-1")
 
 
-def test_mail_to_one_address_is_slowed(app: Flask, clock: datetime) -> None:
+def test_mail_to_one_address_is_throttled(app: Flask, clock: datetime) -> None:
     for _ in range(6):
         anonymous(app).post("/users", BODY, status=202)
     refused = anonymous(app).post("/users", BODY, status=429)
@@ -138,9 +138,9 @@ def test_mail_to_one_address_is_slowed(app: Flask, clock: datetime) -> None:
     anonymous(app).post("/users", {**BODY, "email": "other@example.com"}, status=202)
 
 
-def test_no_password_or_address_of_anybody_leaves(app: Flask) -> None:
+def test_password_hashes_and_email_addresses_of_users_are_not_exposed(app: Flask) -> None:
     member = sign_up(app)
-    anonymous(app).post("/users/confirmation", {"token": ask_for_account(app)}, status=200)
+    anonymous(app).post("/users/confirmation", {"token": register(app)}, status=200)
     for path in ("/users", "/users?include=profile"):
         text = member.get(path).get_data(as_text=True)
         assert "@" not in text

@@ -1,11 +1,11 @@
-"""Roles: who has which, who gave it and when."""
+"""Granting, revoking and listing roles."""
 
 from flask import Flask
 
 from tests.helpers.caller import sign_up
 
 
-def test_a_grant_tells_who_gave_it_and_when_and_the_first_one_counts(app: Flask) -> None:
+def test_a_grant_says_who_granted_it_and_when_and_a_second_one_changes_nothing(app: Flask) -> None:
     admin, second, member = sign_up(app, "admin"), sign_up(app, "admin"), sign_up(app)
     first = admin.put(f"/users/{member.user_id}/roles/author").json
     assert (first["role"], first["granted_by_id"], first["user_id"]) == ("author", admin.user_id, member.user_id)
@@ -15,7 +15,7 @@ def test_a_grant_tells_who_gave_it_and_when_and_the_first_one_counts(app: Flask)
     assert member.get("/me").json["roles"] == ["author"]
 
 
-def test_a_role_holds_from_the_next_request_on_and_ends_with_its_revocation(app: Flask) -> None:
+def test_granting_and_revoking_a_role_take_effect_with_the_next_request(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     draft = {"title": "On the making of tea", "content": "Boil water."}
     member.post("/posts", draft, status=403)
@@ -26,7 +26,7 @@ def test_a_role_holds_from_the_next_request_on_and_ends_with_its_revocation(app:
     member.post("/posts", draft, status=403)
 
 
-def test_only_admins_grant_and_only_known_roles_to_known_users(app: Flask) -> None:
+def test_only_admins_grant_roles_and_only_known_roles_to_known_users(app: Flask) -> None:
     admin, editor, member = sign_up(app, "admin"), sign_up(app, "editor"), sign_up(app)
     editor.put(f"/users/{editor.user_id}/roles/admin", status=403)
     member.delete(f"/users/{editor.user_id}/roles/editor", status=403)
@@ -35,13 +35,13 @@ def test_only_admins_grant_and_only_known_roles_to_known_users(app: Flask) -> No
     admin.put("/users/01890000-0000-7000-8000-000000000000/roles/author", status=404)
 
 
-def test_everybody_sees_their_own_roles_only(app: Flask) -> None:
+def test_users_see_only_their_own_roles(app: Flask) -> None:
     editor, member = sign_up(app, "editor"), sign_up(app)
     assert [grant["role"] for grant in editor.get(f"/users/{editor.user_id}/roles").json["data"]] == ["editor"]
     assert member.get(f"/users/{editor.user_id}/roles").json["data"] == []
 
 
-def test_the_grants_of_an_admin_outlive_them(app: Flask) -> None:
+def test_grants_outlive_the_admin_who_made_them(app: Flask) -> None:
     admin, gone, member = sign_up(app, "admin"), sign_up(app, "admin"), sign_up(app)
     gone.put(f"/users/{member.user_id}/roles/author")
     gone.delete("/me")

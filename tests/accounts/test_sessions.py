@@ -1,4 +1,4 @@
-"""Signing in and out: tokens, who is slowed, and what ends them."""
+"""Signing in and out: API tokens and login throttling."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ def try_to_sign_in(app: Flask, email: str, password: str) -> int:
     return app.test_client().post("/api/v1/tokens", json={"email": email, "password": password}).status_code
 
 
-def test_the_list_tells_which_token_is_the_current_one(app: Flask) -> None:
+def test_the_list_of_tokens_marks_the_current_one(app: Flask) -> None:
     user_id = open_account(app)
     first, second = (
         Caller(app, anonymous(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}).json["token"], user_id)
@@ -38,7 +38,7 @@ def test_the_list_tells_which_token_is_the_current_one(app: Flask) -> None:
     first.get("/me")
 
 
-def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_one_answer(app: Flask) -> None:
+def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_the_same_response(app: Flask) -> None:
     open_account(app)
     suspended_id = open_account(app, "suspended@example.com")
     with app.app_context():
@@ -55,7 +55,7 @@ def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_one_answer
     assert len(answers) == 1
 
 
-def test_a_wrong_password_and_an_unknown_address_cost_the_same_statements(app: Flask) -> None:
+def test_a_wrong_password_and_an_unknown_address_need_the_same_statements(app: Flask) -> None:
     open_account(app)
     try_to_sign_in(app, EMAIL, "Wrong-1234")
     try_to_sign_in(app, "nobody@example.com", "Wrong-1234")
@@ -67,14 +67,14 @@ def test_a_wrong_password_and_an_unknown_address_cost_the_same_statements(app: F
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
-def test_failed_tries_slow_an_account_whether_it_exists_or_not(app: Flask, clock: datetime, email: str) -> None:
+def test_failed_attempts_throttle_an_account_whether_it_exists_or_not(app: Flask, clock: datetime, email: str) -> None:
     open_account(app)
     assert [try_to_sign_in(app, email, "Wrong-1234") for _ in range(8)] == [401] * 6 + [429] * 2
     refused = anonymous(app).post("/tokens", {"email": email.upper(), "password": PASSWORD}, status=429)
     assert refused.headers["Retry-After"] == "2"
 
 
-def test_waits_grow_and_are_forgiven_after_an_hour(app: Flask) -> None:
+def test_waits_double_and_are_reset_after_an_hour(app: Flask) -> None:
     open_account(app)
     waits = []
     for _ in range(16):
@@ -89,7 +89,7 @@ def test_waits_grow_and_are_forgiven_after_an_hour(app: Flask) -> None:
     assert [try_to_sign_in(app, EMAIL, "Wrong-1234") for _ in range(2)] == [401, 401]
 
 
-def test_a_hundred_tries_at_once_count_as_a_hundred(app: Flask, clock: datetime) -> None:
+def test_concurrent_attempts_are_all_counted(app: Flask, clock: datetime) -> None:
     open_account(app)
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: try_to_sign_in(app, EMAIL, "Wrong-1234"), range(30)))
@@ -97,14 +97,14 @@ def test_a_hundred_tries_at_once_count_as_a_hundred(app: Flask, clock: datetime)
     assert set(statuses) == {401, 429}
 
 
-def test_a_network_address_that_tries_many_accounts_is_slowed(app: Flask, clock: datetime) -> None:
+def test_an_ip_address_that_tries_many_accounts_is_throttled(app: Flask, clock: datetime) -> None:
     with ThreadPoolExecutor(4) as pool:
         statuses = list(pool.map(lambda n: try_to_sign_in(app, f"user{n}@example.org", "Wrong-1234"), range(110)))
     assert statuses.count(401) == 101
     assert try_to_sign_in(app, "fresh@example.com", PASSWORD) == 429
 
 
-def test_who_signs_in_well_is_never_slowed(app: Flask) -> None:
+def test_successful_sign_ins_are_never_throttled(app: Flask) -> None:
     open_account(app)
     for _ in range(3):
         try_to_sign_in(app, EMAIL, "Wrong-1234")
@@ -113,7 +113,7 @@ def test_who_signs_in_well_is_never_slowed(app: Flask) -> None:
         assert [attempt.attempts for attempt in Attempt.select()] == [3]
 
 
-def test_a_key_of_idempotency_does_not_hide_failed_tries(app: Flask, clock: datetime) -> None:
+def test_an_idempotency_key_does_not_hide_failed_attempts(app: Flask, clock: datetime) -> None:
     open_account(app)
     for _ in range(6):
         anonymous(app).post(
@@ -122,7 +122,7 @@ def test_a_key_of_idempotency_does_not_hide_failed_tries(app: Flask, clock: date
     anonymous(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}, status=429)
 
 
-def test_signing_out_everywhere_ends_this_session_too(app: Flask) -> None:
+def test_revoking_all_tokens_includes_the_current_one(app: Flask) -> None:
     member = sign_up(app)
     member.delete("/tokens")
     member.get("/me", status=401)

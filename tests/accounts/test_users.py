@@ -1,4 +1,4 @@
-"""Users as others see them, and as admins keep them: status, deletion, restoration, purge."""
+"""Users: visibility, status, deletion, restoration, purge, and the last admin."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def ids(response: Any) -> set[str]:
     return {user["id"] for user in response.json["data"]}
 
 
-def test_only_active_users_are_seen_and_admins_see_all(app: Flask) -> None:
+def test_only_active_users_are_visible_and_admins_see_all(app: Flask) -> None:
     admin, member, other = sign_up(app, "admin"), sign_up(app), sign_up(app)
     admin.put(f"/users/{other.user_id}/status", {"status": "suspended"})
     assert other.user_id not in ids(member.get("/users"))
@@ -27,7 +27,7 @@ def test_only_active_users_are_seen_and_admins_see_all(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("status", ["suspended", "inactive"])
-def test_who_is_kept_out_has_no_session_to_come_back_to(app: Flask, status: str) -> None:
+def test_suspending_a_user_ends_their_sessions(app: Flask, status: str) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     assert admin.put(f"/users/{member.user_id}/status", {"status": status}).json["status"] == status
     member.get("/me", status=401)
@@ -35,14 +35,14 @@ def test_who_is_kept_out_has_no_session_to_come_back_to(app: Flask, status: str)
     member.get("/me", status=401)
 
 
-def test_a_status_is_set_by_admins_only_and_must_be_known(app: Flask) -> None:
+def test_only_admins_set_a_status_and_it_must_be_known(app: Flask) -> None:
     admin, editor, member = sign_up(app, "admin"), sign_up(app, "editor"), sign_up(app)
     editor.put(f"/users/{member.user_id}/status", {"status": "suspended"}, status=403)
     member.put(f"/users/{member.user_id}/status", {"status": "suspended"}, status=403)
     admin.put(f"/users/{member.user_id}/status", {"status": "happy"}, status=422)
 
 
-def test_a_deleted_user_is_gone_everywhere_at_once(app: Flask) -> None:
+def test_a_deleted_user_is_hidden_everywhere_immediately(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app, name="Grace")
     admin.delete(f"/users/{member.user_id}")
     member.get("/me", status=401)
@@ -56,7 +56,7 @@ def test_a_deleted_user_is_gone_everywhere_at_once(app: Flask) -> None:
         assert directory.people([member.user_id]) == {member.user_id: {"id": member.user_id, "name": "Former member"}}
 
 
-def test_deleted_users_are_listed_for_admins_who_ask(app: Flask) -> None:
+def test_admins_can_list_deleted_users(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     member.delete("/me")
     assert ids(admin.get("/users?deleted=only")) == {member.user_id}
@@ -66,7 +66,7 @@ def test_deleted_users_are_listed_for_admins_who_ask(app: Flask) -> None:
     sign_up(app, "editor").get("/users?deleted=only", status=403)
 
 
-def test_a_restored_user_is_as_before_but_signed_out(app: Flask) -> None:
+def test_a_restored_user_keeps_everything_but_sessions(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app, "editor", name="Grace")
     member.patch("/me/profile", {"bio": "Ships."})
     admin.delete(f"/users/{member.user_id}")
@@ -77,7 +77,7 @@ def test_a_restored_user_is_as_before_but_signed_out(app: Flask) -> None:
     admin.put(f"/users/{member.user_id}/restoration")
 
 
-def test_the_address_of_a_deleted_user_is_free_and_restoring_onto_it_is_a_conflict(app: Flask) -> None:
+def test_the_address_of_a_deleted_user_is_free_and_restoring_onto_a_taken_one_is_a_conflict(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     email = member.get("/me").json["email"]
     member.delete("/me")
@@ -91,7 +91,7 @@ def test_the_address_of_a_deleted_user_is_free_and_restoring_onto_it_is_a_confli
     admin.put(f"/users/{second}/restoration", status=409)
 
 
-def test_a_purge_leaves_nothing_and_needs_a_deletion_first(app: Flask) -> None:
+def test_a_purge_deletes_all_rows_and_needs_a_deletion_first(app: Flask) -> None:
     admin, member = sign_up(app, "admin"), sign_up(app)
     admin.put(f"/users/{member.user_id}/roles/author")
     admin.delete(f"/users/{member.user_id}/remains", status=409)
@@ -104,7 +104,7 @@ def test_a_purge_leaves_nothing_and_needs_a_deletion_first(app: Flask) -> None:
         assert directory.people([member.user_id])[member.user_id]["name"] == "Former member"
 
 
-def test_an_old_version_changes_nobody(app: Flask) -> None:
+def test_an_update_with_an_old_version_is_refused(app: Flask) -> None:
     member = sign_up(app)
     old = member.get("/me").headers["ETag"]
     member.patch("/me", {"name": "Grace"}, **{"If-Match": old})
@@ -120,7 +120,7 @@ def test_an_old_version_changes_nobody(app: Flask) -> None:
         member.patch("/me", body, status=422)
 
 
-WAYS_OUT = {
+REMOVALS = {
     "revoke": ("DELETE", "/users/{}/roles/admin", None),
     "suspend": ("PUT", "/users/{}/status", {"status": "suspended"}),
     "deactivate": ("PUT", "/users/{}/status", {"status": "inactive"}),
@@ -128,20 +128,20 @@ WAYS_OUT = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS_OUT)
-def test_the_last_admin_stays(app: Flask, way: str) -> None:
+@pytest.mark.parametrize("way", REMOVALS)
+def test_the_last_admin_cannot_be_removed(app: Flask, way: str) -> None:
     admin, suspended = sign_up(app, "admin"), sign_up(app, "admin")
     admin.put(f"/users/{suspended.user_id}/status", {"status": "suspended"})
-    method, path, body = WAYS_OUT[way]
+    method, path, body = REMOVALS[way]
     problem = admin.send(method, path.format(admin.user_id), body, status=409).json
     assert "only admin" in problem["detail"]
     admin.send("DELETE", "/me", status=409)
     admin.get("/users?deleted=only")
 
 
-@pytest.mark.parametrize("first", WAYS_OUT)
-@pytest.mark.parametrize("second", WAYS_OUT)
-def test_two_admins_cannot_remove_each_other_at_once(app: Flask, first: str, second: str) -> None:
+@pytest.mark.parametrize("first", REMOVALS)
+@pytest.mark.parametrize("second", REMOVALS)
+def test_two_admins_cannot_remove_each_other_concurrently(app: Flask, first: str, second: str) -> None:
     for _ in range(3):
         with app.app_context():
             RoleGrant.delete().execute()
@@ -149,8 +149,8 @@ def test_two_admins_cannot_remove_each_other_at_once(app: Flask, first: str, sec
         calls = [
             caller.deferred(method, path.format(other.user_id), body)
             for caller, other, (method, path, body) in (
-                (ada, eve, WAYS_OUT[first]),
-                (eve, ada, WAYS_OUT[second]),
+                (ada, eve, REMOVALS[first]),
+                (eve, ada, REMOVALS[second]),
             )
         ]
         statuses = run_in_parallel(*calls)

@@ -21,7 +21,7 @@ from blog_app.data import databases
 from blog_app.data.models import now
 from blog_app.development.local.process import wait_until
 from tests.helpers.caller import Caller, anonymous, sign_up
-from tests.helpers.mails import ask_for_account
+from tests.helpers.mails import register
 from tests.helpers.objects import example_user
 
 HELD_LOCKS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
@@ -70,7 +70,7 @@ def test_a_malformed_key_is_rejected(author: Caller, key: str) -> None:
 
 
 def test_an_anonymous_caller_who_retries_a_confirmation_has_one_account(app: Flask) -> None:
-    token = ask_for_account(app)
+    token = register(app)
     first, second = (anonymous(app).post("/users/confirmation", {"token": token}, status=200, **KEY) for _ in range(2))
     assert second.data == first.data
 

@@ -1,4 +1,4 @@
-"""What becomes of files when their owner leaves, as the worker does it."""
+"""Account deletion and files, as the worker handles it."""
 
 from __future__ import annotations
 
@@ -19,75 +19,77 @@ from blog_app.files import handlers
 from blog_app.files.handlers import empty_closed_drives
 from blog_app.files.models import Drive, Node
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.files import folder, paths, upload
+from tests.helpers.files import create_folder, paths, upload
 from tests.helpers.programs import Program
-from tests.shop.test_account_deletion import leave
+from tests.shop.test_account_deletion import delete_account
 
 
 def fill(caller: Caller) -> None:
-    """Let somebody have some folders and files, and something in the trash."""
-    inner = folder(caller, "Inner", folder(caller, "Top"))
+    """Create some folders and files, and something in the trash."""
+    inner = create_folder(caller, "Inner", create_folder(caller, "Top"))
     for number in range(3):
         upload(caller, f"{number}.txt", parent=inner)
-    caller.delete(f"/files/{folder(caller, 'Trash', inner)['id']}")
+    caller.delete(f"/files/{create_folder(caller, 'Trash', inner)['id']}")
 
 
-def days_pass(days: float) -> None:
+def advance(days: float) -> None:
     Drive.update(closes_at=Drive.closes_at - timedelta(days=days)).execute()
 
 
-def work() -> int:
-    """Run the job as often as it wants; return how often that was."""
+def run_job() -> int:
+    """Run the job until it has nothing more to do; return the number of runs."""
     for turns in range(100):
         with databases.files.atomic():
             if not empty_closed_drives():
                 return turns
-    raise AssertionError("the job never ends")
+    raise AssertionError("the job does not end")
 
 
-def has(caller: Caller) -> int:
+def node_count(caller: Caller) -> int:
     return Node.with_deleted().where(Node.owner_id == caller.user_id).count()
 
 
-def test_files_go_when_the_grace_is_over_and_not_before(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_a_deleted_user_are_deleted_after_the_grace_period(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(handlers, "DELETE_BATCH_SIZE", 2)
     ada, other, admin = sign_up(app), sign_up(app), sign_up(app, "admin")
     fill(ada)
     fill(other)
-    leave(app, ada)
-    assert work() == 0
-    days_pass(29.9)
-    assert work() == 0
+    delete_account(app, ada)
+    assert run_job() == 0
+    advance(29.9)
+    assert run_job() == 0
     assert len(paths(admin, f"&owner_id={ada.user_id}")) == 5
-    days_pass(0.2)
-    assert work() == 4
-    assert (has(ada), has(other)) == (0, 6)
+    advance(0.2)
+    assert run_job() == 4
+    assert (node_count(ada), node_count(other)) == (0, 6)
     assert not Drive.select().where(Drive.owner_id == ada.user_id).exists()
-    assert work() == 0
+    assert run_job() == 0
 
 
-def test_who_comes_back_in_time_has_everything(app: Flask) -> None:
+def test_a_user_restored_in_time_has_all_their_files(app: Flask) -> None:
     ada, admin = sign_up(app), sign_up(app, "admin")
     fill(ada)
-    leave(app, ada)
+    delete_account(app, ada)
     admin.put(f"/users/{ada.user_id}/restoration")
-    days_pass(31)
-    work()
-    assert has(ada) == 6
+    advance(31)
+    run_job()
+    assert node_count(ada) == 6
     assert Drive.get(Drive.owner_id == ada.user_id).closes_at is None
 
 
-def test_what_arrives_after_its_owner_has_left_goes_too(app: Flask) -> None:
+def test_files_created_after_their_owner_was_deleted_are_deleted_too(app: Flask) -> None:
     ada = sign_up(app)
-    leave(app, ada)
+    delete_account(app, ada)
     with app.app_context():
         Node.create(owner_id=ada.user_id, kind="folder", name="Late", path="/Late", key="/late")
-    days_pass(31)
-    work()
-    assert has(ada) == 0
+    advance(31)
+    run_job()
+    assert node_count(ada) == 0
 
 
-def test_a_worker_that_is_killed_in_the_middle_is_followed_by_one_that_ends_it(app: Flask, stack: Stack) -> None:
+def test_a_second_worker_completes_the_deletion_of_a_killed_one(app: Flask, stack: Stack) -> None:
     ada, other = sign_up(app), sign_up(app)
     fill(other)
     row = {"owner_id": ada.user_id, "kind": "folder", "name": "x"}
@@ -101,12 +103,12 @@ def test_a_worker_that_is_killed_in_the_middle_is_followed_by_one_that_ends_it(a
         Program(*command, environment=environment) as worker,
     ):
         last = "SELECT FROM files.nodes WHERE owner_id = %s AND key = '/0' FOR UPDATE"
-        cursor.execute(last, (ada.user_id,))  # So that it does not come to the end before it is killed.
-        assert wait_until(lambda: has(ada) < 12_000, 60), worker.said
+        cursor.execute(last, (ada.user_id,))  # Keeps the worker from finishing before it is killed.
+        assert wait_until(lambda: node_count(ada) < 12_000, 60), worker.said
         worker.end(signal.SIGKILL)
-        assert has(ada) > 0
+        assert node_count(ada) > 0
     holder.close()
     with Program(*command, environment=environment) as worker:
         assert wait_until(lambda: not Drive.select().where(Drive.owner_id == ada.user_id).exists(), 60), worker.said
-    assert (has(ada), has(other)) == (0, 6)
+    assert (node_count(ada), node_count(other)) == (0, 6)
     assert DELIVERIES["accounts"].select().count() == 0

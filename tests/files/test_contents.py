@@ -1,4 +1,4 @@
-"""What is in files: sent, fetched in whole and in part, replaced, stored once, forgotten."""
+"""File contents: upload, download, ranges, replacement, deduplication, deletion of unused contents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from blog_app.files.contents import RETENTION, delete_unused
 from blog_app.files.models import Chunk, Content, Node, Part
 from blog_app.files.storage import CHUNK_BYTES
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.files import FORM, TEXT, content, folder, form, send_bytes, upload, upload_form
+from tests.helpers.files import FORM, TEXT, create_folder, download, form_body, send_bytes, upload, upload_as_form
 
 BIG = random.Random(1).randbytes(3 * CHUNK_BYTES + 1_000)
 
@@ -30,8 +30,8 @@ def ada(app: Flask) -> Caller:
     return sign_up(app, name="Ada")
 
 
-def forget(minutes: float = 0) -> None:
-    """Run the job that forgets, as if so many minutes had passed since something was last seen to be used."""
+def collect(minutes: float = 0) -> None:
+    """Delete unused contents, as if so many minutes had passed since they were marked."""
     Content.update(unused_since=Content.unused_since - timedelta(minutes=minutes)).execute()
     with databases.files.atomic():
         assert delete_unused() is False
@@ -43,60 +43,64 @@ def stored() -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, len(BIG)])
-def test_what_is_fetched_is_what_was_sent(ada: Caller, size: int) -> None:
+def test_a_download_returns_the_uploaded_bytes(ada: Caller, size: int) -> None:
     file = upload(ada, "file", BIG[:size])
     assert (file["size"], file["sha256"]) == (size, sha256(BIG[:size]).hexdigest())
-    answer = content(ada, file)
+    answer = download(ada, file)
     assert answer.data == BIG[:size]
     assert answer.headers["ETag"] == f'"{file["sha256"]}"'
     assert int(answer.headers["Content-Length"]) == size
-    assert content(ada, file, status=304, **{"If-None-Match": answer.headers["ETag"]}).data == b""
+    assert download(ada, file, status=304, **{"If-None-Match": answer.headers["ETag"]}).data == b""
     head = ada.send("HEAD", f"/files/{file['id']}/content", status=200)
     assert (head.data, int(head.headers["Content-Length"])) == (b"", size)
 
 
-def test_a_form_names_its_file(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
-    file = upload_form(ada, 'a "quoted" n\u00e4me.txt', BIG)
+def test_a_form_gives_the_file_name(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
+    file = upload_as_form(ada, 'a "quoted" n\u00e4me.txt', BIG)
     assert (file["name"], file["size"]) == ('a "quoted" n\u00e4me.txt', len(BIG))
-    assert upload_form(ada, "x", query=f"?name=y.txt&parent_id={tea['id']}")["path"] == "/Tea/y.txt"
-    assert upload_form(ada, "../x", status=422)["errors"][0]["pointer"] == "/name"
+    assert upload_as_form(ada, "x", query=f"?name=y.txt&parent_id={tea['id']}")["path"] == "/Tea/y.txt"
+    assert upload_as_form(ada, "../x", status=422)["errors"][0]["pointer"] == "/name"
 
 
 FIELD = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nTea\r\n'
 FORMS = {
-    "two files": (form("a").removesuffix(b"--x--\r\n") + form("b"), 422),
-    "a field besides": (FIELD + form("a"), 422),
+    "two files": (form_body("a").removesuffix(b"--x--\r\n") + form_body("b"), 422),
+    "a field besides": (FIELD + form_body("a"), 422),
     "only a field": (FIELD + b"--x--\r\n", 422),
     "nothing": (b"--x--\r\n", 422),
-    "no end": (form("a", BIG)[:-8], 400),
+    "no end": (form_body("a", BIG)[:-8], 400),
     "no form": (b"hello", 400),
-    "not UTF-8": (form("a").replace(b'"a"', b'"\xff"'), 400),
+    "not UTF-8": (form_body("a").replace(b'"a"', b'"\xff"'), 400),
     "a header without an end": (b"--x\r\n" + b"A" * 300_000, 413),
     "a hundred fields": (FIELD * 100 + b"--x--\r\n", 413),
 }
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_that_is_none_leaves_nothing(ada: Caller, name: str) -> None:
+def test_a_malformed_form_stores_nothing(ada: Caller, name: str) -> None:
     body, status = FORMS[name]
     answer = send_bytes(ada, "POST", "/files?name=x", body, status=status, content_type=FORM)
-    assert "bytes" not in answer.json["detail"]  # The file was not what was too large.
+    assert "bytes" not in answer.json["detail"]  # It is not the file that is too large.
     assert stored() == (0, 0, 0)
     assert ada.get("/files").json["data"] == []
 
 
 def test_a_form_must_name_its_boundary(ada: Caller) -> None:
-    send_bytes(ada, "POST", "/files?name=x", form("a"), status=400, content_type="multipart/form-data")
+    send_bytes(ada, "POST", "/files?name=x", form_body("a"), status=400, content_type="multipart/form-data")
 
 
-def test_a_file_may_be_so_large_and_no_larger(settings: Settings, app: Flask) -> None:
+def test_the_file_size_is_limited(settings: Settings, app: Flask) -> None:
     ada = sign_up(create_app(replace(settings, max_file_bytes=300_000)))
     upload(ada, "fits", BIG[:300_000])
-    for name, send in (("raw", upload), ("form", upload_form)):
+    for name, send in (("raw", upload), ("form", upload_as_form)):
         assert "300000" in send(ada, name, BIG[:300_001], status=413)["detail"]
     headers = {"Authorization": f"Bearer {ada.token}"}
-    for length, status in ((300_000, 201), (300_001, 413), (len(BIG), 413)):  # As gunicorn hands on what has no length.
+    for length, status in (
+        (300_000, 201),
+        (300_001, 413),
+        (len(BIG), 413),
+    ):  # As gunicorn passes on a body without a length.
         body = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(BIG[:length])}
         answer = ada.app.test_client().post(f"/api/v1/files?name={status}", headers=headers, environ_overrides=body)
         assert answer.status_code == status
@@ -104,8 +108,8 @@ def test_a_file_may_be_so_large_and_no_larger(settings: Settings, app: Flask) ->
     assert len(ada.get("/files").json["data"]) == 2
 
 
-def test_a_body_that_ends_too_early_is_no_file(ada: Caller) -> None:
-    # What a server hands on of a client that has gone: fewer bytes than announced, and no error.
+def test_a_truncated_body_stores_no_file(ada: Caller) -> None:
+    # What a server passes on after a client disconnects: fewer bytes than announced, and no error.
     short = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "500000", "wsgi.input": BytesIO(BIG[:400_000])}
     headers = {"Authorization": f"Bearer {ada.token}"}
     answer = ada.app.test_client().post("/api/v1/files?name=x", headers=headers, environ_overrides=short)
@@ -129,28 +133,28 @@ RANGES = {
 
 
 @pytest.mark.parametrize("asked", RANGES)
-def test_a_part_is_sent_that_is_asked_for(ada: Caller, asked: str) -> None:
+def test_a_range_of_a_file_is_downloaded(ada: Caller, asked: str) -> None:
     start, stop = RANGES[asked]
     file = upload(ada, "big", BIG)
     for more in ({}, {"If-Range": f'"{file["sha256"]}"'}):
-        answer = content(ada, file, status=206, Range=asked, **more)
+        answer = download(ada, file, status=206, Range=asked, **more)
         assert answer.data == BIG[start:stop]
         assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
         assert int(answer.headers["Content-Length"]) == stop - start
     for stale in ('"another"', f'W/"{file["sha256"]}"', "Fri, 20 Nov 2026 12:00:00 GMT"):
-        assert content(ada, file, Range=asked, **{"If-Range": stale}).data == BIG
+        assert download(ada, file, Range=asked, **{"If-Range": stale}).data == BIG
 
 
 @pytest.mark.parametrize("asked", [f"bytes={len(BIG)}-", f"bytes={10**30}-"])
-def test_a_part_that_is_not_there_is_a_416(ada: Caller, asked: str) -> None:
-    answer = content(ada, upload(ada, "big", BIG), status=416, Range=asked)
+def test_a_range_beyond_the_end_is_a_416(ada: Caller, asked: str) -> None:
+    answer = download(ada, upload(ada, "big", BIG), status=416, Range=asked)
     assert answer.headers["Content-Range"] == f"bytes */{len(BIG)}"
-    content(ada, upload(ada, "empty", b""), status=416, Range="bytes=0-")
+    download(ada, upload(ada, "empty", b""), status=416, Range="bytes=0-")
 
 
 @pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=a-b", "bytes=", "lines=1-2", "bytes=0-1,5-6", "x", "bytes=-0"])
-def test_what_is_no_range_or_several_gets_the_whole(ada: Caller, asked: str) -> None:
-    assert content(ada, upload(ada, "text", TEXT), Range=asked).data == TEXT
+def test_an_invalid_or_multiple_range_gets_the_whole_file(ada: Caller, asked: str) -> None:
+    assert download(ada, upload(ada, "text", TEXT), Range=asked).data == TEXT
 
 
 TYPES = {
@@ -166,10 +170,10 @@ TYPES = {
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_file_is_what_it_is_and_is_never_run(ada: Caller, kind: str) -> None:
+def test_the_media_type_is_detected_and_browsers_never_run_a_file(ada: Caller, kind: str) -> None:
     data, media_type = TYPES[kind]
-    file = upload_form(ada, "page.html", data)
-    headers = content(ada, file).headers
+    file = upload_as_form(ada, "page.html", data)
+    headers = download(ada, file).headers
     assert headers["Content-Type"] == media_type
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
@@ -187,8 +191,8 @@ def test_a_file_is_what_it_is_and_is_never_run(ada: Caller, kind: str) -> None:
         ),
     ],
 )
-def test_a_download_has_the_name_of_its_file(ada: Caller, name: str, header: str) -> None:
-    assert content(ada, upload(ada, name)).headers["Content-Disposition"] == header
+def test_a_download_has_the_file_name(ada: Caller, name: str, header: str) -> None:
+    assert download(ada, upload(ada, name)).headers["Content-Disposition"] == header
 
 
 def test_the_same_bytes_are_stored_once(ada: Caller) -> None:
@@ -202,19 +206,19 @@ def test_the_same_bytes_are_stored_once(ada: Caller) -> None:
     assert stored() == (3, 17, 6)
 
 
-def test_content_is_replaced_by_who_has_seen_it(ada: Caller) -> None:
+def test_replacing_content_honours_if_match(ada: Caller) -> None:
     file = upload(ada, "1", BIG)
     address = f"/files/{file['id']}/content"
-    seen = content(ada, file).headers["ETag"]
+    seen = download(ada, file).headers["ETag"]
     changed = send_bytes(ada, "PUT", address, TEXT, status=200, **{"If-Match": seen})
     assert (changed.json["size"], changed.json["media_type"]) == (len(TEXT), "text/plain")
-    assert content(ada, file).data == TEXT
+    assert download(ada, file).data == TEXT
     send_bytes(ada, "PUT", address, BIG, status=412, **{"If-Match": seen})
     send_bytes(ada, "PUT", address, BIG, status=200, **{"If-Match": changed.headers["ETag"]})
-    send_bytes(ada, "PUT", f"/files/{folder(ada, 'Tea')['id']}/content", BIG, status=404)
+    send_bytes(ada, "PUT", f"/files/{create_folder(ada, 'Tea')['id']}/content", BIG, status=404)
 
 
-def test_a_retry_of_an_upload_gets_the_first_answer(ada: Caller) -> None:
+def test_a_retried_upload_gets_the_first_response(ada: Caller) -> None:
     key = {"Idempotency-Key": "one"}
     first = upload(ada, "1", BIG, **key)
     assert upload(ada, "1", BIG, **key) == first
@@ -222,41 +226,41 @@ def test_a_retry_of_an_upload_gets_the_first_answer(ada: Caller) -> None:
     upload(ada, "1", BIG, status=409)
 
 
-def test_contents_go_a_while_after_their_last_file(ada: Caller) -> None:
+def test_unused_contents_are_deleted_after_their_retention(ada: Caller) -> None:
     big, text = upload(ada, "big", BIG), upload(ada, "text", BIG[:CHUNK_BYTES])
     copied = ada.post(f"/files/{big['id']}/copies", {"name": "copy"}).json
     for each in (big, copied):
-        forget(120)
+        collect(120)
         ada.delete(f"/files/{each['id']}")
-        forget(120)
-        assert content(ada, text).data == BIG[:CHUNK_BYTES]
+        collect(120)
+        assert download(ada, text).data == BIG[:CHUNK_BYTES]
         ada.delete("/trash")
-    forget()
-    forget(RETENTION.total_seconds() / 60 - 1)
+    collect()
+    collect(RETENTION.total_seconds() / 60 - 1)
     assert stored() == (2, 5, 4)
-    forget(2)
+    collect(2)
     assert stored() == (1, 1, 1)
-    assert content(ada, text).data == BIG[:CHUNK_BYTES]
+    assert download(ada, text).data == BIG[:CHUNK_BYTES]
 
 
-def test_contents_that_are_sent_again_in_time_stay(ada: Caller) -> None:
+def test_contents_uploaded_again_in_time_stay(ada: Caller) -> None:
     ada.delete(f"/files/{upload(ada, 'big', BIG)['id']}")
     ada.delete("/trash")
-    forget()
+    collect()
     file = upload(ada, "big", BIG)
-    forget(120)
-    assert content(ada, file).data == BIG
+    collect(120)
+    assert download(ada, file).data == BIG
     Content.update(unused_since=now() - timedelta(days=1)).execute()
-    forget()
-    assert content(ada, file).data == BIG
+    collect()
+    assert download(ada, file).data == BIG
 
 
-def test_what_is_damaged_is_not_sent(ada: Caller) -> None:
+def test_corrupt_content_is_not_sent(ada: Caller) -> None:
     file = upload(ada, "big", BIG)
     with databases.files.atomic():
         databases.files.declare_write(Part)
         databases.files.execute_sql("DELETE FROM files.parts WHERE position = 0")
-    assert "parts" not in content(ada, file, status=500).text
+    assert "parts" not in download(ada, file, status=500).text
     damage: Any = Chunk.update(data=b"something else").where(Chunk.sha256 == Part.select(Part.chunk).limit(1))
     with pytest.raises(Exception, match="chunks_are_what_they_are_called"):
         damage.execute()

@@ -1,4 +1,4 @@
-"""Uploads and downloads over the network, by clients that break off, fall silent, send too much, or take their time."""
+"""Uploads and downloads over HTTP, with clients that disconnect, stall, send too much, or read slowly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from blog_app.development.local.stack import Stack
 from blog_app.files.models import Chunk, Content, Node
 from blog_app.files.storage import CHUNK_BYTES
 from tests.helpers.caller import API, Caller, sign_up
-from tests.helpers.files import FORM, form
+from tests.helpers.files import FORM, form_body
 from tests.helpers.web_server import Web, gunicorn
 
 THREADS = 2
@@ -30,13 +30,13 @@ BIG = random.Random(2).randbytes(14 * CHUNK_BYTES)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the web process has its temporary files."""
+    """The directory for the web process's temporary files."""
     return tmp_path_factory.mktemp("web")
 
 
 @pytest.fixture(scope="module")
 def web(migrated_app: Flask, stack: Stack, folder: Path) -> Iterator[Web]:
-    """One process with few threads: one that does not come back would be missed."""
+    """One process with few threads, so that a blocked thread is noticed."""
     variables = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "TMPDIR": str(folder)}
     with gunicorn(stack, "tests.helpers.short_timeout_app:app", MAX_FILE_BYTES="8000000", **variables) as web:
         yield web
@@ -60,7 +60,7 @@ def head(caller: Caller, path: str, *lines: str) -> bytes:
 def send(
     caller: Caller, port: int, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, bytes]:
-    """Send a request over a connection of its own; return the status and the body of the answer."""
+    """Send a request over a connection of its own; return the status and the body of the response."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, API + path, body, {"Authorization": f"Bearer {caller.token}", **headers})
         answer = connection.getresponse()
@@ -72,23 +72,23 @@ BROKEN = {
     "a chunk that is shorter than announced": (("Transfer-Encoding: chunked",), b"100000\r\n" + BIG[:500_000]),
     "chunks without an end": (("Transfer-Encoding: chunked",), b"5\r\nhello\r\n"),
     "a chunk without a size": (("Transfer-Encoding: chunked",), b"tea\r\n" + BIG[:1_000]),
-    "a form without an end": (("Content-Length: 3000000", f"Content-Type: {FORM}"), form("x", BIG)[:1_500_000]),
+    "a form without an end": (("Content-Length: 3000000", f"Content-Type: {FORM}"), form_body("x", BIG)[:1_500_000]),
 }
 
 
-@pytest.mark.parametrize("ending", ["breaks off", "falls silent"])
-def test_an_upload_that_never_ends_leaves_nothing(
+@pytest.mark.parametrize("ending", ["disconnects", "stalls"])
+def test_an_incomplete_upload_stores_nothing(
     app: Flask, web: Web, port: int, ada: Caller, ending: str, folder: Path
 ) -> None:
     for number, (lines, half) in enumerate(BROKEN.values()):
         with socket.create_connection(("127.0.0.1", port), 60) as client:
             client.sendall(head(ada, f"/files?name={number}", *lines) + half)
-            if ending == "falls silent":
+            if ending == "stalls":
                 answer = http.client.HTTPResponse(client)
                 answer.begin()
                 assert answer.status == 400
                 assert json.loads(answer.read())["title"] == "Bad Request"
-    # Every thread is there again, and the connections that broke off have been dealt with before.
+    # All threads are free again, and the broken connections have been handled.
     for number in range(2 * THREADS):
         assert send(ada, port, "POST", f"/files?name=whole-{number}", BIG)[0] == 201
     assert (Node.select().count(), Content.select().count(), Chunk.select().count()) == (2 * THREADS, 1, 14)
@@ -97,15 +97,15 @@ def test_an_upload_that_never_ends_leaves_nothing(
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", FORM])
-def test_who_sends_too_much_is_told_so(port: int, ada: Caller, content_type: str) -> None:
-    body = form("x", BIG * 3) if content_type == FORM else BIG * 3
+def test_a_too_large_upload_gets_a_413_response(port: int, ada: Caller, content_type: str) -> None:
+    body = form_body("x", BIG * 3) if content_type == FORM else BIG * 3
     status, answer = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
     assert status == 413
     assert json.loads(answer)["detail"] == "The file is larger than 8000000 bytes."
     assert send(ada, port, "POST", "/files?name=x", BIG)[0] == 201
 
 
-def test_a_file_is_sent_in_whole_in_part_and_to_who_reads_slowly(port: int, ada: Caller, stack: Stack) -> None:
+def test_a_file_is_downloaded_whole_in_part_and_by_a_slow_client(port: int, ada: Caller, stack: Stack) -> None:
     file = json.loads(send(ada, port, "POST", "/files?name=x", BIG)[1])
     path = f"/files/{file['id']}/content"
     assert send(ada, port, "GET", path) == (200, BIG)
@@ -116,48 +116,46 @@ def test_a_file_is_sent_in_whole_in_part_and_to_who_reads_slowly(port: int, ada:
         slow.sendall(head(ada, path).replace(b"POST", b"GET", 1))
         answer = http.client.HTTPResponse(slow)
         answer.begin()
-        # It reads nothing yet; meanwhile no transaction is open on its behalf. Others look after leases.
+        # The client reads nothing yet; meanwhile no transaction is open for it. Lease renewals are ignored.
         databases.files.release()
         idle = "SELECT query FROM pg_stat_activity WHERE starts_with(state, 'idle in') AND query !~ 'watermark'"
         assert databases.files.execute_sql(idle).fetchall() == []
         assert answer.read() == BIG
 
 
-def test_who_asks_for_a_file_and_never_reads_it_keeps_no_thread(port: int, ada: Caller) -> None:
-    large = BIG * 2  # More than waits in the buffers of a connection.
+def test_a_client_that_never_reads_its_download_blocks_no_thread(port: int, ada: Caller) -> None:
+    large = BIG * 2  # More than fits in the buffers of a connection.
     file = json.loads(send(ada, port, "POST", "/files?name=x", large)[1])
-    deaf = []
+    stalled = []
     for _ in range(THREADS):
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect(("127.0.0.1", port))
         client.sendall(head(ada, f"/files/{file['id']}/content").replace(b"POST", b"GET", 1))
-        deaf.append(client)
+        stalled.append(client)
     assert send(ada, port, "GET", f"/files/{file['id']}/content") == (200, large)
-    for client in deaf:
+    for client in stalled:
         client.close()
 
 
-def arrives(caller: Caller, port: int, name: str) -> bool:
-    """Upload a file; return whether that went well."""
+def upload_succeeds(caller: Caller, port: int, name: str) -> bool:
+    """Upload a file; return whether that succeeded."""
     try:
         return send(caller, port, "POST", f"/files?name={name}", BIG)[0] == 201
     except (OSError, http.client.HTTPException):
         return False
 
 
-def test_a_process_that_is_killed_during_an_upload_leaves_nothing(
-    web: Web, port: int, ada: Caller, folder: Path
-) -> None:
+def test_a_worker_killed_during_an_upload_leaves_nothing(web: Web, port: int, ada: Caller, folder: Path) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", "/healthz")
-        connection.getresponse().read()  # Now a worker holds the connection, and no other will take it.
+        connection.getresponse().read()  # Now one worker has accepted the connection.
         client = connection.sock
         client.sendall(head(ada, "/files?name=x", "Content-Length: 3000000") + BIG[:1_500_000])
         for worker in web.children():
             os.kill(worker, signal.SIGKILL)
         with suppress(ConnectionResetError):
             assert client.recv(1) == b""
-    assert wait_until(lambda: arrives(ada, port, "y"), 60)
+    assert wait_until(lambda: upload_succeeds(ada, port, "y"), 60)
     assert Node.select().count() == 1
     assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""How much one owner may store: what counts, what is refused, what may go on; alone and several at once."""
+"""The storage quota: what counts, what is refused, and concurrent uploads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask import Flask
 from blog_app.files.models import Chunk, Content, Drive, Node
 from tests.files.test_concurrency import uploading
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.files import TEXT, content, folder, send_bytes, upload, upload_form
+from tests.helpers.files import TEXT, create_folder, download, send_bytes, upload, upload_as_form
 from tests.helpers.files_invariants import require_invariants
 from tests.helpers.threads import run_in_parallel
 
@@ -21,18 +21,18 @@ QUOTA = 100
 
 
 @pytest.fixture
-def limited(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The app, in which everybody may store a hundred bytes."""
-    limit(app, monkeypatch, QUOTA)
+def app_with_quota(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The app, with a quota of a hundred bytes."""
+    set_quota(app, monkeypatch, QUOTA)
     return app
 
 
 @pytest.fixture
-def ada(limited: Flask) -> Caller:
-    return sign_up(limited, name="Ada")
+def ada(app_with_quota: Flask) -> Caller:
+    return sign_up(app_with_quota, name="Ada")
 
 
-def limit(app: Flask, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+def set_quota(app: Flask, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], files_quota_bytes=most))
 
 
@@ -45,16 +45,16 @@ def put(caller: Caller, file: dict[str, Any], data: bytes, status: int) -> None:
     send_bytes(caller, "PUT", f"/files/{file['id']}/content", data, status=status)
 
 
-def test_who_stores_nothing_has_it_all_left(ada: Caller) -> None:
+def test_folders_use_no_storage(ada: Caller) -> None:
     assert ada.get("/me/storage").json == {"limit": QUOTA, "used": 0, "left": QUOTA}
-    folder(ada, "Tea")
+    create_folder(ada, "Tea")
     assert ada.get("/me/storage").json == {"limit": QUOTA, "used": 0, "left": QUOTA}
 
 
-def test_the_last_byte_fits_and_one_more_does_not(ada: Caller) -> None:
+def test_the_quota_is_exact_to_the_byte(ada: Caller) -> None:
     upload(ada, "1", bytes(60))
     stored = Content.select().count(), Chunk.select().count()
-    for send in (upload, upload_form):
+    for send in (upload, upload_as_form):
         problem = send(ada, "2", b"x" * 41, status=409)
         assert problem["type"] == "/problems/conflict"
         assert all(f" {number} " in problem["detail"] for number in (41, QUOTA, 60))
@@ -64,7 +64,7 @@ def test_the_last_byte_fits_and_one_more_does_not(ada: Caller) -> None:
     assert ada.get("/me/storage").json == {"limit": QUOTA, "used": QUOTA, "left": 0}
 
 
-def test_it_counts_what_others_have_stored_too_but_for_each_their_own(ada: Caller) -> None:
+def test_deduplicated_contents_count_for_each_owner(ada: Caller) -> None:
     bob = sign_up(ada.app)
     upload(ada, "1", bytes(80))
     upload(bob, "1", bytes(80))
@@ -72,8 +72,8 @@ def test_it_counts_what_others_have_stored_too_but_for_each_their_own(ada: Calle
     assert (used(ada), used(bob)) == (80, 80)
 
 
-def test_a_copy_counts_as_much_as_what_was_copied(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
+def test_copies_count_with_their_full_size(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
     upload(ada, "1", bytes(30), tea)
     file = upload(ada, "2", bytes(15), tea)
     ada.post(f"/files/{tea['id']}/copies", {"name": "More tea"})
@@ -84,10 +84,10 @@ def test_a_copy_counts_as_much_as_what_was_copied(ada: Caller) -> None:
     assert used(ada) == 90
 
 
-def test_content_is_replaced_if_the_difference_fits(ada: Caller) -> None:
+def test_replacing_content_needs_room_for_the_difference_only(ada: Caller) -> None:
     one, two = upload(ada, "1", bytes(50)), upload(ada, "2", bytes(40))
     put(ada, one, bytes(61), 409)
-    assert content(ada, one).data == bytes(50)
+    assert download(ada, one).data == bytes(50)
     put(ada, one, bytes(60), 200)
     put(ada, two, bytes(1), 200)
     assert used(ada) == 61
@@ -107,7 +107,7 @@ def test_the_trash_counts_until_it_is_emptied(ada: Caller) -> None:
     assert used(ada) == 0
 
 
-def test_an_admin_fills_the_drive_of_whom_the_file_is(ada: Caller) -> None:
+def test_files_changed_by_an_admin_count_for_their_owner(ada: Caller) -> None:
     admin = sign_up(ada.app, "admin")
     file = upload(ada, "1", bytes(50))
     admin.post(f"/files/{file['id']}/copies", {"name": "2"})
@@ -116,11 +116,9 @@ def test_an_admin_fills_the_drive_of_whom_the_file_is(ada: Caller) -> None:
     assert (used(ada), used(admin)) == (QUOTA, 0)
 
 
-def test_what_is_there_when_the_limit_is_lowered_stays_and_may_shrink(
-    ada: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_files_stay_when_the_quota_is_lowered(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     file = upload(ada, "1", bytes(90))
-    limit(ada.app, monkeypatch, 20)
+    set_quota(ada.app, monkeypatch, 20)
     assert ada.get("/me/storage").json == {"limit": 20, "used": 90, "left": 0}
     upload(ada, "2", b"x", status=409)
     put(ada, file, bytes(80), 200)
@@ -129,19 +127,19 @@ def test_what_is_there_when_the_limit_is_lowered_stays_and_may_shrink(
     assert used(ada) == 80
 
 
-def test_without_a_limit_everything_fits(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit(app, monkeypatch, 0)
+def test_without_a_quota_any_upload_succeeds(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_quota(app, monkeypatch, 0)
     ada = sign_up(app)
     upload(ada, "1", bytes(200))
     assert ada.get("/me/storage").json == {"limit": None, "used": 200, "left": None}
 
 
-def test_a_retry_with_a_key_is_answered_when_the_drive_is_full(ada: Caller) -> None:
+def test_a_retry_with_an_idempotency_key_succeeds_when_the_drive_is_full(ada: Caller) -> None:
     first = upload(ada, "1", bytes(QUOTA), **{"Idempotency-Key": "one"})
     assert upload(ada, "1", bytes(QUOTA), **{"Idempotency-Key": "one"}) == first
 
 
-def test_a_drive_that_was_never_counted_is_counted(ada: Caller) -> None:
+def test_the_usage_of_a_drive_without_a_total_is_computed(ada: Caller) -> None:
     file = upload(ada, "1", bytes(60))
     Drive.update(used=None).execute()
     assert used(ada) == 60
@@ -151,7 +149,7 @@ def test_a_drive_that_was_never_counted_is_counted(ada: Caller) -> None:
     assert Drive.get().used == 0
 
 
-def test_of_uploads_and_copies_at_once_only_those_succeed_that_fit(ada: Caller) -> None:
+def test_concurrent_uploads_and_copies_never_exceed_the_quota(ada: Caller) -> None:
     for size in (60, 51):
         uploads = [uploading(ada, f"{n} of {size}", random.randbytes(size)) for n in range(2)]
         assert Counter(run_in_parallel(*uploads)) == {201: 1, 409: 1}

@@ -1,4 +1,4 @@
-"""The files of the checked-in seed data."""
+"""The seed data of the files domain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from blog_app.files.models import Node
 from tests.helpers.files_invariants import require_invariants
 
 
-def test_they_are_loaded_again_when_they_were_thrown_away(app: Flask) -> None:
+def test_loading_restores_seed_files_from_the_trash(app: Flask) -> None:
     for name in ("ada", "walter"):
         User.create(email=f"{name}@example.com", name=name.title(), password_hash="-")
     assert load.load("files")["nodes"] == {"new": 7}

@@ -1,4 +1,4 @@
-"""Folders and files in their tree: names, paths, moves, copies, the trash."""
+"""The tree of folders and files: names, paths, moves, copies, the trash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from blog_app.files.models import Node, below
 from blog_app.files.names import MAX_DEPTH
 from tests.helpers import audit_entries
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.files import content, folder, paths, upload
+from tests.helpers.files import create_folder, download, paths, upload
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def ada(app: Flask) -> Caller:
 
 
 def problem(found: dict) -> tuple[int, str]:
-    """Return the status of a problem, and the field that it names."""
+    """Return the status of a problem, and the field of its first error."""
     error = found["errors"][0]
     return found["status"], error.get("pointer") or error["parameter"]
 
 
-def test_a_folder_is_renamed_and_moved_with_all_that_is_in_it(ada: Caller) -> None:
-    kettles, pots = folder(ada, "Kettles"), folder(ada, "Pots")
-    old = folder(ada, "Old", kettles)
+def test_a_folder_is_renamed_and_moved_with_its_subtree(ada: Caller) -> None:
+    kettles, pots = create_folder(ada, "Kettles"), create_folder(ada, "Pots")
+    old = create_folder(ada, "Old", kettles)
     upload(ada, "Manual.txt", parent=old)
     upload(ada, "Kettles.txt")
 
@@ -39,60 +39,60 @@ def test_a_folder_is_renamed_and_moved_with_all_that_is_in_it(ada: Caller) -> No
 
 
 @pytest.mark.parametrize("place", ["itself", "its child", "its grandchild"])
-def test_a_folder_goes_neither_into_itself_nor_into_what_is_in_it(ada: Caller, place: str) -> None:
-    top = folder(ada, "Top")
-    child = folder(ada, "Child", top)
-    to = {"itself": top, "its child": child, "its grandchild": folder(ada, "Grandchild", child)}[place]
+def test_a_folder_cannot_be_moved_or_copied_into_itself(ada: Caller, place: str) -> None:
+    top = create_folder(ada, "Top")
+    child = create_folder(ada, "Child", top)
+    to = {"itself": top, "its child": child, "its grandchild": create_folder(ada, "Grandchild", child)}[place]
     for method, path in (("PATCH", f"/files/{top['id']}"), ("POST", f"/files/{top['id']}/copies")):
         refused = ada.send(method, path, {"name": "Top", "parent_id": to["id"]}, status=422).json
         assert problem(refused) == (422, "/parent_id")
     assert ada.get(f"/files/{top['id']}").json["path"] == "/Top"
 
 
-def test_a_name_is_taken_whatever_its_case_and_normal_form(ada: Caller) -> None:
-    folder(ada, "Caf\u00e9")
-    assert problem(folder(ada, "CAFE\u0301", status=409)) == (409, "/name")
+def test_names_are_unique_regardless_of_case_and_normal_form(ada: Caller) -> None:
+    create_folder(ada, "Caf\u00e9")
+    assert problem(create_folder(ada, "CAFE\u0301", status=409)) == (409, "/name")
     assert problem(upload(ada, "cafe\u0301", status=409)) == (409, "/name")
-    folder(ada, "Cafe")
-    folder(sign_up(ada.app), "Caf\u00e9")
+    create_folder(ada, "Cafe")
+    create_folder(sign_up(ada.app), "Caf\u00e9")
 
 
 @pytest.mark.parametrize(
     "name", ["", "  ", ".", "..", "a/b", "../a", "a\\b", "a\nb", "a\r\nX-Evil: 1", "a\x00b", "\u202etxt.exe", "x" * 256]
 )
-def test_what_nothing_may_be_called_is_refused_by_name(ada: Caller, name: str) -> None:
-    kept = folder(ada, "StoredContent")
-    assert problem(folder(ada, name, status=422)) == (422, "/name")
+def test_invalid_names_are_refused(ada: Caller, name: str) -> None:
+    kept = create_folder(ada, "StoredContent")
+    assert problem(create_folder(ada, name, status=422)) == (422, "/name")
     assert problem(upload(ada, name, status=400)) == (400, "name")
     assert problem(ada.patch(f"/files/{kept['id']}", {"name": name}, status=422).json) == (422, "/name")
     assert paths(ada) == ["/StoredContent"]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "\U0001f375" * 255, 'don\'t "quote"; me=1', "...", "-rf *", "ẞ" * 255])
-def test_what_is_merely_unusual_is_a_name(ada: Caller, name: str) -> None:
+def test_unusual_names_are_allowed(ada: Caller, name: str) -> None:
     assert upload(ada, name)["name"] == name
     found = ada.get("/files", status=200)
     assert [each["name"] for each in found.json["data"]] == [name]
 
 
-def test_a_tree_ends_at_so_many_levels_and_bytes(ada: Caller) -> None:
-    top = inner = folder(ada, "f")
+def test_the_depth_and_the_length_of_paths_are_limited(ada: Caller) -> None:
+    top = inner = create_folder(ada, "f")
     for _ in range(MAX_DEPTH - 1):
-        inner = folder(ada, "f", inner)
-    assert problem(folder(ada, "f", inner, status=422)) == (422, "/parent_id")
-    other = folder(ada, "other")
+        inner = create_folder(ada, "f", inner)
+    assert problem(create_folder(ada, "f", inner, status=422)) == (422, "/parent_id")
+    other = create_folder(ada, "other")
     move = {"parent_id": other["id"]}
     assert problem(ada.patch(f"/files/{top['id']}", move, status=422).json) == (422, "/parent_id")
     long = None
     for _ in range(7):
-        long = folder(ada, "x" * 255, long)
-    assert problem(folder(ada, "x" * 255, long, status=422)) == (422, "/name")
+        long = create_folder(ada, "x" * 255, long)
+    assert problem(create_folder(ada, "x" * 255, long, status=422)) == (422, "/name")
 
 
-def test_paths_find_one_or_all_below(ada: Caller) -> None:
-    tea = folder(ada, "Tea_1")
-    upload(ada, "Green.txt", parent=folder(ada, "Sorts", tea))
-    folder(ada, "TeaX1")
+def test_files_are_found_by_path_and_below_a_path(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea_1")
+    upload(ada, "Green.txt", parent=create_folder(ada, "Sorts", tea))
+    create_folder(ada, "TeaX1")
     assert paths(ada, "&path=/tea_1/SORTS") == ["/Tea_1/Sorts"]
     assert paths(ada, "&under=/tea_1") == ["/Tea_1/Sorts", "/Tea_1/Sorts/Green.txt"]
     assert len(paths(ada, "&under=/")) == 4
@@ -100,7 +100,7 @@ def test_paths_find_one_or_all_below(ada: Caller) -> None:
     assert paths(ada, "&parent_id[is_null]=true") == paths(ada, "&name[starts_with]=tea")
 
 
-def test_what_is_below_a_path_is_one_range_of_an_index(ada: Caller) -> None:
+def test_a_subtree_is_one_index_range(ada: Caller) -> None:
     names = {"owner_id": ada.user_id, "kind": "folder", "name": "x"}
     rows = [{**names, "path": f"/{number % 50}/{number}", "key": f"/{number % 50}/{number}"} for number in range(3_000)]
     Node.insert_many(rows).execute()
@@ -112,14 +112,14 @@ def test_what_is_below_a_path_is_one_range_of_an_index(ada: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", ["a", "/a/../b", "/a//b", "/%00", "/.", "/" + "a/" * 5_000, "/" + "x" * 256])
-def test_a_path_that_cannot_be_is_refused(ada: Caller, path: str) -> None:
+def test_invalid_paths_are_refused(ada: Caller, path: str) -> None:
     for parameter in ("path", "under"):
         assert problem(ada.get(f"/files?{parameter}={path}", status=400).json) == (400, parameter)
 
 
-def test_a_copy_has_the_same_contents_and_a_place_of_its_own(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
-    inner = folder(ada, "Sorts", tea)
+def test_a_copy_has_the_same_contents_and_its_own_path(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
+    inner = create_folder(ada, "Sorts", tea)
     file = upload(ada, "Green.txt", parent=inner)
     response = ada.post(f"/files/{tea['id']}/copies", {"name": "Tea 2"})
     assert ada.get(response.headers["Location"].removeprefix("/api/v1")).json == response.json
@@ -128,13 +128,13 @@ def test_a_copy_has_the_same_contents_and_a_place_of_its_own(ada: Caller) -> Non
     assert (copied["sha256"], copied["size"]) == (file["sha256"], file["size"])
     assert copied["id"] != file["id"]
     ada.delete(f"/files/{tea['id']}")
-    assert content(ada, copied).data == b"Boil water, and warm the pot."
+    assert download(ada, copied).data == b"Boil water, and warm the pot."
     taken = {"name": "green.TXT", "parent_id": copied["parent_id"]}
     assert problem(ada.post(f"/files/{copied['id']}/copies", taken, status=409).json) == (409, "/name")
 
 
-def test_what_was_thrown_away_together_comes_back_together(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
+def test_files_deleted_together_are_restored_together(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
     first, second = upload(ada, "1.txt", parent=tea), upload(ada, "2.txt", parent=tea)
     ada.delete(f"/files/{first['id']}")
     ada.delete(f"/files/{tea['id']}")
@@ -147,14 +147,14 @@ def test_what_was_thrown_away_together_comes_back_together(ada: Caller) -> None:
     assert paths(ada) == ["/Tea", "/Tea/2.txt"]
     ada.patch(f"/files/{tea['id']}", {"name": "Coffee"})
     assert ada.put(f"/files/{first['id']}/restoration").json["path"] == "/Coffee/1.txt"
-    assert content(ada, first).data
+    assert download(ada, first).data
 
 
-def test_a_name_that_was_taken_meanwhile_is_asked_for_anew(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
+def test_restoring_onto_a_taken_name_is_a_conflict_unless_another_is_given(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
     upload(ada, "1.txt", parent=tea)
     ada.delete(f"/files/{tea['id']}")
-    other = folder(ada, "tea")
+    other = create_folder(ada, "tea")
     address = f"/files/{tea['id']}/restoration"
     assert problem(ada.put(address, status=409).json) == (409, "/name")
     assert problem(ada.put(address, {"parent_id": tea["id"]}, status=422).json) == (422, "/parent_id")
@@ -165,8 +165,8 @@ def test_a_name_that_was_taken_meanwhile_is_asked_for_anew(ada: Caller) -> None:
     assert ada.put(address).json["path"] == "/More"
 
 
-def test_what_has_lost_its_folder_comes_back_at_the_top(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
+def test_a_file_whose_folder_is_gone_is_restored_at_the_top(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
     files = [upload(ada, f"{number}.txt", parent=tea) for number in (1, 2)]
     for each in (*files, tea):
         ada.delete(f"/files/{each['id']}")
@@ -175,10 +175,10 @@ def test_what_has_lost_its_folder_comes_back_at_the_top(ada: Caller) -> None:
     assert ada.put(f"/files/{files[1]['id']}/restoration").json["path"] == "/2.txt"
 
 
-def test_the_trash_is_emptied_for_good_and_only_ones_own(ada: Caller) -> None:
+def test_emptying_the_trash_affects_only_ones_own(ada: Caller) -> None:
     other = sign_up(ada.app)
     for who in (ada, other):
-        tea = folder(who, "Tea")
+        tea = create_folder(who, "Tea")
         upload(who, "1.txt", parent=tea)
         who.delete(f"/files/{tea['id']}")
         upload(who, "kept.txt")
@@ -190,27 +190,27 @@ def test_the_trash_is_emptied_for_good_and_only_ones_own(ada: Caller) -> None:
     assert Node.with_deleted().where(Node.owner_id == ada.user_id).count() == 1
 
 
-def test_an_edit_of_what_somebody_else_has_moved_is_refused(ada: Caller) -> None:
-    tea = folder(ada, "Tea")
+def test_an_update_of_a_moved_file_with_its_old_etag_is_refused(ada: Caller) -> None:
+    tea = create_folder(ada, "Tea")
     read = ada.get(f"/files/{tea['id']}").headers["ETag"]
     ada.patch(f"/files/{tea['id']}", {"name": "Coffee"})
     ada.patch(f"/files/{tea['id']}", {"name": "Milk"}, status=412, **{"If-Match": read})
     ada.delete(f"/files/{tea['id']}", status=412, **{"If-Match": read})
 
 
-def test_nobody_puts_anything_into_another_ones_folder(ada: Caller) -> None:
+def test_nothing_can_be_put_into_another_users_folder(ada: Caller) -> None:
     mallory, admin = sign_up(ada.app), sign_up(ada.app, "admin")
-    tea, own = folder(ada, "Tea"), folder(mallory, "Own")
-    assert problem(folder(mallory, "In", tea, status=422)) == (422, "/parent_id")
+    tea, own = create_folder(ada, "Tea"), create_folder(mallory, "Own")
+    assert problem(create_folder(mallory, "In", tea, status=422)) == (422, "/parent_id")
     assert problem(upload(mallory, "In", parent=tea, status=422)) == (422, "/parent_id")
     mallory.patch(f"/files/{own['id']}", {"parent_id": tea["id"]}, status=422)
     admin.patch(f"/files/{own['id']}", {"parent_id": tea["id"]}, status=422)
     assert admin.patch(f"/files/{own['id']}", {"name": "Found"}).json["owner_id"] == mallory.user_id
-    assert problem(folder(ada, "In", upload(ada, "file.txt"), status=422)) == (422, "/parent_id")
+    assert problem(create_folder(ada, "In", upload(ada, "file.txt"), status=422)) == (422, "/parent_id")
 
 
-def test_the_audit_trail_tells_what_happened_and_no_names(ada: Caller) -> None:
-    tea, pots = folder(ada, "Tea"), folder(ada, "Pots")
+def test_the_audit_trail_records_changes_without_names(ada: Caller) -> None:
+    tea, pots = create_folder(ada, "Tea"), create_folder(ada, "Pots")
     address = f"/files/{tea['id']}"
     audit_entries.discard_pending()
     ada.patch(address, {"name": "Secret", "parent_id": pots["id"]})
@@ -218,10 +218,10 @@ def test_the_audit_trail_tells_what_happened_and_no_names(ada: Caller) -> None:
     ada.put(f"{address}/restoration")
     ada.delete(address)
     ada.delete(f"{address}/remains")
-    told = audit_entries.pending()
-    assert {(entry["subject_id"], entry["owner_id"]) for entry in told} == {(tea["id"], ada.user_id)}
-    moved, trashed, restored, _, purged = (entry["changes"] for entry in told)
+    entries = audit_entries.pending()
+    assert {(entry["subject_id"], entry["owner_id"]) for entry in entries} == {(tea["id"], ada.user_id)}
+    moved, trashed, restored, _, purged = (entry["changes"] for entry in entries)
     assert moved == {"name": {"redacted": True}, "parent_id": {"before": None, "after": pots["id"]}}
     assert trashed["deleted_at"]["after"] == restored["deleted_at"]["before"]
     assert purged["kind"] == {"before": "folder"}
-    assert "Secret" not in str(told)
+    assert "Secret" not in str(entries)

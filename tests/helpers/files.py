@@ -1,4 +1,4 @@
-"""Folders and files, for the tests of the files."""
+"""Creating, uploading and downloading files, for tests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ FORM = "multipart/form-data; boundary=x"
 TEXT = b"Boil water, and warm the pot."
 
 
-def folder(caller: Caller, name: str, parent: dict[str, Any] | None = None, *, status: int = 201) -> dict[str, Any]:
-    """Make a folder; return it, or the problem if another status is expected."""
+def create_folder(
+    caller: Caller, name: str, parent: dict[str, Any] | None = None, *, status: int = 201
+) -> dict[str, Any]:
+    """Create a folder; return it, or the problem if another status is expected."""
     return caller.post("/folders", {"name": name, "parent_id": parent and parent["id"]}, status=status).json
 
 
@@ -46,23 +48,25 @@ def upload(
     return send_bytes(caller, "POST", f"/files?{query}", data, status=status, **headers).json
 
 
-def form(name: str, data: bytes = TEXT) -> bytes:
-    """Return the body of a form with one file, as browsers write it; its boundary is `x`."""
+def form_body(name: str, data: bytes = TEXT) -> bytes:
+    """Return a multipart form with one file, as browsers encode it; its boundary is `x`."""
     quoted = name.replace('"', "%22")
     head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\nContent-Type: text/html\r\n\r\n'
     return head.encode() + data + b"\r\n--x--\r\n"
 
 
-def upload_form(caller: Caller, name: str, data: bytes = TEXT, *, status: int = 201, query: str = "") -> dict[str, Any]:
+def upload_as_form(
+    caller: Caller, name: str, data: bytes = TEXT, *, status: int = 201, query: str = ""
+) -> dict[str, Any]:
     """Upload a file as a browser's form does."""
-    return send_bytes(caller, "POST", f"/files{query}", form(name, data), status=status, content_type=FORM).json
+    return send_bytes(caller, "POST", f"/files{query}", form_body(name, data), status=status, content_type=FORM).json
 
 
-def content(caller: Caller, file: dict[str, Any], *, status: int = 200, **headers: str) -> TestResponse:
+def download(caller: Caller, file: dict[str, Any], *, status: int = 200, **headers: str) -> TestResponse:
     """Download a file."""
     return caller.get(f"/files/{file['id']}/content", status=status, **headers)
 
 
 def paths(caller: Caller, query: str = "") -> list[str]:
-    """Return the paths of what somebody has, in their order."""
+    """Return the sorted paths of the caller's files."""
     return [each["path"] for each in caller.get(f"/files?limit=100&sort=path{query}").json["data"]]

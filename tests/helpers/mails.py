@@ -1,4 +1,4 @@
-"""Reading the mails that the worker wrote to its folder."""
+"""Reading the mails that the worker wrote to its directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = re.compile(r"^[\w.-]{40,}\r?$", re.MULTILINE)
 
 
 def mails(app: Flask, to: str) -> list[EmailMessage]:
-    """Let the worker send what is due; return the mails to an address, the oldest first."""
+    """Let the worker send what is due; return the mails to an address, oldest first."""
     deliver_all(app)
     folder = Path(urlsplit(app.config["SETTINGS"].mail_url).path)
     found = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(folder.glob("*.eml"))]
@@ -25,12 +25,12 @@ def mails(app: Flask, to: str) -> list[EmailMessage]:
 
 
 def token_for(app: Flask, to: str) -> str:
-    """Return the token in the newest mail with one to an address."""
+    """Return the token in the newest mail with a token to an address."""
     found = [token for mail in mails(app, to) for token in TOKEN.findall(mail.get_content())]
     return str(found[-1]).strip()
 
 
-def ask_for_account(app: Flask, email: str = "ada@example.com", name: str = "Ada") -> str:
-    """Ask for an account with PASSWORD and return the token of the mail."""
+def register(app: Flask, email: str = "ada@example.com", name: str = "Ada") -> str:
+    """Register with PASSWORD and return the mailed token."""
     anonymous(app).post("/users", {"email": email, "name": name, "password": PASSWORD}, status=202)
     return token_for(app, email)

@@ -1,4 +1,4 @@
-"""Things to buy and people who buy, for the tests of the shop."""
+"""Creating products, customers and orders, for tests."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ LONDON = {
 }
 
 
-def offer(vendor: Caller, price: str = "20.00", *, type: str = "physical", **values: Any) -> dict[str, Any]:
-    """Return a new product of the vendor; a physical one has a stock of 10 unless another is given."""
+def create_product(vendor: Caller, price: str = "20.00", *, type: str = "physical", **values: Any) -> dict[str, Any]:
+    """Create a product of the vendor; a physical one has a stock of 10 by default."""
     stock = {"stock": 10} if type == "physical" else {}
     return vendor.post("/products", {"type": type, "name": "Kettle", "price": price, **stock, **values}).json
 
 
-def settle(customer: Caller) -> str:
-    """Give the customer an address and return its id."""
+def create_address(customer: Caller) -> str:
+    """Add an address of the customer and return its id."""
     return customer.post("/addresses", LONDON).json["id"]
 
 
-def buyer(app: Flask) -> tuple[Caller, str]:
+def sign_up_customer(app: Flask) -> tuple[Caller, str]:
     """Return a new customer and the id of their address."""
     customer = sign_up(app)
-    return customer, settle(customer)
+    return customer, create_address(customer)
 
 
-def order(
-    customer: Caller, address_id: str | None, *wishes: tuple[dict[str, Any], int], status: int = 201
+def place_order(
+    customer: Caller, address_id: str | None, *items_wanted: tuple[dict[str, Any], int], status: int = 201
 ) -> dict[str, Any]:
-    """Order so many of each product; return the order, or the problem if another status is expected."""
-    items = [{"product_id": product["id"], "quantity": quantity} for product, quantity in wishes]
+    """Order these quantities of products; return the order, or the problem if another status is expected."""
+    items = [{"product_id": product["id"], "quantity": quantity} for product, quantity in items_wanted]
     return customer.post("/orders", {"items": items, "address_id": address_id}, status=status).json
 
 
-def move(admin: Caller, placed: dict[str, Any], *statuses: str) -> dict[str, Any]:
-    """Move an order through these statuses; return it as it is then."""
+def set_statuses(admin: Caller, placed: dict[str, Any], *statuses: str) -> dict[str, Any]:
+    """Set an order to these statuses, one after the other; return the order."""
     for each in statuses:
         placed = admin.put(f"/orders/{placed['id']}/status", {"status": each}).json
     return placed

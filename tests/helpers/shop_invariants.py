@@ -1,14 +1,14 @@
-"""What must be true of the shop's tables at any time, asked of the database."""
+"""Invariants of the shop tables, as queries for violations."""
 
 from __future__ import annotations
 
 from blog_app.data import databases
 
-BROKEN = {
-    "a product's stock does not cover what is reserved": """
+VIOLATIONS = {
+    "a product's stock is less than its reservations": """
         SELECT id, stock, reserved FROM shop.products
          WHERE reserved < 0 OR reserved > coalesce(stock, 0)""",
-    "what a product has reserved is not what open orders hold": """
+    "the reservations of a product differ from its open orders": """
         SELECT p.id, p.reserved, coalesce(sum(i.quantity), 0)
           FROM shop.products p
           LEFT JOIN shop.orders o ON o.status IN ('pending', 'processing')
@@ -16,12 +16,12 @@ BROKEN = {
          WHERE p.type = 'physical'
          GROUP BY p.id
         HAVING p.reserved <> coalesce(sum(i.quantity), 0)""",
-    "an order's total is not the sum of its items": """
+    "an order's total differs from the sum of its items": """
         SELECT o.id, o.total, sum(i.unit_price * i.quantity)
           FROM shop.orders o LEFT JOIN shop.order_items i ON i.order_id = o.id
          GROUP BY o.id
         HAVING o.total IS DISTINCT FROM sum(i.unit_price * i.quantity)""",
-    "an order's last change is not its state": """
+    "an order's last change differs from its state": """
         SELECT o.id, o.status, o.payment, c.field, c.new
           FROM shop.orders o
           JOIN LATERAL (SELECT DISTINCT ON (field) field, new FROM shop.order_changes
@@ -34,7 +34,7 @@ BROKEN = {
 
 
 def require_invariants() -> None:
-    """Raise `AssertionError` naming what does not hold, and where."""
-    for meaning, query in BROKEN.items():
+    """Raise `AssertionError` with the first violated invariant and some rows."""
+    for violation, query in VIOLATIONS.items():
         found = databases.shop.execute_sql(query).fetchall()
-        assert not found, (meaning, found[:3])
+        assert not found, (violation, found[:3])

@@ -1,4 +1,4 @@
-"""What the tests of the shop share."""
+"""Fixtures of the tests of the shop."""
 
 import pytest
 
@@ -8,6 +8,6 @@ from blog_app.shop import customers
 
 @pytest.fixture(autouse=True)
 def this_month(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no month, for which a limit holds, end in the middle of a test."""
+    """Stop the clock of the monthly limit, so that no month ends during a test."""
     instant = now()
     monkeypatch.setattr(customers, "now", lambda: instant)

@@ -1,4 +1,4 @@
-"""Many people at once: nothing is sold twice, nobody waits for ever, and the sums are right."""
+"""Concurrent orders: nothing is sold twice, nothing deadlocks, and the sums are right."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from blog_app.background import worker
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.data.backoff import Backoff
 from tests.helpers.caller import Caller, anonymous, sign_up
-from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.shop import create_product, place_order, set_statuses, sign_up_customer
 from tests.helpers.shop_invariants import require_invariants
 from tests.helpers.threads import run_in_parallel
 from tests.helpers.worker import deliver_all
 
 
 def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> None:
-    product = offer(sign_up(app, "vendor"), stock=1)
-    buyers = [buyer(app) for _ in range(20)]
+    product = create_product(sign_up(app, "vendor"), stock=1)
+    buyers = [sign_up_customer(app) for _ in range(20)]
     calls = [
         customer.deferred(
             "POST", "/orders", {"items": [{"product_id": product["id"], "quantity": 1}], "address_id": to}
@@ -38,8 +38,8 @@ def test_a_thousand_orders_for_the_last_item_sell_exactly_one(app: Flask) -> Non
 
 def test_carts_of_the_same_products_in_any_order_never_deadlock(app: Flask) -> None:
     vendor = sign_up(app, "vendor")
-    products = [offer(vendor, stock=40) for _ in range(6)]
-    buyers = [buyer(app) for _ in range(8)]
+    products = [create_product(vendor, stock=40) for _ in range(6)]
+    buyers = [sign_up_customer(app) for _ in range(8)]
     chance = random.Random(7)
 
     def cart(customer: Caller, to: str) -> Callable[[], int]:
@@ -52,18 +52,18 @@ def test_carts_of_the_same_products_in_any_order_never_deadlock(app: Flask) -> N
     require_invariants()
 
 
-def test_orders_cancellations_shipments_and_edits_at_once_keep_the_sums(app: Flask) -> None:
+def test_concurrent_orders_cancellations_shipments_and_edits_keep_the_sums(app: Flask) -> None:
     vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
-    products = [offer(vendor, stock=60) for _ in range(4)]
-    buyers = [buyer(app) for _ in range(6)]
+    products = [create_product(vendor, stock=60) for _ in range(4)]
+    buyers = [sign_up_customer(app) for _ in range(6)]
     chance = random.Random(11)
     placed = [
-        (customer, order(customer, to, *((each, 1) for each in products[:3])))
+        (customer, place_order(customer, to, *((each, 1) for each in products[:3])))
         for customer, to in buyers
         for _ in range(4)
     ]
     for _, each in placed[::2]:
-        move(admin, each, "processing")
+        set_statuses(admin, each, "processing")
     calls = []
     for customer, each in placed:
         path = f"/orders/{each['id']}"
@@ -81,11 +81,11 @@ def test_orders_cancellations_shipments_and_edits_at_once_keep_the_sums(app: Fla
     require_invariants()
 
 
-def test_a_status_changed_twice_at_once_changes_once(app: Flask) -> None:
-    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), buyer(app)
-    product = offer(vendor, stock=20)
+def test_concurrent_status_changes_change_it_once(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up_customer(app)
+    product = create_product(vendor, stock=20)
     for _ in range(10):
-        placed = order(customer, address, (product, 1))
+        placed = place_order(customer, address, (product, 1))
         path = f"/orders/{placed['id']}"
         calls = [admin.deferred("PUT", f"{path}/status", {"status": "processing"})] * 4
         assert Counter(run_in_parallel(*calls)) == {200: 1, 409: 3}
@@ -98,10 +98,10 @@ def test_a_status_changed_twice_at_once_changes_once(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("same_product", [True, False])
-def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Flask, same_product: bool) -> None:
+def test_concurrent_orders_cannot_exceed_the_monthly_limit(app: Flask, same_product: bool) -> None:
     vendor, admin, customer = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up(app)
     admin.put(f"/customers/{customer.user_id}/purchase-limit", {"monthly_limit": "100.00"})
-    products = [offer(vendor, "30.00", type="digital") for _ in range(1 if same_product else 8)]
+    products = [create_product(vendor, "30.00", type="digital") for _ in range(1 if same_product else 8)]
     calls = [
         customer.deferred("POST", "/orders", {"items": [{"product_id": each["id"], "quantity": 1}]})
         for each in products * (8 // len(products))
@@ -110,10 +110,10 @@ def test_one_customer_cannot_pass_the_monthly_limit_by_ordering_at_once(app: Fla
     assert Decimal(customer.get("/me/purchase-limit").json["spent"]) == Decimal("90.00")
 
 
-def test_customers_and_vendors_who_leave_while_others_order_hold_nobody_up(app: Flask) -> None:
+def test_account_deletions_during_orders_do_not_deadlock(app: Flask) -> None:
     vendors = [sign_up(app, "vendor") for _ in range(2)]
-    products = [offer(vendor, stock=30) for vendor in vendors * 3]
-    buyers = [buyer(app) for _ in range(8)]
+    products = [create_product(vendor, stock=30) for vendor in vendors * 3]
+    buyers = [sign_up_customer(app) for _ in range(8)]
     chance = random.Random(13)
     calls: list[Callable[[], Any]] = []
     for customer, to in buyers * 10:

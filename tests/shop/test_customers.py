@@ -1,4 +1,4 @@
-"""Addresses by the rules of their country, and the monthly limit."""
+"""Postal address validation and the monthly purchase limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from blog_app.data.models import now
 from blog_app.shop.customers import MAX_ADDRESSES
 from blog_app.shop.models import Order
 from tests.helpers.caller import sign_up
-from tests.helpers.shop import LONDON, offer, order
+from tests.helpers.shop import LONDON, create_product, place_order
 
 BASE = {"name": "Ada", "street_address": "1 Main Street", "city": "Somewhere"}
 
@@ -28,7 +28,7 @@ BASE = {"name": "Ada", "street_address": "1 Main Street", "city": "Somewhere"}
         ({"country_code": "ie"}, ("", "")),
     ],
 )
-def test_an_address_is_kept_in_the_form_of_its_country(app: Flask, given: dict, stored: tuple) -> None:
+def test_an_address_is_normalized_by_the_rules_of_its_country(app: Flask, given: dict, stored: tuple) -> None:
     found = sign_up(app).post("/addresses", {**BASE, **given}).json
     assert (found["country_area"], found["postal_code"]) == stored
     assert found["country_code"] == given["country_code"].upper()
@@ -52,17 +52,17 @@ def test_an_address_is_kept_in_the_form_of_its_country(app: Flask, given: dict, 
         ({"country_code": "DE", "postal_code": "10115", "planet": "Earth"}, {"/planet"}),
     ],
 )
-def test_what_a_country_does_not_know_is_refused_by_its_field(app: Flask, given: dict, pointers: set) -> None:
+def test_an_address_that_its_country_does_not_allow_is_refused(app: Flask, given: dict, pointers: set) -> None:
     errors = sign_up(app).post("/addresses", {**BASE, **given}, status=422).json["errors"]
     assert {error["pointer"] for error in errors} == pointers
 
 
-def test_a_wrong_postal_code_is_answered_with_an_example_of_a_right_one(app: Flask) -> None:
+def test_the_error_of_a_wrong_postal_code_has_an_example(app: Flask) -> None:
     problem = sign_up(app).post("/addresses", {**LONDON, "postal_code": "1"}, status=422).json
     assert "For example: EC1Y 8SY" in problem["errors"][0]["detail"]
 
 
-def test_nobody_sees_the_addresses_of_others_not_even_an_admin(app: Flask) -> None:
+def test_addresses_are_private_even_from_admins(app: Flask) -> None:
     customer = sign_up(app)
     address = customer.post("/addresses", LONDON).json["id"]
     for other in (sign_up(app), sign_up(app, "admin")):
@@ -80,9 +80,9 @@ def test_a_customer_has_a_limited_number_of_addresses(app: Flask) -> None:
     customer.post("/addresses", LONDON, status=409)
 
 
-def test_orders_of_a_month_stay_within_the_limit_and_cancelled_ones_do_not_count(app: Flask) -> None:
+def test_the_monthly_limit_counts_orders_that_are_not_cancelled(app: Flask) -> None:
     vendor, admin, customer = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up(app)
-    product = offer(vendor, "40.00", type="digital")
+    product = create_product(vendor, "40.00", type="digital")
     limit = f"/customers/{customer.user_id}/purchase-limit"
     assert customer.get("/me/purchase-limit").json["monthly_limit"] == "10000.00"
     assert admin.put(limit, {"monthly_limit": "100.00"}).json == {
@@ -90,18 +90,18 @@ def test_orders_of_a_month_stay_within_the_limit_and_cancelled_ones_do_not_count
         "spent": "0.00",
         "left": "100.00",
     }
-    first = order(customer, None, (product, 2))
-    problem = order(customer, None, (product, 1), status=409)
+    first = place_order(customer, None, (product, 2))
+    problem = place_order(customer, None, (product, 1), status=409)
     assert problem["detail"] == "The order total is 40.00, but only 20.00 of the monthly limit of 100.00 is left."
     customer.put(f"/orders/{first['id']}/cancellation")
     assert customer.get("/me/purchase-limit").json["left"] == "100.00"
-    second = order(customer, None, (product, 2))
+    second = place_order(customer, None, (product, 2))
     Order.update(created_at=now() - timedelta(days=32)).where(Order.id == second["id"]).execute()
-    order(customer, None, (product, 2))
+    place_order(customer, None, (product, 2))
     assert admin.put(limit, {"monthly_limit": None}).json["monthly_limit"] == "10000.00"
 
 
-def test_only_admins_set_limits_and_only_of_users_that_exist(app: Flask) -> None:
+def test_only_admins_set_limits_and_only_of_existing_users(app: Flask) -> None:
     admin, customer = sign_up(app, "admin"), sign_up(app)
     customer.put(f"/customers/{customer.user_id}/purchase-limit", {"monthly_limit": "1.00"}, status=403)
     customer.get(f"/customers/{customer.user_id}/purchase-limit", status=403)

@@ -1,4 +1,4 @@
-"""A thousand people want the last item, and the shop is served by real processes."""
+"""Concurrent orders over HTTP, served by gunicorn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flask import Flask
 
 from blog_app.development.local.stack import Stack
 from tests.helpers.caller import API, Caller, anonymous, sign_up
-from tests.helpers.shop import buyer, offer
+from tests.helpers.shop import create_product, sign_up_customer
 from tests.helpers.shop_invariants import require_invariants
 from tests.helpers.web_server import gunicorn
 
@@ -29,9 +29,9 @@ def port(app: Flask, stack: Stack) -> Iterator[int]:
         yield web.port
 
 
-def test_a_thousand_orders_for_the_last_item_over_the_network_sell_exactly_one(app: Flask, port: int) -> None:
-    product = offer(sign_up(app, "vendor"), stock=1)
-    buyers = [buyer(app) for _ in range(CONNECTIONS)]
+def test_a_thousand_orders_for_the_last_item_over_http_sell_exactly_one(app: Flask, port: int) -> None:
+    product = create_product(sign_up(app, "vendor"), stock=1)
+    buyers = [sign_up_customer(app) for _ in range(CONNECTIONS)]
 
     def shop(who: tuple[Caller, str]) -> list[int]:
         caller, address = who

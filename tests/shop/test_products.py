@@ -1,4 +1,4 @@
-"""Products: who offers and changes them, and the rules that depend on what they are and what happens to them."""
+"""Products: permissions, validation, pricing and stock rules."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import pytest
 from flask import Flask
 
 from tests.helpers.caller import anonymous, sign_up
-from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.shop import create_product, place_order, set_statuses, sign_up_customer
 
 
-def test_vendors_offer_products_and_everybody_finds_them_by_id_and_slug(app: Flask) -> None:
+def test_vendors_create_products_which_are_found_by_id_and_slug(app: Flask) -> None:
     sign_up(app).post("/products", {"type": "digital", "name": "Book", "price": "1.00"}, status=403)
-    product = offer(sign_up(app, "vendor"), "12.50", name="Cast-iron kettle", metadata={"litres": 2})
+    product = create_product(sign_up(app, "vendor"), "12.50", name="Cast-iron kettle", metadata={"litres": 2})
     found = anonymous(app).get("/products/cast-iron-kettle").json
     assert found == anonymous(app).get(f"/products/{product['id']}").json
     assert (found["price"], found["stock"], found["available"]) == ("12.50", 10, 10)
 
 
-def test_a_product_off_sale_is_seen_by_its_vendor_and_by_admins_only(app: Flask) -> None:
+def test_a_product_off_sale_is_visible_to_its_vendor_and_admins_only(app: Flask) -> None:
     vendor = sign_up(app, "vendor")
-    product = offer(vendor, active=False)
+    product = create_product(vendor, active=False)
     for caller, status in ((vendor, 200), (sign_up(app, "admin"), 200), (sign_up(app, "vendor"), 404)):
         caller.get(f"/products/{product['id']}", status=status)
     assert anonymous(app).get("/products").json["data"] == []
 
 
 def test_nobody_changes_the_product_of_another_vendor(app: Flask) -> None:
-    product = offer(sign_up(app, "vendor"))
+    product = create_product(sign_up(app, "vendor"))
     sign_up(app, "vendor").patch(f"/products/{product['id']}", {"name": "Mine now"}, status=403)
     sign_up(app, "vendor").delete(f"/products/{product['id']}", status=403)
     sign_up(app, "admin").patch(f"/products/{product['id']}", {"name": "A better name"})
@@ -61,7 +61,7 @@ def test_nobody_changes_the_product_of_another_vendor(app: Flask) -> None:
         ({"reserved": 3}, "/reserved"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_its_field(app: Flask, values: dict, pointer: str) -> None:
+def test_invalid_product_values_are_refused(app: Flask, values: dict, pointer: str) -> None:
     body = {"type": "physical", "name": "Kettle", "price": "20.00", "stock": 1, **values}
     errors = sign_up(app, "vendor").post("/products", body, status=422).json["errors"]
     assert [error["pointer"] for error in errors] == [pointer]
@@ -69,7 +69,7 @@ def test_what_makes_no_sense_is_refused_by_its_field(app: Flask, values: dict, p
 
 def test_a_subscription_may_be_free_and_a_digital_product_may_not(app: Flask) -> None:
     vendor = sign_up(app, "vendor")
-    offer(vendor, "0.00", type="subscription")
+    create_product(vendor, "0.00", type="subscription")
     vendor.post("/products", {"type": "digital", "name": "Book", "price": "0.00"}, status=422)
 
 
@@ -80,11 +80,11 @@ def test_a_subscription_may_be_free_and_a_digital_product_may_not(app: Flask) ->
     ("subscription", "110.00", "110.01"),
     ("subscription", "90.00", "89.99"),
 ])  # fmt: skip
-def test_a_price_changes_in_small_steps_unless_an_admin_overrides(
+def test_a_price_change_is_limited_unless_an_admin_overrides_it(
     app: Flask, kind: str, allowed: str, refused: str
 ) -> None:
     vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
-    path = f"/products/{offer(vendor, '100.00', type=kind)['id']}"
+    path = f"/products/{create_product(vendor, '100.00', type=kind)['id']}"
     problem = vendor.patch(path, {"price": refused}, status=422).json
     assert "100.00" in problem["errors"][0]["detail"]
     vendor.patch(path, {"price": refused, "override_price_limit": True}, status=403)
@@ -93,48 +93,48 @@ def test_a_price_changes_in_small_steps_unless_an_admin_overrides(
     assert admin.patch(path, {"price": "300.00", "override_price_limit": True}).json["price"] == "300.00"
 
 
-def test_the_type_of_a_product_stays(app: Flask) -> None:
+def test_the_type_of_a_product_cannot_be_changed(app: Flask) -> None:
     vendor = sign_up(app, "vendor")
-    product = offer(vendor, type="digital")
+    product = create_product(vendor, type="digital")
     vendor.patch(f"/products/{product['id']}", {"type": "subscription"}, status=422)
 
 
-def test_the_stock_may_not_fall_below_what_orders_hold(app: Flask) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
-    product = offer(vendor, stock=5)
-    order(customer, address, (product, 3))
+def test_the_stock_cannot_be_less_than_what_orders_reserve(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product = create_product(vendor, stock=5)
+    place_order(customer, address, (product, 3))
     path = f"/products/{product['id']}"
     problem = vendor.patch(path, {"stock": 2}, status=409).json
     assert problem["errors"] == [{"pointer": "/stock", "detail": "Must be at least 3."}]
     assert vendor.patch(path, {"stock": 3}).json["available"] == 0
 
 
-def test_a_sale_does_not_refuse_the_edit_of_a_vendor_and_a_shipment_does(app: Flask) -> None:
-    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), buyer(app)
-    product = offer(vendor)
+def test_a_reservation_leaves_the_etag_and_a_shipment_changes_it(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up_customer(app)
+    product = create_product(vendor)
     path = f"/products/{product['id']}"
     tag = vendor.get(path).headers["ETag"]
-    placed = order(customer, address, (product, 1))
+    placed = place_order(customer, address, (product, 1))
     tag = vendor.patch(path, {"description": "Boils."}, **{"If-Match": tag}).headers["ETag"]
-    move(admin, placed, "processing", "shipped")
+    set_statuses(admin, placed, "processing", "shipped")
     vendor.patch(path, {"stock": 10}, status=412, **{"If-Match": tag})
 
 
-def test_what_was_ordered_cannot_be_deleted_but_taken_off_sale(app: Flask) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
-    product, other = offer(vendor), offer(vendor)
-    order(customer, address, (product, 1))
+def test_an_ordered_product_cannot_be_deleted_but_taken_off_sale(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product, other = create_product(vendor), create_product(vendor)
+    place_order(customer, address, (product, 1))
     assert "active" in vendor.delete(f"/products/{product['id']}", status=409).json["detail"]
     vendor.patch(f"/products/{product['id']}", {"active": False})
     vendor.delete(f"/products/{other['id']}")
-    assert order(customer, address, (product, 1), status=422)["errors"][0]["pointer"] == "/items/0/product_id"
+    assert place_order(customer, address, (product, 1), status=422)["errors"][0]["pointer"] == "/items/0/product_id"
 
 
 def test_products_are_filtered_by_price_type_and_category(app: Flask) -> None:
     vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
     category = admin.post("/product-categories", {"name": "Teaware"}).json
-    cheap = offer(vendor, "49.99")
-    dear = offer(vendor, "50.00", category_id=category["id"])
+    cheap = create_product(vendor, "49.99")
+    dear = create_product(vendor, "50.00", category_id=category["id"])
 
     def ids(query: str) -> list[str]:
         return [each["id"] for each in anonymous(app).get(f"/products?{query}").json["data"]]

@@ -1,4 +1,4 @@
-"""Reports: the numbers, the order, who may see them."""
+"""Sales and stock reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blog_app.data.models import now
 from blog_app.shop.models import Order
 from blog_app.shop.reports import refresh_daily_revenue
 from tests.helpers.caller import Caller, sign_up
-from tests.helpers.shop import buyer, move, offer, order
+from tests.helpers.shop import create_product, place_order, set_statuses, sign_up_customer
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def rows(admin: Caller, report: str, *names: str) -> list[tuple]:
     return [tuple(row[name] for name in names) for row in admin.get(f"/reports/{report}").json["data"]]
 
 
-def test_revenue_is_reported_by_day_without_what_was_cancelled(app: Flask, admin: Caller) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
-    product = offer(vendor, "20.00")
-    yesterday, cancelled, today = (order(customer, address, (product, 2)) for _ in range(3))
+def test_revenue_is_reported_by_day_without_cancelled_orders(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product = create_product(vendor, "20.00")
+    yesterday, cancelled, today = (place_order(customer, address, (product, 2)) for _ in range(3))
     customer.put(f"/orders/{cancelled['id']}/cancellation")
     admin.put(f"/orders/{today['id']}/payment", {"payment": "paid"})
-    order(customer, address, (product, 1))
+    place_order(customer, address, (product, 1))
     noon = now().replace(hour=12)
     Order.update(created_at=noon).execute()
     Order.update(created_at=noon - timedelta(days=1)).where(Order.id == yesterday["id"]).execute()
@@ -53,30 +53,34 @@ def test_revenue_is_reported_by_day_without_what_was_cancelled(app: Flask, admin
 
 
 def test_the_best_products_come_first(app: Flask, admin: Caller) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
-    cheap, dear, never = offer(vendor, "1.00", name="Teabag"), offer(vendor, "50.00"), offer(vendor, name="Dust")
-    order(customer, address, (cheap, 5), (dear, 2))
-    cancelled = order(customer, address, (dear, 5), (never, 1))
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    cheap, dear, never = (
+        create_product(vendor, "1.00", name="Teabag"),
+        create_product(vendor, "50.00"),
+        create_product(vendor, name="Dust"),
+    )
+    place_order(customer, address, (cheap, 5), (dear, 2))
+    cancelled = place_order(customer, address, (dear, 5), (never, 1))
     customer.put(f"/orders/{cancelled['id']}/cancellation")
     assert rows(admin, "products", "name", "units", "revenue") == [("Teabag", 5, "5.00"), ("Kettle", 2, "100.00")]
     assert rows(admin, "products?sort=-revenue&limit=1", "name") == [("Kettle",)]
     assert rows(admin, "products?revenue[gt]=50", "name") == [("Kettle",)]
 
 
-def test_products_above_the_average_of_their_category_are_found(app: Flask, admin: Caller) -> None:
+def test_products_above_the_average_price_of_their_category_are_reported(app: Flask, admin: Caller) -> None:
     vendor = sign_up(app, "vendor")
     tea, books = (admin.post("/product-categories", {"name": name}).json["id"] for name in ("Tea", "Books"))
     for price, category in (("10.00", tea), ("20.00", tea), ("31.00", tea), ("40.00", books), ("99.00", None)):
-        offer(vendor, price, category_id=category)
-    offer(vendor, "500.00", category_id=tea, active=False)
+        create_product(vendor, price, category_id=category)
+    create_product(vendor, "500.00", category_id=tea, active=False)
     assert rows(admin, "dear-products", "price", "category_average") == [("31.00", "20.33")]
 
 
-def test_customers_with_orders_over_an_amount_are_found(app: Flask, admin: Caller) -> None:
-    vendor, (one, here), (two, there) = sign_up(app, "vendor"), buyer(app), buyer(app)
-    product = offer(vendor, "10.00", stock=100)
+def test_customers_with_orders_over_an_amount_are_reported(app: Flask, admin: Caller) -> None:
+    vendor, (one, here), (two, there) = sign_up(app, "vendor"), sign_up_customer(app), sign_up_customer(app)
+    product = create_product(vendor, "10.00", stock=100)
     for customer, address, quantity in ((one, here, 1), (one, here, 6), (one, here, 7), (two, there, 5)):
-        order(customer, address, (product, quantity))
+        place_order(customer, address, (product, quantity))
     assert rows(admin, "customers?over=50", "user_id", "orders", "total") == [(one.user_id, 2, "130.00")]
     assert rows(admin, "customers?over=49.99&sort=total", "user_id") == [(two.user_id,), (one.user_id,)]
     assert admin.get("/reports/customers?include=customer").json["data"][0]["customer"]["name"] == "Somebody"
@@ -84,22 +88,25 @@ def test_customers_with_orders_over_an_amount_are_found(app: Flask, admin: Calle
 
 
 def test_stock_is_reported_by_category(app: Flask, admin: Caller) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), buyer(app)
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
     tea = admin.post("/product-categories", {"name": "Tea"}).json["id"]
-    kettle, pot = offer(vendor, "10.00", category_id=tea, stock=4), offer(vendor, "20.00", category_id=tea, stock=1)
-    offer(vendor, "5.00", stock=3)
-    offer(vendor, type="digital", category_id=tea)
-    order(customer, address, (pot, 1), (kettle, 1))
-    move(admin, order(customer, address, (kettle, 1)), "processing", "shipped")
+    kettle, pot = (
+        create_product(vendor, "10.00", category_id=tea, stock=4),
+        create_product(vendor, "20.00", category_id=tea, stock=1),
+    )
+    create_product(vendor, "5.00", stock=3)
+    create_product(vendor, type="digital", category_id=tea)
+    place_order(customer, address, (pot, 1), (kettle, 1))
+    set_statuses(admin, place_order(customer, address, (kettle, 1)), "processing", "shipped")
     names = ("category", "products", "sold_out", "stock", "reserved", "worth")
     assert rows(admin, "stock", *names) == [("Tea", 2, 1, 4, 2, "50.00"), (None, 1, 0, 3, 0, "15.00")]
 
 
-def test_a_report_goes_on_beyond_what_one_price_may_be(app: Flask, admin: Caller) -> None:
+def test_sums_in_reports_can_exceed_the_largest_price(app: Flask, admin: Caller) -> None:
     vendor = sign_up(app, "vendor")
     for name in ("Tea", "Books"):
         category = admin.post("/product-categories", {"name": name}).json["id"]
-        offer(vendor, "9000000.00", category_id=category, stock=1_000_000)
+        create_product(vendor, "9000000.00", category_id=category, stock=1_000_000)
     first = admin.get("/reports/stock?sort=-worth&limit=1").json["page"]["next"]
     assert rows(admin, f"stock?sort=-worth&limit=1&cursor={first}", "worth") == [("9000000000000.00",)]
     assert rows(admin, "customers?total[lt]=10000000.00", "user_id") == []
@@ -111,7 +118,7 @@ def test_reports_are_for_admins(app: Flask, report: str) -> None:
         sign_up(app, role).get(f"/reports/{report}", status=403)
 
 
-def test_refreshing_does_not_hold_up_who_reads(app: Flask, admin: Caller) -> None:
+def test_refreshing_the_daily_revenue_does_not_block_reads(app: Flask, admin: Caller) -> None:
     refresh()
     with ThreadPoolExecutor(1) as other_thread, databases.shop.atomic():
         refresh_daily_revenue()

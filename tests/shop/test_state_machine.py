@@ -1,4 +1,4 @@
-"""Whatever people do with the shop, in whatever order: money adds up, stock covers what is promised."""
+"""Stateful property test of the shop: after any actions, the sums are right and stock covers reservations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRICES = st.decimals("0.00", "500.00", places=2).map(str)
 
 
 class Shop(RuleBasedStateMachine):
-    """Vendors, customers and an admin, who try what makes sense and what does not; `orders` is what they should see."""
+    """A vendor, customers and an admin send valid and invalid requests; `states` is what orders must be."""
 
     app: ClassVar[Flask]
     products = Bundle("products")
@@ -37,7 +37,7 @@ class Shop(RuleBasedStateMachine):
         self.states: dict[str, dict[str, str]] = {}
 
     def send(self, caller: Caller, method: str, path: str, body: Any, *allowed: int) -> Any:
-        """Send a request, whose status must be one of those allowed; return the answer if it went well."""
+        """Send a request, whose status must be one of those allowed; return its JSON if it succeeded."""
         headers = {"Authorization": f"Bearer {caller.token}"}
         response = self.app.test_client().open(API + path, method=method, json=body, headers=headers)
         assert response.status_code in allowed, response.text
@@ -96,14 +96,14 @@ class Shop(RuleBasedStateMachine):
         require_invariants()
 
     def teardown(self) -> None:
-        """Compare every order with what its steps made of it."""
+        """Compare every order with its expected state."""
         page = self.send(self.admin, "GET", "/orders?limit=100", None, 200)
         shown = {each["id"]: {"status": each["status"], "payment": each["payment"]} for each in page["data"]}
         assert shown == self.states
 
 
 @pytest.mark.usefixtures("app")
-def test_the_invariants_of_the_shop_hold_whatever_happens(migrated_app: Flask) -> None:
+def test_the_invariants_of_the_shop_hold_after_any_actions(migrated_app: Flask) -> None:
     Shop.app = migrated_app
     machine = Shop.TestCase
     machine.settings = settings(max_examples=15, stateful_step_count=25)
