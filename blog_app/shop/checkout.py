@@ -69,8 +69,7 @@ def _shipping_address(
     address = Address.get_or_none((Address.id == address_id) & (Address.user_id == user_id))
     if address is None:
         raise invalid("address_id", "You have no address with this id.")
-    snapshot: dict[str, str] = address.snapshot
-    return snapshot
+    return address.snapshot
 
 
 def _insert_order(

@@ -60,8 +60,7 @@ def _spent_this_month(user_id: UUID) -> Decimal:
     """Return the total of the user's orders of this month (UTC), without cancelled ones."""
     first = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     counts = (Order.user_id == user_id) & (Order.created_at >= first) & (Order.status != "cancelled")
-    spent: Decimal | None = Order.select(peewee.fn.SUM(Order.total)).where(counts).scalar()
-    return spent if spent is not None else Decimal("0.00")
+    return Order.select(peewee.fn.SUM(Order.total)).where(counts).scalar() or Decimal("0.00")
 
 
 def _require_user(user_id: UUID) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from blog_app.errors import invalid
-from blog_app.shop.models import PRODUCT_TYPES, Product
+from blog_app.shop.models import Product
+from blog_app.shop.models.catalogue import PRODUCT_TYPES
 
 
 def require_price(type_name: str, price: Decimal) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,18 +16,16 @@ def create(vendor_id: UUID, **values: Any) -> Product:
     """Create a product and return it."""
     pricing.require_price(values["type"], values["price"])
     stock.require_stock(values["type"], values["stock"])
-    product: Product = insert_with_slug(Product, values["name"], vendor_id=vendor_id, **values)
-    return product
+    return insert_with_slug(Product, values["name"], vendor_id=vendor_id, **values)
 
 
 def change(product: Product, *, any_price: bool, **values: Any) -> Product:
     """Change a product; its type and slug stay. `any_price` lifts the limit on price changes."""
     if values["type"] != product.type:
         raise invalid("type", f"The type of a product cannot be changed. It is {product.type!r}.")
-    price: Decimal = values["price"]
-    pricing.require_price(product.type, price)
+    pricing.require_price(product.type, values["price"])
     if not any_price:
-        pricing.require_small_change(product, price)
+        pricing.require_small_change(product, values["price"])
     stock.require_stock(product.type, values["stock"], reserved=product.reserved)
     product.change(**values)
     return product

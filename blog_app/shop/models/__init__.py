@@ -1,12 +1,11 @@
 """The tables of the shop: products, customers and orders."""
 
 from blog_app.shop.models.base import ShopRecord
-from blog_app.shop.models.catalogue import PRODUCT_TYPES, Product, ProductCategory
+from blog_app.shop.models.catalogue import Product, ProductCategory
 from blog_app.shop.models.customers import Address, Customer
 from blog_app.shop.models.orders import Order, OrderChange, OrderItem
 
 __all__ = [
-    "PRODUCT_TYPES",
     "Address",
     "Customer",
     "Order",

@@ -10,7 +10,8 @@ from blog_app.accounts.schemas import PersonSchema
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
 from blog_app.api.resources.includes import belongs_to, from_directory
-from blog_app.shop.models import PRODUCT_TYPES, Product, ProductCategory
+from blog_app.shop.models import Product, ProductCategory
+from blog_app.shop.models.catalogue import PRODUCT_TYPES
 
 MAX_STOCK = 1_000_000_000
 
