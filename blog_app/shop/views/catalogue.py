@@ -29,7 +29,7 @@ def product_at(key: str) -> Any:
 @product_categories.lists("", ProductCategorySchema)
 @hot()
 def list_product_categories() -> Any:
-    """List product categories, sorted by name."""
+    """List product categories, ordered by name."""
     return allowed(ProductCategory)
 
 
@@ -48,7 +48,7 @@ def create_product_category(name: str, description: str) -> ProductCategory:
 
 @product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
 def change_product_category(category: ProductCategory, **values: Any) -> ProductCategory:
-    """Update a product category. Its slug stays the same."""
+    """Update a product category. The slug does not change."""
     category.change(**values)
     return category
 
@@ -81,7 +81,7 @@ def create_product(override_price_limit: bool, **values: Any) -> Product:
 
 @products.changes("/<key>", ProductSchema, load=product_at)
 def change_product(product: Product, override_price_limit: bool, **values: Any) -> Product:
-    """Update a product. Its type and slug stay the same.
+    """Update a product. The type and slug do not change.
 
     A price can change by at most 5 % at a time (subscriptions: 10 %), unless an admin overrides the limit. The stock
     cannot be less than what open orders reserve.
