@@ -1,13 +1,9 @@
 """The endpoints of accounts."""
 
-from blog_app.accounts.views import friends, me, roles, sessions, users
+from blog_app.accounts.views.friends import friends, requests
+from blog_app.accounts.views.me import me
+from blog_app.accounts.views.roles import roles
+from blog_app.accounts.views.sessions import resets, tokens
+from blog_app.accounts.views.users import users
 
-blueprints = (
-    users.users,
-    roles.roles,
-    me.me,
-    sessions.tokens,
-    sessions.resets,
-    friends.requests,
-    friends.friends,
-)
+blueprints = (users, roles, me, tokens, resets, requests, friends)
