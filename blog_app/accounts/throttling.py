@@ -64,9 +64,9 @@ def _count_or_refuse(*counters: tuple[Limit, str]) -> None:
     for limit, subject in counters:
         if not _count(limit, _key(limit, subject)):
             wait = Attempt.get_by_id(_key(limit, subject)).wait_until - now()
+            seconds = max(1, round(wait.total_seconds()))
             raise TooManyRequests(
-                "Too many attempts. Wait for the seconds in Retry-After, then try again.",
-                headers={"Retry-After": str(max(1, round(wait.total_seconds())))},
+                f"Too many attempts. Retry in {seconds} seconds.", headers={"Retry-After": str(seconds)}
             )
 
 
