@@ -6,7 +6,7 @@ And, for tests and their checks, a record of the statements that were sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -37,14 +37,9 @@ def route_reads(readers: Mapping[str, Reader]) -> Iterator[None]:
         _readers.reset(token)
 
 
-@contextmanager
-def primary() -> Iterator[None]:
+def primary() -> AbstractContextManager[None]:
     """Let the primaries answer all reads of the context."""
-    token = _readers.set(None)
-    try:
-        yield
-    finally:
-        _readers.reset(token)
+    return route_reads({})
 
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded", default=None)
