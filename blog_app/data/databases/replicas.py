@@ -99,7 +99,7 @@ class Replica:
             if healthy != self.healthy:
                 log.warning("%s is %s", self.label, "in the rotation" if healthy else "out of the rotation")
             self.healthy = healthy
-            time.sleep(CHECK_SECONDS)
+            self._thread.stopped.wait(CHECK_SECONDS)
         self.healthy = False
         probe.close()
         self._primary.discard()
