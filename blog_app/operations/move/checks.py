@@ -1,4 +1,4 @@
-"""What must be so before a move may begin; every reason against it is found and told at once, with what to do."""
+"""The preconditions of a move: every reason against it is reported together, each with its remedy."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from blog_app.data.databases.sqlstates import (
 )
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.places import Place
-from blog_app.operations.move.replication import NEED_FULL_IDENTITY
+from blog_app.operations.move.endpoint import Endpoint
+from blog_app.operations.move.replication import TABLES_WITHOUT_KEY
 from blog_app.operations.move.state import Addresses
 
-OLDEST = 14
+MIN_VERSION = 14
 """The first version that can replace a trigger."""
-OLDEST_ONLINE = 16
-"""The first version that lets a plain role subscribe, and does not send back what it received."""
-TRY_SECONDS = 3.0
+MIN_VERSION_ONLINE = 16
+"""The first version in which a role without superuser rights may subscribe, and which has `origin = none`."""
+TRIAL_TIMEOUT = 3.0
 
-HERE = """
+DATABASE_IDENTITY = """
 SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid
 FROM pg_database WHERE datname = current_database()
 """
 ENCODING = "SELECT current_setting('server_encoding')"
-NOT_OURS = """
+NOT_OWNED = """
 SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind IN ('r', 'p', 'm', 'S')
   AND NOT pg_has_role(relowner, 'USAGE')
 UNION ALL
 SELECT 'the schema itself' FROM pg_namespace WHERE nspname = %s AND NOT pg_has_role(nspowner, 'USAGE')
 """
-ODD_TABLES = """
-SELECT CASE WHEN c.relkind = 'f' THEN 'a foreign table: leave it out (DROP FOREIGN TABLE) and make it anew afterwards'
+UNSUPPORTED_TABLES = """
+SELECT CASE WHEN c.relkind = 'f' THEN 'a foreign table: DROP FOREIGN TABLE, and create it again afterwards'
             WHEN c.relpersistence = 'u' THEN 'unlogged: ALTER TABLE … SET LOGGED'
             ELSE 'under FORCE ROW LEVEL SECURITY: ALTER TABLE … NO FORCE ROW LEVEL SECURITY' END, c.relname
 FROM pg_class c WHERE c.relnamespace = to_regnamespace(quote_ident(%s))
@@ -68,7 +68,7 @@ JOIN pg_class v ON v.oid = r.ev_class JOIN pg_class c ON d.refclassid = 'pg_clas
 WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND v.relnamespace <> c.relnamespace
 GROUP BY 1, 2
 """
-# Extensions that something in the schema leans on: the type of a column, an operator class, a function of a default.
+# Extensions that the schema uses: for the type of a column, an operator class, a function of a default.
 EXTENSIONS = """
 WITH mine(classid, objid) AS (
     SELECT 'pg_class'::regclass::oid, oid FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s))
@@ -96,90 +96,94 @@ WHERE n.nspname = %s AND a.grantee <> n.nspowner
 """
 
 
-def full_identity(place: Place) -> tuple[str, ...]:
-    """Return the tables that have no key by which a change could name its row."""
-    return tuple(name for (name,) in place.connection.execute_sql(NEED_FULL_IDENTITY, (place.name,)).fetchall())
+def tables_without_key(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the tables without a key that identifies a row for replication."""
+    return tuple(name for (name,) in endpoint.connection.execute_sql(TABLES_WITHOUT_KEY, (endpoint.name,)).fetchall())
 
 
-def require_elsewhere(name: str, source: Connection, target: Connection) -> None:
-    """Raise `MoveError` if both lead to the same database, by whatever names."""
-    if source.value(HERE) == target.value(HERE):
-        raise MoveError(f"{name} is there already: --to leads to the database that it would leave")
+def require_different(name: str, source: Connection, target: Connection) -> None:
+    """Raise `MoveError` if both addresses lead to the same database."""
+    if source.value(DATABASE_IDENTITY) == target.value(DATABASE_IDENTITY):
+        raise MoveError(f"{name} is there already: --to names the database that it would leave")
 
 
-def require(source: Place, target: Place, addresses: Addresses, *, offline: bool) -> None:
+def require_movable(source: Endpoint, target: Endpoint, addresses: Addresses, *, offline: bool) -> None:
     """Raise `MoveError` that lists all reasons against this move."""
-    reasons = [*_about_places(source, target), *_about_source(source, offline=offline), *_about_target(source, target)]
+    reasons = [*_about_both(source, target), *_about_source(source, offline=offline), *_about_target(source, target)]
     if not offline and not reasons:
         reasons = [*_about_replication(source, target, addresses)]
     if reasons:
         raise MoveError("\n  ".join([f"{source.name} cannot be moved:", *reasons]))
 
 
-def _about_places(source: Place, target: Place) -> Iterator[str]:
-    encoding, other = (place.connection.value(ENCODING) for place in (source, target))
+def _about_both(source: Endpoint, target: Endpoint) -> Iterator[str]:
+    encoding, other = (endpoint.connection.value(ENCODING) for endpoint in (source, target))
     if encoding != other:
         yield f"the databases have different encodings, {encoding} and {other}: CREATE DATABASE … ENCODING '{encoding}'"
-    old, new = (place.connection.server_version // 10_000 for place in (source, target))
-    if old < OLDEST:
-        yield f"the old server is PostgreSQL {old}: {OLDEST} is the oldest from which this moves"
+    old, new = (endpoint.connection.server_version // 10_000 for endpoint in (source, target))
+    if old < MIN_VERSION:
+        yield f"the source is PostgreSQL {old}: a move needs {MIN_VERSION} or newer"
     if new < old:
-        yield f"the new server is older: PostgreSQL {new}, and now it is on {old}; a dump does not go back in versions"
+        yield f"the target is PostgreSQL {new}, older than the source ({old}): an older version cannot restore the dump"
 
 
-def _about_source(source: Place, *, offline: bool) -> Iterator[str]:
+def _about_source(source: Endpoint, *, offline: bool) -> Iterator[str]:
     name, connection = source.name, source.connection
     if not source.exists(name):
-        yield f"there is no schema {name} where {name.upper()}_DIRECT_URL leads (flask migrate up makes it)"
-    if foreign := [table for (table,) in connection.execute_sql(NOT_OURS, (name, name)).fetchall()]:
+        yield f"the database of {name.upper()}_DIRECT_URL has no schema {name} (flask migrate up creates it)"
+    if foreign := [table for (table,) in connection.execute_sql(NOT_OWNED, (name, name)).fetchall()]:
         yield f"the role does not own {', '.join(foreign)}: log in as their owner, or ALTER … OWNER TO"
-    for reason, table in connection.execute_sql(ODD_TABLES, (name, name, list(full_identity(source)), *[name] * 3)):
+    for reason, table in connection.execute_sql(
+        UNSUPPORTED_TABLES, (name, name, list(tables_without_key(source)), *[name] * 3)
+    ):
         if not (offline and reason.startswith(("unlogged", "without a key"))):
             yield f"{table} is {reason}"
     if source.exists(source.hidden):
-        yield f"a schema {source.hidden} is in the way at the source: drop or rename it"
+        yield f"the source has a schema {source.hidden}: drop or rename it"
     if not connection.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
         yield "the role may not create a schema at the source: GRANT CREATE ON DATABASE … TO …"
 
 
-def _about_target(source: Place, target: Place) -> Iterator[str]:
+def _about_target(source: Endpoint, target: Endpoint) -> Iterator[str]:
     name, connection = source.name, target.connection
     if target.exists(name) and (tables := target.relations("r", "p", "v", "m", "S", "f")):
         yield (
-            f"the new place has a schema {name} with {len(tables)} relations ({', '.join(tables[:3])}, …), and it is "
-            f"not this move's: take another database, or DROP SCHEMA {name} CASCADE there if nobody needs it"
+            f"the target has a schema {name} with {len(tables)} relations ({', '.join(tables[:3])}, …), and it is "
+            f"not of this move: use another database, or DROP SCHEMA {name} CASCADE there if nobody needs it"
         )
     if target.exists(target.hidden):
-        yield f"the new place has a schema {target.hidden}, left by an earlier move: drop it there"
+        yield f"the target has a schema {target.hidden}, left by an earlier move: drop it there"
     if target.record:
-        yield "the new place is part of another move of the same logical database: end that first"
+        yield "the target is part of another move of the same logical database: end that first"
     if not connection.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
-        yield "the role may not create a schema at the new place: GRANT CREATE ON DATABASE … TO …"
+        yield "the role may not create a schema at the target: GRANT CREATE ON DATABASE … TO …"
     present = {extension for (extension,) in connection.execute_sql("SELECT extname FROM pg_extension").fetchall()}
     for (extension,) in source.connection.execute_sql(EXTENSIONS, [name] * 7).fetchall():
         if extension not in present:
-            yield f'the new place lacks an extension that {name} uses: CREATE EXTENSION "{extension}"'
+            yield f'the target lacks an extension that {name} uses: CREATE EXTENSION "{extension}"'
     known = {role for (role,) in connection.execute_sql("SELECT rolname FROM pg_roles").fetchall()}
     for (role,) in source.connection.execute_sql(GRANTEES, (name, name)).fetchall():
         if role not in known:
-            yield f'the new server lacks a role that has privileges on {name}: CREATE ROLE "{role}", or REVOKE them'
+            yield f'the target lacks a role that has privileges on {name}: CREATE ROLE "{role}", or REVOKE them'
 
 
-def _about_replication(source: Place, target: Place, addresses: Addresses) -> Iterator[str]:
-    """Ask the servers to do each thing, and take it back: who grants what differs from one provider to the next."""
-    for place in (source, target):
-        version = place.connection.server_version // 10_000
-        if version < OLDEST_ONLINE:
-            yield f"the {place.side} is PostgreSQL {version}, and this needs {OLDEST_ONLINE}. {OFFLINE}"
+def _about_replication(source: Endpoint, target: Endpoint, addresses: Addresses) -> Iterator[str]:
+    """Try each operation on the servers and undo it: providers grant privileges in different ways."""
+    for endpoint in (source, target):
+        version = endpoint.connection.server_version // 10_000
+        if version < MIN_VERSION_ONLINE:
+            yield f"the {endpoint.side} is PostgreSQL {version}; a move needs {MIN_VERSION_ONLINE} or newer. {OFFLINE}"
             return
-    yield from _trial(source, "the old server", lambda: _reserve(source))
-    yield from _trial(target, "the new server (for the way back)", lambda: _reserve(target))
-    yield from _trial(target, "the new server", lambda: _subscribe(target, addresses.source_inside))
-    yield from _trial(source, "the old server (for the way back)", lambda: _subscribe(source, addresses.target_inside))
+    yield from _trial(source, "the source", lambda: _try_slot(source))
+    yield from _trial(target, "the target (for the way back)", lambda: _try_slot(target))
+    yield from _trial(target, "the target", lambda: _try_subscription(target, addresses.source_inside))
+    yield from _trial(
+        source, "the source (for the way back)", lambda: _try_subscription(source, addresses.target_inside)
+    )
 
 
 OFFLINE = "Or move it with --offline: writes are refused while all rows are copied"
-TODO = {
+REMEDIES = {
     INSUFFICIENT_PRIVILEGE: (
         'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)'
     ),
@@ -190,38 +194,38 @@ TODO = {
 }
 
 
-def _trial(place: Place, who: str, attempt: Callable[[], None]) -> Iterator[str]:
+def _trial(endpoint: Endpoint, who: str, attempt: Callable[[], None]) -> Iterator[str]:
     try:
-        with place.connection.limits(lock=0, statement=TRY_SECONDS):
+        with endpoint.connection.limits(lock=0, statement=TRIAL_TIMEOUT):
             attempt()
     except peewee.DatabaseError as error:
         code = sqlstate(error)
         if code == QUERY_CANCELED:
-            return  # It may, but waits: a transaction is open. The real one says so, and has patience.
-        role = place.connection.value("SELECT current_user")
-        todo = TODO.get(
-            code, "do the servers reach each other by these addresses (--source-inside, --target-inside)"
+            return  # It waits for an open transaction, so the role may. The move itself reports that, and waits.
+        role = endpoint.connection.value("SELECT current_user")
+        remedy = REMEDIES.get(
+            code, "check that the servers reach each other by these addresses (--source-inside, --target-inside)"
         ).format(role=role)
-        yield f"{who} refuses: {first_line(error)}: {todo}. {OFFLINE}"
+        yield f"{who} refuses: {first_line(error)}: {remedy}. {OFFLINE}"
 
 
-def _reserve(place: Place) -> None:
-    slot = f"move_{place.name}_trial_{os.getpid()}"
-    place.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
-    place.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
+def _try_slot(endpoint: Endpoint) -> None:
+    slot = f"move_{endpoint.name}_trial_{os.getpid()}"
+    endpoint.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
+    endpoint.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
 
 
-def _subscribe(place: Place, address: str) -> None:
-    with _rolled_back(place):
-        place.connection.execute_sql(
-            f"CREATE SUBSCRIPTION move_{place.name}_trial CONNECTION %s PUBLICATION move_{place.name}_trial "
+def _try_subscription(endpoint: Endpoint, address: str) -> None:
+    with _rolled_back(endpoint):
+        endpoint.connection.execute_sql(
+            f"CREATE SUBSCRIPTION move_{endpoint.name}_trial CONNECTION %s PUBLICATION move_{endpoint.name}_trial "
             "WITH (create_slot = false, copy_data = false, enabled = false, origin = none)",
             (address,),
         )
 
 
 @contextmanager
-def _rolled_back(place: Place) -> Iterator[None]:
-    with place.connection.atomic() as transaction:
+def _rolled_back(endpoint: Endpoint) -> Iterator[None]:
+    with endpoint.connection.atomic() as transaction:
         yield
         transaction.rollback()

@@ -1,4 +1,4 @@
-"""Where a logical database is, how big it is, and how its move stands, in sentences for people."""
+"""The status of each logical database for people: address, size and state of its move; and the dry run of a move."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.migrate import MigrationError, move_check
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.move import checks, state
+from blog_app.operations.move.endpoint import MATERIALIZED
 from blog_app.operations.move.mover import Mover
-from blog_app.operations.move.places import MATERIALIZED
-from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, SIDES, SOURCE, TARGET, Record, shown
+from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, SIDES, Record, redacted
 
 SIZE = """
 SELECT coalesce(pg_size_pretty(sum(pg_total_relation_size(oid))), '0 bytes'),
        coalesce(sum(greatest(reltuples::bigint, pg_stat_get_live_tuples(oid))), 0), count(*)
 FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind IN ('r', 'm')
 """
-KEPT = """
+RETAINED_LOG = """
 SELECT pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn)), wal_status
 FROM pg_replication_slots WHERE slot_name = %s
 """
 STANDINGS = {
-    (SERVING, None): "a move to {target} was begun: run it again, or --abort",
-    (SERVING, RECEIVING): "on its way to {target}; writes go to {source}: run the move again, or --abort",
-    (LEFT, RECEIVING): "decided for {target}, which does not take writes yet: run the move again",
+    (SERVING, None): "a move to {target} has started: run the move again, or --abort",
+    (SERVING, RECEIVING): "moving to {target}; writes go to {source}: run the move again, or --abort",
+    (LEFT, RECEIVING): "switched to {target}, which does not take writes yet: run the move again",
     (LEFT, SERVING): "moved to {target}: --confirm, or --back",
-    (None, SERVING): "moved to {target}, and half confirmed: --confirm again",
-    (RECEIVING, SERVING): "on its way back to {source}; writes go to {target}: --back again, or --abort to stay",
-    (RECEIVING, LEFT): "decided for the way back to {source}, which does not take writes yet: --back again",
-    (SERVING, LEFT): "back at {source}: --back again clears away what is left",
+    (None, SERVING): "moved to {target}, and partly confirmed: --confirm again",
+    (RECEIVING, SERVING): "moving back to {source}; writes go to {target}: --back again, or --abort to stay",
+    (RECEIVING, LEFT): "switched back to {source}, which does not take writes yet: --back again",
+    (SERVING, LEFT): "back at {source}: --back again removes the rest of the move",
 }
 SWITCHING = (
-    "in the switch between {source} and {target}, or it was broken off there: writes are refused at both places until "
-    "the same command is run again, or --abort"
+    "switching between {source} and {target}, or interrupted there: writes are refused on both servers until you run "
+    "the same command again, or --abort"
 )
 
 
 @dataclass
 class Overview:
-    """One logical database."""
+    """The status of one logical database."""
 
-    place: str
+    address: str
     lines: list[str] = field(default_factory=list)
-    away: bool = False
+    unreachable: bool = False
 
 
-def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
-    """Return what can be said of a logical database."""
-    found = Overview(shown(settings.databases[name].direct_url))
+def describe(settings: Settings, name: str, *, sizes: bool) -> Overview:
+    """Return the status of a logical database."""
+    found = Overview(redacted(settings.databases[name].direct_url))
     replicas = settings.databases[name].replica_direct_urls
     if replicas:
-        found.lines.append(f"replicas: {', '.join(map(shown, replicas))}")
+        found.lines.append(f"replicas: {', '.join(map(redacted, replicas))}")
     try:
         with connected(settings, name, lambda _: None) as connection:
             version = connection.server_version // 10_000
-            found.place += f"  PostgreSQL {version}{f', {_size(connection, name)}' if sizes else ''}"
+            found.address += f"  PostgreSQL {version}{f', {_size(connection, name)}' if sizes else ''}"
             if record := state.read(connection):
                 found.lines += _move(settings, name, record)
             else:
@@ -65,37 +65,37 @@ def of(settings: Settings, name: str, *, sizes: bool) -> Overview:
     except MigrationError as error:
         found.lines.append(str(error))
     except DATABASE_ERRORS as error:
-        found.place += "  away"
+        found.address += "  unreachable"
         found.lines.append(first_line(error))
-        found.away = True
+        found.unreachable = True
     return found
 
 
-def plan(mover: Mover) -> Iterator[str]:
-    """Check whether a move can be made, and say what it would do; raise `MoveError` with every reason against it."""
+def dry_run(mover: Mover) -> Iterator[str]:
+    """Yield what a move would do; raise `MoveError` with every reason against it."""
     source, target, name = mover.source, mover.target, mover.name
     if source.record or target.record:
-        yield f"{name} is being moved already: flask databases says how it stands"
+        yield f"{name} is being moved already: see flask databases"
         return
-    checks.require(source, target, mover.addresses, offline=mover.record.offline)
-    if mover.rerouting:
-        mover.rerouting.check(mover.settings, name, mover.addresses.target)
-    versions = [place.connection.server_version // 10_000 for place in (source, target)]
+    checks.require_movable(source, target, mover.addresses, offline=mover.record.offline)
+    if mover.redirection:
+        mover.redirection.check(mover.settings, name, mover.addresses.target)
+    versions = [endpoint.connection.server_version // 10_000 for endpoint in (source, target)]
     yield f"{name} can be moved."
-    yield f"  from  {shown(mover.addresses.source)}, PostgreSQL {versions[0]}, {_size(source.connection, name)}"
-    yield f"  to    {shown(mover.addresses.target)}, PostgreSQL {versions[1]}"
+    yield f"  from  {redacted(mover.addresses.source)}, PostgreSQL {versions[0]}, {_size(source.connection, name)}"
+    yield f"  to    {redacted(mover.addresses.target)}, PostgreSQL {versions[1]}"
     if keyless := mover.record.full_identity:
-        yield f"  without a key, so their changes cost more until it is confirmed: {', '.join(keyless)}"
+        yield f"  without a primary key, so their changes cost more until the move is confirmed: {', '.join(keyless)}"
     if views := source.relations(MATERIALIZED):
-        yield f"  refreshed there, once under load and once in the freeze: {', '.join(views)}"
+        yield f"  materialized views, refreshed under load and again in the freeze: {', '.join(views)}"
     if mover.record.offline:
         yield "  writes are refused (503) while all rows are copied and compared; reads go on"
     else:
         yield "  rows are copied and compared under load; then writes are refused (503) for a few seconds; reads go on"
     if mover.settings.databases[name].replica_urls:
-        yield f"  {name.upper()}_REPLICA_URLS names replicas of the old server: they end with the move"
-    if mover.rerouting is None:
-        yield "  the processes must be led there: --pgbouncer FOLDER or --then COMMAND, or at a terminal it asks you"
+        yield f"  {name.upper()}_REPLICA_URLS names replicas of the source: they end with the move"
+    if mover.redirection is None:
+        yield "  the processes need the new address: --pgbouncer FOLDER or --then COMMAND, or at a terminal it asks you"
 
 
 def _size(connection: Connection, name: str) -> str:
@@ -106,7 +106,7 @@ def _size(connection: Connection, name: str) -> str:
 
 
 def _move(settings: Settings, name: str, record: Record) -> list[str]:
-    """Say how the move stands, asking both places."""
+    """Return the state of the move, as recorded on both servers."""
     standings: list[str | None] = []
     lines, switching = [], False
     for side in SIDES:
@@ -115,13 +115,17 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
                 other = state.read(connection)
                 standings.append(other.standing if other else None)
                 switching |= bool(other and other.rerouting)
-                for giver in (SOURCE, TARGET):
-                    kept = connection.execute_sql(KEPT, (f"move_{name}_{record.move}_{giver}",)).fetchone()
-                    if kept and side == giver:
-                        lines.append(f"{shown(record.addresses.of(side))} keeps {kept[0]} of log for it ({kept[1]})")
+                for publisher in SIDES:
+                    retained = connection.execute_sql(
+                        RETAINED_LOG, (f"move_{name}_{record.move}_{publisher}",)
+                    ).fetchone()
+                    if retained and side == publisher:
+                        lines.append(
+                            f"{redacted(record.addresses.of(side))} keeps {retained[0]} of log for it ({retained[1]})"
+                        )
         except DATABASE_ERRORS as error:
-            return [f"is moving, and {shown(record.addresses.of(side))} is away: {first_line(error)}"]
-    source, target = shown(record.addresses.source), shown(record.addresses.target)
-    unknown = "in a state that no move makes: ({}, {})".format(*standings)
-    what = SWITCHING if switching else STANDINGS.get((standings[0], standings[1]), unknown)
-    return [f"{what.format(source=source, target=target)} (since {record.begun_at:%Y-%m-%d %H:%M} UTC)", *lines]
+            return [f"is moving, and {redacted(record.addresses.of(side))} is unreachable: {first_line(error)}"]
+    source, target = redacted(record.addresses.source), redacted(record.addresses.target)
+    unknown = "in an unknown state: ({}, {})".format(*standings)
+    text = SWITCHING if switching else STANDINGS.get((standings[0], standings[1]), unknown)
+    return [f"{text.format(source=source, target=target)} (since {record.begun_at:%Y-%m-%d %H:%M} UTC)", *lines]

@@ -1,10 +1,11 @@
-"""PostgreSQL's logical replication from one place to the other: the first copy, and what is written meanwhile.
+"""PostgreSQL's logical replication between source and target: the initial copy, and the changes made meanwhile.
 
-Each object (publication, slot, subscription) is made if it is missing and dropped if it is there, so a run that was
-killed anywhere is continued by the next. The slot is not left to CREATE SUBSCRIPTION, which would hang between two
-databases of one server. What a place has received is not sent back (`origin = none`), so both ways can be open.
+The publisher is the server that sends: the source, or on the way back the target. Each object (publication, slot,
+subscription) is created if it is missing and dropped if it exists, so the next run continues a killed one. The slot is
+not left to CREATE SUBSCRIPTION, which would hang between two databases of one server. Received changes are not sent
+back (`origin = none`), so both directions can be open.
 
-How far the copy is, is told by markers: rows that arrive after all that was committed before them.
+Markers show the progress: rows that arrive after everything that was committed before them.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ import peewee
 from blog_app.data.databases.sqlstates import QUERY_CANCELED, sqlstate
 from blog_app.operations.migrate.progress import ProgressBar
 from blog_app.operations.move import MoveError, state
-from blog_app.operations.move.places import FreezeExpired, Place
+from blog_app.operations.move.endpoint import Endpoint, FreezeExpired
 
-POLL = 0.01
-SLOT_TRY = 3.0
-COPY_POLL = 0.25
-CAUGHT_UP = 1.0
+POLL_INTERVAL = 0.01
+SLOT_TIMEOUT = 3.0
+COPY_POLL_INTERVAL = 0.25
+MAX_LAG_SECONDS = 1.0
 """Seconds within which a marker must arrive before the freeze may begin."""
-MOST_ERRORS = 3
-QUIET = 10.0
+MAX_ERRORS = 3
+REPORT_INTERVAL = 10.0
 
-NEED_FULL_IDENTITY = """
+TABLES_WITHOUT_KEY = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relkind = 'r'
   AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS
@@ -61,48 +62,52 @@ SELECT EXISTS (SELECT FROM pg_subscription WHERE subname = %s
 
 
 class Channel:
-    """What is written at `giving` arrives at `taking`."""
+    """Replication of one logical database from `publisher` to `subscriber`."""
 
-    def __init__(self, giving: Place, taking: Place, move: str, address: str) -> None:
-        self.giving = giving
-        self.taking = taking
+    def __init__(self, publisher: Endpoint, subscriber: Endpoint, move: str, address: str) -> None:
+        self.publisher = publisher
+        self.subscriber = subscriber
         self.address = address
-        """Of the giving place, as the taking server reaches it."""
-        self.name = f"move_{giving.name}_{move}_{giving.side}"
+        """Of the publisher, as seen from the subscriber."""
+        self.name = f"move_{publisher.name}_{move}_{publisher.side}"
 
     def publish(self, full_identity: tuple[str, ...]) -> None:
-        """Offer the rows of all tables; those without a key are told apart by all their columns meanwhile."""
-        place, connection = self.giving, self.giving.connection
+        """Publish all tables; those without a key get REPLICA IDENTITY FULL meanwhile."""
+        endpoint, connection = self.publisher, self.publisher.connection
         if connection.value("SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %s)", (self.name,)):
             return
-        tables = [f"ONLY {place.quoted(table)}" for table in place.copied()] + [state.markers(place.name)]
+        tables = [f"ONLY {endpoint.quoted_name(table)}" for table in endpoint.copied_tables()] + [
+            state.markers(endpoint.name)
+        ]
 
         def attempt() -> None:
             with connection.atomic():
                 for table in full_identity:
-                    connection.send(f"ALTER TABLE {place.quoted(table)} REPLICA IDENTITY FULL")
+                    connection.send(f"ALTER TABLE {endpoint.quoted_name(table)} REPLICA IDENTITY FULL")
                 connection.send(f"CREATE PUBLICATION {self.name} FOR TABLE {', '.join(tables)}")
 
         connection.retry_on_lock_timeout(attempt, "publish")
 
-    def reserve(self) -> None:
-        """Keep all changes from now on for whoever subscribes. Waits for the transactions that write right now."""
-        connection = self.giving.connection
-        told = time.monotonic()
+    def create_slot(self) -> None:
+        """Create the slot, which retains all changes from now on; wait for the transactions that write now."""
+        connection = self.publisher.connection
+        reported = time.monotonic()
         while not self._slot_exists():
             try:
-                with connection.limits(lock=0, statement=SLOT_TRY):
+                with connection.limits(lock=0, statement=SLOT_TIMEOUT):
                     connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
             except peewee.OperationalError as error:
                 if sqlstate(error) != QUERY_CANCELED:
                     raise
-                if time.monotonic() - told > QUIET:
-                    told = time.monotonic()
-                    connection.say(f"waiting for transactions to end: {self.giving.long_transactions() or 'unknown'}")
+                if time.monotonic() - reported > REPORT_INTERVAL:
+                    reported = time.monotonic()
+                    connection.say(
+                        f"waiting for transactions to end: {self.publisher.long_transactions() or 'unknown'}"
+                    )
 
     def subscribe(self, *, copy: bool) -> None:
-        """Begin to take, first what is there, with `copy`; or go on taking."""
-        connection = self.taking.connection
+        """Create the subscription, with `copy` including the rows that exist; or enable it again."""
+        connection = self.subscriber.connection
         if connection.value(SUBSCRIPTION, (self.name,)):
             connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} ENABLE")
             return
@@ -113,91 +118,91 @@ class Channel:
         )
 
     def pause(self) -> None:
-        """Take nothing for a while; where it stopped is remembered."""
-        connection = self.taking.connection
+        """Disable the subscription; the slot remembers its position."""
+        connection = self.subscriber.connection
         if connection.value(SUBSCRIPTION, (self.name,)):
             connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} DISABLE")
             while connection.value(WORKING, (self.name,)):
-                time.sleep(POLL)
+                time.sleep(POLL_INTERVAL)
 
-    def require_kept(self) -> None:
-        """Raise `MoveError` if the giving server has let go of what it was to keep."""
+    def require_log_retained(self) -> None:
+        """Raise `MoveError` if the publisher no longer retains the log that the subscriber needs."""
         query = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s"
-        row = self.giving.connection.execute_sql(query, (self.name,)).fetchone()
+        row = self.publisher.connection.execute_sql(query, (self.name,)).fetchone()
         if row is None or row[0] == "lost":
             raise MoveError(
-                f"the {self.giving.side} no longer has all that was written there since the copy began (slot "
+                f"the {self.publisher.side} no longer has all that was written there since the copy began (slot "
                 f"{self.name}: max_slot_wal_keep_size, or a failover?). Take the move back (--abort), or after it "
-                "arrived confirm it (--confirm), and move anew"
+                "arrived confirm it (--confirm), and start a new move"
             )
 
-    def copy(self, rows: int) -> None:
-        """Return when every table has been copied once; `rows`: about how many there are."""
-        connection = self.taking.connection
-        errors, quiet, last = self._errors(), time.monotonic(), -1
+    def wait_for_copy(self, rows: int) -> None:
+        """Return when every table has been copied; `rows` is about how many there are."""
+        connection = self.subscriber.connection
+        errors, progress_at, last = self._errors(), time.monotonic(), -1
         with ProgressBar("copy rows", rows) as bar, connection.limits(statement=0):
             while True:
                 tables, ready, done = connection.execute_sql(STATES, (self.name,)).fetchone()
                 if tables and tables == ready:
                     bar.update(bar.total)
                     return
-                done = int(done) + int(connection.value(COPYING, (self.taking.name,)))
+                done = int(done) + int(connection.value(COPYING, (self.subscriber.name,)))
                 if done != last:
-                    last, quiet = done, time.monotonic()
+                    last, progress_at = done, time.monotonic()
                     bar.update(min(done, bar.total))
-                elif time.monotonic() - quiet > QUIET:
-                    quiet = time.monotonic()
+                elif time.monotonic() - progress_at > REPORT_INTERVAL:
+                    progress_at = time.monotonic()
                     connection.say(
-                        f"nothing arrives; {ready} of {tables} tables are copied; "
-                        f"open at the {self.giving.side}: {self.giving.long_transactions() or 'no long transaction'}"
+                        f"no progress; {ready} of {tables} tables are copied; "
+                        f"{self.publisher.side}: {self.publisher.long_transactions() or 'no long transaction is open'}"
                     )
                 self._require_health(errors)
-                time.sleep(COPY_POLL)
+                time.sleep(COPY_POLL_INTERVAL)
 
-    def catch_up(self) -> None:
-        """Return when what is written arrives within a second."""
-        errors, arrived_after = self._errors(), CAUGHT_UP
-        while arrived_after >= CAUGHT_UP:
-            began, marker = time.monotonic(), self._ping()
-            with ProgressBar("catch up", self.lag(), unit="bytes of log") as bar:
+    def wait_until_caught_up(self) -> None:
+        """Return when changes arrive within `MAX_LAG_SECONDS`."""
+        errors, arrived_after = self._errors(), MAX_LAG_SECONDS
+        while arrived_after >= MAX_LAG_SECONDS:
+            began, marker = time.monotonic(), self._write_marker()
+            with ProgressBar("catch up", self.lag_bytes(), unit="bytes of log") as bar:
                 for _ in self._arrivals(marker):
-                    bar.update(max(bar.total - self.lag(), 0))
+                    bar.update(max(bar.total - self.lag_bytes(), 0))
                     self._require_health(errors)
-                    time.sleep(POLL)
+                    time.sleep(POLL_INTERVAL)
             arrived_after = time.monotonic() - began
 
-    def drain(self, marker: str, until: float) -> None:
+    def wait_for_marker(self, marker: str, until: float) -> None:
         """Return when the marker has arrived; raise `FreezeExpired` at the monotonic time `until`."""
         for _ in self._arrivals(marker):
             if time.monotonic() > until:
                 raise FreezeExpired(
-                    f"the last changes did not arrive at the {self.taking.side} in time; nothing is switched. "
-                    "Run the command again, or give it longer (--freeze-limit SECONDS)"
+                    f"the last changes did not arrive at the {self.subscriber.side} in time; nothing is switched. "
+                    "Run the command again, or allow more time (--freeze-limit SECONDS)"
                 )
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
-    def lag(self) -> int:
-        """Return how many bytes of log the other place has not confirmed yet."""
-        row = self.giving.connection.execute_sql(LAG, (self.name,)).fetchone()
+    def lag_bytes(self) -> int:
+        """Return how many bytes of log the subscriber has not confirmed yet."""
+        row = self.publisher.connection.execute_sql(LAG, (self.name,)).fetchone()
         return row[0] if row else 0
 
-    def close(self) -> None:
-        """Take no more, and let go of what was kept for it."""
-        self.unsubscribe()
-        self.unpublish()
+    def drop(self) -> None:
+        """End the replication: drop subscription, slot and publication."""
+        self.drop_subscription()
+        self.drop_publication()
 
-    def unsubscribe(self) -> None:
-        """Drop the subscription without asking the other server, which may be away."""
-        connection = self.taking.connection
+    def drop_subscription(self) -> None:
+        """Drop the subscription without contacting the publisher, which may be unreachable."""
+        connection = self.subscriber.connection
         if connection.value(SUBSCRIPTION, (self.name,)):
             with connection.atomic():
                 connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} DISABLE")
                 connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} SET (slot_name = NONE)")
                 connection.execute_sql(f"DROP SUBSCRIPTION {self.name}")
 
-    def unpublish(self) -> None:
-        """Drop the slots and the publication."""
-        connection = self.giving.connection
+    def drop_publication(self) -> None:
+        """Drop the slot and the publication."""
+        connection = self.publisher.connection
         for slot in self._slots():
             connection.execute_sql(
                 "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots "
@@ -210,7 +215,7 @@ class Channel:
         connection.execute_sql(f"DROP PUBLICATION IF EXISTS {self.name}")
 
     def _slots(self) -> list[str]:
-        rows = self.giving.connection.execute_sql(
+        rows = self.publisher.connection.execute_sql(
             "SELECT slot_name FROM pg_replication_slots WHERE slot_name = %s", (self.name,)
         )
         return [slot for (slot,) in rows.fetchall()]
@@ -218,24 +223,24 @@ class Channel:
     def _slot_exists(self) -> bool:
         return bool(self._slots())
 
-    def _ping(self) -> str:
+    def _write_marker(self) -> str:
         marker = str(uuid4())
-        self.giving.mark(marker)
+        self.publisher.write_marker(marker)
         return marker
 
     def _arrivals(self, marker: str) -> Iterator[None]:
-        """Yield while the marker has not arrived."""
-        arrived = f"SELECT EXISTS (SELECT FROM {state.markers(self.taking.name)} WHERE id = %s)"
-        while not self.taking.connection.value(arrived, (marker,)):
+        """Yield until the marker has arrived."""
+        arrived = f"SELECT EXISTS (SELECT FROM {state.markers(self.subscriber.name)} WHERE id = %s)"
+        while not self.subscriber.connection.value(arrived, (marker,)):
             yield
 
     def _errors(self) -> int:
-        return int(self.taking.connection.value(ERRORS, (self.name,)))
+        return int(self.subscriber.connection.value(ERRORS, (self.name,)))
 
     def _require_health(self, before: int) -> None:
-        self.require_kept()
-        if self._errors() - before >= MOST_ERRORS:
+        self.require_log_retained()
+        if self._errors() - before >= MAX_ERRORS:
             raise MoveError(
-                f"the {self.taking.side} cannot take what it is sent: its server's log says why (subscription "
-                f"{self.name}). Mend that and run the command again, or take the move back (--abort)"
+                f"the {self.subscriber.side} cannot apply the changes: see its server log (subscription {self.name}). "
+                "Fix that and run the command again, or take the move back (--abort)"
             )

@@ -1,8 +1,8 @@
-"""The record of a move: one row at each place, which says how that place stands.
+"""The record of a move: one row on each server, with that server's standing (`serving`, `receiving`, `left`, `gone`).
 
-A place's word changes in the same transaction as the place itself (its fence, its schema's name), so it is never wrong.
-The rows hold the addresses with their passwords, as a subscription does; who may read those is who may log in with
-them. How a place stands, everybody may read.
+A standing changes in the same transaction as what it describes (the fence, the schema's name), so it is never wrong.
+The rows hold the addresses with their passwords, as a subscription does; only roles that may log in with them may read
+them. Every role may read the standing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SERVING, RECEIVING, LEFT = move_record.SERVING, "receiving", "left"
 SOURCE, TARGET = "source", "target"
 SIDES = (SOURCE, TARGET)
 
-# The fence's function goes by what the trigger says: every transaction sees that as it is, whatever its snapshot.
+# The fence's function uses the trigger's arguments: every transaction sees their current value, whatever its snapshot.
 INFRASTRUCTURE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {PLACES} (
@@ -45,7 +45,7 @@ GRANT SELECT (name, standing, source, target, begun_at) ON {PLACES} TO PUBLIC;
 CREATE OR REPLACE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF clock_timestamp() < TG_ARGV[1]::timestamptz THEN
         RAISE EXCEPTION USING ERRCODE = '{LOGICAL_DATABASE_MOVING}', MESSAGE =
-            TG_ARGV[0] || ' moves to another server, or has moved: nothing is written here (flask databases)';
+            TG_ARGV[0] || ' is moving or has moved to another server: writes are refused here (flask databases)';
     END IF;
     RETURN NULL;
 END $$;
@@ -71,7 +71,7 @@ WRITE = (
 
 @dataclass(frozen=True)
 class Addresses:
-    """How the two places are reached, without a pooler: from here, and by the other server."""
+    """The addresses of the two servers, without a pooler: as seen from here, and as seen from the other server."""
 
     source: str
     target: str
@@ -87,14 +87,14 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Record:
-    """One place's row."""
+    """One server's row."""
 
     move: str
     """Identifies the move; part of the names of its slots."""
     side: str
     standing: str
     rerouting: bool
-    """Whether processes may have been told the other address already."""
+    """Whether processes may have been redirected to the other server already."""
     offline: bool
     addresses: Addresses
     full_identity: tuple[str, ...]
@@ -103,12 +103,12 @@ class Record:
 
 
 def markers(name: str) -> str:
-    """Return the table whose rows show how far the copy is: each place has one, and it is copied too."""
+    """Return the table of markers, which show how far the copy is: each server has one, and it is copied too."""
     return f"{SCHEMA}.markers_{name}"
 
 
 def read(connection: Connection) -> Record | None:
-    """Return the record of this place; None if nothing moves from or to here."""
+    """Return the record of this server; None if the logical database does not move from or to it."""
     if not move_record.exists(connection):
         return None
     row = connection.execute_sql(READ, (connection.name,)).fetchone()
@@ -119,7 +119,7 @@ def read(connection: Connection) -> Record | None:
 
 
 def write(connection: Connection, record: Record) -> None:
-    """Make the place's row, in the place of one that says it is gone."""
+    """Insert the server's row; it replaces one that says `gone`."""
     with advisory_lock(connection, SCHEMA), connection.atomic():
         connection.send(INFRASTRUCTURE)
         connection.send(MARKERS.format(markers=markers(connection.name), schema=SCHEMA, name=connection.name))
@@ -132,8 +132,8 @@ def write(connection: Connection, record: Record) -> None:
                 record.side,
                 record.standing,
                 record.offline,
-                shown(record.addresses.source),
-                shown(record.addresses.target),
+                redacted(record.addresses.source),
+                redacted(record.addresses.target),
                 orjson.dumps(record.addresses).decode(),
                 list(record.full_identity),
                 record.begun_at,
@@ -141,8 +141,8 @@ def write(connection: Connection, record: Record) -> None:
         )
 
 
-def change(connection: Connection, *, standing: str | None = None, rerouting: bool | None = None) -> None:
-    """Change what the place's row says, in the current transaction."""
+def update(connection: Connection, *, standing: str | None = None, rerouting: bool | None = None) -> None:
+    """Change the server's row, in the current transaction."""
     connection.execute_sql(
         f"UPDATE {PLACES} SET standing = coalesce(%s, standing), rerouting = coalesce(%s, rerouting), "
         "changed_at = now() WHERE name = %s",
@@ -150,8 +150,8 @@ def change(connection: Connection, *, standing: str | None = None, rerouting: bo
     )
 
 
-def bury(connection: Connection) -> None:
-    """Leave only the word that this logical database went away from here, and where to."""
+def mark_gone(connection: Connection) -> None:
+    """Keep only the standing `gone` and the address to which this logical database has moved."""
     with connection.atomic():
         connection.execute_sql(
             f"UPDATE {PLACES} SET standing = %s, rerouting = false, addresses = '{{}}', changed_at = now() "
@@ -161,8 +161,8 @@ def bury(connection: Connection) -> None:
         connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")
 
 
-def forget(connection: Connection) -> None:
-    """Remove every trace of the move from this place."""
+def delete(connection: Connection) -> None:
+    """Delete all records of the move from this server."""
     if not move_record.exists(connection):
         return
     with advisory_lock(connection, SCHEMA), connection.atomic():
@@ -172,7 +172,7 @@ def forget(connection: Connection) -> None:
             connection.execute_sql(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
-def shown(url: str) -> str:
-    """Return an address for people: host, port and database; nothing secret."""
+def redacted(url: str) -> str:
+    """Return an address for people: host, port and database, without login."""
     parts: dict[str, Any] = parse_dsn(url)
     return f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{parts.get('dbname', '')}"

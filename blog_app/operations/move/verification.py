@@ -1,9 +1,9 @@
-"""Whether both places hold the same: for each table the number of rows and a checksum over all of them.
+"""The comparison of both servers: the number of rows of each table, and a checksum over all of them.
 
-Under load the two are compared at one and the same instant. At the one place writers are kept out for the blink in
-which a snapshot is taken and a marker is written behind it. At the other the marker halts the copying for that blink,
-by a lock that its trigger waits for: all that came before the marker is there, and nothing that came after. Then both
-go on while the two snapshots are read, however long that takes; a difference is a real one.
+Under load both are compared at the same point in time. On the publisher, writers are blocked for the moment in which a
+snapshot is taken and a marker is written after it. On the subscriber, the marker halts replication for a moment, by an
+advisory lock that its trigger waits for: everything before the marker has arrived, and nothing after it. Then both
+continue while the two snapshots are read, however long that takes; so a difference is a real one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
 from blog_app.operations.migrate.progress import ProgressBar
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.places import Place
+from blog_app.operations.move.endpoint import Endpoint
 
-HALT_SECONDS = 30.0
-POLL = 0.005
-# The same text for the same value on every server; who reads may have other settings.
+HALT_TIMEOUT = 30.0
+POLL_INTERVAL = 0.005
+# The same text for the same value on every server, whatever the settings of the role.
 SETTINGS = (
     "SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET bytea_output = 'hex'; "
     "SET extra_float_digits = 3; SET lock_timeout = 0; SET statement_timeout = 0; SET row_security = off"
 )
-# Not the generated columns: they follow from the others, by rules that may differ between versions of PostgreSQL.
+# Without generated columns: they follow from the others, by rules that may differ between versions of PostgreSQL.
 COLUMNS = """
 SELECT c.relname, greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid)),
        array_agg(quote_ident(a.attname) ORDER BY a.attname)
@@ -48,82 +48,82 @@ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 class Table(NamedTuple):
     name: str
     rows: int
-    """About how many."""
+    """An estimate."""
     sql: str
 
 
-class Checked(NamedTuple):
-    """A table that was the same at both places."""
+class ComparedTable(NamedTuple):
+    """A table that is the same on both servers."""
 
     table: Table
     rows: int
     seconds: float
 
 
-def tables_of(place: Place) -> list[Table]:
-    """Return the tables whose rows move, those with few rows first."""
-    rows = place.connection.execute_sql(COLUMNS, (place.name, place.copied())).fetchall()
-    return [Table(name, about, _checksum(place.quoted(name), columns)) for name, about, columns in rows]
+def tables_of(endpoint: Endpoint) -> list[Table]:
+    """Return the tables whose rows move, the smallest first."""
+    rows = endpoint.connection.execute_sql(COLUMNS, (endpoint.name, endpoint.copied_tables())).fetchall()
+    return [Table(name, about, _checksum(endpoint.quoted_name(name), columns)) for name, about, columns in rows]
 
 
-def compare_under_load(giving: Place, taking: Place) -> list[Checked]:
-    """Compare all tables at one instant; raise `MoveError` that names those that differ."""
-    with _session(giving) as there, _session(taking) as here:
-        key = f"{taking.name} halts"
-        _ask(here, "SELECT pg_advisory_lock(hashtext(%s), 0)", (key,))
-        here.commit()
+def compare_under_load(publisher: Endpoint, subscriber: Endpoint) -> list[ComparedTable]:
+    """Compare all tables at one point in time; raise `MoveError` that names those that differ."""
+    with _session(publisher) as sent, _session(subscriber) as received:
+        key = f"{subscriber.name} halts"
+        _query(received, "SELECT pg_advisory_lock(hashtext(%s), 0)", (key,))
+        received.commit()
         try:
-            _snapshot(giving, there)
-            deadline = time.monotonic() + HALT_SECONDS
-            while not taking.connection.value(HALTED, (key,)):
+            _snapshot(publisher, sent)
+            deadline = time.monotonic() + HALT_TIMEOUT
+            while not subscriber.connection.value(HALTED, (key,)):
                 if time.monotonic() > deadline:
-                    raise MoveError("the copying did not halt for the comparison: run the command again")
-                time.sleep(POLL)
-            _ask(here, "SELECT 1")  # Takes the snapshot.
+                    raise MoveError("replication did not halt for the comparison: run the command again")
+                time.sleep(POLL_INTERVAL)
+            _query(received, "SELECT 1")  # Takes the snapshot.
         finally:
-            _ask(here, "SELECT pg_advisory_unlock(hashtext(%s), 0)", (key,))
-        return _compare(tables_of(giving), there, here)
+            _query(received, "SELECT pg_advisory_unlock(hashtext(%s), 0)", (key,))
+        return _compare(tables_of(publisher), sent, received)
 
 
-def compare_at_rest(giving: Place, taking: Place, tables: Sequence[Table]) -> list[Checked]:
-    """Compare these tables, to which nobody writes; raise `MoveError` that names those that differ."""
-    with _session(giving) as there, _session(taking) as here:
-        return _compare(tables, there, here)
+def compare_at_rest(publisher: Endpoint, subscriber: Endpoint, tables: Sequence[Table]) -> list[ComparedTable]:
+    """Compare these tables, whose writes are refused; raise `MoveError` that names those that differ."""
+    with _session(publisher) as sent, _session(subscriber) as received:
+        return _compare(tables, sent, received)
 
 
-def _snapshot(place: Place, session: Any) -> None:
+def _snapshot(endpoint: Endpoint, session: Any) -> None:
     def attempt() -> None:
-        with place.connection.atomic():
-            place.lock_tables("SHARE")
+        with endpoint.connection.atomic():
+            endpoint.lock_tables("SHARE")
             session.rollback()
-            _ask(session, "SELECT 1")
-            place.mark(str(uuid4()))
+            _query(session, "SELECT 1")
+            endpoint.write_marker(str(uuid4()))
 
-    place.connection.retry_on_lock_timeout(attempt, "take a snapshot")
+    endpoint.connection.retry_on_lock_timeout(attempt, "take a snapshot")
 
 
-def _compare(tables: Sequence[Table], there: Any, here: Any) -> list[Checked]:
+def _compare(tables: Sequence[Table], sent: Any, received: Any) -> list[ComparedTable]:
     same, different, done = [], [], 0
     with ProgressBar("compare", sum(table.rows for table in tables)) as bar, ThreadPoolExecutor(2) as pool:
         for table in tables:
             began = time.monotonic()
-            answers = [pool.submit(_ask, session, table.sql) for session in (there, here)]
+            futures = [pool.submit(_query, session, table.sql) for session in (sent, received)]
             try:
-                found = [answer.result() for answer in answers]
+                found = [future.result() for future in futures]
             except BaseException:
-                for session in (there, here):
+                for session in (sent, received):
                     session.cancel()
                 raise
             if found[0] == found[1]:
-                same.append(Checked(table, found[0][0], time.monotonic() - began))
+                same.append(ComparedTable(table, found[0][0], time.monotonic() - began))
             else:
                 different.append(f"{table.name} ({found[0][0]:,} rows and {found[1][0]:,})")
             done += table.rows
             bar.update(done)
     if different:
         raise MoveError(
-            f"the two places differ in: {', '.join(different)}. Nothing is switched. Take the move back (--abort), and "
-            "find out who writes at the new place, or by a role that triggers and replication do not see"
+            f"the two servers differ in: {', '.join(different)}. Nothing is switched. Take the move back (--abort) "
+            "and find out who writes at the target, or with session_replication_role = replica"
         )
     return same
 
@@ -134,9 +134,9 @@ def _checksum(table: str, columns: Sequence[str]) -> str:
 
 
 @contextmanager
-def _session(place: Place) -> Iterator[Any]:
-    """Yield a connection of its own, on which a snapshot lasts from its first query to the end."""
-    session = psycopg2.connect(place.connection.url, application_name=f"blog_app move {place.name} (compare)")
+def _session(endpoint: Endpoint) -> Iterator[Any]:
+    """Yield a new connection whose snapshot lasts from its first query to its end."""
+    session = psycopg2.connect(endpoint.connection.url, application_name=f"blog_app move {endpoint.name} (compare)")
     try:
         session.autocommit = True
         session.cursor().execute(SETTINGS)
@@ -147,7 +147,7 @@ def _session(place: Place) -> Iterator[Any]:
         session.close()
 
 
-def _ask(session: Any, sql: str, parameters: Any = None) -> tuple[Any, ...]:
+def _query(session: Any, sql: str, parameters: Any = None) -> tuple[Any, ...]:
     with session.cursor() as cursor:
         cursor.execute(sql, parameters)
         return tuple(cursor.fetchone())

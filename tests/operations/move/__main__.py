@@ -7,33 +7,33 @@ import traceback
 
 from blog_app.development.local.stack import Stack, throwaway
 from tests.helpers import kill_steps
-from tests.operations.move.conftest import Removal, clear, fill, make_removal
+from tests.operations.move.conftest import Scenario, clear, fill, make_scenario
 from tests.operations.move.test_kills import killed_on_the_way_back, killed_there
 
 
-def there(removal: Removal, fatal: int) -> str:
-    return killed_there(removal, fatal)
+def there(scenario: Scenario, fatal: int) -> str:
+    return killed_there(scenario, fatal)
 
 
-def back(removal: Removal, fatal: int) -> str:
-    removal.move()
-    return killed_on_the_way_back(removal, fatal)
+def back(scenario: Scenario, fatal: int) -> str:
+    scenario.move()
+    return killed_on_the_way_back(scenario, fatal)
 
 
 def each(stack: Stack, first: int, stride: int) -> int:
     """Return after how many steps a kill did harm."""
-    harm, pair = 0, make_removal(stack)
+    harm, pair = 0, make_scenario(stack)
     for way in (there, back):
         fatal, ended = first, kill_steps.KILLED
         while ended == kill_steps.KILLED:
             clear(pair, stack)
-            removal = fill(Removal(pair.settings, pair.source, pair.target))
+            scenario = fill(Scenario(pair.settings, pair.source, pair.target))
             try:
-                ended = way(removal, fatal)
+                ended = way(scenario, fatal)
                 print(way.__name__, fatal, ended, flush=True)
             except Exception:
                 harm += 1
-                print(way.__name__, fatal, "HARM", removal.standings(), removal.said[-3:], flush=True)
+                print(way.__name__, fatal, "HARM", scenario.standings(), scenario.said[-3:], flush=True)
                 traceback.print_exc()
             fatal += stride
     return harm

@@ -1,4 +1,4 @@
-"""A logical database with a bit of everything, and an empty physical database to which it can move."""
+"""A logical database with every kind of relation, and an empty physical database as the target of a move."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blog_app.development.local.stack import Stack
 from blog_app.operations.migrate import history
 from blog_app.operations.migrate.connection import connected
 from blog_app.operations.move.mover import Mover
-from blog_app.operations.move.opening import opened
+from blog_app.operations.move.session import open_move
 
 numbers = count(1)
 OURS = "(SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -48,34 +48,34 @@ REFRESH MATERIALIZED VIEW blog.daily;
 """
 
 
-class Follow:
-    """Leads nobody, and remembers where it was told to lead; `failing`: how often it fails first."""
+class FakeRedirection:
+    """Redirects nothing and records the addresses; the first `failures` calls fail."""
 
     def __init__(self) -> None:
-        self.led: list[str] = []
-        self.failing = 0
+        self.urls: list[str] = []
+        self.failures = 0
 
     def check(self, settings: Settings, name: str, url: str) -> None:
         pass
 
-    def lead(self, settings: Settings, name: str, url: str) -> None:
-        self.led.append(url)
-        if self.failing:
-            self.failing -= 1
-            raise RuntimeError("nobody follows")
+    def redirect(self, settings: Settings, name: str, url: str) -> None:
+        self.urls.append(url)
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("redirection failed")
 
 
-class Removal:
-    """A logical database, the place where it is and the one where it is to go."""
+class Scenario:
+    """A logical database, with the addresses of its source and its target."""
 
     def __init__(self, settings: Settings, source: str, target: str) -> None:
         self.settings, self.source, self.target = settings, source, target
         self.said: list[str] = []
-        self.follow = Follow()
+        self.redirection = FakeRedirection()
 
-    def opened(self, **options: Any) -> Any:
-        options = {"to": self.target, "rerouting": self.follow} | options
-        return opened(self.settings, "blog", self.said.append, **options)
+    def open(self, **options: Any) -> Any:
+        options = {"to": self.target, "redirection": self.redirection} | options
+        return open_move(self.settings, "blog", self.said.append, **options)
 
     def move(self, **options: Any) -> None:
         self._do(Mover.forward, options)
@@ -93,35 +93,35 @@ class Removal:
         self._do(Mover.confirm, {"to": None})
 
     def _do(self, what: Any, options: dict[str, Any]) -> None:
-        with self.opened(**options) as mover:
+        with self.open(**options) as mover:
             what(mover)
 
-    def query(self, place: str, statement: str, parameters: Any = None) -> list[Any]:
+    def query(self, side: str, statement: str, parameters: Any = None) -> list[Any]:
         """Return the rows of a statement at `source` or `target`."""
-        with closing(psycopg2.connect(getattr(self, place))) as connection, connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(getattr(self, side))) as connection, connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def standings(self) -> tuple[str | None, ...]:
-        """Return how the two places stand."""
+        """Return the standing of source and target."""
         found = []
-        for place in ("source", "target"):
+        for side in ("source", "target"):
             try:
-                rows = self.query(place, "SELECT standing FROM blog_app_moves.places WHERE name = 'blog'")
+                rows = self.query(side, "SELECT standing FROM blog_app_moves.places WHERE name = 'blog'")
             except psycopg2.errors.UndefinedTable:
                 rows = []
             found.append(rows[0][0] if rows else None)
         return tuple(found)
 
-    def writes(self, place: str) -> bool:
-        """Tell whether a place takes a write."""
+    def writes(self, side: str) -> bool:
+        """Return whether a server takes a write."""
         try:
-            self.query(place, "INSERT INTO blog.posts (title) VALUES ('one more')")
+            self.query(side, "INSERT INTO blog.posts (title) VALUES ('one more')")
         except (psycopg2.OperationalError, psycopg2.errors.UndefinedTable):
             return False
         return True
 
-    def contents(self, place: str) -> list[Any]:
+    def contents(self, side: str) -> list[Any]:
         """Return the rows of all tables, views and sequences."""
         tables = {
             "posts": "number, title, words, price, at",
@@ -134,31 +134,31 @@ class Removal:
             "migrations": "name",
         }
         return [
-            sorted(map(str, self.query(place, f"SELECT {columns} FROM blog.{table}")))
+            sorted(map(str, self.query(side, f"SELECT {columns} FROM blog.{table}")))
             for table, columns in tables.items()
         ]
 
 
-def make_removal(stack: Stack) -> Removal:
-    """Return two new databases, the one filled."""
+def make_scenario(stack: Stack) -> Scenario:
+    """Return a scenario with two new databases, the source filled."""
     number = next(numbers)
     urls = []
     for name in (f"old_{number}", f"new_{number}"):
         stack.postgres.create_database(name, owner="blog_app")
         urls.append(stack.postgres.url(name, "blog_app", stack.passwords.app))
-    return fill(Removal(Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": urls[0]}), *urls))
+    return fill(Scenario(Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": urls[0]}), *urls))
 
 
-def fill(removal: Removal) -> Removal:
-    with connected(removal.settings, "blog", print) as connection:
+def fill(scenario: Scenario) -> Scenario:
+    with connected(scenario.settings, "blog", print) as connection:
         history.ensure(connection, "blog")
         connection.send(SCHEMA)
-    return removal
+    return scenario
 
 
-def clear(removal: Removal, stack: Stack) -> None:
-    """Empty both databases, whatever a test has left there."""
-    for url in (removal.source, removal.target):
+def clear(scenario: Scenario, stack: Stack) -> None:
+    """Remove from both databases whatever a test has left there."""
+    for url in (scenario.source, scenario.target):
         name = url.rpartition("/")[2]
 
         def do(statement: str, name: str = name) -> list[Any]:
@@ -180,14 +180,14 @@ def clear(removal: Removal, stack: Stack) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(stack: Stack) -> Iterator[Removal]:
-    made = make_removal(stack)
+def pair(stack: Stack) -> Iterator[Scenario]:
+    made = make_scenario(stack)
     yield made
     clear(made, stack)
 
 
 @pytest.fixture
-def removal(pair: Removal, stack: Stack) -> Removal:
+def scenario(pair: Scenario, stack: Stack) -> Scenario:
     """A filled database and an empty one."""
     clear(pair, stack)
-    return fill(Removal(pair.settings, pair.source, pair.target))
+    return fill(Scenario(pair.settings, pair.source, pair.target))

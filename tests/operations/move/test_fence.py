@@ -19,11 +19,11 @@ from blog_app.errors import as_problem
 from blog_app.operations.migrate.connection import connected
 from blog_app.operations.move import state
 from blog_app.operations.move.state import SERVING, SOURCE, Addresses, Record
-from tests.operations.move.conftest import Removal, make_removal
+from tests.operations.move.conftest import Scenario, make_scenario
 
 
 @contextmanager
-def frozen(removal: Removal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def frozen(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Do what the context does in the middle of a freeze of the source."""
     seen: list[bool] = []
 
@@ -31,25 +31,25 @@ def frozen(removal: Removal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         def check(self, *_: Any) -> None:
             pass
 
-        def lead(self, settings: Any, name: str, url: str) -> None:
+        def redirect(self, settings: Any, name: str, url: str) -> None:
             if not seen:
                 seen.append(True)
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("blog_app.operations.move.places.Place.thaw", lambda _: None)
+        patch.setattr("blog_app.operations.move.endpoint.Endpoint.unfreeze", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
-            removal.move(rerouting=Look(), freeze_limit=250)
+            scenario.move(redirection=Look(), freeze_limit=250)
     yield
-    removal.abort()
+    scenario.abort()
 
 
 @pytest.fixture(scope="module")
-def fence(stack: Stack) -> Iterator[tuple[Removal, Stack]]:
-    """A place that is frozen all the time, and its server."""
-    removal = make_removal(stack)
-    with pytest.MonkeyPatch.context() as patch, frozen(removal, patch):
-        yield removal, stack
+def fence_sql(stack: Stack) -> Iterator[tuple[Scenario, Stack]]:
+    """A side that is frozen all the time, and its server."""
+    scenario = make_scenario(stack)
+    with pytest.MonkeyPatch.context() as patch, frozen(scenario, patch):
+        yield scenario, stack
 
 
 @pytest.mark.parametrize(
@@ -64,25 +64,25 @@ def fence(stack: Stack) -> Iterator[tuple[Removal, Stack]]:
         "MERGE INTO blog.posts p USING (SELECT 1) AS one ON false WHEN NOT MATCHED THEN INSERT (title) VALUES ('x')",
     ],
 )
-def test_no_kind_of_write_passes_not_even_the_superusers(fence: tuple[Removal, Stack], statement: str) -> None:
-    removal, stack = fence
-    with pytest.raises(psycopg2.OperationalError, match="nothing is written here") as caught:
-        removal.query("source", statement)
+def test_no_kind_of_write_passes_not_even_the_superusers(fence: tuple[Scenario, Stack], statement: str) -> None:
+    scenario, stack = fence
+    with pytest.raises(psycopg2.OperationalError, match="writes are refused here") as caught:
+        scenario.query("source", statement)
     assert caught.value.pgcode == "57M01"
-    with pytest.raises(psycopg2.OperationalError, match="nothing is written here"):
-        stack.postgres.execute(statement, database=removal.source.rpartition("/")[2])
+    with pytest.raises(psycopg2.OperationalError, match="writes are refused here"):
+        stack.postgres.execute(statement, database=scenario.source.rpartition("/")[2])
 
 
-def test_reads_and_row_locks_pass(fence: tuple[Removal, Stack]) -> None:
-    removal, _ = fence
-    assert len(removal.query("source", "SELECT id FROM blog.posts FOR UPDATE")) == 500
+def test_reads_and_row_locks_pass(fence: tuple[Scenario, Stack]) -> None:
+    scenario, _ = fence
+    assert len(scenario.query("source", "SELECT id FROM blog.posts FOR UPDATE")) == 500
 
 
-def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(fence: tuple[Removal, Stack]) -> None:
-    removal, _ = fence
-    server = databases.server(removal.settings, "blog", removal.source)
+def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(fence: tuple[Scenario, Stack]) -> None:
+    scenario, _ = fence
+    server = databases.server(scenario.settings, "blog", scenario.source)
     connection = server.connection()
-    with pytest.raises(DatabaseAway, match="nothing is written here") as caught, server.atomic():
+    with pytest.raises(DatabaseAway, match="writes are refused here") as caught, server.atomic():
         server.execute_sql(databases.dependencies.DeclaredSQL("UPDATE blog.posts SET price = 1"))
     problem = as_problem(caught.value)
     assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
@@ -91,23 +91,23 @@ def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(f
     server.discard()
 
 
-def test_where_a_schema_is_no_more_the_database_is_away(removal: Removal) -> None:
-    removal.move()
-    server = databases.server(removal.settings, "blog", removal.source)
+def test_where_a_schema_is_no_more_the_database_is_away(scenario: Scenario) -> None:
+    scenario.move()
+    server = databases.server(scenario.settings, "blog", scenario.source)
     with pytest.raises(DatabaseAway, match="blog is not here: it was moved to another server, or"):
         server.execute_sql("SELECT count(*) FROM blog.posts")
     server.discard()
 
 
 def test_a_transaction_that_saw_the_time_before_cannot_write_after_it(
-    removal: Removal, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with closing(psycopg2.connect(removal.source)) as early:
+    with closing(psycopg2.connect(scenario.source)) as early:
         early.set_session(isolation_level="REPEATABLE READ")
         cursor = early.cursor()
         cursor.execute("SELECT count(*) FROM pg_class")
-        with frozen(removal, monkeypatch):
-            with pytest.raises(psycopg2.OperationalError, match="nothing is written here"):
+        with frozen(scenario, monkeypatch):
+            with pytest.raises(psycopg2.OperationalError, match="writes are refused here"):
                 cursor.execute("INSERT INTO blog.posts (title) VALUES ('x')")
             early.rollback()
 
@@ -125,6 +125,6 @@ def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
                 partitions.ensure_partitions([date(2031, 1, 1)])
             partitions.ensure_partitions(before)
         finally:
-            state.forget(connection)
+            state.delete(connection)
     assert partitions.existing_months() == before
     databases.analytics.release()

@@ -15,14 +15,14 @@ from blog_app.development.local.postgres import Postgres
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import ROLE, Stack, throwaway
 from blog_app.operations.move.mover import Mover
-from blog_app.operations.move.opening import opened
-from blog_app.operations.move.rerouting import ByPgBouncer
+from blog_app.operations.move.redirection import PgBouncerRedirection
+from blog_app.operations.move.session import open_move
 from tests.helpers.move_load import Load, number_in
 from tests.rehearsal.site import SECRET, Site
 
 log = logging.getLogger(__name__)
 ROWS = 5_000
-LONGEST_REFUSAL = 15.0
+MAX_REFUSAL_SECONDS = 15.0
 """Seconds, as a writer sees it, on a machine that has other things to do; two or three where it has none."""
 
 
@@ -57,7 +57,7 @@ def open_epochs(redis_url: str | None) -> list[str]:
 @pytest.mark.pgbouncer
 def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, elsewhere: str) -> None:
     assert site.stack.pgbouncer
-    follow = ByPgBouncer(site.stack.pgbouncer.folder, site.stack.passwords.admin)
+    follow = PgBouncerRedirection(site.stack.pgbouncer.folder, site.stack.passwords.admin)
     said: list[str] = []
     posts = site.posts[:3]
     for post in posts:
@@ -68,7 +68,7 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
         return wait_until(lambda: load.seen[kind] > before + 10, 60)
 
     def go(way: object) -> None:
-        with opened(site.settings, "blog", said.append, to=elsewhere, rerouting=follow) as mover:
+        with open_move(site.settings, "blog", said.append, to=elsewhere, redirection=follow) as mover:
             way(mover)  # type: ignore[operator]
 
     epochs = []
@@ -78,11 +78,11 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
             epochs += open_epochs(site.settings.redis_url)
             go(way)
             assert goes_on("write 200"), load.seen
-    assert len(set(epochs)) == 2, "what was cached at one place was looked up for the other"
+    assert len(set(epochs)) == 2, "what was cached at one side was looked up for the other"
     log.info("%s; writes refused for %.1f s at most; %s", dict(load.seen), load.longest_refusal, "\n".join(said))
     assert load.wrong == []
     assert load.seen["write 503"]
-    assert load.longest_refusal < LONGEST_REFUSAL
+    assert load.longest_refusal < MAX_REFUSAL_SECONDS
     for post in posts:
         content = site.query("SELECT content FROM blog.posts WHERE id = %s", (post,))[0][0]
         assert load.answered[post] <= number_in(content) <= load.tried[post]

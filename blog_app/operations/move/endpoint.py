@@ -1,13 +1,12 @@
-"""One of the two places of a logical database that moves, and the fence around it.
+"""A logical database on one of the two servers of a move, and its write fence.
 
-The fence is a statement trigger on every table. It refuses writes until an instant that is part of the trigger itself:
-an instant soon (the freeze, which ends by itself if whoever froze dies), `infinity` (for good) or `-infinity` (not at
-all). It holds for everybody, owners and superusers too, in every session at once, and costs a request no statement.
-Putting it up waits for the writers under way and makes new ones wait meanwhile, so it is tried briefly, again and
-again; once it stands, nothing that was written before it is still uncommitted. Row locks (`FOR UPDATE`) pass: what they
-are taken for does not.
+The fence is a statement trigger on every table. It refuses writes until a time that is part of the trigger itself: soon
+(the freeze, which expires if its process dies), `infinity` (for good) or `-infinity` (writes pass). It applies to every
+role, owners and superusers too, and to every session, and costs a request no statement. Creating it waits for running
+writers and makes new ones wait meanwhile, so it is tried briefly and repeatedly; once it is there, every earlier write
+is committed or rolled back. Row locks (`FOR UPDATE`) pass the fence; the writes that follow them do not.
 
-A place that was left is also hidden: its schema has another name, so nobody reads there what is no longer true.
+A server that was left also hides its schema under another name, so that nobody reads outdated rows there.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ FENCE = "blog_app_fence"
 TABLES, PARTITIONED, SEQUENCES, MATERIALIZED = "r", "p", "S", "m"
 FOREVER, NEVER = "infinity", "-infinity"
 
-PUT_UP = """
+CREATE_FENCE = """
 CREATE OR REPLACE TRIGGER {fence} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION {schema}.refuse('{name}', '{until}')
 """
 RELATIONS = """
 SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = ANY(%s::\"char\"[])
-ORDER BY relname
+ORDER BY oid
 """
 PARTITIONS = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relispartition"
-OLDEST = """
+LONG_TRANSACTIONS = """
 SELECT pid, coalesce(nullif(application_name, ''), 'no application name'), usename,
        date_trunc('second', now() - xact_start)::text
 FROM pg_stat_activity
@@ -49,21 +48,21 @@ ORDER BY xact_start LIMIT 3
 """
 
 
-# All logical databases go by one name, so what others begin here meanwhile is left out.
+# All logical databases connect under one application name: queries that began later may belong to the others.
 BUSY = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'blog_app' AND state <> 'idle' AND query_start < %s
 """
-DEPARTURE_SECONDS = 1.0
-POLL = 0.02
+DRAIN_TIMEOUT = 1.0
+POLL_INTERVAL = 0.02
 
 
 class FreezeExpired(MoveError):
-    """The freeze ended before all was done: writes go on where they went before."""
+    """The freeze expired before the switch was ready: the same server takes writes as before."""
 
 
-class Place:
-    """A logical database at one address, by a direct connection that holds the lock of its migrations."""
+class Endpoint:
+    """A logical database on one server, by a direct connection that holds the lock of its migrations."""
 
     def __init__(self, connection: Connection, side: str) -> None:
         self.connection = connection
@@ -74,7 +73,7 @@ class Place:
 
     @property
     def hidden(self) -> str:
-        """The schema's name while it is hidden."""
+        """The name of the schema while it is hidden."""
         return f"{self.name}_moved"
 
     @property
@@ -87,24 +86,24 @@ class Place:
         return record.standing if record else None
 
     def exists(self, schema: str) -> bool:
-        """Tell whether a schema is here."""
+        """Return whether a schema exists."""
         return bool(self.connection.value("SELECT to_regnamespace(quote_ident(%s)) IS NOT NULL", (schema,)))
 
     def relations(self, *kinds: str, schema: str | None = None) -> list[str]:
-        """Return the names of the schema's relations of these kinds, unquoted."""
+        """Return the names of the schema's relations of these kinds, unquoted, in the order of their creation."""
         rows = self.connection.execute_sql(RELATIONS, (schema or self.name, list(kinds))).fetchall()
         return [name for (name,) in rows]
 
-    def copied(self) -> list[str]:
-        """Return the tables whose rows move: all but the epoch, which belongs to the place."""
+    def copied_tables(self) -> list[str]:
+        """Return the tables whose rows move: all but the epoch, which belongs to the server."""
         return [name for name in self.relations(TABLES) if name != epochs.TABLE]
 
     def partitions(self) -> set[str]:
-        """Return the names of the tables that are parts of others."""
+        """Return the names of the tables that are partitions."""
         return {name for (name,) in self.connection.execute_sql(PARTITIONS, (self.name,)).fetchall()}
 
-    def quoted(self, relation: str) -> str:
-        """Return the name of a relation as SQL has it."""
+    def quoted_name(self, relation: str) -> str:
+        """Return the qualified, quoted name of a relation."""
         return f"{self._ident(self.name)}.{self._ident(relation)}"
 
     def drop(self, schema: str) -> None:
@@ -116,8 +115,8 @@ class Place:
     def freeze(self, seconds: float) -> str:
         """Refuse writes for `seconds`; return the marker that comes after the last write.
 
-        The epoch closes with it, so when every lease is over nobody believes what is cached. If a run that was killed
-        has begun to lead processes elsewhere, the freeze has no end.
+        This also closes the epoch, so no process trusts cached responses once its lease has ended. The freeze does not
+        expire if a killed run has begun to redirect processes.
         """
         marker = str(uuid4())
         until = "SELECT (clock_timestamp() + make_interval(secs => %s))::text"
@@ -129,109 +128,109 @@ class Place:
                 self._lock()
                 self._fence(NEVER, [epochs.TABLE])  # An earlier freeze may still stand.
                 epochs.close(self.connection)
-                leading = record is not None and record.rerouting
-                self._frozen_until = FOREVER if leading else self.connection.value(until, (seconds,))
+                redirecting = record is not None and record.rerouting
+                self._frozen_until = FOREVER if redirecting else self.connection.value(until, (seconds,))
                 self._fence(self._frozen_until)
-                self.mark(marker)
+                self.write_marker(marker)
             self.frozen_at = began
 
         self.connection.retry_on_lock_timeout(attempt, "freeze")
         return marker
 
-    def outwait_leases(self) -> None:
-        """Return when no process trusts any more what it has cached of this place, which is frozen."""
-        if epochs.read(self.connection).redis:  # Else nobody ever did.
+    def wait_for_leases(self) -> None:
+        """Return when every lease on this frozen server has ended: no process trusts what it has cached of it."""
+        if epochs.read(self.connection).redis:  # Without Redis there are no leases.
             time.sleep(max(0.0, self.frozen_at + ENDED - time.monotonic()))
 
-    def mark(self, marker: str) -> None:
-        """Write a marker, which arrives at the other place after all that was committed before it."""
+    def write_marker(self, marker: str) -> None:
+        """Write a marker, which arrives at the other server after everything that was committed before it."""
         self.connection.execute_sql(f"INSERT INTO {state.markers(self.name)} VALUES (%s)", (marker,))
 
-    def hold(self) -> None:
-        """Let the freeze last until `leave` or `thaw`; raise `FreezeExpired` if it has ended by itself."""
+    def extend_freeze(self) -> None:
+        """Let the freeze last until `leave` or `unfreeze`; raise `FreezeExpired` if it has expired."""
 
         def attempt() -> None:
             with self.connection.atomic():
-                self._lock()  # Nobody writes from here on, whatever the clock says.
+                self._lock()  # Blocks writers from here on, even if the freeze expires now.
                 if not self.connection.value("SELECT clock_timestamp() < %s::timestamptz", (self._frozen_until,)):
                     raise FreezeExpired(
-                        "the freeze took longer than its limit, so writes go on at the old place and nothing is "
-                        "switched. Run the command again, or give it longer (--freeze-limit SECONDS)"
+                        "the freeze expired, so nothing is switched and the same server takes writes as before. "
+                        "Run the command again, or allow more time (--freeze-limit SECONDS)"
                     )
                 self._fence(FOREVER)
-                state.change(self.connection, rerouting=True)
+                state.update(self.connection, rerouting=True)
 
-        self.connection.retry_on_lock_timeout(attempt, "hold the freeze")
+        self.connection.retry_on_lock_timeout(attempt, "extend the freeze")
 
-    def await_departure(self) -> None:
-        """Give processes that were led away the time to end what they have begun here."""
-        led = self.connection.value("SELECT clock_timestamp()")
-        deadline = time.monotonic() + DEPARTURE_SECONDS
-        while self.connection.value(BUSY, (led,)) and time.monotonic() < deadline:
-            time.sleep(POLL)
+    def wait_for_running_queries(self) -> None:
+        """Wait for the queries that redirected processes still run here, at most `DRAIN_TIMEOUT` seconds."""
+        redirected_at = self.connection.value("SELECT clock_timestamp()")
+        deadline = time.monotonic() + DRAIN_TIMEOUT
+        while self.connection.value(BUSY, (redirected_at,)) and time.monotonic() < deadline:
+            time.sleep(POLL_INTERVAL)
 
-    def thaw(self) -> None:
-        """Accept writes again: nothing was switched."""
+    def unfreeze(self) -> None:
+        """Accept writes again after a freeze without a switch."""
         self._change(NEVER, SERVING)
 
     def leave(self) -> None:
-        """Refuse writes and reads for good. From here on the other place is the true one."""
+        """Refuse writes and reads for good: from here on only the other server may serve."""
 
         def attempt() -> None:
             with self.connection.atomic():
                 if self.exists(self.name):
                     self._rename(self.name, self.hidden)
-                state.change(self.connection, standing=LEFT, rerouting=False)
+                state.update(self.connection, standing=LEFT, rerouting=False)
 
         self.connection.retry_on_lock_timeout(attempt, "leave")
 
-    def open(self) -> None:
-        """Accept writes: the other place was left."""
+    def accept_writes(self) -> None:
+        """Accept writes; the other server must have been left."""
         self._change(NEVER, SERVING)
 
     def receive(self, *, show: bool = False) -> None:
-        """Accept nothing but what is copied here, which the epoch is not; `show`: into the schema that was hidden."""
+        """Accept replicated rows only, and add the epoch, which is not replicated; `show`: unhide the schema first."""
 
         def attempt() -> None:
             with self.connection.atomic():
                 if show and self.exists(self.hidden):
                     self._rename(self.hidden, self.name)
                 self._lock()
-                if self.fenced():
+                if self.fenced_tables():
                     self._fence(NEVER, [epochs.TABLE])
                     table = epochs.table(self.name)
                     self.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
                 self._fence(FOREVER)
-                state.change(self.connection, standing=RECEIVING)
+                state.update(self.connection, standing=RECEIVING)
 
         self.connection.retry_on_lock_timeout(attempt, "fence")
 
-    def tear_down_fence(self) -> None:
-        """Remove the triggers, one table at a time: it stops nobody any more, and each removal needs a strong lock."""
+    def drop_fence(self) -> None:
+        """Drop the triggers, one table at a time: they refuse nothing any more, and each drop needs a strong lock."""
         for table in self.relations(TABLES, PARTITIONED):
-            sql = f"DROP TRIGGER IF EXISTS {FENCE} ON {self.quoted(table)}"
-            send_with_retry(self.connection, sql, f"remove the fence of {table}")
+            sql = f"DROP TRIGGER IF EXISTS {FENCE} ON {self.quoted_name(table)}"
+            send_with_retry(self.connection, sql, f"drop the fence of {table}")
 
     def restore_identity(self, tables: Sequence[str]) -> None:
-        """Let tables without a key be published by nothing, as before the move."""
+        """Reset REPLICA IDENTITY of the tables without a key, as it was before the move."""
         for table in tables:
             if table in self.relations(TABLES):
-                sql = f"ALTER TABLE {self.quoted(table)} REPLICA IDENTITY DEFAULT"
+                sql = f"ALTER TABLE {self.quoted_name(table)} REPLICA IDENTITY DEFAULT"
                 send_with_retry(self.connection, sql, sql)
 
-    def name_session(self, application: str) -> None:
-        """Tell whoever waits for this session, or lists it, what it is."""
+    def set_application_name(self, application: str) -> None:
+        """Name this session, for people who see it in pg_stat_activity."""
         self.connection.execute_sql("SELECT set_config('application_name', %s, false)", (application,))
 
     def long_transactions(self) -> str:
-        """Say who has had a transaction open for long: the copy waits for them."""
-        rows = self.connection.execute_sql(OLDEST).fetchall()
+        """Return a text that names the longest open transactions, for which the copy waits."""
+        rows = self.connection.execute_sql(LONG_TRANSACTIONS).fetchall()
         return "; ".join(
             f"pid {pid} ({application}, user {user}), open for {age}" for pid, application, user, age in rows
         )
 
-    def end_orphans(self, application: str) -> None:
-        """End what a killed run has left behind at work here; whoever asks holds the lock, so it is nobody else's."""
+    def terminate_leftovers(self, application: str) -> None:
+        """Terminate the sessions that a killed run left behind; the caller holds the lock, so no other run has any."""
         self.connection.execute_sql(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE application_name = %s AND datname = current_database() AND usename = current_user",
@@ -243,34 +242,34 @@ class Place:
             with self.connection.atomic():
                 self._lock()
                 self._fence(until)
-                state.change(self.connection, standing=standing, rerouting=False)
+                state.update(self.connection, standing=standing, rerouting=False)
 
-        self.connection.retry_on_lock_timeout(attempt, "open" if until == NEVER else "fence")
+        self.connection.retry_on_lock_timeout(attempt, "accept writes" if until == NEVER else "fence")
 
     def _lock(self) -> None:
-        """Keep writers out until the transaction ends; those under way end before."""
+        """Block writers until the transaction ends; wait for those that run."""
         self.lock_tables("SHARE ROW EXCLUSIVE")
 
     def lock_tables(self, mode: str) -> None:
         """Lock all tables in one statement."""
-        tables = ", ".join(map(self.quoted, self.fenced()))
+        tables = ", ".join(map(self.quoted_name, self.fenced_tables()))
         if tables:
             self.connection.send(f"LOCK TABLE {tables} IN {mode} MODE")
 
-    def fence(self, until: str, tables: Sequence[str]) -> str:
+    def fence_sql(self, until: str, tables: Sequence[str]) -> str:
         """Return the SQL that fences these tables."""
         return ";".join(
-            PUT_UP.format(fence=FENCE, table=self.quoted(table), schema=SCHEMA, name=self.name, until=until)
+            CREATE_FENCE.format(fence=FENCE, table=self.quoted_name(table), schema=SCHEMA, name=self.name, until=until)
             for table in tables
         )
 
-    def fenced(self) -> list[str]:
-        """Return the tables that the fence stands around."""
+    def fenced_tables(self) -> list[str]:
+        """Return the tables that the fence protects."""
         return self.relations(TABLES, PARTITIONED)
 
     def _fence(self, until: str, tables: Sequence[str] | None = None) -> None:
-        if tables := tables or self.fenced():
-            self.connection.send(self.fence(until, tables))
+        if tables := tables or self.fenced_tables():
+            self.connection.send(self.fence_sql(until, tables))
 
     def _rename(self, old: str, new: str) -> None:
         self.connection.send(f"ALTER SCHEMA {self._ident(old)} RENAME TO {self._ident(new)}")
