@@ -116,7 +116,7 @@ def move(
       flask databases move blog --confirm            (or --back)
 
     The command copies schema and rows while writes go on, replicates new changes, and compares all rows. Then it
-    refuses writes for a few seconds (503, Retry-After; reads go on), waits for the last changes, redirects the
+    refuses writes (503, Retry-After) but not reads for a few seconds, waits for the last changes, redirects the
     processes to the target, and lets the target take writes. The source keeps its rows, hidden. --back returns to it
     with everything written since; --confirm drops it.
 

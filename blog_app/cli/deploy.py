@@ -1,4 +1,4 @@
-"""`flask deploy`, what the Procfile's `release:` runs, and `flask restore`."""
+"""`flask deploy`, which the Procfile runs as `release:`, and `flask restore`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from blog_app.operations.deploy import backups
 from blog_app.operations.deploy.release import Release, ReleaseError
 from blog_app.operations.migrate import MigrationError
 
-LOSES_DATA = "data written to what it added is lost"
+LOSES_DATA = "data in new tables and columns is lost"
 
 
 @click.command()
-@click.option("--rollback", is_flag=True, help=f"On failure take back what this release applied; {LOSES_DATA}.")
-@click.option("--without-backfills", is_flag=True, help="Stop before a migration that fills rows of a big table.")
-@click.option("--no-backup", is_flag=True, help="Do not back up, although BACKUP_DIR is set.")
+@click.option("--rollback", is_flag=True, help=f"On failure, revert what this release applied; {LOSES_DATA}.")
+@click.option("--without-backfills", is_flag=True, help="Stop before a migration that backfills a big table.")
+@click.option("--no-backup", is_flag=True, help="Do not back up, even if BACKUP_DIR is set.")
 @with_appcontext
 def deploy(rollback: bool, without_backfills: bool, no_backup: bool) -> None:
     """Wait for the databases, back them up, migrate, verify.
 
-    Every logical database is dumped to BACKUP_DIR, if that is set. Pending migrations are checked for dangers, applied,
-    and what came out is compared with models and files. When a step fails the release stops, with the command that
-    undoes what it applied.
+    Dumps every logical database to BACKUP_DIR, if that is set. Checks pending migrations for unsafe operations, applies
+    them, and compares the schema with models and migrations. If a step fails, the release stops and prints the command
+    that reverts what it applied.
     """
     release = Release(settings(), click.echo, None if no_backup else settings().backup_dir, without_backfills)
     with readable_errors():
@@ -43,16 +43,16 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
     if not release.changed:
         click.echo("deploy: this release has changed nothing", err=True)
     elif rollback:
-        click.echo(f"deploy: taking back what this release applied; {LOSES_DATA}", err=True)
+        click.echo(f"deploy: reverting what this release applied; {LOSES_DATA}", err=True)
         try:
             release.roll_back()
         except (MigrationError, KeyboardInterrupt) as failure:
-            click.echo(f"deploy: taking it back did not end: {failure}", err=True)
-            click.echo(f"deploy: this takes back the rest:\n  {release.undo_command()}", err=True)
+            click.echo(f"deploy: the rollback failed: {failure}", err=True)
+            click.echo(f"deploy: to revert the rest:\n  {release.undo_command()}", err=True)
         else:
-            click.echo("deploy: all that this release applied is taken back", err=True)
+            click.echo("deploy: everything that this release applied is reverted", err=True)
     else:
-        click.echo(f"deploy: this takes back what this release applied ({LOSES_DATA}):", err=True)
+        click.echo(f"deploy: to revert what this release applied ({LOSES_DATA}):", err=True)
         click.echo(f"  {release.undo_command()}", err=True)
 
 
@@ -60,10 +60,10 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @with_appcontext
 def restore(file: Path) -> None:
-    """Bring a backup of one logical database into its database, which must be empty.
+    """Restore a backup of one logical database into its database, which must be empty.
 
-    Which logical database that is, the file says; where it lives, the environment says.
+    The file names the logical database; the environment has its address.
     """
     with readable_errors():
         name = backups.restore(settings(), file, click.echo)
-    click.echo(f"{name} is restored; flask migrate check --database {name} compares it with this code")
+    click.echo(f"{name} is restored. Compare it with this code: flask migrate check --database {name}")

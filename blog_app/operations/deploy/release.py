@@ -1,6 +1,7 @@
-"""A release: wait, back up, look for dangers, migrate, verify; and if it fails, the exact way back.
+"""A release: wait for the databases, back up, lint the migrations, migrate, verify; and roll back what it applied.
 
-Nothing is changed before every logical database answered, was backed up and its pending migrations passed the lint.
+Nothing is changed before every logical database has responded and is backed up, and all pending migrations pass the
+lint.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from blog_app.operations.migrate.database import Say
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.schema.drift import check
 
-PATIENCE = 60.0
+DATABASE_TIMEOUT = 60.0
 """Seconds to wait for the databases."""
 MIN_BACKOFF, MAX_BACKOFF = 1.0, 5.0
 
@@ -46,11 +47,11 @@ class Release:
     """The logical databases that this release changed, and the migration that each was at before, or `zero`."""
 
     def run(self) -> None:
-        """Do it all; raise `ReleaseError` at the first step that fails."""
+        """Run all steps; raise `ReleaseError` at the first that fails."""
         steps = {
             "wait for the databases": self._wait,
             "back up": self._back_up,
-            "look for dangers": self._lint,
+            "check for unsafe migrations": self._lint,
             "migrate": self._migrate,
             "verify": self._verify,
         }
@@ -61,14 +62,14 @@ class Release:
             except (MigrationError, *DATABASE_ERRORS, OSError, KeyboardInterrupt) as error:
                 known = isinstance(error, MigrationError | KeyboardInterrupt) and str(error)
                 reason = str(error) if known else first_line(error)
-                raise ReleaseError(f"it stopped at: {title}: {reason}") from error
+                raise ReleaseError(f"failed at: {title}: {reason}") from error
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + DATABASE_TIMEOUT
         for name in DATABASE_NAMES:
             try:
                 retry(
-                    partial(self._ask, name),
+                    partial(self._connect, name),
                     databases.DatabaseAway,
                     lambda error, seconds: self.say(f"  {error}; next try in {seconds:.2g} s"),
                     timeout=deadline - time.monotonic(),
@@ -76,10 +77,10 @@ class Release:
                     longest=MAX_BACKOFF,
                 )
             except databases.DatabaseAway as error:
-                raise MigrationError(f"{name} does not answer for {PATIENCE:g} s: {error}") from error
+                raise MigrationError(f"{name} did not respond for {DATABASE_TIMEOUT:g} s: {error}") from error
 
-    def _ask(self, name: str) -> None:
-        """Ask at both addresses: through the pooler, as the app does, and straight, where no pooler may be."""
+    def _connect(self, name: str) -> None:
+        """Connect by both addresses: through the pooler, as the app does, and directly."""
         databases.require_answer(self.settings, name)
         with connected(self.settings, name, self.say):
             pass
@@ -90,14 +91,14 @@ class Release:
             return
         for name in DATABASE_NAMES:
             file = backups.dump(self.settings, name, self.backup_dir)
-            self.say(f"  {file} ({file.stat().st_size:,} bytes)" if file else f"  {name} is empty yet")
+            self.say(f"  {file} ({file.stat().st_size:,} bytes)" if file else f"  {name} is still empty")
 
     def _lint(self) -> None:
         for name in DATABASE_NAMES:
             planned = plan.plan_pending(self.settings, name, self.folder)
             plan.refuse_dangers(planned)
             if used := plan.drops_in_use(planned, models.models_of(name)):
-                raise MigrationError(f"{name}: {'; '.join(used)}. First release code without it, then drop it")
+                raise MigrationError(f"{name}: {'; '.join(used)}. Release code without it first, then drop it")
 
     def _migrate(self) -> None:
         def work(runner: Runner) -> Sequence[str]:
@@ -118,10 +119,10 @@ class Release:
             pending = [] if self.without_backfills else report.pending
             problems += [f"{name}: {line}" for line in (*pending, *report.differences, *self._smoke(name))]
         if problems:
-            raise ReleaseError("\n  ".join(["what runs now is not what the code expects:", *problems]))
+            raise ReleaseError("\n  ".join(["the databases are not what the code expects:", *problems]))
 
     def _smoke(self, name: str) -> list[str]:
-        """Read one row of every model as the app would, through the pooler; return what fails."""
+        """Read a row of every model through the pooler, as the app does; return what fails."""
         problems = []
         server = databases.server(self.settings, name, self.settings.databases[name].url)
         for model in models.models_of(name):
@@ -133,7 +134,7 @@ class Release:
         return problems
 
     def roll_back(self) -> None:
-        """Take back what this release applied; that may lose data written since. What is taken back is forgotten."""
+        """Revert the migrations that this release applied; data written since may be lost."""
         for name in self._newest_first():
             all_databases.run(
                 self.settings, [name], lambda runner: runner.down(to=self.changed[runner.name]), self.say, self.folder
@@ -141,7 +142,7 @@ class Release:
             del self.changed[name]
 
     def undo_command(self) -> str:
-        """Return the shell command that takes back what this release applied."""
+        """Return the shell command that reverts what this release applied."""
         steps = (f"flask migrate down --database {name} --to {self.changed[name]}" for name in self._newest_first())
         return " && ".join(steps)
 

@@ -1,4 +1,4 @@
-"""`flask deploy`: backups, migrations, verification; on failure the exact way back."""
+"""`flask deploy`: backups, migrations, verification; on failure the command that reverts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_release_backs_up_migrates_and_verifies(run, shop, tmp_path):
     assert steps == [
         "deploy: wait for the databases",
         "deploy: back up",
-        "deploy: look for dangers",
+        "deploy: check for unsafe migrations",
         "deploy: migrate",
         "deploy: verify",
         "deploy: done",
@@ -89,22 +89,22 @@ def test_a_release_backs_up_migrates_and_verifies(run, shop, tmp_path):
     assert names(shop) == [migration.name for migration in files.read("blog")]
 
 
-def test_without_a_backup_dir_a_note_says_so(shop):
+def test_without_a_backup_dir_the_output_says_so(shop):
     result = create_app(shop.settings).test_cli_runner().invoke(args=["deploy"])
     assert result.exit_code == 0
     assert "  no backup: BACKUP_DIR is not set" in result.output.splitlines()
 
 
-def test_a_dangerous_migration_stops_the_release_before_anything_changes(run, shop):
+def test_an_unsafe_migration_stops_the_release_before_anything_changes(run, shop):
     shop.sql("900_danger", "TRUNCATE blog.posts", "SELECT 1")
     code, output = run("deploy")
     assert code == 1
-    assert "deploy: it stopped at: look for dangers: dangerous migrations" in output
+    assert "deploy: failed at: check for unsafe migrations: dangerous migrations" in output
     assert "deploy: this release has changed nothing" in output
     assert not shop.tables()
 
 
-def test_what_the_code_of_the_release_still_uses_is_not_dropped_whatever_the_migration_says(run, deployed):
+def test_what_the_models_still_use_is_not_dropped_even_if_the_migration_is_marked_safe(run, deployed):
     head = 'atomic = False\nsafe = {"ban-drop-column": "nobody uses it", "ban-drop-table": "nobody uses it"}'
     contract = 'migrator.contract_type("tags", "name")'  # Another column takes the name of the one dropped.
     for migrate, what in (
@@ -132,11 +132,11 @@ def released(deployed):
     return deployed
 
 
-def test_a_failure_prints_the_command_that_undoes_the_release_and_that_command_does_it(released, run):
+def test_a_failure_prints_the_command_that_reverts_the_release_and_that_command_works(released, run):
     last = files.read("blog")[-3].name
     code, output = run("deploy")
     assert code == 1
-    assert "it stopped at: migrate: shop failed: 900_bad: SELECT 1/0: division by zero" in output
+    assert "failed at: migrate: shop failed: 900_bad: SELECT 1/0: division by zero" in output
     command = output.splitlines()[-1].strip()
     assert command == f"flask migrate down --database blog --to {last}"
     assert {"more", "odd"} <= set(released.tables())
@@ -145,28 +145,28 @@ def test_a_failure_prints_the_command_that_undoes_the_release_and_that_command_d
     assert not {"more", "odd"} & set(released.tables())
 
 
-def test_rollback_does_it_by_itself_and_says_that_data_may_be_lost(released, run):
+def test_rollback_reverts_the_release_and_warns_of_lost_data(released, run):
     code, output = run("deploy", "--rollback")
     assert code == 1
-    assert "taking back what this release applied; data written to what it added is lost" in output
+    assert "reverting what this release applied; data in new tables and columns is lost" in output
     assert not {"more", "odd"} & set(released.tables())
 
 
-def test_a_rollback_that_fails_says_so_and_prints_what_is_left_to_take_back(released, run):
+def test_a_failed_rollback_prints_how_to_revert_the_rest(released, run):
     released.sql("900_stuck", "CREATE TABLE accounts.t ()", "DROP TABLE accounts.t; SELECT 1/0", database="accounts")
     code, output = run("deploy", "--rollback")
     assert code == 1
-    assert "deploy: taking it back did not end: accounts failed: 900_stuck: " in output
+    assert "deploy: the rollback failed: accounts failed: 900_stuck: " in output
     last = files.read("accounts")[-2].name
     assert output.splitlines()[-1].strip() == f"flask migrate down --database accounts --to {last}"
     assert not {"more", "odd"} & set(released.tables())
 
 
-def test_an_interrupted_release_says_what_it_has_done_and_how_to_take_it_back(released, run):
+def test_an_interrupted_release_says_what_it_has_done_and_how_to_revert_it(released, run):
     released.write("902_stop", "def stop():\n    raise KeyboardInterrupt\nmigrator.run(stop)", "migrator.run(print)")
     code, output = run("deploy")
     assert code == 1
-    assert "it stopped at: migrate: blog was stopped: 902_stop: run stop(); run it again to resume" in output
+    assert "failed at: migrate: blog was stopped: 902_stop: run stop(); run it again to resume" in output
     assert "done in blog: 900_more, 901_odd" in output
     assert f"not started: {', '.join(DATABASE_NAMES[2:])}" in output
     assert "flask migrate down --database blog --to " in output.splitlines()[-1]
@@ -192,8 +192,8 @@ def test_a_release_waits_for_the_databases_and_says_so(shop, stack, monkeypatch)
     assert shop.settings.databases["shop"].direct_url not in str(shop.said)
 
     release.settings = away
-    monkeypatch.setattr(release_module, "PATIENCE", 0.2)
-    with pytest.raises(MigrationError, match=r"shop does not answer for 0\.2 s: cannot connect to shop"):
+    monkeypatch.setattr(release_module, "DATABASE_TIMEOUT", 0.2)
+    with pytest.raises(MigrationError, match=r"shop did not respond for 0\.2 s: cannot connect to shop"):
         release._wait()
 
 
@@ -202,7 +202,7 @@ def test_a_backup_dir_that_cannot_be_written_stops_the_release_before_anything_c
     app = create_app(replace(shop.settings, backup_dir=tmp_path / "a file"))
     result = app.test_cli_runner().invoke(args=["deploy"])
     assert result.exit_code == 1
-    assert "it stopped at: back up: BACKUP_DIR, " in result.output
+    assert "failed at: back up: BACKUP_DIR, " in result.output
     assert "cannot be written: File exists" in result.output
     assert "this release has changed nothing" in result.output
 
@@ -211,7 +211,7 @@ def test_a_schema_that_the_models_do_not_expect_fails_the_verification(run, depl
     deployed.sql("900_odd", "ALTER TABLE blog.posts ADD COLUMN odd text", "ALTER TABLE blog.posts DROP COLUMN odd")
     code, output = run("deploy")
     assert code == 1
-    assert "it stopped at: verify" in output
+    assert "failed at: verify" in output
     assert "blog: column posts.odd: absent in the models, text in the migrations" in output
     assert f"flask migrate down --database blog --to {files.read('blog')[-2].name}" in output
 
@@ -238,7 +238,7 @@ def dump_and_restore(shop, stack, tmp_path) -> Settings:
     return elsewhere
 
 
-def test_a_backup_comes_back_whole_into_an_empty_database(deployed, stack, tmp_path):
+def test_a_backup_is_restored_completely_into_an_empty_database(deployed, stack, tmp_path):
     elsewhere = dump_and_restore(deployed, stack, tmp_path)
     content = "SELECT count(*), sum(hashtextextended(categories::text, 0)) FROM blog.categories"
     schemas = []
@@ -259,14 +259,14 @@ def test_a_database_with_tables_is_never_restored_over(deployed, stack, tmp_path
         backups.restore(elsewhere, file, print)
 
 
-def test_a_backup_that_is_not_whole_leaves_the_database_empty(shop, tmp_path):
+def test_an_incomplete_backup_leaves_the_database_empty(shop, tmp_path):
     all_databases.run(shop.settings, ["blog"], lambda runner: runner.up(), print, shop.folder)
     file = backups.dump(shop.settings, "blog", tmp_path)
     whole = file.read_bytes()
     shop.query("DROP SCHEMA blog CASCADE")
     for share in (0.3, 0.9, 0.99):
         file.write_bytes(whole[: int(len(whole) * share)])
-        with pytest.raises(MigrationError, match=r"not whole|pg_restore failed"):
+        with pytest.raises(MigrationError, match=r"incomplete|pg_restore failed"):
             backups.restore(shop.settings, file, print)
         assert shop.tables() == []
     file.write_bytes(whole)
@@ -276,11 +276,11 @@ def test_a_backup_that_is_not_whole_leaves_the_database_empty(shop, tmp_path):
         backups.restore(shop.settings, file, print)
 
 
-def test_what_is_no_backup_is_refused(shop, tmp_path):
+def test_a_file_that_is_not_a_backup_is_refused(shop, tmp_path):
     (tmp_path / "odd.dump").write_text("x")
-    with pytest.raises(backups.BackupError, match="is no backup of a logical database"):
+    with pytest.raises(backups.BackupError, match="is not a backup of a logical database"):
         backups.restore(shop.settings, tmp_path / "odd.dump", print)
-    with pytest.raises(backups.BackupError, match="there is no file"):
+    with pytest.raises(backups.BackupError, match="file not found"):
         backups.restore(shop.settings, tmp_path / "none.dump", print)
 
 

@@ -24,10 +24,10 @@ from tests.operations.move.conftest import Scenario, make_scenario
 
 @contextmanager
 def frozen(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Do what the context does in the middle of a freeze of the source."""
+    """Keep the source frozen while the block runs."""
     seen: list[bool] = []
 
-    class Look:
+    class Interrupting:
         def check(self, *_: Any) -> None:
             pass
 
@@ -39,14 +39,14 @@ def frozen(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     with monkeypatch.context() as patch:
         patch.setattr("blog_app.operations.move.endpoint.Endpoint.unfreeze", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
-            scenario.move(redirection=Look(), freeze_limit=250)
+            scenario.move(redirection=Interrupting(), freeze_limit=250)
     yield
     scenario.abort()
 
 
 @pytest.fixture(scope="module")
-def fence_sql(stack: Stack) -> Iterator[tuple[Scenario, Stack]]:
-    """A side that is frozen all the time, and its server."""
+def fence(stack: Stack) -> Iterator[tuple[Scenario, Stack]]:
+    """A scenario whose source stays frozen, and its server."""
     scenario = make_scenario(stack)
     with pytest.MonkeyPatch.context() as patch, frozen(scenario, patch):
         yield scenario, stack
