@@ -1,4 +1,4 @@
-"""`flask pgbouncer`: PgBouncer's files for the servers that the environment's URLs name."""
+"""`flask pgbouncer`: write PgBouncer's configuration for the servers that the environment names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from blog_app.operations import pgbouncer as pooler
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("var/pgbouncer"),
     show_default=True,
-    help="The folder to write into. The files hold passwords: keep them out of version control.",
+    help="The folder for the files. They hold passwords: keep them out of version control.",
 )
 @click.option(
     "--pool-size",
@@ -27,14 +27,14 @@ from blog_app.operations import pgbouncer as pooler
     show_default=True,
     help="Server connections for each logical database and each replica.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail if the files are not what would be written.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the files are not up to date.")
 @with_appcontext
 def pgbouncer(output: Path, pool_size: int, check: bool) -> None:
     """Write pgbouncer.ini, userlist.txt and pgbouncer.env for the environment's URLs.
 
-    The direct URLs say where the servers are. Where a pooled URL stands beside a direct one, it says where PgBouncer
-    listens, and the entry and login that the app asks for; otherwise pgbouncer.env holds the pooled URLs for the app.
-    A login `pgbouncer_admin` is added if PGBOUNCER_ADMIN_PASSWORD is set.
+    The direct URLs name the servers. A pooled URL beside a direct one names the address on which PgBouncer listens, and
+    the entry and login of the app; without one, pgbouncer.env has the pooled URLs for the app. A login
+    `pgbouncer_admin` is added if PGBOUNCER_ADMIN_PASSWORD is set.
     """
     try:
         contents = pooler.files(
@@ -45,7 +45,7 @@ def pgbouncer(output: Path, pool_size: int, check: bool) -> None:
     if check:
         stale = [name for name in pooler.PAIR if not _holds(output / name, contents[name])]
         if stale:
-            raise click.ClickException(f"not what the environment asks for: {', '.join(stale)} in {output}")
+            raise click.ClickException(f"not up to date with the environment: {', '.join(stale)} in {output}")
         click.echo(f"{output} is up to date")
         return
     output.mkdir(mode=0o700, parents=True, exist_ok=True)

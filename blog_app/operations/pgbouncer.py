@@ -1,12 +1,12 @@
-"""What PgBouncer must be told: `pgbouncer.ini` and `userlist.txt` for the servers that the settings name.
+"""PgBouncer's configuration, `pgbouncer.ini` and `userlist.txt`, for the servers that the settings name.
 
-Every address of the app (each logical database's primary, each replica) becomes an entry of its own: a multi-host
-entry would spread one client's reads over servers that are not equally far. Where an address has a pooled URL
-(`BLOG_DATABASE_URL`) beside its direct one (`BLOG_DIRECT_URL`), the pooled URL fixes the entry's name, its login and
-where PgBouncer listens. Where there is one URL only, the entry is named after the logical database, and
-`pgbouncer.env` tells the app the pooled URL.
+Each address of the app (the primary and each replica of a logical database) becomes an entry of its own: a multi-host
+entry would spread one client's reads over replicas with different lag. If an address has a pooled URL
+(`BLOG_DATABASE_URL`) and a direct one (`BLOG_DIRECT_URL`), the pooled URL determines the entry's name, its login and
+where PgBouncer listens. If there is one URL only, the entry is named after the logical database, and `pgbouncer.env`
+has the pooled URL for the app.
 
-Guarantee: the same settings give the same bytes; nobody but the owner can read the files; nothing is logged.
+Guarantee: the same settings give the same bytes; only the owner can read the files; nothing is logged.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class Login:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of `[databases]`: what clients ask for, and the server that answers."""
+    """One line of `[databases]`: the name that clients use, and the server behind it."""
 
     variable: str
-    """The environment variable that the app reads its address from."""
+    """The environment variable with its address."""
     name: str
     listen: tuple[str, str]
     client: Login
     server: Login
-    target: dict[str, str]
-    """libpq's words for the server: host, port, dbname, sslmode ..."""
+    parameters: dict[str, str]
+    """libpq's parameters for the server: host, port, dbname, sslmode ..."""
 
     @property
     def url(self) -> str:
@@ -58,9 +58,9 @@ class Entry:
 
 
 def files(settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str = "") -> dict[str, str]:
-    """Return the files by name: `pgbouncer.ini`, `userlist.txt`, and `pgbouncer.env` for the app beside it.
+    """Return the files by name: `pgbouncer.ini`, `userlist.txt`, and `pgbouncer.env` for the app.
 
-    Raises `ConfigurationError` where the URLs contradict one another.
+    Raises `ConfigurationError` if the URLs contradict each other.
     """
     entries = list(_entries(settings))
     return {
@@ -71,7 +71,7 @@ def files(settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str
 
 
 def write(folder: Path, contents: dict[str, str]) -> None:
-    """Write the files into `folder`, each replaced as a whole and readable by its owner only, who stays the same."""
+    """Write the files into `folder`: each is replaced atomically, keeps its owner, and only the owner can read it."""
     for name, text in contents.items():
         new = folder / f".{name}.new"
         new.unlink(missing_ok=True)
@@ -96,21 +96,23 @@ def _addresses(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
 def _entries(settings: Settings) -> Iterator[Entry]:
     addresses = list(_addresses(settings))
     pooled_urls = [(variable, pooled) for variable, _, pooled, direct in addresses if pooled != direct]
-    # Where no pooled URL says how clients come: one login for all entries, because two servers may know the same user
-    # by different passwords and PgBouncer may not.
-    listen, client = _door(*pooled_urls[0]) if pooled_urls else (LISTEN, None)
+    # Without a pooled URL: one client login for all entries, because two servers may have different passwords for the
+    # same user, but PgBouncer cannot.
+    listen, client = _client_side(*pooled_urls[0]) if pooled_urls else (LISTEN, None)
     for variable, name, pooled, direct in addresses:
-        target = _parsed(variable, direct)
-        server = Login(target.pop("user"), target.pop("password", ""))
+        parameters = _parsed(variable, direct)
+        server = Login(parameters.pop("user"), parameters.pop("password", ""))
         client = client or server
         if pooled == direct:
-            yield Entry(variable, name, listen, client, server, target)
+            yield Entry(variable, name, listen, client, server, parameters)
         else:
-            yield Entry(variable, _parsed(variable, pooled)["dbname"], *_door(variable, pooled), server, target)
+            yield Entry(
+                variable, _parsed(variable, pooled)["dbname"], *_client_side(variable, pooled), server, parameters
+            )
 
 
-def _door(variable: str, url: str) -> tuple[tuple[str, str], Login]:
-    """Return where PgBouncer listens and how clients log in there, as a pooled URL has it."""
+def _client_side(variable: str, url: str) -> tuple[tuple[str, str], Login]:
+    """Return where PgBouncer listens and the login of its clients, from a pooled URL."""
     parts = _parsed(variable, url)
     listen = (parts.get("host", LISTEN[0]), parts.get("port", LISTEN[1]))
     return listen, Login(parts["user"], parts.get("password", ""))
@@ -119,9 +121,9 @@ def _door(variable: str, url: str) -> tuple[tuple[str, str], Login]:
 def _parsed(variable: str, url: str) -> dict[str, str]:
     parts: dict[str, str] = parse_dsn(url)
     if not parts.get("user"):
-        raise ConfigurationError(f"{variable} or its direct URL names no user: PgBouncer needs one")
+        raise ConfigurationError(f"{variable} or its direct URL names no user, which PgBouncer needs")
     if "," in parts.get("host", ""):
-        raise ConfigurationError(f"{variable} or its direct URL names several hosts: give each server a URL of its own")
+        raise ConfigurationError(f"{variable} or its direct URL names several hosts: use one URL for each server")
     return parts
 
 
@@ -130,7 +132,7 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: boo
     if len(listen) > 1:
         raise ConfigurationError(
             "the pooled URLs lead to several poolers "
-            f"({', '.join(sorted(':'.join(address) for address in listen))}): one PgBouncer listens on one of them"
+            f"({', '.join(sorted(':'.join(address) for address in listen))}), but one PgBouncer listens on one address"
         )
     [(host, port)] = listen
     statement_ms = round(settings.statement_timeout * 1000)
@@ -151,18 +153,19 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: boo
 
 
 def _line(entries: list[Entry], pool_size: int, statement_ms: int) -> str:
-    """Return the line of one entry; logical databases that ask for the same name share it, and its pool grows."""
+    """Return the line of one entry; logical databases with the same entry share it, and its pool grows."""
     first = entries[0]
     if any(
-        (entry.target, entry.server, entry.client) != (first.target, first.server, first.client) for entry in entries
+        (entry.parameters, entry.server, entry.client) != (first.parameters, first.server, first.client)
+        for entry in entries
     ):
         raise ConfigurationError(
             f"{' and '.join(dict.fromkeys(e.variable for e in entries))} share the entry {first.name!r} "
             "but differ in login or server"
         )
     words = ("host", "port", "dbname")
-    values: dict[str, str] = {word: first.target[word] for word in words if word in first.target}
-    # Also where it is the login of the clients: on RELOAD PgBouncer can exchange one, but neither add nor drop it.
+    values: dict[str, str] = {word: first.parameters[word] for word in words if word in first.parameters}
+    # Also if it is the login of the clients: on RELOAD, PgBouncer can change a login, but neither add nor drop one.
     values["user"] = first.server.user
     if first.server.password:
         values["password"] = first.server.password
@@ -173,13 +176,13 @@ def _line(entries: list[Entry], pool_size: int, statement_ms: int) -> str:
 
 
 def _tls(entries: list[Entry]) -> dict[str, str]:
-    """Return the TLS settings towards the servers: one set for all entries, so the strictest mode that any URL asks."""
-    modes = [entry.target.get("sslmode", "prefer") for entry in entries]
+    """Return the TLS settings for the servers: all entries share them, so the strictest mode of all URLs."""
+    modes = [entry.parameters.get("sslmode", "prefer") for entry in entries]
     found = {"server_tls_sslmode": max(modes, key=TLS_MODES.index)}
     for word, setting in TLS_FILES.items():
-        paths = sorted({entry.target[word] for entry in entries if word in entry.target})
+        paths = sorted({entry.parameters[word] for entry in entries if word in entry.parameters})
         if len(paths) > 1:
-            raise ConfigurationError(f"the URLs name several files as {word}: PgBouncer takes one for all servers")
+            raise ConfigurationError(f"the URLs name several files as {word}, but PgBouncer takes one for all servers")
         if paths:
             found[setting] = paths[0]
     return found
@@ -220,77 +223,77 @@ def _quoted(text: str) -> str:
 
 
 USERLIST = """\
-; Who may log in to PgBouncer: "user" "password". Written by `flask pgbouncer`, explained in pgbouncer.ini.
+; The logins of PgBouncer: "user" "password". Written by `flask pgbouncer`; pgbouncer.ini explains it.
 """
 
 ADMIN = """\
-; Who may also PAUSE, RELOAD and SHUTDOWN there.
+; Users who may also run PAUSE, RELOAD and SHUTDOWN.
 admin_users = pgbouncer_admin
 """
 
 INI = """\
-; Written by `flask pgbouncer` for the environment's URLs: change those and write it again.
+; Written by `flask pgbouncer` from the environment's URLs: change those and run it again.
 ; Start with: pgbouncer pgbouncer.ini   (in this folder, not as root)
 
 [databases]
-; One entry for each logical database and each replica, so that each has a pool of its own and can move alone.
-; Each has its login too: one that a line got by RELOAD alone would end PgBouncer 1.18.
-; connect_query runs once on every new server connection. A session SET would leak to other clients in transaction
-; mode; this one is the same for all, and is why a statement stops after {statement_seconds} s behind the pooler too.
+; One entry for each logical database and each replica, so that each has its own pool and can move alone. Each has a
+; login too: PgBouncer 1.18 crashes if RELOAD adds one to an entry.
+; connect_query runs once on every new server connection. In transaction mode, a SET leaks to other clients; this one
+; is the same for all. It limits statements to {statement_seconds} s behind the pooler, too.
 {databases}
 
 [pgbouncer]
 listen_addr = {host}
 listen_port = {port}
-; No Unix socket: it would stand in /tmp under a name that a second PgBouncer wants too.
+; No Unix socket: a second PgBouncer would use the same name in /tmp.
 unix_socket_dir =
 
 ; A server connection belongs to a client for one transaction.
 pool_mode = transaction
 
 auth_type = scram-sha-256
-; Relative to the folder in which PgBouncer is started. The passwords are plain, because PgBouncer has to log in to
-; PostgreSQL with them; so the file is readable by its owner only.
+; Relative to the folder in which PgBouncer is started. The passwords are in plain text, because PgBouncer logs in to
+; PostgreSQL with them; only the owner may read the file.
 auth_file = userlist.txt
-; Who may SHOW POOLS, SHOW STATS ...: psql postgresql://USER@{host}:{port}/pgbouncer
+; Users who may run SHOW POOLS, SHOW STATS ...: psql postgresql://USER@{host}:{port}/pgbouncer
 stats_users = {client_users}
 {admin_users}
-; The app names its statement time limit when it connects. connect_query above sets it for everybody, so the word of
-; one client is accepted and ignored. psycopg2 and JDBC send the other one.
+; The app sends its statement timeout in `options` when it connects. connect_query above sets it for all, so it is
+; ignored here. psycopg2 and JDBC send extra_float_digits.
 ignore_startup_parameters = extra_float_digits,options
 
-; Sizes. {pool_size} server connections an entry: {server_connections} in all, however many clients come. A request
-; holds one for some milliseconds, so {pool_size} serve hundreds of requests a second; more make PostgreSQL slower.
+; Sizes. {pool_size} server connections for each entry, {server_connections} in total, for any number of clients. A
+; request holds one for some milliseconds, so {pool_size} serve hundreds of requests a second; more are not faster.
 default_pool_size = {pool_size}
-; A client is only a socket and 2 kB. 900 stay below the usual limit of 1,024 open files a process.
+; A client costs a socket and 2 kB. 900 is below the usual limit of 1,024 open files for a process.
 max_client_conn = 900
 
-; Time limits, in seconds, each shorter than the patience of the one who waits for it.
-; A client waits this long for a free server connection, then gets an error, which the app answers as 503.
+; Timeouts in seconds, each shorter than the timeout of its client.
+; For a free server connection; then the client gets an error, and the app responds with 503.
 query_wait_timeout = 3
-; A server that does not answer a connection attempt.
+; For connecting to a server.
 server_connect_timeout = {connect_timeout}
-; The pause after a failed login: how long clients still wait after a restart of PostgreSQL (the default is 15).
+; The pause after a failed login: clients wait that long after a restart of PostgreSQL (the default is 15).
 server_login_retry = 1
-; A server that hangs cannot enforce its statement_timeout of {statement_seconds} s: then the pooler ends the query.
+; For a query on a server that hangs and cannot enforce its statement_timeout of {statement_seconds} s.
 query_timeout = {query_timeout}
-; A client that began a transaction and went silent keeps a server connection from everybody else.
+; For a client that is idle in a transaction and so occupies a server connection.
 idle_transaction_timeout = 30
-; Server connections are replaced after an hour, and closed when nobody needed them for five minutes.
+; Server connections are replaced after an hour, and closed after five idle minutes.
 server_lifetime = 3600
 server_idle_timeout = 300
-; A client that connects and never logs in.
+; For the login of a client.
 client_login_timeout = 10
-; A dead peer is noticed after about a minute, also while nobody sends.
+; TCP keepalive detects a dead peer after about a minute.
 tcp_keepalive = 1
 tcp_keepidle = 30
 tcp_keepintvl = 10
 tcp_keepcnt = 3
 
-; TLS towards PostgreSQL, as the URLs ask for it.
+; TLS to PostgreSQL, as in the URLs.
 {tls}
 
-; One line a minute of totals is enough; connections come and go all the time.
+; The totals, one line a minute, are enough.
 log_connections = 0
 log_disconnections = 0
 """

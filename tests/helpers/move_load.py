@@ -49,7 +49,7 @@ class Load(BackgroundLoops):
                 refused_since = refused_since or time.monotonic()
             else:
                 self.wrong.append(f"write: {status} {answer!r}")
-        connection.drop()
+        connection.close()
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -62,7 +62,7 @@ class Load(BackgroundLoops):
                     self.wrong.append(f"read: {status} {answer!r}")
                 elif not least <= (number := number_in(json.loads(answer)["content"])) <= self.tried[post]:
                     self.wrong.append(f"read {number} after {least} was answered ({headers.get('X-Cache')})")
-        connection.drop()
+        connection.close()
 
     def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None) -> Any:
         try:
@@ -71,7 +71,7 @@ class Load(BackgroundLoops):
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         except (OSError, http.client.HTTPException) as error:
-            connection.drop()
+            connection.close()
             return 0, {}, repr(error)
 
 
