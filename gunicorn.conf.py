@@ -1,4 +1,4 @@
-"""How gunicorn serves the app. Every number can be set from the environment; the defaults suit a 512 MB machine."""
+"""gunicorn's configuration. The environment can set port, processes and threads; the defaults suit 512 MB of memory."""
 
 import gc
 import os
@@ -12,31 +12,31 @@ from blog_app.data import databases, watermarks
 
 load_dotenv()
 
-# Platforms name the port they route to, and reach it from outside; a developer's machine keeps it to itself.
+# Platforms set PORT and connect from outside; in development only this machine can connect.
 _host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0"  # noqa: S104
 bind = f"{_host}:{os.environ.get('PORT', '8000')}"
 
-# `gthread`, with kept-alive connections spread evenly over the workers (blog_app/serving.py says why and how).
+# `gthread`, with keep-alive connections spread evenly over the workers (see blog_app/serving.py).
 worker_class = "blog_app.serving.BalancedThreadWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 
-# A worker that gives no sign of life for this long is replaced. Time limits of statements end requests long before.
+# A worker that is silent for this long is replaced. Statement timeouts end requests long before.
 timeout = 30
-# Platforms kill 30 s after they ask a process to stop; requests under way get most of that.
+# Platforms kill a process 30 s after they ask it to stop; running requests get most of that time.
 graceful_timeout = 25
-# A reverse proxy keeps its connections for about a minute: close later than it does, so that it never uses a dead one.
+# Longer than reverse proxies keep connections (about a minute), so that they never use a closed one.
 keepalive = 75
 
-# Filters make addresses long: as much as there may be without a proxy minding.
+# Filters make long URLs; longer ones are rejected by many proxies.
 limit_request_line = 8190
 
-# Nobody uses it, and two checkouts on one machine would want the same path.
+# Unused; two checkouts on one machine would share its path.
 control_socket_disable = True
 
 
 def on_starting(_server: object) -> None:
-    """Check the settings and wait for the databases before any worker starts; end with a plain message otherwise."""
+    """Check the settings and wait for the databases before any worker starts; exit with a message if that fails."""
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
@@ -49,16 +49,16 @@ def on_starting(_server: object) -> None:
 
 
 def post_fork(_server: object, _worker: object) -> None:
-    """Let every worker read our code anew: this file and the worker class made the arbiter load what was there then.
+    """Let every worker import our code again: this file and the worker class have made the arbiter import it.
 
-    Otherwise a reload (SIGHUP, or `make dev`) would go on with the old code. It costs a worker 10 MB.
+    Otherwise a reload (SIGHUP, or `make dev`) would run the old code. It costs a worker 10 MB.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == "blog_app"]:
         del sys.modules[name]
 
 
 def post_worker_init(_worker: object) -> None:
-    """Let the garbage collector look at new objects only, and less often: what the app is made of never becomes any."""
+    """Exclude the objects of the app from garbage collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
