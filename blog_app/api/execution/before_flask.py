@@ -28,7 +28,7 @@ from blog_app.api import auth
 from blog_app.api.execution import read_hooks, reads
 from blog_app.api.operation import Operation, ReadRequest
 from blog_app.api.responses import etag
-from blog_app.api.responses.headers import CommonHeaders, of_representation
+from blog_app.api.responses.headers import CommonHeaders, representation_headers
 from blog_app.config import Settings
 from blog_app.data import databases
 
@@ -84,7 +84,7 @@ class BeforeFlask:
         if outcome == "hit" or not read_request.values:
             self._remember(read_request)
         read_hooks.run(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
-        headers = of_representation(found, outcome)
+        headers = representation_headers(found, outcome)
         if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             status, body = HTTPStatus.NOT_MODIFIED, b""
             headers = [each for each in headers if each[0] != "Content-Type"]

@@ -116,7 +116,7 @@ def cached_view(produce: Callable[..., Representation]) -> Callable[..., Respons
 
 
 def _response(representation: Representation, outcome: str) -> Response:
-    response = Response(representation.body, headers=headers.of_representation(representation, outcome))
+    response = Response(representation.body, headers=headers.representation_headers(representation, outcome))
     return etag.with_etag(response, representation.etag)
 
 

@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
         return response
 
 
-def of_representation(found: Representation, outcome: str) -> list[tuple[str, str]]:
+def representation_headers(found: Representation, outcome: str) -> list[tuple[str, str]]:
     """Return the headers of a representation that is a hit, a miss or a bypass; empty: it could be none of them."""
     headers = [("ETag", f'"{found.etag}"'), ("Content-Type", found.content_type)]
     if found.link:

@@ -18,8 +18,7 @@ from blog_app.api.requests.cursors import SortKey
 from blog_app.api.requests.query_string import Fieldset, ListArguments
 from blog_app.api.resources.includes import BatchInclude, JoinedInclude
 from blog_app.api.resources.schema import Schema, readable_columns
-from blog_app.data.compiled import Reusable
-from blog_app.data.compiled import columns as columns_of
+from blog_app.data.compiled import Reusable, reusable_columns
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import fetch_rows
 
@@ -50,7 +49,7 @@ class Selection:
         # What select(), join(), order_by() and limit() do, without a clone each.
         query._returning = self.columns
         first = query._from_list[-1]
-        query._from_list[-1] = self.source if first is self.model else with_joined(first, self.joined)
+        query._from_list[-1] = self.source if first is self.model else _with_joined(first, self.joined)
         query._order_by = self.orders[backwards] or query._order_by
         query._limit = limit
         return fetch_rows(query)
@@ -74,7 +73,7 @@ class Item:
 
 
 @lru_cache(maxsize=1024)
-def select(
+def build_selection(
     schema: type[Schema], fieldset: Fieldset, sort_keys: tuple[SortKey, ...] = (), item: bool = False
 ) -> Selection:
     """Return the selection for a fieldset, the sort keys of a list and, for an item, its version and `about`."""
@@ -104,10 +103,10 @@ def select(
         else:
             related[name] = "None"
             batches.append((name, include, index_of(include.key)))
-    orders = [columns_of(key.ordering(reverse=backwards) for key in sort_keys) for backwards in (False, True)]
-    source = Reusable(with_joined(options.model, joined)) if joined else options.model
+    orders = [reusable_columns(key.ordering(reverse=backwards) for key in sort_keys) for backwards in (False, True)]
+    source = Reusable(_with_joined(options.model, joined)) if joined else options.model
     return Selection(
-        columns_of(columns),
+        reusable_columns(columns),
         compile_decoder(dict_source(column_sources(fieldset.fields) | related)),
         options.model,
         source,
@@ -118,7 +117,7 @@ def select(
     )
 
 
-def with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
+def _with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
     """Return `source` joined with these includes."""
     for include in joined:
         source = include.join(source)
@@ -135,7 +134,7 @@ def represent(selection: Selection, tuples: list[tuple[Any, ...]]) -> list[dict[
 
 def fetch_item(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fieldset) -> Item | None:
     """Return the one row of `query`, which selects by a key; None if there is none."""
-    selection = select(schema, fieldset, item=True)
+    selection = build_selection(schema, fieldset, item=True)
     tuples = selection.rows(query)  # Without LIMIT: it would make planning slower, and there is one row at most.
     if not tuples:
         return None
@@ -145,7 +144,7 @@ def fetch_item(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fields
 
 def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
     """Return the page of `query` that the arguments select."""
-    selection = select(schema, arguments.fieldset, arguments.keys)
+    selection = build_selection(schema, arguments.fieldset, arguments.keys)
     if arguments.conditions:
         query = query.where(*arguments.conditions)
     search = schema.opts.search

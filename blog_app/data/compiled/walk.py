@@ -179,7 +179,7 @@ class Columns(tuple[Any, ...]):
     __slots__ = ()
 
 
-def columns(nodes: Iterable[Any]) -> tuple[Any, ...]:
+def reusable_columns(nodes: Iterable[Any]) -> tuple[Any, ...]:
     """Return nodes to select, as `Columns` if they hold no value."""
     found = tuple(nodes)
     try:
