@@ -1,4 +1,4 @@
-"""Schema migrations: plain peewee-migrate files, run so that they cannot hurt.
+"""Schema migrations: peewee-migrate files, checked before they run and run without blocking the app.
 
 One logical database has one folder of files (`migrations/blog/001_….py`), one history (`blog.migrations`) and one
 connection, which leads straight to the primary. Nothing here knows Flask; `blog_app.cli.migrate` has the commands.

@@ -18,28 +18,12 @@ from blog_app.operations.migrate.lint.syntax import Node
 WRITES = ("UPDATE", "DELETE", "MERGE")
 TABLE_IN_BODY = re.compile(rf'\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+"?({"|".join(DATABASE_NAMES)})"?\s*\.', re.I)
 """A table of a logical database in the body of a function, which is only a string to the parser."""
-REWRITES = {
-    "SET_UNLOGGED": "SET UNLOGGED",
-    "SET_LOGGED": "SET LOGGED",
-    "SET_TABLESPACE": "SET TABLESPACE",
-    "SET_ACCESS_METHOD": "SET ACCESS METHOD",
-}
+REWRITES = ("SET_UNLOGGED", "SET_LOGGED", "SET_TABLESPACE", "SET_ACCESS_METHOD")
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
-SERVER_OBJECTS = (
-    "ROLE",
-    "USER",
-    "GROUP",
-    "DATABASE",
-    "TABLESPACE",
-    "PUBLICATION",
-    "SUBSCRIPTION",
-    "SERVER",
-    "FOREIGN_DATA_WRAPPER",
-    "EVENT_TRIGGER",
-    "LANGUAGE",
-    "CAST",
+SERVER_WIDE = re.compile(
+    "CHECKPOINT|(CREATE|ALTER|DROP)_(ROLE|USER|GROUP|DATABASE|TABLESPACE|PUBLICATION|SUBSCRIPTION|SERVER"
+    "|FOREIGN_DATA_WRAPPER|EVENT_TRIGGER|LANGUAGE|CAST)"
 )
-SERVER_WIDE = {f"{verb}_{what}" for verb in ("CREATE", "ALTER", "DROP") for what in SERVER_OBJECTS} | {"CHECKPOINT"}
 SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 # Settings of the runner or the pooler; any other, like work_mem, may be set for one transaction.
 RESERVED_SETTINGS = re.compile(
@@ -142,7 +126,7 @@ def truncate(statement: Node, context: Context) -> Messages:
 @rule("drop-cascade")
 def drop_cascade(statement: Node, context: Context) -> Messages:
     drops = statement.kind.startswith("DROP_") or any(statement.all("DROP_COLUMN", "DROP_CONSTRAINT"))
-    if drops and statement.has("CASCADE") and _touches_table_in_use(statement, context):
+    if drops and statement.has("CASCADE") and (context.in_use(statement) or not names.tables(statement)):
         yield "CASCADE also drops all dependent objects: name each of them in a DROP of its own"
 
 
@@ -156,14 +140,12 @@ def lock_table(statement: Node, context: Context) -> Messages:
 
 @rule("full-rewrite")
 def full_rewrite(statement: Node, context: Context) -> Messages:
-    if statement.kind == "VACUUM" and statement.has("FULL_KW"):
-        yield "VACUUM FULL rewrites the table and blocks reads and writes meanwhile"
-    if statement.kind == "CLUSTER":
-        yield "CLUSTER rewrites the table and blocks reads and writes meanwhile"
+    found = ["VACUUM FULL"] if statement.kind == "VACUUM" and statement.has("FULL_KW") else []
+    found += ["CLUSTER"] if statement.kind == "CLUSTER" else []
     if statement.kind.startswith("ALTER_") and (statement.kind != "ALTER_TABLE" or context.in_use(statement)):
-        for kind, words in REWRITES.items():
-            if statement.has(kind):
-                yield f"{words} rewrites the table and blocks reads and writes meanwhile"
+        found += [kind.replace("_", " ") for kind in REWRITES if statement.has(kind)]
+    for words in found:
+        yield f"{words} rewrites the table and blocks reads and writes meanwhile"
 
 
 @rule("refresh-not-concurrent")
@@ -245,7 +227,7 @@ def trigger(statement: Node, context: Context) -> Messages:
 def server_wide(statement: Node, context: Context) -> Messages:
     of_roles = statement.kind == "GRANT" and not statement.has("ON_KW")
     of_all = statement.has("REINDEX_TARGET_DATABASE", "REINDEX_TARGET_SYSTEM", "ALL_IN_TABLESPACE")
-    found = [statement.kind.replace("_", " ")] if statement.kind in SERVER_WIDE or of_roles or of_all else []
+    found = [statement.kind.replace("_", " ")] if SERVER_WIDE.fullmatch(statement.kind) or of_roles or of_all else []
     found += [f"{name}()" for _, name in _calls(statement) if SERVER_FUNCTIONS.fullmatch(name)]
     for what in found:
         yield f"{what} affects the whole server, which others may share and a move leaves behind: run it there by hand"
@@ -278,7 +260,3 @@ def _calls(statement: Node) -> Iterator[tuple[str, str]]:
 def _added_columns(statement: Node, context: Context) -> Iterator[Node]:
     if statement.kind == "ALTER_TABLE" and context.in_use(statement):
         yield from statement.all("ADD_COLUMN")
-
-
-def _touches_table_in_use(statement: Node, context: Context) -> bool:
-    return not names.tables(statement) or bool(context.in_use(statement))

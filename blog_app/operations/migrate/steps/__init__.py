@@ -1,4 +1,4 @@
-"""The steps of a migration that are made for tables in use: each looks at what is already there, and goes on from it.
+"""The steps for tables in use: each looks at what is already there, so that a killed run can be resumed.
 
 base          what a step is, and which operations may run in a transaction
 backfill      UPDATE in batches
