@@ -33,8 +33,8 @@ def through_flask(caller: Caller, path: str, *, status: int, **headers: str) -> 
 
 def same(one: TestResponse, other: TestResponse) -> bool:
     """Return whether two responses are equal, headers included."""
-    kept = [{name: value for name, value in each.headers if name not in VARYING} for each in (one, other)]
-    return (one.status_code, one.data, kept[0]) == (other.status_code, other.data, kept[1])
+    compared = [{name: value for name, value in each.headers if name not in VARYING} for each in (one, other)]
+    return (one.status_code, one.data, compared[0]) == (other.status_code, other.data, compared[1])
 
 
 @pytest.mark.parametrize("name", READS)
@@ -157,8 +157,8 @@ def test_an_exception_is_a_500_that_is_logged_once(app: Flask, monkeypatch, capl
 
     monkeypatch.setattr(auth.Credentials, "authorize", fail)
     with caplog.at_level(logging.ERROR):
-        answer = anonymous(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
-    assert (answer.json["request_id"], answer.headers["X-Request-Id"]) == ("mine", "mine")
+        response = anonymous(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
+    assert (response.json["request_id"], response.headers["X-Request-Id"]) == ("mine", "mine")
     own = [record for record in caplog.records if record.thread == threading.get_ident()]
     assert [record.exc_info[0] for record in own] == [ZeroDivisionError]
 

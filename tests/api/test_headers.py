@@ -27,9 +27,9 @@ def test_options_lists_the_methods_and_needs_no_token(app: Flask) -> None:
 
 
 def test_an_unsupported_method_is_a_405_with_the_allowed_ones(app: Flask) -> None:
-    refused = anonymous(app).send("PATCH", "/tags", status=405)
-    assert refused.allow.as_set() >= {"get", "head", "post"}
-    assert refused.json["type"] == "/problems/method-not-allowed"
+    rejected = anonymous(app).send("PATCH", "/tags", status=405)
+    assert rejected.allow.as_set() >= {"get", "head", "post"}
+    assert rejected.json["type"] == "/problems/method-not-allowed"
 
 
 def test_a_double_slash_is_a_404_and_no_redirect_to_a_forged_host(client: FlaskClient) -> None:
@@ -75,23 +75,23 @@ def test_the_response_to_a_change_has_the_etag_of_the_next_get(app: Flask) -> No
 
 def test_an_allowed_origin_gets_the_cors_headers(settings: Settings, app: Flask) -> None:
     shared = create_app(replace(settings, cors_origins=("https://blog.example",))).test_client()
-    asked = {"Origin": "https://blog.example", "Access-Control-Request-Method": "PATCH"}
-    preflight = shared.options("/api/v1/posts/x", headers=asked)
+    preflight_headers = {"Origin": "https://blog.example", "Access-Control-Request-Method": "PATCH"}
+    preflight = shared.options("/api/v1/posts/x", headers=preflight_headers)
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://blog.example"
     assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
     assert "If-Match" in preflight.headers["Access-Control-Allow-Headers"]
-    refused = shared.patch("/api/v1/posts/x", headers=asked)
-    assert refused.status_code == 401
-    assert refused.headers["Access-Control-Allow-Origin"] == "https://blog.example"
-    assert "ETag" in refused.headers["Access-Control-Expose-Headers"]
+    rejected = shared.patch("/api/v1/posts/x", headers=preflight_headers)
+    assert rejected.status_code == 401
+    assert rejected.headers["Access-Control-Allow-Origin"] == "https://blog.example"
+    assert "ETag" in rejected.headers["Access-Control-Expose-Headers"]
     assert "Origin" in shared.get("/api/v1/tags").vary
     other = shared.get("/api/v1/tags", headers={"Origin": "https://blog.example.evil"})
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
 def test_without_configuration_there_are_no_cors_headers(client: FlaskClient) -> None:
-    answer = client.get("/api/v1/tags", headers={"Origin": "https://blog.example"})
-    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+    response = client.get("/api/v1/tags", headers={"Origin": "https://blog.example"})
+    assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.parametrize("origin", ["blog.example", "https://blog.example/", "*", "ftp://blog.example"])
@@ -101,6 +101,6 @@ def test_an_invalid_origin_in_the_configuration_is_rejected(settings: Settings, 
 
 
 def test_an_unknown_url_is_a_problem_document(client: FlaskClient) -> None:
-    answer = client.get("/nothing/h\u00e9re")
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-    assert answer.json["instance"] == "/nothing/h%C3%A9re"
+    response = client.get("/nothing/h\u00e9re")
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+    assert response.json["instance"] == "/nothing/h%C3%A9re"

@@ -47,14 +47,14 @@ def how(caller: Caller, path: str, **headers: str) -> str:
 
 def first_not_bypassed(caller: Caller, path: str) -> Any:
     """Return the first response that is no bypass: on a slow machine the lease may lapse for a moment."""
-    answers: list[Any] = []
+    responses: list[Any] = []
 
     def not_bypassed() -> bool:
-        answers.append(caller.get(path))
-        return bool(answers[-1].headers["X-Cache"] != "bypass")
+        responses.append(caller.get(path))
+        return bool(responses[-1].headers["X-Cache"] != "bypass")
 
     assert wait_until(not_bypassed, SECONDS)
-    return answers[-1]
+    return responses[-1]
 
 
 def statements_of(caller: Caller, path: str) -> list[str]:
@@ -102,8 +102,8 @@ def test_a_hit_is_answered_before_flask_with_the_same_headers_and_log_line(
 
 def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
-    heard = []
-    read_hooks.add(api, "posts.show_post", lambda answer, scope, environ: heard.append((answer.about, scope)))
+    calls = []
+    read_hooks.add(api, "posts.show_post", lambda response, scope, environ: calls.append((response.about, scope)))
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"
@@ -113,7 +113,7 @@ def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypa
     anonymous(api).get(path, status=304, **{"If-None-Match": etag})
     assert (ways, how(author, path)) == (["miss", "hit", "hit"], "bypass")
     about = (post["id"], author.user_id)
-    assert heard == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
+    assert calls == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
 
 
 def test_remembered_urls_are_limited_in_length_and_number(api: Flask, monkeypatch) -> None:
@@ -169,8 +169,8 @@ def test_if_none_match_gets_304_from_a_hit(api: Flask) -> None:
     post = write_post(sign_up(api, "author"))
     path = f"/posts/{post['id']}"
     tag = anonymous(api).get(path).headers["ETag"]
-    answer = anonymous(api).get(path, status=304, **{"If-None-Match": tag})
-    assert (answer.data, answer.headers["X-Cache"], answer.headers["ETag"]) == (b"", "hit", tag)
+    response = anonymous(api).get(path, status=304, **{"If-None-Match": tag})
+    assert (response.data, response.headers["X-Cache"], response.headers["ETag"]) == (b"", "hit", tag)
     assert statements_of(anonymous(api), path) == []
 
 
@@ -231,9 +231,9 @@ def test_a_scheduled_post_is_listed_from_its_publication_time_on(api: Flask) -> 
     author.put(f"/posts/{post['id']}/publication", {"published_at": out.isoformat()})
     shown: list[Any] = []
     while not shown:
-        asked = now()
+        sent_at = now()
         shown = anonymous(api).get("/posts").json["data"]
-        assert shown or asked < out + timedelta(seconds=5), "it is out, and the cache does not know"
+        assert shown or sent_at < out + timedelta(seconds=5), "it is out, and the cache does not know"
         assert not shown or now() >= out
     anonymous(api).get(f"/posts/{post['id']}")
 
@@ -295,8 +295,8 @@ def test_an_expired_token_gets_no_hits(api: Flask) -> None:
 def test_with_cors_hits_have_the_vary_header_too(api: Flask, settings) -> None:
     shared = create_app(replace(settings, cors_origins=("https://site.example",)))
     try:
-        answers = [anonymous(shared).get("/categories") for _ in range(4)]
-        assert {answer.headers["Vary"] for answer in answers} == {"Authorization, Origin"}
+        responses = [anonymous(shared).get("/categories") for _ in range(4)]
+        assert {response.headers["Vary"] for response in responses} == {"Authorization, Origin"}
         foreign = anonymous(shared).get("/categories", Origin="https://site.example")
         assert foreign.headers["Access-Control-Allow-Origin"] == "https://site.example"
     finally:

@@ -38,8 +38,8 @@ def test_null_resets_a_field_to_its_default_and_is_rejected_where_there_is_none(
     editor = sign_up(app, "editor")
     category = editor.post("/categories", {"name": "Kitchen", "description": "Where tea is made."}).json
     assert editor.patch(f"/categories/{category['id']}", {"description": None}).json["description"] == ""
-    refused = editor.patch(f"/categories/{category['id']}", {"name": None}, status=422)
-    assert refused.json["errors"][0]["pointer"] == "/name"
+    rejected = editor.patch(f"/categories/{category['id']}", {"name": None}, status=422)
+    assert rejected.json["errors"][0]["pointer"] == "/name"
 
 
 def test_a_patch_may_have_the_media_type_merge_patch_or_json(app: Flask) -> None:
@@ -48,5 +48,5 @@ def test_a_patch_may_have_the_media_type_merge_patch_or_json(app: Flask) -> None
     client, headers = app.test_client(), {"Authorization": f"Bearer {editor.token}"}
     for number, media_type in enumerate(("application/merge-patch+json", "application/json")):
         body = f'{{"name": "Tea {number}"}}'
-        answer = client.patch(f"/api/v1/tags/{tag['id']}", data=body, content_type=media_type, headers=headers)
-        assert answer.json["name"] == f"Tea {number}"
+        response = client.patch(f"/api/v1/tags/{tag['id']}", data=body, content_type=media_type, headers=headers)
+        assert response.json["name"] == f"Tea {number}"

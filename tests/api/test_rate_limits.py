@@ -28,15 +28,15 @@ def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("url", ["as it is", None, "redis://127.0.0.1:1"])
 def test_the_limit_stops_one_caller_and_not_the_others(limited: Settings, url: str | None) -> None:
     app = create_app(limited if url == "as it is" else replace(limited, redis_url=url))
-    somebody = sign_up(app, "editor")
+    editor = sign_up(app, "editor")
     for left, name in ((2, "One"), (1, "Two"), (0, "Three")):
-        answer = somebody.post("/tags", {"name": name})
-        assert answer.headers["RateLimit"].startswith(f'"writes";r={left};t=')
-        assert answer.headers["RateLimit-Policy"] == '"writes";q=3;w=60'
-    refused = somebody.post("/tags", {"name": "Four"}, status=429)
-    assert 1 <= int(refused.headers["Retry-After"]) <= 60
-    assert somebody.get("/tags?count=true").json["page"]["total"] == 3
-    assert "RateLimit" not in somebody.get("/me/storage").headers
+        response = editor.post("/tags", {"name": name})
+        assert response.headers["RateLimit"].startswith(f'"writes";r={left};t=')
+        assert response.headers["RateLimit-Policy"] == '"writes";q=3;w=60'
+    rejected = editor.post("/tags", {"name": "Four"}, status=429)
+    assert 1 <= int(rejected.headers["Retry-After"]) <= 60
+    assert editor.get("/tags?count=true").json["page"]["total"] == 3
+    assert "RateLimit" not in editor.get("/me/storage").headers
     sign_up(app, "editor").post("/tags", {"name": "Five"})
 
 
@@ -44,10 +44,10 @@ def test_two_processes_share_a_limit(limited: Settings) -> None:
     first, second = create_app(limited), create_app(limited)
     if limited.redis_url is None:
         pytest.skip("there is no Redis here")
-    somebody = sign_up(first, "editor")
+    editor = sign_up(first, "editor")
     for number, app in enumerate((first, second, first)):
-        Caller(app, somebody.token).post("/tags", {"name": f"Tag {number}"})
-    Caller(second, somebody.token).post("/tags", {"name": "Another"}, status=429)
+        Caller(app, editor.token).post("/tags", {"name": f"Tag {number}"})
+    Caller(second, editor.token).post("/tags", {"name": "Another"}, status=429)
 
 
 def test_anonymous_callers_are_limited_by_their_ip_address(limited: Settings) -> None:
