@@ -23,7 +23,7 @@ def test_the_backfill_counts_words_as_the_code_does(app: Flask, content: str) ->
     post = sign_up(app, "author").post("/posts", {"title": "Counted", "content": content}).json
     fill = next(migration for migration in files.read("blog") if migration.name == "008_fill_word_count")
     counted = databases.blog.execute_sql(
-        f"SELECT regexp_count({fill.scope['PLAIN']}, '\\S+') FROM blog.posts WHERE id = %s", (post["id"],)
+        f"SELECT regexp_count({fill.namespace['PLAIN']}, '\\S+') FROM blog.posts WHERE id = %s", (post["id"],)
     ).fetchone()
     assert (post["word_count"],) == counted
 
