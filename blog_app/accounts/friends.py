@@ -30,26 +30,26 @@ def send_request(sender: UUID, receiver: UUID) -> Relationship:
         raise invalid("user_id", NO_SUCH_USER)
     low, high = sorted((sender, receiver))
     new = Relationship(low=low, high=high, requester=sender)
-    pair = _insert_or_lock(new)
-    if pair.low_blocks or pair.high_blocks:
+    relationship = _insert_or_lock(new)
+    if relationship.low_blocks or relationship.high_blocks:
         raise (
             Conflict("You have blocked this user. Unblock them first.")
-            if pair.is_blocked_by(sender)
+            if relationship.is_blocked_by(sender)
             else invalid("user_id", NO_SUCH_USER)
         )
-    if pair.friends_since:
+    if relationship.friends_since:
         raise Conflict("You are already friends.")
-    if pair.requester_id == receiver:
-        return accept(pair)
-    if pair.id != new.id:
+    if relationship.requester_id == receiver:
+        return accept(relationship)
+    if relationship.id != new.id:
         raise Conflict("You have already sent this user a friend request.")
-    return pair
+    return relationship
 
 
-def accept(pair: Relationship) -> Relationship:
+def accept(relationship: Relationship) -> Relationship:
     """Accept a friend request: the two are friends now."""
-    pair.change(friends_since=now())
-    return pair
+    relationship.change(friends_since=now())
+    return relationship
 
 
 def block(blocker: UUID, blocked: UUID) -> Relationship:
@@ -60,21 +60,23 @@ def block(blocker: UUID, blocked: UUID) -> Relationship:
         raise NotFound(NO_SUCH_USER)
     low, high = sorted((blocker, blocked))
     flag = _flag(blocker, blocked)
-    pair = _insert_or_lock(Relationship(low=low, high=high, **{flag: True}))
-    if not pair.is_blocked_by(blocker):
-        pair.change(requester=None, friends_since=None, **{flag: True})
-    return pair
+    relationship = _insert_or_lock(Relationship(low=low, high=high, **{flag: True}))
+    if not relationship.is_blocked_by(blocker):
+        relationship.change(requester=None, friends_since=None, **{flag: True})
+    return relationship
 
 
 def unblock(blocker: UUID, blocked: UUID) -> None:
     """Remove the block, if there is one; a block by the other user stays."""
-    pair = Relationship.involving(blocker).where(Relationship.other_user(blocker) == blocked).for_update().first()
-    if pair is None or not pair.is_blocked_by(blocker):
+    relationship = (
+        Relationship.involving(blocker).where(Relationship.other_user(blocker) == blocked).for_update().first()
+    )
+    if relationship is None or not relationship.is_blocked_by(blocker):
         return
-    if pair.low_blocks and pair.high_blocks:
-        pair.change(**{_flag(blocker, blocked): False})
+    if relationship.low_blocks and relationship.high_blocks:
+        relationship.change(**{_flag(blocker, blocked): False})
     else:
-        pair.delete_instance()
+        relationship.delete_instance()
 
 
 def suggestions(user_id: UUID, people: Any) -> Any:
@@ -104,9 +106,9 @@ def _lock_users(first: UUID, second: UUID, *, any_status: bool = False) -> set[U
     return {user.id for user in users if any_status or user.status == "active"}
 
 
-def _insert_or_lock(pair: Relationship) -> Relationship:
+def _insert_or_lock(relationship: Relationship) -> Relationship:
     """Insert the relationship, or lock the existing one, in one statement; return the stored row."""
-    query = Relationship.insert(pair.__data__).on_conflict(
+    query = Relationship.insert(relationship.__data__).on_conflict(
         conflict_target=[Relationship.low, Relationship.high],
         update={Relationship.low: peewee.EXCLUDED.low_id},
     )
