@@ -31,12 +31,10 @@ def send_request(sender: UUID, receiver: UUID) -> Relationship:
     low, high = sorted((sender, receiver))
     new = Relationship(low=low, high=high, requester=sender)
     relationship = _insert_or_lock(new)
-    if relationship.low_blocks or relationship.high_blocks:
-        raise (
-            Conflict("You have blocked this user. Unblock them first.")
-            if relationship.is_blocked_by(sender)
-            else invalid("user_id", NO_SUCH_USER)
-        )
+    if relationship.is_blocked_by(sender):
+        raise Conflict("You have blocked this user. Unblock them first.")
+    if relationship.is_blocked_by(receiver):
+        raise invalid("user_id", NO_SUCH_USER)
     if relationship.friends_since:
         raise Conflict("You are already friends.")
     if relationship.requester_id == receiver:
