@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure ours beside the references, or how a page's cost grows; tables here, JSON in var/."""
+"""`python -m benchmarks`: compare the app with reference servers, or measure growth; results go to var/ as JSON too."""
 
 from __future__ import annotations
 
@@ -34,13 +34,11 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--posts", default=100_000, show_default=True, help="How many posts the blog has.")
-@click.option("--rounds", default=3, show_default=True, help="Each is every app once, in turn; medians are shown.")
-@click.option(
-    "--seconds", default=3.0, show_default=True, help="How long each app is under load, a round and workload."
-)
+@click.option("--posts", default=100_000, show_default=True, help="Number of posts.")
+@click.option("--rounds", default=3, show_default=True, help="Runs of every app, in turn; the tables show medians.")
+@click.option("--seconds", default=3.0, show_default=True, help="Seconds of load for each app, round and workload.")
 def compare(posts: int, rounds: int, seconds: float) -> None:
-    """Our endpoints, cached and not, beside bare Flask and one hand-written statement."""
+    """Compare our endpoints, cached and not, with bare Flask and one hand-written SQL statement."""
     with prepared(posts) as subject:
         token = {"Authorization": f"Bearer {subject.sign_in()}"}
         ids = some_posts(subject)

@@ -1,4 +1,4 @@
-"""Load by wrk, and the processor time that each part of the system spent on it, read from /proc (Linux)."""
+"""HTTP load by wrk, and the CPU time that each part of the system spends on it, read from /proc (Linux)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, again and again; `paths` are taken in turn."""
+    """A request that wrk repeats; `paths` are used in turn."""
 
     paths: tuple[str, ...]
     method: str = "GET"
@@ -44,7 +44,7 @@ class Request:
     body: str = ""
 
     def script(self) -> str:
-        """Return wrk's Lua program; `%RANDOM%` in a body is another number each time."""
+        """Return wrk's Lua script; `%RANDOM%` in the body is a new random number each time."""
         paths = ",".join(f'"{path}"' for path in self.paths)
         headers = ",".join(f'["{name}"]="{value}"' for name, value in self.headers.items())
         return (
@@ -56,7 +56,7 @@ class Request:
 
 
 def wrk() -> str:
-    """Return the path of wrk, installed if that needs no question; raise `SystemExit` where it cannot be had."""
+    """Return the path of wrk, installed if necessary; raise `SystemExit` if that fails."""
     if not shutil.which("wrk") and not programs.install("wrk"):
         raise SystemExit("the benchmark needs wrk: install the package wrk")
     return str(shutil.which("wrk"))
@@ -68,7 +68,7 @@ def run(port: int, request: Request, seconds: float, connections: int, parts: Ma
         script.write(request.script())
         script.flush()
         before = {name: cpu_seconds(pid) for name, pid in parts.items()}
-        said = subprocess.run(
+        output = subprocess.run(
             [
                 wrk(),
                 "-t1",
@@ -84,21 +84,24 @@ def run(port: int, request: Request, seconds: float, connections: int, parts: Ma
             check=True,
         ).stdout
     spent = {name: cpu_seconds(pid) - before[name] for name, pid in parts.items()}
-    requests = int(_found(r"(\d+) requests in", said))
+    requests = int(_found(r"(\d+) requests in", output))
     return Measurement(
-        requests_per_second=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
-        p50=_milliseconds(_found(r"\n +50% +(\S+)", said)),
-        p99=_milliseconds(_found(r"\n +99% +(\S+)", said)),
+        requests_per_second=float(_found(r"Requests/sec:\s+([\d.]+)", output)),
+        p50=_milliseconds(_found(r"\n +50% +(\S+)", output)),
+        p99=_milliseconds(_found(r"\n +99% +(\S+)", output)),
         errors=sum(
-            int(number) for line in said.splitlines() if "Socket errors" in line for number in re.findall(r"\d+", line)
+            int(number)
+            for line in output.splitlines()
+            if "Socket errors" in line
+            for number in re.findall(r"\d+", line)
         )
-        + int(_found(r"Non-2xx or 3xx responses: (\d+)", said, "0")),
+        + int(_found(r"Non-2xx or 3xx responses: (\d+)", output, "0")),
         cpu={name: seconds * 1000 / max(requests, 1) for name, seconds in spent.items()},
     )
 
 
 def cpu_seconds(root: int) -> float:
-    """Return the processor time of a process and its descendants, also of those that have ended and were waited for."""
+    """Return the CPU seconds of a process and its descendants, also of those that have ended and were waited for."""
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -120,10 +123,10 @@ def _found(pattern: str, text: str, default: str | None = None) -> str:
     if match:
         return match[1]
     if default is None:
-        raise RuntimeError(f"wrk said something else than usual:\n{text}")
+        raise RuntimeError(f"unexpected output of wrk:\n{text}")
     return default
 
 
 def _milliseconds(text: str) -> float:
     match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
-    return float(match[1]) * UNITS[match[2]] if match else float("nan")  # Not one request was answered.
+    return float(match[1]) * UNITS[match[2]] if match else float("nan")  # Without a single response.

@@ -1,8 +1,8 @@
-"""What ours is measured against, under the same gunicorn settings.
+"""Reference servers for the comparison, under the same gunicorn settings.
 
-`bare` is a Flask route that returns constant bytes, as many as ours: what Flask and gunicorn cost before anybody's
-first line. `statement` is a plain WSGI function that runs one hand-written statement, in which PostgreSQL builds the
-JSON: what the answer costs when nothing is checked, composed or reusable.
+`bare` is a Flask route that returns constant bytes, as many as our response: the cost of Flask and gunicorn alone.
+`statement` is a plain WSGI function that runs one hand-written SQL statement, in which PostgreSQL builds the JSON: the
+cost of the response without validation, permissions or reusable parts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TAGS = """
     (SELECT coalesce(json_agg(json_build_object('id', t.id, 'name', t.name, 'slug', t.slug) ORDER BY t.id), '[]')
        FROM blog.post_tags pt JOIN blog.tags t ON t.id = pt.tag_id WHERE pt.post_id = p.id)
 """
-# It joins across logical databases, which nobody who wants to move one of them may do: that is what a limit is for.
+# It joins across logical databases, which the app must not do: this is a lower limit.
 POST = f"""
     SELECT p.id, p.title, p.slug, p.content, p.published_at,
            {AUTHOR} AS author, {CATEGORY} AS category, {TAGS} AS tags
@@ -51,7 +51,7 @@ _local = threading.local()
 
 
 def statement(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer /posts, /post?id=… and /users, each by one statement."""
+    """Serve /posts, /post?id=… and /users, each by one statement."""
     match environ["PATH_INFO"]:
         case "/posts":
             body = _query(PAGE)

@@ -1,4 +1,4 @@
-"""What is measured: the servers of a throwaway stack, and apps under gunicorn in front of it."""
+"""The benchmark's servers: a throwaway stack, and apps under gunicorn in front of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from blog_app.development.local.stack import Stack
 
 
 class Subject:
-    """A stack with a big made-up blog on it, and the means to serve apps."""
+    """A stack with a big fake blog, and methods that serve apps on it."""
 
     def __init__(self, stack: Stack, log: Path) -> None:
         self.stack = stack
@@ -35,12 +35,12 @@ class Subject:
         }
 
     def flask(self, *arguments: str) -> None:
-        """Run a command of ours, and show what it says."""
+        """Run a `flask` command and print its output."""
         command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
         subprocess.run(command, cwd=ROOT, env=os.environ | self.environment, check=True)
 
     def sign_in(self) -> str:
-        """Return a token of one of the users, who is an author."""
+        """Return the token of an author."""
         app = create_app(Settings.from_environment(self.environment))
         with app.app_context():
             user = User.select().first()
@@ -49,7 +49,7 @@ class Subject:
 
     @contextmanager
     def served(self, app: str, **variables: str) -> Iterator[tuple[int, dict[str, int]]]:
-        """Serve `app` by gunicorn.conf.py; yield its port and the process ids of all parts."""
+        """Serve `app` with gunicorn.conf.py; yield its port and the process ids of all parts."""
         port = next(self.ports)
         environment = os.environ | self.environment | {"PORT": str(port)} | variables
         with self.log.open("a") as log:
@@ -88,7 +88,7 @@ def fetch(port: int, path: str, headers: Mapping[str, str]) -> bytes:
 
 
 def warm(port: int, paths: Iterable[str], headers: Mapping[str, str]) -> None:
-    """Return when these paths are answered from the cache: it is trusted some seconds after a start without it."""
+    """Wait until these paths are served from the cache, which is trusted some seconds after a start."""
 
     def hits() -> bool:
         found = []
@@ -98,7 +98,7 @@ def warm(port: int, paths: Iterable[str], headers: Mapping[str, str]) -> None:
         return all(found)
 
     if not wait_until(hits, 60):
-        raise SystemExit("the cache answers nothing: is Redis there?")
+        raise SystemExit("the cache has no hits: is Redis running?")
 
 
 def _open(port: int, path: str, headers: Mapping[str, str]) -> Any:

@@ -66,7 +66,7 @@ def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -
     with Program(*command, folder=copy, environment=environment) as server:
         assert wait_until(lambda: alive(port) == "ok", 60), server.said
         code = copy / "blog_app/health.py"
-        code.write_text(code.read_text().replace('_json({"status": "ok"})', '_json({"status": "renewed"})'))
+        code.write_text(code.read_text().replace('{"status": "ok"})', '{"status": "renewed"})'))
         server.send_signal(signal.SIGHUP)
         assert wait_until(lambda: alive(port) == "renewed", 60), server.said
 

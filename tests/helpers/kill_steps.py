@@ -1,4 +1,4 @@
-"""Runs a command of a move in a process of its own and kills that at a numbered step."""
+"""Running a step of a move in a subprocess that is killed at a numbered statement (fault injection)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KILLED, ENDED, REFUSED = "killed", "ended", "refused"
 
 
 class Steps:
-    """Counts what is sent to the servers: statements, and each COMMIT from both sides; kills at one of them."""
+    """Counts statements, and the moments before and after each COMMIT; kills the process at number `fatal`."""
 
     def __init__(self, fatal: int, report: int) -> None:
         self.number, self.fatal, self.report = 0, fatal, report
@@ -28,7 +28,7 @@ class Steps:
         statement, commit = Connection.execute_sql, Connection.commit
 
         def execute_sql(connection: Connection, sql: str, params: Any = None) -> Any:
-            # Waiting asks the same again and again, as often as it happens to.
+            # Polling repeats these statements an unpredictable number of times.
             if not sql.lstrip().startswith(("SELECT count(*), count(*)", "SELECT coalesce", "SELECT EXISTS")):
                 self.step()
             return statement(connection, sql, params)
@@ -42,7 +42,7 @@ class Steps:
 
 
 def run(action: Callable[[], Any], *, fatal: int = 0) -> tuple[str, int]:
-    """Return how the action ended when it was killed at step `fatal` (0: not at all), and how many steps it made."""
+    """Run the action and kill it at step `fatal` (0: never); return how it ended and its number of steps."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

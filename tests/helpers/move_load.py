@@ -1,6 +1,6 @@
-"""People who change and read posts through the API all the time, and notice what must not happen.
+"""Load during a move: readers and writers of posts through the API, who check that no read is outdated.
 
-Each writer has a post of its own and writes the next number into it. Once a number was answered, nobody may read a
+Each writer has its own post and writes the next number into it. Once a number is acknowledged, no reader may see a
 smaller one.
 """
 
@@ -19,7 +19,7 @@ PAUSE = 0.05
 
 
 class Load(BackgroundLoops):
-    """As many writers as posts, and `readers`; `wrong` says what went wrong."""
+    """One writer for each post, and `readers` readers; `wrong` lists the errors."""
 
     def __init__(self, port: int, token: str, posts: list[str], readers: int = 2) -> None:
         self.port = port
@@ -66,7 +66,7 @@ class Load(BackgroundLoops):
 
     def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None) -> Any:
         try:
-            # Whoever shows no token is answered from the cache.
+            # Without a token, reads may be served from the cache.
             connection.request(method, path, body=body, headers=self.headers if body else {})
             response = connection.getresponse()
             return response.status, response.headers, response.read()
@@ -76,5 +76,5 @@ class Load(BackgroundLoops):
 
 
 def number_in(content: str) -> int:
-    """Return the number that a post holds."""
+    """Return the number in the content of a post."""
     return int(content.split()[1])

@@ -1,4 +1,4 @@
-"""Programs that tests start: each ends with its block, or with the tests, whatever becomes of them."""
+"""Subprocesses of tests: each ends with its block, or at the latest with the test run, even if that is killed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from blog_app.development.local.process import wait_until
 log = logging.getLogger(__name__)
 
 SECONDS = 60
-"""How long one step of a program may take."""
+"""The timeout of one step of a program."""
 
 group = cache(Group)
 
 
 class Program(subprocess.Popen[bytes]):
-    """A running program. What it says goes to a file, where it never fills a pipe that nobody reads.
+    """A running program. Its output goes to a file, so it never blocks on a full pipe.
 
-    At the end of a `with` block it is asked to end, if it still runs, and killed if it does not. What it said is logged
-    if the block failed.
+    At the end of a `with` block it is terminated, and killed if that does not end it. Its output is logged if the block
+    failed.
     """
 
     def __init__(self, *command: str | Path, folder: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
@@ -45,11 +45,11 @@ class Program(subprocess.Popen[bytes]):
 
     @property
     def said(self) -> str:
-        """All that it has said, on both streams."""
+        """Its output so far, of both streams."""
         return os.pread(self._output.fileno(), os.fstat(self._output.fileno()).st_size, 0).decode(errors="replace")
 
     def until(self, text: str, seconds: float = SECONDS) -> str:
-        """Wait until it says `text`; return what it said since the last time, up to that line's end."""
+        """Wait until it prints `text`; return the output since the last call, up to the end of that line."""
 
         def lines() -> str:
             new = self.said[self._read :]
@@ -63,25 +63,25 @@ class Program(subprocess.Popen[bytes]):
         return found[:end]
 
     def wait(self, timeout: float | None = SECONDS) -> int:
-        """Return its exit status once it has ended."""
+        """Wait until it ends; return its exit status."""
         try:
             return super().wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it did not end, but said: {self.said}") from None
 
     def end(self, number: int = signal.SIGTERM, seconds: float = SECONDS) -> int:
-        """Send it a signal; return its exit status once it has ended."""
+        """Send a signal and wait until it ends; return its exit status."""
         self.send_signal(number)
         return self.wait(seconds)
 
     def children(self) -> dict[int, str]:
-        """Return the processes that it has started itself: what each of them runs, by process id."""
+        """Return the command lines of its child processes by process id."""
         command = ["ps", "-o", "pid=,args=", "--ppid", str(self.pid)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS).stdout
         return {int(pid): arguments for pid, arguments in (line.split(None, 1) for line in listed.splitlines())}
 
     def close(self) -> None:
-        """See to it that it has ended, and forget what it said."""
+        """End it, and discard its output."""
         self.terminate()
         try:
             super().wait(SECONDS)

@@ -1,4 +1,4 @@
-"""The app in real web processes, for tests of what only they can show."""
+"""The app under gunicorn, for tests that need real web processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Web(Program):
         super().__init__(*command, environment=os.environ | stack.environment() | own | variables)
 
     def answers(self) -> bool:
-        """Return whether a worker process serves."""
+        """Return whether a worker process responds."""
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
                 return answer.status == 200
@@ -34,7 +34,7 @@ class Web(Program):
 
 @contextmanager
 def gunicorn(stack: Stack, application: str = "wsgi:app", **variables: str) -> Iterator[Web]:
-    """Serve an application by gunicorn while the block runs, which begins when it answers."""
+    """Serve an application by gunicorn while the block runs; it starts when the application responds."""
     with private_port() as port, Web(stack, application, port, **variables) as web:
         assert wait_until(web.answers, SECONDS), web.said
         yield web

@@ -1,4 +1,4 @@
-"""A group of server programs: which user they run as, and that none outlives the process that started them."""
+"""A process group for servers: an unprivileged user runs them, and none outlives the process that started them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blog_app.config import ROOT
 Command = Sequence[str | Path]
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-# Waits for its parent's end (of file), then ends its process group and removes the folder it was given, if any.
+# Waits until its parent ends (end of file), then ends its process group and removes the throwaway folder, if any.
 GUARD = """
 trap '' HUP INT TERM QUIT
 read -r _
@@ -25,11 +25,11 @@ kill -QUIT 0; kill -CONT 0
 
 
 class StartError(Exception):
-    """A server could not be started; `str()` says why in one line and where its log is."""
+    """A server did not start; `str()` says why, in one line, and where its log is."""
 
 
 class Group:
-    """A process group for servers. It ends with this process, even when that is killed: a guard sees to it."""
+    """A process group for servers. A guard process ends it when this process ends, even if it is killed."""
 
     def __init__(self, *, throwaway: Path | None = None) -> None:
         self._user = unprivileged_user()
@@ -41,11 +41,11 @@ class Group:
 
     @property
     def number(self) -> int:
-        """Its process group."""
+        """The id of the process group."""
         return self._guard.pid
 
     def popen(self, command: Command, folder: Path, log: Path) -> subprocess.Popen[bytes]:
-        """Start a server in `folder`; what it says goes to the file `log`."""
+        """Start a server in `folder`; its output goes to the file `log`."""
         with log.open("ab") as output:
             return self._run(subprocess.Popen, command, folder, output, process_group=self.number)
 
@@ -69,14 +69,14 @@ class Group:
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
 
     def folder(self, path: Path) -> Path:
-        """Return the folder `path`, made if it is missing, private to the servers' user."""
+        """Return the folder `path`, created if it is missing, private to the servers' user."""
         path.mkdir(mode=0o700, exist_ok=True)
         self.own(path)
         return path
 
     def close(self) -> None:
-        """End what still runs, and remove the throwaway folder."""
-        with suppress(OSError, subprocess.TimeoutExpired):  # It goes on by itself.
+        """End the processes that still run, and remove the throwaway folder."""
+        with suppress(OSError, subprocess.TimeoutExpired):  # The guard continues by itself.
             self._guard.communicate(timeout=60)
 
     def _run(self, start, command, folder, output, environment=None, **options):  # type: ignore[no-untyped-def]
@@ -94,12 +94,12 @@ class Group:
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:
-    """Return whom servers run as: `nobody` when we are root, because PostgreSQL and PgBouncer refuse it; else None."""
+    """Return the user of the servers: `nobody` if we are root, whom PostgreSQL and PgBouncer refuse; else None."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def reachable(path: Path) -> bool:
-    """Return whether the servers' user may pass through `path` and every folder above it."""
+    """Return whether the servers' user may access `path` through every folder above it."""
     user = unprivileged_user()
     if user is None:
         return True
@@ -108,14 +108,14 @@ def reachable(path: Path) -> bool:
 
 
 def temporary_folder() -> Path:
-    """Return a new folder that only its owner can list, below the first place for such that servers can reach."""
-    places = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp"))
-    place = next((place for place in places if reachable(place)), places[0])
-    folder = Path(tempfile.mkdtemp(prefix="blog_app-", dir=place))
+    """Return a new folder that only its owner can list, below the first temporary folder that servers can reach."""
+    parents = (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp"))
+    parent = next((parent for parent in parents if reachable(parent)), parents[0])
+    folder = Path(tempfile.mkdtemp(prefix="blog_app-", dir=parent))
     folder.chmod(0o711)
     return folder
 
 
 def last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

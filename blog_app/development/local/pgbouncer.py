@@ -15,10 +15,10 @@ from blog_app.development.local.process import Process
 
 
 class PgBouncer(Process):
-    """One PgBouncer. Its folder must hold the pair of files before it starts, with a login `pgbouncer_admin`."""
+    """One PgBouncer. Its folder must hold both files before it starts, with a login `pgbouncer_admin`."""
 
     name = "PgBouncer"
-    stop_signal = signal.SIGKILL  # It keeps nothing, and from 1.23 on SIGTERM waits until every client has left.
+    stop_signal = signal.SIGKILL  # It has no state, and since 1.23 SIGTERM waits until all clients have left.
 
     def __init__(self, group: Group, program: Path, folder: Path, port: int, *, admin_password: str) -> None:
         super().__init__(group, folder, port)

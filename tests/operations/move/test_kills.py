@@ -7,7 +7,7 @@ import pytest
 from tests.helpers import kill_steps
 from tests.operations.move.conftest import Scenario
 
-# Of about 280 steps, those after 240 being the switch; `python -m tests.operations.move` kills at each.
+# Of about 280 steps; those after 240 belong to the switch. `python -m tests.operations.move` kills at each step.
 SAMPLE = (60, 112, 195, 230, 247, 253, 262)
 
 
