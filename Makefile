@@ -14,7 +14,7 @@ run: $(INSTALLED) ## serve the blog on http://127.0.0.1:8000, with its own serve
 	@$(RUN) blog_app.development.local run
 
 .PHONY: dev
-dev: $(INSTALLED) ## the same, and load code again when it changes
+dev: $(INSTALLED) ## the same, with automatic reload of changed code
 	@$(RUN) blog_app.development.local dev
 
 .PHONY: shell
@@ -25,7 +25,7 @@ shell: $(INSTALLED) ## a Python shell with the models, on what make run has star
 psql: $(INSTALLED) ## psql on what make run has started; DATABASE=blog names the logical database
 	@$(RUN) blog_app.development.local psql "$(DATABASE)" $(ARGS)
 
-# A debugger, output that is not captured, or one test run in one process: the others have no terminal.
+# Debuggers, uncaptured output and single tests run in one process: worker processes have no terminal.
 ONE_PROCESS = $(filter --pdb% --trace -s% --capture=no,$(ARGS))$(findstring ::,$(ARGS))
 
 .PHONY: test
@@ -34,12 +34,12 @@ test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for so
 	@$(RUN) pytest --numprocesses $(if $(ONE_PROCESS),0,2) --dist loadfile $(ARGS)
 
 .PHONY: proof
-proof: $(INSTALLED) ## read and write for minutes while servers are killed; nobody may see the past; ARGS="SECONDS SEED"
+proof: $(INSTALLED) ## reads and writes for minutes while servers are killed; no read may be stale; ARGS="SECONDS SEED"
 	@$(RUN) blog_app.development.local install
 	@$(RUN) tests.proof $(ARGS)
 
 .PHONY: rehearsal
-rehearsal: $(INSTALLED) ## risky migrations of a million posts under load, nobody may wait a second; ARGS=ROWS
+rehearsal: $(INSTALLED) ## risky migrations of a million posts under load; no request may wait a second; ARGS=ROWS
 	@$(RUN) blog_app.development.local install
 	@$(RUN) tests.rehearsal $(ARGS)
 
@@ -56,7 +56,7 @@ fix: $(INSTALLED) ## correct lint and format where that can be automatic
 	@.venv/bin/ruff format .
 
 .PHONY: bench
-bench: $(INSTALLED) ## our endpoints beside bare Flask and one hand-written statement; ARGS="growth" for how they grow
+bench: $(INSTALLED) ## benchmark against bare Flask and one hand-written statement; ARGS="growth" for growth with data
 	@$(RUN) benchmarks $(or $(ARGS),compare)
 
 $(INSTALLED): requirements.txt requirements-dev.txt

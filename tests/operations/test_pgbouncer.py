@@ -1,4 +1,4 @@
-"""flask pgbouncer: what it writes, what it refuses, and that PgBouncer and the start script run on it."""
+"""`flask pgbouncer`: its files, its errors, and bin/with-pgbouncer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def variables(text: str) -> dict[str, str]:
     return {name: rest for name, _, rest in (word.partition("=") for word in words)}
 
 
-def test_one_url_becomes_an_entry_for_each_logical_database_and_the_urls_that_lead_there() -> None:
+def test_one_url_becomes_an_entry_and_a_pooled_url_for_each_logical_database() -> None:
     files = pgbouncer.files(settings(**HEROKU))
 
     assert list(entries(files["pgbouncer.ini"])) == list(DATABASE_NAMES)
@@ -57,7 +57,7 @@ def test_one_url_becomes_an_entry_for_each_logical_database_and_the_urls_that_le
     assert app["BLOG_DIRECT_URL"] == "postgresql://u1:p%401@db1.internal:5432/d1"
 
 
-def test_what_it_writes_for_the_app_beside_it_gives_the_same_files_again() -> None:
+def test_the_environment_it_writes_gives_the_same_files_again() -> None:
     first = pgbouncer.files(settings(**HEROKU, BLOG_REPLICA_URLS="postgres://u1:p%401@db2.internal/d1"))
     second = pgbouncer.files(settings(**variables(first["pgbouncer.env"])))
 
@@ -83,7 +83,7 @@ def test_several_servers_and_each_replica_have_entries_of_their_own() -> None:
     )
 
 
-def test_pooled_urls_fix_where_it_listens_and_what_the_entry_and_the_login_are_called() -> None:
+def test_pooled_urls_determine_listen_address_entry_and_login() -> None:
     files = pgbouncer.files(
         settings(
             **HEROKU,
@@ -102,7 +102,7 @@ def test_pooled_urls_fix_where_it_listens_and_what_the_entry_and_the_login_are_c
     )
 
 
-def test_logical_databases_that_ask_for_one_entry_share_a_larger_pool() -> None:
+def test_logical_databases_with_the_same_entry_share_a_larger_pool() -> None:
     pooled = settings(DATABASE_URL="postgres://u1:p@127.0.0.1:6432/all", DIRECT_URL="postgres://u1:p@db1.internal/d1")
 
     found = entries(pgbouncer.files(pooled, pool_size=3)["pgbouncer.ini"])
@@ -163,7 +163,7 @@ def test_urls_that_contradict_one_another_are_refused_in_one_line(environment: d
     assert "\n" not in str(refused.value)
 
 
-def test_the_command_writes_private_files_tells_no_password_and_checks_what_it_wrote(
+def test_the_command_writes_private_files_prints_no_password_and_checks_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(pgbouncer.ADMIN_PASSWORD, "admin-password")
@@ -214,7 +214,7 @@ signal.pause()
 
 
 @pytest.mark.pgbouncer
-def test_the_start_script_puts_a_pooler_beside_the_command_and_takes_it_away_again(stack: Stack, port: int) -> None:
+def test_the_start_script_runs_pgbouncer_beside_the_command_and_stops_it(stack: Stack, port: int) -> None:
     theirs, ours = (f"@127.0.0.1:{number}/" for number in (stack.pgbouncer.port, port))
     urls = {name: url.replace(theirs, ours) for name, url in stack.environment().items()}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

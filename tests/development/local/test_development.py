@@ -96,7 +96,7 @@ def run(runs: list[Run]) -> Run:
     return runs[0]
 
 
-def test_it_serves_until_it_is_interrupted_mends_itself_and_keeps_its_data(run: Run) -> None:
+def test_it_serves_until_it_is_interrupted_restarts_servers_and_keeps_its_data(run: Run) -> None:
     with run.start() as program:
         said = program.until("Ready", BOOT_SECONDS)
         assert said.startswith(f"The blog will be at http://127.0.0.1:{run.port} ")
@@ -158,5 +158,5 @@ def test_a_taken_port_of_the_default_run_is_named(run: Run) -> None:
 
 
 @pytest.mark.parametrize("environment", [{"PORT": "web"}, {"PORT": "70000"}, {"REPLICAS": "5"}])
-def test_numbers_that_make_no_sense_are_refused(run: Run, environment: dict[str, str]) -> None:
+def test_invalid_numbers_are_refused(run: Run, environment: dict[str, str]) -> None:
     assert "PORT must be a number from 1 to 65535, REPLICAS one from 0 to 4" in run.refused(**environment)

@@ -20,7 +20,7 @@ from blog_app.development.local.stack import Stack, throwaway
 from tests.helpers.programs import Program
 
 
-def test_the_environment_leads_to_five_logical_databases_and_redis(stack: Stack) -> None:
+def test_the_environment_has_the_addresses_of_all_logical_databases_and_redis(stack: Stack) -> None:
     settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
 
     for database in settings.databases.values():
@@ -56,7 +56,7 @@ def test_without_pgbouncer_and_redis_addresses_are_direct(monkeypatch: pytest.Mo
     assert settings.redis_url is None
 
 
-def test_two_stacks_at_once_do_not_meet_and_leave_nothing_behind(stack: Stack) -> None:
+def test_two_stacks_do_not_conflict_and_leave_nothing_behind(stack: Stack) -> None:
     with throwaway() as other:
         assert other.folder != stack.folder
         assert other.postgres.port != stack.postgres.port
@@ -110,11 +110,11 @@ def test_a_server_that_was_left_in_the_folder_is_ended_first_also_on_another_por
         again.stop()
 
 
-def test_their_ports_are_nobody_elses_even_while_one_of_them_is_down(stack: Stack) -> None:
+def test_ports_stay_reserved_while_a_server_is_down(stack: Stack) -> None:
     assert port_is_taken(stack.postgres.port // PORTS.step * PORTS.step)
 
 
-def test_a_server_says_which_port_is_taken(stack: Stack) -> None:
+def test_the_error_names_the_port_that_is_taken(stack: Stack) -> None:
     with throwaway() as other:
         other.redis.stop()
         other.redis.port = stack.redis.port
@@ -123,7 +123,7 @@ def test_a_server_says_which_port_is_taken(stack: Stack) -> None:
             other.redis.start()
 
 
-def test_a_server_that_does_not_start_is_quoted(stack: Stack) -> None:
+def test_the_error_quotes_the_log_of_a_server_that_does_not_start(stack: Stack) -> None:
     with throwaway() as other:
         other.postgres.stop()
         (other.postgres.data / "postgresql.conf").write_text("nonsense = 1\n")
