@@ -135,7 +135,7 @@ def test_a_killed_web_process_loses_a_second_and_a_stopped_one_nothing(site: Sit
     assert wait_until(lambda: site.counted() == answered, SECONDS)
     for child in site.web.children():
         os.kill(child, signal.SIGKILL)
-    assert wait_until(site.web.answers, SECONDS)
+    assert wait_until(site.web.responds, SECONDS)
     answered += site.read(ROUNDS)
     assert site.web.end() == 0
     assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)

@@ -24,7 +24,7 @@ class Load(BackgroundLoops):
     def __init__(self, port: int, token: str, posts: list[str], readers: int = 2) -> None:
         self.port = port
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.answered = dict.fromkeys(posts, 0)
+        self.acknowledged = dict.fromkeys(posts, 0)
         self.tried = dict.fromkeys(posts, 0)
         self.seen: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -38,30 +38,30 @@ class Load(BackgroundLoops):
             self.tried[post] += 1
             number = self.tried[post]
             body = json.dumps({"content": f"number {number} "})
-            status, headers, answer = self._send(connection, "PATCH", f"/api/v1/posts/{post}", body)
+            status, headers, response_body = self._send(connection, "PATCH", f"/api/v1/posts/{post}", body)
             self.seen[f"write {status}"] += 1
             if status == 200:
-                self.answered[post] = number
+                self.acknowledged[post] = number
                 if refused_since:
                     self.longest_refusal = max(self.longest_refusal, time.monotonic() - refused_since)
                 refused_since = None
             elif status == 503 and headers["Retry-After"] and "problem+json" in headers["Content-Type"]:
                 refused_since = refused_since or time.monotonic()
             else:
-                self.wrong.append(f"write: {status} {answer!r}")
+                self.wrong.append(f"write: {status} {response_body!r}")
         connection.close()
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         while not self.stopping.wait(PAUSE / 4):
-            for post in self.answered:
-                least = self.answered[post]
-                status, headers, answer = self._send(connection, "GET", f"/api/v1/posts/{post}?fields=content")
+            for post in self.acknowledged:
+                minimum = self.acknowledged[post]
+                status, headers, response_body = self._send(connection, "GET", f"/api/v1/posts/{post}?fields=content")
                 self.seen[f"read {status} {headers.get('X-Cache')}"] += 1
                 if status != 200:
-                    self.wrong.append(f"read: {status} {answer!r}")
-                elif not least <= (number := number_in(json.loads(answer)["content"])) <= self.tried[post]:
-                    self.wrong.append(f"read {number} after {least} was answered ({headers.get('X-Cache')})")
+                    self.wrong.append(f"read: {status} {response_body!r}")
+                elif not minimum <= (number := number_in(json.loads(response_body)["content"])) <= self.tried[post]:
+                    self.wrong.append(f"read {number} after {minimum} was acknowledged ({headers.get('X-Cache')})")
         connection.close()
 
     def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None) -> Any:

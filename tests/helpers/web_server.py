@@ -23,11 +23,11 @@ class Web(Program):
         own = {"APP_MODE": "test", "PORT": str(port), "WEB_CONCURRENCY": "2"}
         super().__init__(*command, environment=os.environ | stack.environment() | own | variables)
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         """Return whether a worker process responds."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as answer:
-                return answer.status == 200
+            with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2) as response:
+                return response.status == 200
         except OSError:
             return False
 
@@ -36,5 +36,5 @@ class Web(Program):
 def gunicorn(stack: Stack, application: str = "wsgi:app", **variables: str) -> Iterator[Web]:
     """Serve an application by gunicorn while the block runs; it starts when the application responds."""
     with private_port() as port, Web(stack, application, port, **variables) as web:
-        assert wait_until(web.answers, SECONDS), web.said
+        assert wait_until(web.responds, SECONDS), web.said
         yield web

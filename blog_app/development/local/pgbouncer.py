@@ -33,7 +33,7 @@ class PgBouncer(Process):
             self.group.own(self.folder / name)
         super().start()
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         try:
             self.admin("SHOW VERSION")
         except psycopg2.OperationalError:

@@ -87,7 +87,7 @@ class Postgres(Process):
         super().kill()
         self._killed = True
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         return self._serves(self.port)
 
     def _serves(self, port: int) -> bool:

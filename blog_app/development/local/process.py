@@ -34,7 +34,7 @@ class Process:
     def command(self) -> Command:
         raise NotImplementedError
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         """Return whether the server responds to clients."""
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class Process:
         if port_is_taken(self.port):
             raise PortTaken(f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program")
         child = self._child = self.group.popen(self.command(), self.folder, self.log)
-        if not wait_until(lambda: child.poll() is not None or self.answers(), self.timeout):
+        if not wait_until(lambda: child.poll() is not None or self.responds(), self.timeout):
             self.kill()
             raise StartError(f"{self.name} did not respond within {self.timeout:g} s (see {self.log})")
         if child.poll() is not None:

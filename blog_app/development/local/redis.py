@@ -28,7 +28,7 @@ class Redis(Process):
         saved = ("60", "1") if self.durable else ("",)  # Redis 6 needs separate arguments.
         return [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder, "--save", *saved]
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         try:
             with redis.Redis.from_url(self.url, socket_timeout=2) as client:
                 return bool(client.ping())

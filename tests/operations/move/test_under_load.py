@@ -85,4 +85,4 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
     assert load.longest_refusal < MAX_REFUSAL_SECONDS
     for post in posts:
         content = site.query("SELECT content FROM blog.posts WHERE id = %s", (post,))[0][0]
-        assert load.answered[post] <= number_in(content) <= load.tried[post]
+        assert load.acknowledged[post] <= number_in(content) <= load.tried[post]
