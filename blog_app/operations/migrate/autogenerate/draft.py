@@ -103,15 +103,16 @@ class _TableChanges:
             self._index(name, old.indexes.get(name), new.indexes[name])
 
     def _columns(self, old: Mapping[str, Column], new: Mapping[str, Column]) -> None:
-        gone, come = [name for name in old if name not in new], [name for name in new if name not in old]
-        renamed = {(one, other) for one in gone for other in come if old[one].type == new[other].type}
+        removed, added = [name for name in old if name not in new], [name for name in new if name not in old]
+        renamed = {(one, other) for one in removed for other in added if old[one].type == new[other].type}
+        undecided = {name for names in renamed for name in names}
         for one, other in sorted(renamed):
             self._to_decide(RENAMED, old=one, new=other, type=new[other].type)
-        for name in come:
-            if not any(name == other for _, other in renamed):
+        for name in added:
+            if name not in undecided:
                 self._add_column(name, new[name])
-        for name in gone:
-            if not any(name == one for one, _ in renamed):
+        for name in removed:
+            if name not in undecided:
                 self._remove_column(name, old[name])
         for name in new:
             if name in old and old[name] != new[name]:

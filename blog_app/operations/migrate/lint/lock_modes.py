@@ -51,8 +51,6 @@ WEAKER_ACTIONS = dict.fromkeys(
 ) | dict.fromkeys(("DISABLE_TRIGGER", "ENABLE_TRIGGER"), SHARE_ROW_EXCLUSIVE)
 NO_ACTION = ("TABLE_RELATION_NAME", "IF_EXISTS", "WHITESPACE", "COMMA", "SEMICOLON", "COMMENT")
 STRENGTH = list(EFFECTS)
-READ_WRITE_MODES = (ACCESS_SHARE, ROW_SHARE, ROW_EXCLUSIVE)
-"""The locks that ordinary reads and writes take."""
 
 
 class Lock(NamedTuple):
