@@ -141,4 +141,4 @@ def _add_pooler_entry(made: Plan, name: str) -> None:
         raise GenerateError(f"pgbouncer.ini has no entry for {DATABASE_NAMES[-1]}")
     made.replace("pgbouncer.ini", entry[0], f"{entry[0]}{name}{entry[1]}")
     connections = POOL_SIZE * len(DATABASE_NAMES)
-    made.replace("pgbouncer.ini", f"{connections} in all", f"{connections + POOL_SIZE} in all")
+    made.replace("pgbouncer.ini", f"{connections} in total", f"{connections + POOL_SIZE} in total")
