@@ -26,7 +26,7 @@ class TcpProxy:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.cut = False
+        self._is_cut = False
         self._open: set[socket.socket] = set()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -34,13 +34,13 @@ class TcpProxy:
 
     def cut(self) -> None:
         """Cut all connections, and refuse new ones."""
-        self.cut = True
+        self._is_cut = True
         for end in list(self._open):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
     def restore(self) -> None:
-        self.cut = False
+        self._is_cut = False
 
     def redirect(self, target: int) -> None:
         """Forward to another port; clients must connect again."""
@@ -58,7 +58,7 @@ class TcpProxy:
                 near, _ = self._server.accept()
             except OSError:
                 return
-            if self.cut:
+            if self._is_cut:
                 near.close()
                 continue
             try:
