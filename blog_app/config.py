@@ -1,7 +1,6 @@
 """Configuration: environment variables become one validated, immutable `Settings`.
 
-Guarantee: the process starts with settings that make sense, or it does not start. Every problem is
-collected first, so one start names every variable that is wrong, one line each.
+Guarantee: a process with an invalid setting does not start, and its error names every wrong variable, one a line.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ Mode = Literal["production", "development", "test"]
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 MAIL_SCHEMES = ("smtp", "smtps", "file")
-SECRET_KEY_BYTES = 16
+MIN_SECRET_KEY_LENGTH = 16
 ROOT = Path(__file__).resolve().parent.parent
 MAIL_FOLDER = ROOT / "var" / "mail"
 
 
 class ConfigurationError(Exception):
-    """The environment cannot be used; `str()` gives one line per variable that is wrong."""
+    """The environment is not valid; `str()` gives one line per wrong variable."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +53,28 @@ class Settings:
     databases: Mapping[str, DatabaseSettings]
     redis_url: str | None
     redis_timeout: float
-    """Seconds to wait for an answer of Redis, once; then a circuit breaker leaves it alone."""
+    """Seconds to wait for Redis; after a timeout a circuit breaker stops the calls for a while."""
     connect_timeout: int
-    """Seconds to reach a server, or to get a connection from the pooler; whole, because libpq wants it so."""
+    """Seconds to connect to a server or the pooler; an integer, as libpq requires."""
     statement_timeout: float
     """Seconds one statement of a web request may take."""
     max_body_bytes: int
     max_file_bytes: int
     """The largest file that may be uploaded."""
     files_quota_bytes: int
-    """How much the files of one owner may have together; 0 is no limit."""
+    """The storage quota of one owner; 0 is no limit."""
     files_grace_days: int
     """How long the files of a user who left are kept."""
     write_limit: int
-    """Unsafe requests that one caller may send a minute; 0 is no limit."""
+    """The rate limit: unsafe requests of one caller a minute; 0 is no limit."""
     cors_origins: tuple[str, ...]
     """The sites whose pages may call the API from a browser."""
     proxies: int
-    """How many reverse proxies in front append to `X-Forwarded-For`; without them it is anybody's to forge."""
+    """The number of reverse proxies that append to `X-Forwarded-For`; anything else in it can be forged."""
     replica_lag_bytes: int
-    """A replica that lacks more of the write-ahead log is not asked,"""
+    """A replica gets no reads while it lacks more bytes of the write-ahead log,"""
     replica_lag_seconds: float
-    """nor one that has lacked something for longer."""
+    """or has been behind for longer."""
     token_days: int
     backup_dir: Path | None
     """Where `flask deploy` leaves a dump of each logical database."""
@@ -86,11 +85,11 @@ class Settings:
     site_url: str | None
     """The site that shows the posts, for the links in feeds and sitemaps."""
     count_views: bool
-    """Whether page views are counted,"""
+    """Whether page views are counted."""
     view_months: int
-    """and for how many whole months each of them is kept; what they come to a day is kept for ever."""
+    """The retention of single page views, in whole months; the daily totals are kept for ever."""
     audit_days: int
-    """For how long entries of the audit trail are kept; 0: for ever."""
+    """The retention of audit entries, in days; 0: for ever."""
 
     @property
     def production(self) -> bool:
@@ -139,7 +138,7 @@ def settings() -> Settings:
 
 
 class _Reader:
-    """Reads typed values from an environment and remembers what was wrong with them."""
+    """Reads typed values from an environment and collects their errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -162,29 +161,29 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}, it must be one of: {', '.join(allowed)}")
         return value
 
-    def number(self, name: str, default: float, least: float, most: float) -> float:
+    def number(self, name: str, default: float, minimum: float, maximum: float) -> float:
         value = self.text(name)
         try:
             number = float(value) if value else default
         except ValueError:
             number = float("nan")
-        if not least <= number <= most:
-            self.problems.append(f"{name} is {value!r}, it must be a number from {least:g} to {most:g}")
+        if not minimum <= number <= maximum:
+            self.problems.append(f"{name} is {value!r}, it must be a number from {minimum:g} to {maximum:g}")
         return number
 
-    def integer(self, name: str, default: int, least: int, most: int) -> int:
+    def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
         value = self.text(name)
-        number = int(value) if value.isdecimal() else default if not value else least - 1
-        if not least <= number <= most:
-            self.problems.append(f"{name} is {value!r}, it must be a whole number from {least} to {most}")
+        number = int(value) if value.isdecimal() else default if not value else minimum - 1
+        if not minimum <= number <= maximum:
+            self.problems.append(f"{name} is {value!r}, it must be a whole number from {minimum} to {maximum}")
         return number
 
     def secret(self, name: str, *, required: bool) -> str:
         value = self.text(name)
-        if required and len(value) < SECRET_KEY_BYTES:
+        if required and len(value) < MIN_SECRET_KEY_LENGTH:
             state = "is too short" if value else "is missing"
             self.problems.append(
-                f"{name} {state}: production needs a random one of at least {SECRET_KEY_BYTES} characters "
+                f"{name} {state}: production needs a random one of at least {MIN_SECRET_KEY_LENGTH} characters "
                 '(python3 -c "import secrets; print(secrets.token_hex(32))")'
             )
         return value or "development-only-secret"
@@ -215,7 +214,7 @@ class _Reader:
                     f"{prefix}_DATABASE_URL is missing, and there is no DATABASE_URL that would serve all databases"
                 )
                 continue
-            # A shared direct URL leads to the shared database; a database with a URL of its own is elsewhere.
+            # DIRECT_URL is for DATABASE_URL: a database with a URL of its own is elsewhere.
             direct = self.url(f"{prefix}_DIRECT_URL", POSTGRES_SCHEMES) or (None if own else shared_direct) or url
             replicas = self._replicas(f"{prefix}_REPLICA_URLS")
             replicas_direct = self._replicas(f"{prefix}_REPLICA_DIRECT_URLS") or replicas
@@ -230,7 +229,7 @@ class _Reader:
         return tuple(url for url in urls if url)
 
     def _checked_url(self, name: str, value: str, schemes: tuple[str, ...]) -> str | None:
-        """Return the URL, `postgres://` spelled out for the driver. The value may hold a password: never repeat it."""
+        """Return the URL, with `postgresql://` for the driver. It may hold a password: errors never repeat it."""
         parts = urlsplit(value)
         if parts.scheme not in schemes:
             allowed = " or ".join(f"{scheme}://" for scheme in schemes)

@@ -1,6 +1,6 @@
-"""Who may do what, as one table: a row an endpoint, a column a role, and in the cell on whose objects.
+"""Permissions as one table: a row for each endpoint, a column for each role, and in the cell a `Scope`.
 
-An endpoint without a row does not start. A person with several roles has the widest of their cells.
+The app does not start with an endpoint that has no row. A user with several roles has the widest of their scopes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Scope(IntEnum):
-    """On which objects an operation is allowed; a wider scope is a larger number."""
+    """The objects on which an operation is allowed; a wider scope is a larger number."""
 
     NO = 0
     """On none."""
@@ -38,10 +38,10 @@ class Rule(NamedTuple):
     editor: Scope
     admin: Scope
     vendor: Scope = NO
-    """Named in the shop's rows only: elsewhere a vendor is a member like others."""
+    """Only the rows of the shop name it: elsewhere a vendor has the permissions of a member."""
 
     def scope(self, roles: tuple[str, ...] | None) -> Scope:
-        """Return the widest scope of someone with these roles; None is someone without a token."""
+        """Return the widest scope of a caller with these roles; None is a caller without a token."""
         if roles is None:
             return self.anonymous
         return max([self.member, *(getattr(self, role) for role in roles if role in ROLES)])

@@ -1,4 +1,4 @@
-"""`flask seed`: rows for people to look at, in all logical databases or in those named by `--database`."""
+"""`flask seed`: load seed data or fake data into the logical databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from blog_app.development.seed.fake.fill import fill
 
 
 class SeedGroup(AppGroup):
-    """`load` when no subcommand is given; what is wrong with a file or a database is one message, not a traceback."""
+    """`load` without a subcommand; an error in a file or database is one line, not a traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
@@ -45,19 +45,19 @@ seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a s
 
 @seed.command()
 @databases_option()
-@click.option("--if-empty", is_flag=True, help="Leave a logical database alone that holds rows of these tables.")
-@click.option("--force", is_flag=True, help="Do not ask, not even in production.")
+@click.option("--if-empty", is_flag=True, help="Skip a logical database whose tables hold rows.")
+@click.option("--force", is_flag=True, help="Do not ask for confirmation in production.")
 def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
-    """Load seed_data/: add the rows that are missing, and make those that are there as the files say.
+    """Load seed_data/: insert missing rows, and change rows that differ from the files.
 
-    May be repeated: rows that are as they should be are not touched, rows that no file names neither.
-    Each logical database is one transaction.
+    Can be repeated. Rows that equal the files, and rows that are in no file, are not touched. Each logical database is
+    one transaction.
     """
     _confirm_in_production(force)
-    files.check_names()
+    files.check_folders()
     for name in (each for each in DATABASE_NAMES if each in (names or DATABASE_NAMES)):
         if if_empty and not loading.is_empty(name):
-            click.echo(f"{name}: holds rows already, left as it is")
+            click.echo(f"{name}: skipped, it holds rows already")
             continue
         for table, counts in loading.load(name).items():
             done = ", ".join(f"{number} {what}" for what, number in sorted(counts.items())) or "no rows"
@@ -68,22 +68,20 @@ def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
 @click.argument("table", metavar="NAME")
 @database_option()
 def create(table: str, name: str) -> None:
-    """Write a sample seed file for the table NAME, as its model asks for."""
+    """Write a sample seed file for the table NAME."""
     click.echo(f"written: {sample.write(name, table).relative_to(ROOT)}")
 
 
 @seed.command()
-@click.option("--posts", type=click.IntRange(0), default=10_000, show_default=True, help="How many posts.")
-@click.option("--users", type=click.IntRange(1), default=2_000, show_default=True, help="How many users.")
-@click.option(
-    "--seed", "number", type=click.IntRange(0), default=1, show_default=True, help="Another makes other rows."
-)
-@click.option("--force", is_flag=True, help="Do not ask, not even in production.")
+@click.option("--posts", type=click.IntRange(0), default=10_000, show_default=True, help="Number of posts.")
+@click.option("--users", type=click.IntRange(1), default=2_000, show_default=True, help="Number of users.")
+@click.option("--seed", "number", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+@click.option("--force", is_flag=True, help="Do not ask for confirmation in production.")
 def fake(posts: int, users: int, number: int, force: bool) -> None:
-    """Fill accounts and blog with made-up users, posts, tags and comments.
+    """Insert fake users, posts, tags and comments into accounts and blog.
 
-    The same command makes the same rows, and adds only what is missing of them: it can be stopped and repeated. Nobody
-    can sign in as a made-up user.
+    The same command makes the same rows, and inserts only those that are missing: it can be stopped and repeated.
+    Nobody can sign in as a fake user.
     """
     _confirm_in_production(force)
     added: Counter[str] = Counter()
@@ -99,14 +97,14 @@ def fake(posts: int, users: int, number: int, force: bool) -> None:
 
             fill(number, users, posts, progress)
     except KeyboardInterrupt:
-        click.echo(f"stopped; added {_sum(added)}, all of them complete. The same command goes on from here.", err=True)
+        click.echo(f"stopped; added {_sum(added)}, all of them complete. Run the command again to continue.", err=True)
         raise SystemExit(130) from None
     click.echo(f"added {_sum(added)}")
 
 
 @contextmanager
 def _interrupted_between_steps() -> Iterator[Callable[[], None]]:
-    """Let Ctrl-C wait for the end of a step: yield what is to be called there. A second one does not wait."""
+    """Delay Ctrl-C to the end of a step: yield the function to call there. A second Ctrl-C does not wait."""
     asked = Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -130,4 +128,4 @@ def _sum(added: Counter[str]) -> str:
 
 def _confirm_in_production(force: bool) -> None:
     if settings().production and not force:
-        click.confirm("APP_MODE is production. Write made-up rows into its databases?", abort=True, err=True)
+        click.confirm("APP_MODE is production. Write seed data into its databases?", abort=True, err=True)

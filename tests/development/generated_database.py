@@ -33,7 +33,7 @@ def test_the_commands_know_it(app: Flask, stack: Stack, tmp_path: Path) -> None:
     for command, said in (
         (["migrate", "status", "--database", "crm"], "003_add_contacts"),
         (["migrate", "check", "--database", "crm"], "crm"),
-        (["seed", "--database", "accounts", "--database", "crm"], "crm.contacts: 2 new"),
+        (["seed", "--database", "crm"], "crm.contacts: 2 new"),
         (["databases"], "crm"),
         (["databases", "move", "crm", "--to", target, "--dry-run"], "crm can be moved"),
         (["outbox", "status"], "crm"),

@@ -110,7 +110,7 @@ def test_a_file_that_names_rows_of_another_in_a_plain_column_is_loaded_after_it(
     load("accounts", folder)
     write(folder, "blog/categories", [{"slug": "garden", "name": "Garden", "description": '"blog.tags/apples"'}])
     write(folder, "blog/tags", [{"slug": "apples", "name": "Apples"}])
-    assert [model for model, _ in files.tables("blog", models.models_of("blog"), folder)] == [Tag, Category]
+    assert [model for model, _ in files.models_with_files("blog", models.models_of("blog"), folder)] == [Tag, Category]
     write(folder, "blog/tags", [{"slug": "apples", "name": "blog.categories/garden"}])
     with pytest.raises(SeedError, match="blog: these files refer to each other in a circle"):
         load("blog", folder)
@@ -128,7 +128,7 @@ POST = {"slug": "apple", "title": "The apple", "content": "Good.", "author_id": 
         ("blog/tgas", [], "blog/tgas.json: blog has no such table (it has: "),
         ("blog/tags", [{"slug": "a", "nam": "A"}], "blog/tags.json, row 1 (a): 'nam' is no field of tags: id, "),
         ("blog/tags", [{"slug": "a"}], 'blog/tags.json, row 1 (a): is refused by the database: null value in'),
-        ("blog/tags", [{"name": "A"}], "blog/tags.json, row 1 (A): cannot be told from others: it must give id or"),
+        ("blog/tags", [{"name": "A"}], "blog/tags.json, row 1 (A): has no unique key: it must give id or"),
         ("blog/tags", [{"slug": "a", "name": "A"}] * 2, "blog/tags.json, row 2 (a): is the same as row 1"),
         ("blog/tags", [{"slug": "a", "name": 5}], "row 1 (a): 'name' must be a text"),
         ("blog/tags", [{"slug": "a", "name": None}], "row 1 (a): 'name' must not be null"),

@@ -125,7 +125,7 @@ def _seed_row(resource: Resource, number: int) -> dict[str, Any]:
     for each in resource.fields:
         if each.target is None:
             row[each.name] = each.sample(number)
-        elif name := sample.name_of_row(each.target, number, seed_files.FOLDER):
+        elif name := sample.reference_to(each.target, number, seed_files.FOLDER):
             row[each.name] = name
         elif each.required:
             path = f"seed_data/{resource.database}/{each.target._meta.table_name}.json"
@@ -139,10 +139,12 @@ def _test_values(resource: Resource) -> dict[str, Any]:
     references = [each for each in resource.fields if each.target and each.required]
     body = {each.name: repr(each.sample(1)) for each in plain}
     body |= {each.public_name: f"str(objects.row({each.target.__name__}))" for each in references if each.target}
+    seeds = (seed_files.FOLDER / resource.database).glob("*.json")
     return {
         "body": "{" + ", ".join(f"{name!r}: {code}" for name, code in body.items()) + "}",
         "change": repr({each.name: each.sample(2) for each in plain[:1]}),
         "references": references,
+        "refers_to_accounts": any('"accounts.' in path.read_text(encoding="utf-8") for path in seeds),
         "first_required": next((each.name for each in plain if each.required), None),
         "unique": next((each.name for each in resource.fields if each.unique), None),
     }

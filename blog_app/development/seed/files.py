@@ -1,4 +1,4 @@
-"""Reads seed files: which there are, the rows in them, and where each row stands."""
+"""Seed files: which tables have one, in which order they are loaded, and the rows in them."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from blog_app.development.seed import SeedError
 from blog_app.development.seed.values import TEXT
 
 FOLDER = ROOT / "seed_data"
-KNOWN_BY = ("slug", "email", "title", "name", "id")
-"""How a message names a row."""
+LABEL_FIELDS = ("slug", "email", "title", "name", "id")
+"""Fields by which an error message names a row."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a row was written, for messages."""
+class SeedRow:
+    """A row of a seed file, with its place for error messages."""
 
     path: Path
     number: int
-    row: dict[str, Any]
+    values: dict[str, Any]
 
     def error(self, message: str, field: str | None = None) -> SeedError:
-        """Return the error that names this place and, where there is one, the field."""
-        name = next((f" ({self.row[key]})" for key in KNOWN_BY if isinstance(self.row.get(key), str)), "")
+        """Return an error that names the file, the row and, if given, the field."""
+        name = next((f" ({self.values[key]})" for key in LABEL_FIELDS if isinstance(self.values.get(key), str)), "")
         place = f"{self.path.parent.name}/{self.path.name}, row {self.number}{name}"
         return SeedError(f"{place}: {f'{field!r} ' if field else ''}{message}")
 
 
-def check_names(folder: Path = FOLDER) -> None:
-    """Raise `SeedError` if a folder is named after no logical database."""
+def check_folders(folder: Path = FOLDER) -> None:
+    """Raise `SeedError` if a folder does not have the name of a logical database."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir() and path.name not in DATABASE_NAMES:
             raise SeedError(
@@ -47,10 +47,10 @@ def check_names(folder: Path = FOLDER) -> None:
             )
 
 
-def tables(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> list[tuple[type[Base], Path]]:
-    """Return the models that have a seed file, those that others refer to first.
+def models_with_files(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> list[tuple[type[Base], Path]]:
+    """Return the models that have a seed file, with its path, in the order of their references.
 
-    Raises `SeedError` on a file without a table, and on files that refer to each other in a circle.
+    Raises `SeedError` for a file without a table, and for files that refer to each other in a circle.
     """
     paths = {path.stem: path for path in sorted((folder / name).glob("*.json"))}
     by_table = {model._meta.table_name: model for model in models}
@@ -61,7 +61,7 @@ def tables(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> li
         meta = by_table[table]._meta
         needed = [*(key.rel_model for key in meta.refs), *(meta.depends_on or ())]
         foreign = {model._meta.table_name for model in needed}
-        # What plain columns refer to is said in the rows alone.
+        # Only the rows say what plain columns refer to.
         named = re.findall(rf'"{name}\.(\w+)/', paths[table].read_text(encoding="utf-8", errors="replace"))
         graph[table] = sorted({*foreign, *named} & paths.keys() - {table})
     try:
@@ -71,8 +71,8 @@ def tables(name: str, models: Sequence[type[Base]], folder: Path = FOLDER) -> li
     return [(by_table[table], paths[table]) for table in order]
 
 
-def rows(path: Path, model: type[Base]) -> Iterator[Place]:
-    """Yield the rows of a file; a list for a foreign key stands for a row each."""
+def read_rows(path: Path, model: type[Base]) -> Iterator[SeedRow]:
+    """Yield the rows of a file; a list for a foreign key becomes one row for each element."""
     where = f"{path.parent.name}/{path.name}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -82,23 +82,22 @@ def rows(path: Path, model: type[Base]) -> Iterator[Place]:
         raise SeedError(f"{where} must be a list of rows")
     for number, row in enumerate(document, 1):
         if not isinstance(row, dict):
-            raise Place(path, number, {}).error("must be an object of fields and values")
+            raise SeedRow(path, number, {}).error("must be an object of fields and values")
         listed = [name for name, value in row.items() if isinstance(value, list) and _is_foreign_key(model, name)]
         for values in product(*(row[name] for name in listed)):
-            yield Place(path, number, {**row, **dict(zip(listed, values, strict=True))})
+            yield SeedRow(path, number, {**row, **dict(zip(listed, values, strict=True))})
 
 
 def _is_foreign_key(model: type[Base], name: str) -> bool:
     return isinstance(model._meta.fields.get(name), peewee.ForeignKeyField)
 
 
-def beside(place: Place, field: peewee.Field, value: Any) -> Any:
-    """Return what is in the file that a value names, as `{"file": …}`, for a column of text or of bytes; any other
-    value as it is."""
+def file_content(seed_row: SeedRow, field: peewee.Field, value: Any) -> Any:
+    """Return the content of the file that a value `{"file": …}` of a text or bytes column names; else the value."""
     is_text = isinstance(field, TEXT)
     if not ((is_text or isinstance(field, peewee.BlobField)) and isinstance(value, dict) and set(value) == {"file"}):
         return value
-    folder = place.path.parent.resolve()
+    folder = seed_row.path.parent.resolve()
     path = (folder / str(value["file"])).resolve()
     if not path.is_relative_to(folder):
         raise ValueError(f"names a file outside of {folder.name}/")

@@ -1,4 +1,4 @@
-"""By which fields a row is known, and which identifiers its references stand for."""
+"""Keys of seed rows: which unique key identifies a row, and which row a reference names."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def unique_keys(model: type[Base]) -> Iterator[Fields]:
 
 
 def key_of(model: type[Base], row: Mapping[str, Any]) -> Fields | None:
-    """Return the fields by which a row is known: the first unique key of which it gives all."""
+    """Return the first unique key for which the row gives all fields; None if there is none."""
     return next((key for key in unique_keys(model) if all(row.get(field.name) is not None for field in key)), None)
 
 
 def text_key(model: type[Base]) -> peewee.Field | None:
-    """Return the unique text by which other rows may name a row of this table."""
+    """Return the unique text field by which other rows may refer to a row of this table."""
     return next((key[0] for key in unique_keys(model) if len(key) == 1 and isinstance(key[0], TEXT)), None)
 
 
 def is_reference(field: peewee.Field, value: Any) -> bool:
-    """Return whether a value names a row by a text, where the column holds the row's identifier."""
+    """Return whether a value names a row by a text, while the column holds the row's identifier."""
     column = field.rel_field if isinstance(field, peewee.ForeignKeyField) else field
     return (
         isinstance(column, peewee.UUIDField)
@@ -45,7 +45,7 @@ def is_reference(field: peewee.Field, value: Any) -> bool:
 
 
 class References:
-    """Finds the identifiers of rows that other rows name by a text, each once."""
+    """Looks up the identifiers of rows that other rows name by a text; each lookup is done once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[type[Base], str], Any] = {}
@@ -65,7 +65,7 @@ class References:
 
 
 def _target(field: peewee.Field, value: str) -> tuple[type[Base], str]:
-    """Return the model that a reference leads to, and the text by which it names the row."""
+    """Return the model that a reference is to, and the text by which it names the row."""
     if isinstance(field, peewee.ForeignKeyField):
         return field.rel_model, value
     place, slash, text = value.partition("/")

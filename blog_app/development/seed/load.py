@@ -1,4 +1,4 @@
-"""Loads seed files into a logical database, in one transaction; rows that are as the file says stay untouched."""
+"""Loads seed files into a logical database in one transaction; rows that equal the file stay untouched."""
 
 from __future__ import annotations
 
@@ -17,69 +17,70 @@ from blog_app.data import databases, models
 from blog_app.data.databases import first_line
 from blog_app.data.models import Base, Record, SoftDeletable
 from blog_app.development.seed import files
-from blog_app.development.seed.files import Place
+from blog_app.development.seed.files import SeedRow
 from blog_app.development.seed.keys import Fields, References, is_reference, key_of, unique_keys
-from blog_app.development.seed.values import value_of
+from blog_app.development.seed.values import column_value
 
 Counts = dict[str, Counter[str]]
 """By table: how many rows were `new`, `changed` or `unchanged`."""
 
 
 def load(name: str, folder: Path = files.FOLDER) -> Counts:
-    """Make the rows of `seed_data/<name>/` true in the logical database `name`; raise `SeedError`, nothing loaded."""
+    """Load `seed_data/<name>/` into the logical database `name`; raise `SeedError`, with nothing loaded."""
     references = References()
     with databases.BY_NAME[name].atomic():
         databases.BY_NAME[name].execute_sql("SET LOCAL statement_timeout = 0")
         return {
             model._meta.table_name: _load_table(model, path, references)
-            for model, path in files.tables(name, models.models_of(name), folder)
+            for model, path in files.models_with_files(name, models.models_of(name), folder)
         }
 
 
 def is_empty(name: str, folder: Path = files.FOLDER) -> bool:
-    """Return whether no table that has a seed file holds a row."""
-    return not any(model.select().exists() for model, _ in files.tables(name, models.models_of(name), folder))
+    """Return whether all tables that have a seed file are empty."""
+    found = files.models_with_files(name, models.models_of(name), folder)
+    return not any(model.select().exists() for model, _ in found)
 
 
 def _load_table(model: type[Base], path: Path, references: References) -> Counter[str]:
-    # One row after the other: a row may refer to one above it, and an error must name the row. Files are small.
+    # Row by row: a row may refer to one above it, and an error must name the row. Files are small.
     counts: Counter[str] = Counter()
     seen: dict[tuple[Any, ...], int] = {}
-    for place in files.rows(path, model):
-        row = _read(model, place, references)
+    for seed_row in files.read_rows(path, model):
+        row = _read(model, seed_row, references)
         key = key_of(model, row)
         if key is None:
             keys = " or ".join("+".join(field.name for field in each) for each in unique_keys(model))
-            raise place.error(f"cannot be told from others: it must give {keys}")
+            raise seed_row.error(f"has no unique key: it must give {keys}")
         identity = tuple(row[field.name] for field in key)
         if identity in seen:
-            raise place.error(f"is the same as row {seen[identity]}")
-        seen[identity] = place.number
+            raise seed_row.error(f"is the same as row {seen[identity]}")
+        seen[identity] = seed_row.number
         try:
             counts[_write(model, key, row)] += 1
         except (peewee.IntegrityError, peewee.DataError) as error:
-            raise place.error(f"is refused by the database: {first_line(error)}") from error
+            raise seed_row.error(f"is refused by the database: {first_line(error)}") from error
     model.after_bulk_load()
     return counts
 
 
-def _read(model: type[Base], place: Place, references: References) -> dict[str, Any]:
-    """Return the row's values by field, as the columns hold them, and the password as it was written."""
+def _read(model: type[Base], seed_row: SeedRow, references: References) -> dict[str, Any]:
+    """Return the values of the row as the columns hold them; a password stays plain text."""
     row = {}
-    for name, given in place.row.items():
+    for name, given in seed_row.values.items():
         field = model._meta.fields.get("password_hash" if name == "password" else name)
         if field is None:
-            raise place.error(f"is no field of {model._meta.table_name}: {', '.join(model._meta.fields)}", name)
+            raise seed_row.error(f"is no field of {model._meta.table_name}: {', '.join(model._meta.fields)}", name)
         try:
-            value = files.beside(place, field, given)
-            row[name] = references.find(field, value) if is_reference(field, value) else value_of(field, value)
+            value = files.file_content(seed_row, field, given)
+            row[name] = references.find(field, value) if is_reference(field, value) else column_value(field, value)
         except ValueError as error:
-            raise place.error(str(error), name) from None
+            raise seed_row.error(str(error), name) from None
     return row
 
 
 def _write(model: type[Base], key: Fields, row: dict[str, Any]) -> str:
-    """Insert or change the row; return what was done."""
+    """Insert or change the row; return "new", "changed" or "unchanged"."""
     condition = reduce(and_, (field == row[field.name] for field in key))
     existing = _existing(model, condition)
     if existing is None:
@@ -96,7 +97,7 @@ def _write(model: type[Base], key: Fields, row: dict[str, Any]) -> str:
 
 
 def _existing(model: type[Base], condition: peewee.Expression) -> Base | None:
-    """Return the row that is there, locked; a deleted one if there is no other, and then it will be restored."""
+    """Return the existing row, locked; a soft-deleted one, which is then restored, only if there is no other."""
     if not issubclass(model, SoftDeletable):
         return model.select().where(condition).for_update().first()
     rows = model.with_deleted().where(condition)
@@ -104,7 +105,7 @@ def _existing(model: type[Base], condition: peewee.Expression) -> Base | None:
 
 
 def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole new row. Its identifier is of the time it claims, so that identifiers sort by creation."""
+    """Return all values of a new row. Its UUIDv7 has the time of its `created_at`, so that ids sort by creation."""
     values = dict(row)
     created_at = values.get("created_at")
     if created_at is not None and issubclass(model, Record):
@@ -112,21 +113,21 @@ def _new(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
         values.setdefault("id", uuid7(nanoseconds=int(created_at.timestamp() * 1e9)))
     if "password" in values:
         values["password_hash"] = hash_password(values.pop("password"))
-    record = model(**(model._meta.get_default_dict() | values))  # The kind among them decides what is derived.
+    record = model(**(model._meta.get_default_dict() | values))  # `kind` decides what is derived.
     record.derive()
     return dict(record.__data__)
 
 
-def _held(existing: Base, name: str) -> Any:
-    """Return the value of a field; bytes come from the driver as a view of its memory."""
+def _stored(existing: Base, name: str) -> Any:
+    """Return the value of a field, with bytes instead of the `memoryview` of the driver."""
     value = existing.__data__[name]
     return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _changes(existing: Base, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs; a password differs if it does not fit the stored hash."""
+    """Return the values that differ; a password differs if it does not match the stored hash."""
     wanted = {"deleted_at": None, **row} if isinstance(existing, SoftDeletable) else row
-    found = {name: value for name, value in wanted.items() if name != "password" and _held(existing, name) != value}
+    found = {name: value for name, value in wanted.items() if name != "password" and _stored(existing, name) != value}
     if "password" in row and not verify_password(existing.__data__["password_hash"], row["password"]):
         found["password_hash"] = hash_password(row["password"])
     return found

@@ -1,4 +1,4 @@
-"""Writes a first seed file for a table, with rows that load as they are and wait to be replaced by better ones."""
+"""Sample seed files: rows that load as they are, to be replaced by better ones."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from blog_app.development.seed.keys import text_key
 from blog_app.development.seed.values import TEXT
 
 ROWS = 2
-SOMEBODY = "accounts.users/ada@example.com"
+SAMPLE_USER = "accounts.users/ada@example.com"
 
 
 def write(name: str, table: str, folder: Path = files.FOLDER) -> Path:
-    """Write `seed_data/<name>/<table>.json` and return its path; raise `SeedError` if there is no such table or one."""
+    """Write `seed_data/<name>/<table>.json`; return its path. Raise `SeedError` if it exists, or the table does not."""
     found = {model._meta.table_name: model for model in models.models_of(name)}
     if table not in found:
         raise SeedError(f"{name} has no table {table!r} (it has: {', '.join(found) or 'none'})")
@@ -33,13 +33,13 @@ def write(name: str, table: str, folder: Path = files.FOLDER) -> Path:
 
 
 def text(rows: list[dict[str, Any]]) -> str:
-    """Return rows as a seed file, one a line."""
+    """Return rows as the text of a seed file, one a line."""
     lines = ",\n".join(f"  {json.dumps(each, ensure_ascii=False)}" for each in rows)
     return f"[\n{lines}\n]\n"
 
 
 def row(model: type[Base], number: int, folder: Path) -> dict[str, Any]:
-    """Return the sample row of this number: a value for each field that must be given one, or tells rows apart."""
+    """Return the sample row of this number: a value for each required field and for the text key."""
     key = text_key(model)
     given = {
         name: _value(field, number, folder)
@@ -58,7 +58,7 @@ def _has_default(field: peewee.Field) -> bool:
 
 def _value(field: peewee.Field, number: int, folder: Path) -> Any:
     if isinstance(field, peewee.ForeignKeyField):
-        return name_of_row(field.rel_model, number, folder) or f"(a row of {field.rel_model._meta.table_name})"
+        return reference_to(field.rel_model, number, folder) or f"(a row of {field.rel_model._meta.table_name})"
     if isinstance(field, TEXT):
         return _text(field, number)
     if isinstance(field, peewee.BooleanField):
@@ -71,7 +71,7 @@ def _value(field: peewee.Field, number: int, folder: Path) -> Any:
         return f"2026-01-0{number}T09:00:00Z"
     if isinstance(field, peewee.DateField):
         return f"2026-01-0{number}"
-    return SOMEBODY if isinstance(field, peewee.UUIDField) else {}
+    return SAMPLE_USER if isinstance(field, peewee.UUIDField) else {}
 
 
 def _text(field: peewee.Field, number: int) -> str:
@@ -84,13 +84,14 @@ def _text(field: peewee.Field, number: int) -> str:
     return f"sample-{number}" if field.name == "slug" else f"Sample {field.name.replace('_', ' ')} {number}"
 
 
-def name_of_row(model: type[Base], number: int, folder: Path) -> str | None:
-    """Return by what a reference may name a row of another table's seed file, None if it has none.
+def reference_to(model: type[Base], number: int, folder: Path) -> str | None:
+    """Return a reference to a row in the seed file of another table; None if the file has no row.
 
-    Number 1 is the file's first row, and after its last comes the first again.
+    Number 1 is the first row; after the last comes the first again.
     """
     key = text_key(model)
     path = folder / model._meta.schema / f"{model._meta.table_name}.json"
     known = key.name if key is not None else "id"
-    names = [place.row[known] for place in files.rows(path, model) if known in place.row] if path.exists() else []
+    rows = files.read_rows(path, model) if path.exists() else ()
+    names = [each.values[known] for each in rows if known in each.values]
     return names[(number - 1) % len(names)] if names else None

@@ -1,4 +1,4 @@
-"""From what JSON can say to what a column holds."""
+"""Conversion of JSON values in seed files to the values of columns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from playhouse.postgres_ext import DateTimeTZField
 TEXT = (peewee.CharField, peewee.TextField)
 
 
-def value_of(field: peewee.Field, value: Any) -> Any:
-    """Return what `field` stores for a JSON value; raise `ValueError` with what is wrong with it, not repeating it."""
+def column_value(field: peewee.Field, value: Any) -> Any:
+    """Return the column value for a JSON value; raise `ValueError`, which does not repeat the value."""
     if value is None:
         if not field.null:
             raise ValueError("must not be null")
         return None
     if isinstance(field, peewee.ForeignKeyField):
-        return value_of(field.rel_field, value)
+        return column_value(field.rel_field, value)
     if isinstance(field, TEXT):
         return _text(field, value)
     if isinstance(field, peewee.BooleanField):

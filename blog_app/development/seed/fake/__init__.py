@@ -1,5 +1,5 @@
-"""A big made-up blog: as many users, posts, tags and comments as one asks for, to try out pages, searches and plans.
+"""Fake data: a made-up blog of any size, to test pagination, search and query plans.
 
-Everything follows from the seed and the number of a row, so the same command makes the same rows, a bigger one adds to
-what a smaller one made, and rows that are there already are left out.
+Each row follows from the random seed and its number: the same command makes the same rows, a bigger one adds to those
+of a smaller one, and rows that exist are skipped.
 """

@@ -1,4 +1,4 @@
-"""Brings made-up rows into the database: COPY, a batch a transaction, through the pooler like everything else."""
+"""Bulk inserts of fake rows by COPY: one transaction a batch, through the pooler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"))
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table, as COPY wants them: values by column, in the order of the columns."""
+    """Rows of one table for COPY; the values are in the order of the columns."""
 
     model: type[Base]
     columns: Sequence[str]
@@ -27,12 +27,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is there as a whole or not at all. The first table's first column is an identifier."""
+    """Rows that are inserted together or not at all. The first column of the first table is the id."""
 
     tables: Sequence[Rows]
 
     def load(self) -> bool:
-        """Write the batch unless it is there; return whether it was written."""
+        """Insert the batch unless one of its ids exists; return whether it was inserted."""
         first = self.tables[0]
         database = databases.BY_NAME[first.model._meta.schema]
         with database.atomic():
@@ -47,7 +47,7 @@ class Batch:
 
 
 def analyze(models: Iterable[type[Base]]) -> None:
-    """Tell the planner what the tables hold now."""
+    """Update the planner's statistics of the tables."""
     for model in models:
         database = databases.BY_NAME[model._meta.schema]
         with database.atomic():

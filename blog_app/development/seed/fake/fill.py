@@ -1,4 +1,4 @@
-"""Fills the databases with a made-up blog, batch by batch."""
+"""Inserts fake data, batch by batch."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from blog_app.blog.models import Category, Comment, Post, PostCounters, PostTag,
 from blog_app.data import databases
 from blog_app.development.seed.fake import vocabulary
 from blog_app.development.seed.fake.copy import Batch, analyze
-from blog_app.development.seed.fake.posts import Surroundings
+from blog_app.development.seed.fake.posts import PostReferences
 from blog_app.development.seed.fake.posts import posts as made_posts
-from blog_app.development.seed.fake.users import USERS_AN_AUTHOR, user_id
+from blog_app.development.seed.fake.users import USERS_PER_AUTHOR, user_id
 from blog_app.development.seed.fake.users import users as made_users
 
-BATCH = 2_000
+BATCH_SIZE = 2_000
 TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
-FILLED = (User, Profile, RoleGrant, Category, Tag, Post, PostTag, PostCounters, Comment)
+FILLED_MODELS = (User, Profile, RoleGrant, Category, Tag, Post, PostTag, PostCounters, Comment)
 Progress = Callable[[str, int, bool], None]
-"""Is told the table, how many rows a batch of it has, and whether they were new."""
+"""Called after each batch with the table, the number of rows, and whether they are new."""
 
 
 def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
-    """Add what is missing of the made-up blog of this seed and size.
+    """Insert the rows that are missing of the made-up blog of this seed and size.
 
-    Each batch is one transaction of one logical database: whenever this ends, what is there is whole.
+    Each batch is one transaction of one logical database: an interruption leaves whole batches.
     """
     _load("users", users, partial(made_users, seed), progress)
     readers = [user_id(seed, number) for number in range(users)]
-    around = Surroundings(
+    references = PostReferences(
         readers=readers,
-        authors=readers[::USERS_AN_AUTHOR],
-        categories=_named(Category, vocabulary.CATEGORIES),
-        tags=dict(zip(_named(Tag, TAG_NAMES), TAG_NAMES, strict=True)),
+        authors=readers[::USERS_PER_AUTHOR],
+        categories=_ids_by_name(Category, vocabulary.CATEGORIES),
+        tags=dict(zip(_ids_by_name(Tag, TAG_NAMES), TAG_NAMES, strict=True)),
     )
-    _load("posts", posts, partial(made_posts, seed, around), progress)
-    analyze(FILLED)
+    _load("posts", posts, partial(made_posts, seed, references), progress)
+    analyze(FILLED_MODELS)
 
 
 def _load(table: str, total: int, make: Callable[[range], Batch], progress: Progress) -> None:
-    """Load `total` rows by the batch; the next batch is made while the database stores the one before."""
-    ranges = [range(first, min(first + BATCH, total)) for first in range(0, total, BATCH)]
+    """Load `total` rows in batches; a thread makes the next batch while the database stores the one before."""
+    ranges = [range(first, min(first + BATCH_SIZE, total)) for first in range(0, total, BATCH_SIZE)]
     with ThreadPoolExecutor(max_workers=1) as maker:
         batches = (maker.submit(make, numbers) for numbers in ranges)
         coming = next(batches, None)
@@ -55,8 +55,8 @@ def _load(table: str, total: int, make: Callable[[range], Batch], progress: Prog
             progress(table, len(numbers), batch.load())
 
 
-def _named(model: Any, names: list[str]) -> list[str]:
-    """Return the identifiers of the rows with these names, in their order; add those that are missing."""
+def _ids_by_name(model: Any, names: list[str]) -> list[str]:
+    """Return the ids of the rows with these names, in their order; insert those that are missing."""
     slugs = [slugify(name) for name in names]
     with databases.blog.atomic():
         new = [model(name=name, slug=slug).__data__ for name, slug in zip(names, slugs, strict=True)]

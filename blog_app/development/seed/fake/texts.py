@@ -1,6 +1,6 @@
-"""Titles, texts, comments and names, made of the vocabulary.
+"""Fake titles, texts, comments and names, made from the vocabulary.
 
-A text is put together from a stock of finished sentences, which is what makes a hundred thousand of them quick. Words
+A text is a random choice from a stock of ready sentences, so a hundred thousand texts are made quickly. Words
 follow Zipf's law, so that a search has common words and rare ones to look for.
 """
 
@@ -12,9 +12,9 @@ from random import Random
 
 from blog_app.development.seed.fake import vocabulary
 
-STOCK = 20_000
-SENTENCES_A_POST = range(14, 27)
-SENTENCES_A_PARAGRAPH = 4
+SENTENCE_COUNT = 20_000
+SENTENCES_PER_POST = range(14, 27)
+SENTENCES_PER_PARAGRAPH = 4
 SLOTS = {
     "thing": vocabulary.THINGS,
     "part": vocabulary.PARTS,
@@ -31,7 +31,7 @@ SLOTS = {
 
 
 class _Words(dict[str, str]):
-    """Draws a word for a slot when it is first asked for, and the same again afterwards."""
+    """Draws a word for a slot at its first use, and keeps it."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -57,7 +57,7 @@ def filled(random: Random, templates: tuple[str, ...]) -> str:
 def sentences() -> tuple[str, ...]:
     """Return the stock of sentences; it is the same for every seed."""
     random = Random("sentences")  # noqa: S311 (nothing secret)
-    return tuple(filled(random, vocabulary.SENTENCES) for _ in range(STOCK))
+    return tuple(filled(random, vocabulary.SENTENCES) for _ in range(SENTENCE_COUNT))
 
 
 def sentence(random: Random) -> str:
@@ -71,10 +71,10 @@ def title(random: Random) -> str:
 
 def paragraphs(random: Random, number: int) -> list[str]:
     """Return some 1.5 KB of plain paragraphs about repair number `number`."""
-    chosen = random.choices(sentences(), k=random.choice(SENTENCES_A_POST))
+    chosen = random.choices(sentences(), k=random.choice(SENTENCES_PER_POST))
     found = [
-        " ".join(chosen[start : start + SENTENCES_A_PARAGRAPH])
-        for start in range(0, len(chosen), SENTENCES_A_PARAGRAPH)
+        " ".join(chosen[start : start + SENTENCES_PER_PARAGRAPH])
+        for start in range(0, len(chosen), SENTENCES_PER_PARAGRAPH)
     ]
     return [*found, f"Entered in the book as repair {number}."]
 
