@@ -24,7 +24,7 @@ COMMANDS.add_command(shell_command)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^(?: {4}|\t).*\n?|^\n(?= {4}))+", re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
-LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")
+LINK = re.compile(r"\[([^\]]*)\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILE = re.compile(r"(?<![\w/.])(?:blog_app|tests|benchmarks|bin)/[\w<>./-]*[\w>]")
 MODULE = re.compile(r"(?<![\w/.])(?:blog_app|tests)(?:\.\w+)+(?![\w/])")
@@ -103,13 +103,15 @@ def test_the_readme_is_short() -> None:
 
 @of_each()
 def test_every_link_leads_somewhere(document: Path) -> None:
-    for link in LINK.findall(prose(document)):
+    for text, link in LINK.findall(prose(document)):
         if link.startswith(("https://", "http://", "mailto:")):
             continue
         path, _, anchor = link.partition("#")
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), f"{link}: there is no such file"
         assert not anchor or anchor in anchors(target), f"{link}: there is no such heading"
+        if text.startswith("`") and "/" in text:
+            assert str(target).endswith(text.strip("`")), f"{link} is not {text}"
 
 
 @of_each()
@@ -166,5 +168,5 @@ def test_every_setting_is_described() -> None:
 
 def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
-    listed = set(LINK.findall((folder / "README.md").read_text()))
+    listed = {link for _, link in LINK.findall((folder / "README.md").read_text())}
     assert listed == {path.name for path in folder.glob("[0-9]*.md")}
