@@ -31,6 +31,7 @@ MODULE = re.compile(r"(?<![\w/.])(?:blog_app|tests)(?:\.\w+)+(?![\w/])")
 IMPORT = re.compile(r"^ *from ((?:blog_app|tests)[\w.]*) import ([\w, ]+)$", re.MULTILINE)
 FLASK = re.compile(r"(?<![\w/])flask((?: [a-z]+| --env-file \S+)+)(.*)")
 MAKE = re.compile(r"(?:^|[\s;&(])make((?: [a-z]+)+)")
+TEST = re.compile(r"(?<!/)\b(test_\w+)(?!\w|\.py)")
 SETTING = re.compile(r"^\| `([A-Z_<>]+)` \|", re.MULTILINE)
 OPTION = re.compile(r"--[a-z][a-z-]*")
 
@@ -124,6 +125,13 @@ def test_every_path_and_module_exists(document: Path) -> None:
     for module, names in IMPORT.findall(text):
         for name in names.split(", "):
             assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
+
+
+@of_each()
+def test_every_test_exists(document: Path) -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in TEST.findall(document.read_text()):
+        assert f"def {name}(" in tests, f"there is no {name}"
 
 
 @of_each()
