@@ -107,8 +107,7 @@ def _lock_users(first: UUID, second: UUID, *, any_status: bool = False) -> set[U
 def _insert_or_lock(relationship: Relationship) -> Relationship:
     """Insert the relationship, or lock the existing one, in one statement; return the stored row."""
     query = Relationship.insert(relationship.__data__).on_conflict(
-        conflict_target=[Relationship.low, Relationship.high],
-        update={Relationship.low: peewee.EXCLUDED.low_id},
+        conflict_target=[Relationship.low, Relationship.high], update={Relationship.low: peewee.EXCLUDED.low_id}
     )
     return next(iter(query.returning(Relationship).execute()))
 

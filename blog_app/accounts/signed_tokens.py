@@ -46,7 +46,5 @@ def invalid_token() -> Invalid:
 
 def _serializer(purpose: Purpose) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(
-        settings().secret_key,
-        salt=f"blog_app.accounts.{purpose.name}",
-        signer_kwargs={"digest_method": hashlib.sha256},
+        settings().secret_key, salt=f"blog_app.accounts.{purpose.name}", signer_kwargs={"digest_method": hashlib.sha256}
     )

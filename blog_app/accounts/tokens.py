@@ -40,9 +40,7 @@ def issue(user: User) -> dict[str, Any]:
     """Issue a token to `user`; return its `id`, its secret as `token`, and `expires_at`."""
     secret = secrets.token_urlsafe(TOKEN_BYTES)
     token = Token.create(
-        user=user,
-        token_hash=hash_token(secret),
-        expires_at=now() + timedelta(days=settings().token_days),
+        user=user, token_hash=hash_token(secret), expires_at=now() + timedelta(days=settings().token_days)
     )
     return {"id": token.id, "token": secret, "expires_at": token.expires_at}
 

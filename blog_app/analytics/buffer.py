@@ -56,11 +56,7 @@ class PageViewBuffer:
         self._app = app
         self._counter = PageViewCounter(app.config["SETTINGS"])
         self._thread = PeriodicFlush(
-            "page views",
-            self.try_flush,
-            seconds=FLUSH_SECONDS,
-            max_backoff=MAX_BACKOFF_SECONDS,
-            after_fork=self.reset,
+            "page views", self.try_flush, seconds=FLUSH_SECONDS, max_backoff=MAX_BACKOFF_SECONDS, after_fork=self.reset
         )
         self.reset()
 

@@ -27,14 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCHES_PER_RUN = 20
 MAX_CLOCK_SKEW = timedelta(days=1)
-FIELDS = (
-    PageView.id,
-    PageView.viewed_at,
-    PageView.post_id,
-    PageView.author_id,
-    PageView.referrer,
-    PageView.visitor,
-)
+FIELDS = (PageView.id, PageView.viewed_at, PageView.post_id, PageView.author_id, PageView.referrer, PageView.visitor)
 COLUMNS = peewee.SQL("id, viewed_at, post_id, author_id, referrer, decode(visitor, 'hex')")
 BATCH_ROWS = "jsonb_to_recordset(%s::jsonb) AS batch ({})".format(
     "id uuid, viewed_at timestamptz, post_id uuid, author_id uuid, referrer text, visitor text"

@@ -27,6 +27,5 @@ def count_views(event: Event) -> None:
     )
     insert = PostCounters.insert_from(found, [PostCounters.post, PostCounters.views])
     insert.on_conflict(
-        conflict_target=[PostCounters.post],
-        update={PostCounters.views: PostCounters.views + peewee.EXCLUDED.views},
+        conflict_target=[PostCounters.post], update={PostCounters.views: PostCounters.views + peewee.EXCLUDED.views}
     ).execute()

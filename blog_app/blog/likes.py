@@ -39,7 +39,6 @@ def _add_likes(post: Post, number: int) -> int:
     """Add to the like counter of the post and return its new value: one statement, so no update is lost."""
     row = {PostCounters.post: post.id, PostCounters.likes: max(number, 0)}
     upsert = PostCounters.insert(row).on_conflict(
-        conflict_target=[PostCounters.post],
-        update={PostCounters.likes: PostCounters.likes + number},
+        conflict_target=[PostCounters.post], update={PostCounters.likes: PostCounters.likes + number}
     )
     return int(upsert.returning(PostCounters.likes).tuples().execute()[0][0])

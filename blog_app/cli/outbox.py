@@ -79,11 +79,7 @@ def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None
 
 @outbox.command()
 @click.option(
-    "--days",
-    type=click.IntRange(min=0),
-    default=30,
-    show_default=True,
-    help="Minimum days since the delivery died.",
+    "--days", type=click.IntRange(min=0), default=30, show_default=True, help="Minimum days since the delivery died."
 )
 @publishers_option
 def purge(days: int, names: Sequence[str]) -> None:

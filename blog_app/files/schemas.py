@@ -85,7 +85,6 @@ class PlaceParameters(Schema):
     """The query parameters of the list of files."""
 
     path = Path(
-        load_default=None,
-        metadata={"description": "Only what is at this path, such as `/Kettles/Manual.pdf`."},
+        load_default=None, metadata={"description": "Only what is at this path, such as `/Kettles/Manual.pdf`."}
     )
     under = Path(load_default=None, metadata={"description": "Only what is below the folder at this path."})

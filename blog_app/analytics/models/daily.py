@@ -33,10 +33,7 @@ class DailyView(DailyPostRow):
     class Meta:
         table_name = "daily_views"
         primary_key = peewee.CompositeKey("post_id", "day")
-        indexes = (
-            (("day",), False),
-            (("author_id", "day"), False),
-        )
+        indexes = ((("day",), False), (("author_id", "day"), False))
         watermarked = False
 
 
@@ -49,10 +46,7 @@ class DailyReferrer(DailyPostRow):
     class Meta:
         table_name = "daily_referrers"
         primary_key = peewee.CompositeKey("day", "post_id", "referrer")
-        indexes = (
-            (("author_id", "day"), False),
-            (("post_id", "day"), False),
-        )
+        indexes = ((("author_id", "day"), False), (("post_id", "day"), False))
         watermarked = False
 
 

@@ -39,10 +39,7 @@ class Comment(BlogRecord, SoftDeletable):
         table_name = "comments"
         audited = ("subject_type", "subject_id", "status", "deleted_at")
         redacted = ("content",)
-        indexes = (
-            (("subject_id", "id"), False),
-            (("status", "id"), False),
-        )
+        indexes = ((("subject_id", "id"), False), (("status", "id"), False))
         constraints = [
             peewee.Check("subject_type IN ('post', 'image')", name="comments_subject_is_known"),
             peewee.Check("status IN ('pending', 'approved', 'spam')", name="comments_status_is_known"),

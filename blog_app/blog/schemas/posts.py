@@ -88,7 +88,7 @@ class PostFields(Schema):
         load_default=dict,
         metadata={
             "description": "Your own keys, and the read-only `views`, `likes` and `reading_time` (in minutes). "
-            "In a cached response the counters may be up to a minute old.",
+            "In a cached response the counters may be up to a minute old."
         },
     )
     published_at = Timestamp(dump_only=True, allow_none=True)

@@ -5,13 +5,4 @@ from blog_app.shop.models.catalogue import Product, ProductCategory
 from blog_app.shop.models.customers import Address, Customer
 from blog_app.shop.models.orders import Order, OrderChange, OrderItem
 
-__all__ = [
-    "Address",
-    "Customer",
-    "Order",
-    "OrderChange",
-    "OrderItem",
-    "Product",
-    "ProductCategory",
-    "ShopRecord",
-]
+__all__ = ["Address", "Customer", "Order", "OrderChange", "OrderItem", "Product", "ProductCategory", "ShopRecord"]

@@ -65,10 +65,7 @@ def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
 
 
 @customers.does(
-    "PUT",
-    "/customers/<uuid:user_id>/purchase-limit",
-    body=NewPurchaseLimitSchema,
-    response=PurchaseLimitSchema,
+    "PUT", "/customers/<uuid:user_id>/purchase-limit", body=NewPurchaseLimitSchema, response=PurchaseLimitSchema
 )
 def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
     """Set a customer's monthly purchase limit. Existing orders are not affected."""
