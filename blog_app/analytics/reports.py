@@ -12,17 +12,7 @@ from uuid import UUID
 
 from peewee import fn
 
-from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView
-
-
-def days() -> Any:
-    """Return the days with page views."""
-    return DailyTotal.select().where(DailyTotal.views > 0)  # A new day has none until it is rolled up.
-
-
-def days_of(views: Any, post_id: UUID) -> Any:
-    """Return the days on which a post was viewed, from the `views` that the caller may see."""
-    return views.where(DailyView.post_id == post_id)
+from blog_app.analytics.models import DailyReferrer, DailyView
 
 
 def posts(views: Any, since: date | None, until: date | None) -> Any:

@@ -10,8 +10,7 @@ import pytest
 import redis
 from flask import Flask
 
-from blog_app.analytics import buffer, partitions, queue, storage, visitors
-from blog_app.analytics import counting as rules
+from blog_app.analytics import buffer, counting as rules, partitions, queue, storage, visitors
 from blog_app.analytics.models import PageView
 from blog_app.background.jobs import JOBS
 from blog_app.blog.models import PostCounters

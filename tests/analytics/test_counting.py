@@ -10,8 +10,7 @@ import pytest
 import redis
 from flask import Flask
 
-from blog_app.analytics import counting as rules
-from blog_app.analytics import queue
+from blog_app.analytics import counting as rules, queue
 from blog_app.analytics.models import PageView
 from blog_app.data import databases, models
 from blog_app.data.cache import Representation

@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 from flask import Flask
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from blog_app.analytics import partitions, rollups, storage, visitors
 from blog_app.analytics.models import DailyReferrer, DailyTotal, DailyView, PageView, VisitorSalt

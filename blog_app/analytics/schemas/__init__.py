@@ -1,1 +1,0 @@
-"""Serializers of analytics: marshmallow schemas of its representations."""
