@@ -34,9 +34,7 @@ def purchase_limit_of(user_id: UUID) -> dict[str, Decimal]:
 def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:
     """Set the user's monthly limit, None for the default; return the same as `purchase_limit_of`."""
     _require_user(user_id)
-    customer = Customer.locked(user_id)
-    customer.change(monthly_limit=monthly_limit)
-    return _limit_status(customer, user_id)
+    return _limit_status(Customer.locked(user_id).change(monthly_limit=monthly_limit), user_id)
 
 
 def require_within_limit(customer: Customer, total: Decimal) -> None:

@@ -1,20 +1,22 @@
-"""Creating, changing and deactivating products."""
+"""Creating, changing and deactivating products, and the pricing rules of their types."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from blog_app.data.models import any_of, now
 from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import invalid
-from blog_app.shop import pricing, stock
+from blog_app.shop import stock
 from blog_app.shop.models import Product
+from blog_app.shop.models.catalogue import PRODUCT_TYPES
 
 
 def create(vendor_id: UUID, **values: Any) -> Product:
     """Create a product and return it."""
-    pricing.require_price(values["type"], values["price"])
+    _require_price(values["type"], values["price"])
     stock.require_stock(values["type"], values["stock"])
     return insert_with_slug(Product, values["name"], vendor_id=vendor_id, **values)
 
@@ -23,12 +25,11 @@ def change(product: Product, *, any_price: bool, **values: Any) -> Product:
     """Change a product; its type and slug stay. `any_price` lifts the limit on price changes."""
     if values["type"] != product.type:
         raise invalid("type", f"The type of a product cannot be changed. It is {product.type!r}.")
-    pricing.require_price(product.type, values["price"])
+    _require_price(product.type, values["price"])
     if not any_price:
-        pricing.require_small_change(product, values["price"])
+        _require_small_change(product, values["price"])
     stock.require_stock(product.type, values["stock"], reserved=product.reserved)
-    product.change(**values)
-    return product
+    return product.change(**values)
 
 
 def deactivate_all_of(vendor_id: UUID) -> None:
@@ -37,3 +38,20 @@ def deactivate_all_of(vendor_id: UUID) -> None:
     locked = stock.lock(product_id for (product_id,) in on_sale.tuples())
     values = {"active": False, "version": Product.version + 1, "updated_at": now()}
     Product.update(values).where(any_of(Product.id, list(locked))).execute()
+
+
+def _require_price(type_name: str, price: Decimal) -> None:
+    """Raise `Invalid` unless a product of this type may have this price."""
+    if price == 0 and not PRODUCT_TYPES[type_name].may_be_free:
+        raise invalid("price", "Must be more than 0. Only subscriptions can be free.")
+
+
+def _require_small_change(product: Product, price: Decimal) -> None:
+    """Raise `Invalid` if the price changes by a larger part than the product's type allows, up or down."""
+    max_change = product.rules.max_price_change
+    if abs(price - product.price) > product.price * max_change:
+        raise invalid(
+            "price",
+            f"Must not change by more than {max_change:.0%} of {product.price} at a time, "
+            "unless an admin sends override_price_limit.",
+        )

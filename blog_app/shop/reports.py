@@ -15,7 +15,7 @@ from blog_app.background import jobs
 from blog_app.data import databases
 from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
-from blog_app.shop.models.revenue import DailyRevenue
+from blog_app.shop.models.orders import DailyRevenue
 
 NOT_CANCELLED = Order.status != "cancelled"
 

@@ -1,21 +1,40 @@
-"""The contents of a feed, whatever its format."""
+"""The contents of a feed, whatever its format, and the absolute URLs of the site and its posts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import peewee
+from flask import request
 
 from blog_app.accounts import directory
-from blog_app.blog.feeds.site import Site
 from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.config import settings
 from blog_app.data.models import fetch_rows
 
 MAX_ITEMS = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site that shows the posts; if none is configured, the API itself."""
+
+    name: str
+    url: str
+    posts: str
+
+    def post_url(self, slug: str) -> str:
+        """Return the URL of the post with this slug."""
+        return f"{self.posts}/{slug}"
+
+
+def current_site() -> Site:
+    """Return the site of the current request: `SITE_URL`, else the requested host."""
+    url = (settings().site_url or request.host_url).rstrip("/")
+    return Site(settings().site_name, url, f"{url}/posts" if settings().site_url else f"{url}/api/v1/posts")
 
 
 @dataclass(frozen=True)
@@ -64,31 +83,17 @@ def newest_items(site: Site, *conditions: peewee.Expression) -> tuple[Item, ...]
     )
     rows = fetch_rows(query)
     authors = directory.people(list({row[7] for row in rows})) if rows else {}
-    return tuple(_item(site, authors, *row) for row in rows)
-
-
-def _item(
-    site: Site,
-    authors: dict[str, dict[str, Any]],
-    post_id: str,
-    slug: str,
-    title: str,
-    summary: str,
-    content_html: str,
-    published_at: datetime,
-    updated_at: datetime,
-    author_id: str,
-    category: str | None,
-    tags: list[str] | None,
-) -> Item:
-    return Item(
-        id=UUID(post_id).urn,
-        url=site.post_url(slug),
-        title=title,
-        summary=summary,
-        content_html=content_html,
-        published_at=published_at,
-        updated_at=max(published_at, updated_at),
-        author=authors[author_id]["name"],
-        topics=((category,) if category else ()) + tuple(tags or ()),
+    return tuple(
+        Item(
+            id=UUID(post_id).urn,
+            url=site.post_url(slug),
+            title=title,
+            summary=summary,
+            content_html=content_html,
+            published_at=published_at,
+            updated_at=max(published_at, updated_at),
+            author=authors[author_id]["name"],
+            topics=((category,) if category else ()) + tuple(tags or ()),
+        )
+        for post_id, slug, title, summary, content_html, published_at, updated_at, author_id, category, tags in rows
     )

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import peewee
 
-from blog_app.blog.feeds.site import Site
+from blog_app.blog.feeds.items import Site
 from blog_app.blog.feeds.xml import SITEMAP, Element, add, rfc3339, to_bytes
 from blog_app.blog.models import Post
 from blog_app.data.models import fetch_rows

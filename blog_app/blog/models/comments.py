@@ -7,6 +7,7 @@ comments in the same transaction. A comment is visible only to those who may see
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -75,9 +76,7 @@ class Comment(BlogRecord, SoftDeletable):
         """Delete the comments on these subjects permanently; the subjects are about to be deleted."""
         cls.delete().where((cls.subject_type == subject_type) & cls.subject_id.in_(subjects)).execute()
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.author_id
+    owner_id = property(attrgetter("author_id"))
 
     def derive(self) -> None:
         """Compute the sanitized HTML."""

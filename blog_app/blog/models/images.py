@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,4 @@ class Image(BlogRecord):
         """Return the images that a caller with this scope may see: those of the posts that they may see."""
         return cls.select(cls, Post.id, Post.author_id).join(Post).where(Post.visible(scope, user_id))
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.post.author_id
+    owner_id = property(attrgetter("post.author_id"))

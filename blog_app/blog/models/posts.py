@@ -1,14 +1,23 @@
-"""Posts of all kinds. Articles and videos share this table (see `kinds`)."""
+"""Posts of all kinds: articles and videos are subclasses that share a table (single-table inheritance)."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, ClassVar
 from uuid import UUID
 
 import peewee
 from playhouse.postgres_ext import BinaryJSONField, TSVectorField
 
-from blog_app.blog.content import MAX_WORD_LENGTH, OVERLONG_WORD, plain_text, render, summary_of, word_count_of
+from blog_app.blog.content import (
+    MAX_WORD_LENGTH,
+    OVERLONG_WORD,
+    plain_text,
+    reading_time_of,
+    render,
+    summary_of,
+    word_count_of,
+)
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
 from blog_app.data.models import SoftDeletable, TimestampField
@@ -100,9 +109,7 @@ class Post(BlogRecord, SoftDeletable):
         seconds = peewee.fn.DATE_PART("epoch", peewee.fn.MIN(cls.published_at) - NOW)
         return cls.select(seconds).where((cls.status == "published") & (cls.published_at > NOW)).scalar()
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.author_id
+    owner_id = property(attrgetter("author_id"))
 
     @property
     def tags(self) -> list[str]:
@@ -120,6 +127,27 @@ class Post(BlogRecord, SoftDeletable):
             self.word_count = word_count_of(text)
 
 
+class Article(Post):
+    """A text to read."""
+
+    class Meta:
+        table_name = "posts"
+
+    def derive(self) -> None:
+        """Compute the derived fields, including the reading time."""
+        super().derive()
+        if "word_count" in self._dirty:
+            self.reading_time = reading_time_of(self.word_count)
+
+
+class Video(Post):
+    """A video at `url`, `duration` seconds long."""
+
+    class Meta:
+        table_name = "posts"
+
+
+Post.kinds.update(article=Article, video=Video)
 # For case-insensitive prefixes of titles.
 Post.add_index(Post.index(peewee.SQL("lower(title) text_pattern_ops"), name="posts_title_prefix"))
 # For lists of any kind but the common one, newest first.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import peewee
-from marshmallow import fields as ma
-from marshmallow import validate
+from marshmallow import fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema

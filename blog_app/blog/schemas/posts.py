@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import peewee
-from marshmallow import ValidationError, validate
-from marshmallow import fields as ma
+from marshmallow import ValidationError, fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
@@ -129,17 +128,9 @@ class PostSchema(PostFields):
         about = (Post.id, Post.author_id)
         columns = {"metadata": METADATA, "relevance": search.RELEVANCE, "snippet": search.SNIPPET}
         filterable = (
-            "kind",
-            "title",
-            "slug",
-            "status",
-            "author_id",
-            "category_id",
-            "word_count",
-            "published_at",
-            "created_at",
-            "updated_at",
-        )
+            "kind", "title", "slug", "status", "author_id", "category_id", "word_count",
+            "published_at", "created_at", "updated_at",
+        )  # fmt: skip
         filters = {
             "category": Filter(String(metadata={"example": "kitchen"}), ("eq", "in"), _in_category),
             "tag": Filter(String(metadata={"example": "tea"}), ("eq", "in"), _with_tag),
@@ -182,3 +173,10 @@ class PublicationSchema(Schema):
         allow_none=True,
         metadata={"description": "Defaults to now. A future time schedules the post."},
     )
+
+
+class LikeSchema(Schema):
+    """Whether you like a post, and its number of likes."""
+
+    liked = ma.Boolean(dump_only=True)
+    likes = Integer(dump_only=True)

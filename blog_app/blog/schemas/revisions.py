@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields as ma
-from marshmallow import validate
+from marshmallow import fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema

@@ -15,8 +15,7 @@ from blog_app.accounts import directory
 from blog_app.api.execution.reads import cached_view
 from blog_app.api.responses.etag import digest
 from blog_app.blog.feeds import atom, json_feed, rss, sitemap
-from blog_app.blog.feeds.items import Feed, newest_items
-from blog_app.blog.feeds.site import current_site
+from blog_app.blog.feeds.items import Feed, current_site, newest_items
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.data.cache import Representation, hot
 from blog_app.errors import NotFound

@@ -7,7 +7,7 @@ from typing import Any
 from blog_app.api import Blueprint
 from blog_app.api.auth import identity
 from blog_app.blog import likes as actions
-from blog_app.blog.schemas.likes import LikeSchema
+from blog_app.blog.schemas.posts import LikeSchema
 from blog_app.blog.views.paths import post_or_404
 from blog_app.data import databases
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -80,9 +81,7 @@ class Product(ShopRecord):
             peewee.Check("reserved >= 0 AND reserved <= coalesce(stock, 0)", name="products_stock_covers_reserved"),
         ]
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.vendor_id
+    owner_id = property(attrgetter("vendor_id"))
 
     @property
     def rules(self) -> ProductType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
@@ -25,9 +26,7 @@ class Customer(ShopRecord):
         audited = ("monthly_limit",)
         constraints = [peewee.Check("monthly_limit >= 0", name="customers_monthly_limit_is_not_negative")]
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.user_id
+    owner_id = property(attrgetter("user_id"))
 
     @classmethod
     def locked(cls, user_id: UUID) -> Self:
@@ -51,9 +50,7 @@ class Address(ShopRecord):
         audited = ("country_code",)
         redacted = ("name", "street_address", "city", "country_area", "postal_code")
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.user_id
+    owner_id = property(attrgetter("user_id"))
 
     @property
     def snapshot(self) -> dict[str, str]:

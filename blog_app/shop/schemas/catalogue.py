@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields as ma
-from marshmallow import validate
+from marshmallow import fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
@@ -39,17 +38,8 @@ class ProductSchema(Schema):
         model = Product
         columns = {"available": Product.stock - Product.reserved}
         filterable = (
-            "name",
-            "slug",
-            "type",
-            "price",
-            "stock",
-            "available",
-            "active",
-            "vendor_id",
-            "category_id",
-            "created_at",
-        )
+            "name", "slug", "type", "price", "stock", "available", "active", "vendor_id", "category_id", "created_at",
+        )  # fmt: skip
         sortable = ("name", "price", "created_at", "updated_at")
         includes = {
             "vendor": from_directory(directory.people, PersonSchema, Product.vendor_id),

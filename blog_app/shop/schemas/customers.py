@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields as ma
-from marshmallow import post_load
+from marshmallow import fields as ma, post_load
 
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Money, String, Timestamp

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, validate
-from marshmallow import fields as ma
+from marshmallow import ValidationError, fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema

@@ -13,7 +13,7 @@ from blog_app.api.resources.fields import Integer, Money, String
 from blog_app.api.resources.includes import from_directory
 from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, Product
-from blog_app.shop.models.revenue import DailyRevenue
+from blog_app.shop.models.orders import DailyRevenue
 
 MAX_SUM = 10**18 - 1
 """The largest sum of amounts in filters and cursors; beyond any real total."""

@@ -49,8 +49,7 @@ def create_product_category(name: str, description: str) -> ProductCategory:
 @product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
 def change_product_category(category: ProductCategory, **values: Any) -> ProductCategory:
     """Update a product category. The slug does not change."""
-    category.change(**values)
-    return category
+    return category.change(**values)
 
 
 @product_categories.deletes("/<key>", load=category_at)

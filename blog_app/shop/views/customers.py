@@ -42,8 +42,7 @@ def create_address(**values: Any) -> Address:
 @addresses.changes("/<uuid:address_id>", ShippingAddressSchema, load=address_at)
 def change_address(address: Address, **values: Any) -> Address:
     """Update one of your addresses. Existing orders keep the address they were placed with."""
-    address.change(**values)
-    return address
+    return address.change(**values)
 
 
 @addresses.deletes("/<uuid:address_id>", load=address_at)

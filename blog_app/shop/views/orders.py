@@ -8,8 +8,7 @@ from uuid import UUID
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
 from blog_app.data import databases
-from blog_app.shop import checkout
-from blog_app.shop import orders as actions
+from blog_app.shop import checkout, orders as actions
 from blog_app.shop.models import Order
 from blog_app.shop.schemas.orders import CheckoutSchema, OrderPaymentSchema, OrderSchema, OrderStatusSchema
 
