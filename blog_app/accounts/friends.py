@@ -46,8 +46,7 @@ def send_request(sender: UUID, receiver: UUID) -> Relationship:
 
 def accept(relationship: Relationship) -> Relationship:
     """Accept a friend request: the two are friends now."""
-    relationship.change(friends_since=now())
-    return relationship
+    return relationship.change(friends_since=now())
 
 
 def block(blocker: UUID, blocked: UUID) -> Relationship:

@@ -1,4 +1,4 @@
-"""The account lifecycle: suspending, deleting, restoring and purging users."""
+"""The account lifecycle: suspending, deleting and purging users."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ def set_status(user: User, status: str) -> User:
     if status != "active":
         require_another_admin(user.id)
         tokens.revoke_all(user.id)
-    user.change(status=status)
-    return user
+    return user.change(status=status)
 
 
 def delete(user: User) -> None:
@@ -26,13 +25,6 @@ def delete(user: User) -> None:
     Relationship.end_friendships_and_requests(user.id)
     user.soft_delete()
     publish_event(databases.accounts, "user.left", subject=user.id)
-
-
-def restore(user: User) -> User:
-    """Bring a deleted user back, with their roles and profile; raise `IntegrityError` if the address is taken."""
-    if user.deleted_at:
-        user.restore()
-    return user
 
 
 def purge(user: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
@@ -44,9 +45,7 @@ class User(AccountsRecord, SoftDeletable):
             peewee.Check("status IN ('active', 'inactive', 'suspended')", name="users_status_is_known"),
         ]
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.id
+    owner_id = property(attrgetter("id"))
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
@@ -91,9 +90,7 @@ class RoleGrant(AccountsRecord):
             peewee.Check("role IN ('author', 'editor', 'vendor', 'admin')", name="role_grants_role_is_known")
         ]
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.user_id
+    owner_id = property(attrgetter("user_id"))
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
@@ -121,9 +118,7 @@ class Profile(AccountsRecord):
             peewee.Check("jsonb_typeof(social_links) = 'object'", name="profiles_social_links_is_object"),
         ]
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.user_id
+    owner_id = property(attrgetter("user_id"))
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
@@ -147,9 +142,7 @@ class Token(AccountsRecord):
         table_name = "tokens"
         audited = ("expires_at",)
 
-    @property
-    def owner_id(self) -> UUID:
-        return self.user_id
+    owner_id = property(attrgetter("user_id"))
 
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:

@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 import peewee
-from marshmallow import ValidationError, validate
-from marshmallow import fields as ma
+from marshmallow import ValidationError, fields as ma, validate
 
 from blog_app.accounts import directory, passwords
 from blog_app.accounts.models import STATUSES, Profile, Relationship, RoleGrant, Token, User

@@ -1,4 +1,4 @@
-"""Operations on comments: creating, replying, editing and moderating."""
+"""Operations on comments: creating, replying and editing."""
 
 from __future__ import annotations
 
@@ -57,12 +57,6 @@ def edit(comment: Comment, *, scope: Scope, parent_id: UUID | None, content: str
     """Change the content of a comment; unless a moderator does, it needs approval again. Its parent cannot change."""
     if parent_id not in (None, comment.parent_id):
         raise invalid("parent_id", "The parent of a comment cannot be changed.")
-    if content != comment.content:
-        comment.change(content=content, status=comment.status if scope is Scope.ALL else "pending")
-    return comment
-
-
-def moderate(comment: Comment, status: str) -> Comment:
-    """Set the moderation status of a comment: approved, spam or pending."""
-    comment.change(status=status)
-    return comment
+    if content == comment.content:
+        return comment
+    return comment.change(content=content, status=comment.status if scope is Scope.ALL else "pending")

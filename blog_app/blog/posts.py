@@ -38,42 +38,31 @@ def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | No
         FormerSlug.record(post)
         values["slug"] = slug
     PostTag.replace(post, found)
-    post.change(tag_words=tag_words_query(post.id), **values)
-    return post
+    return post.change(tag_words=tag_words_query(post.id), **values)
 
 
 def publish(post: Post, published_at: datetime | None) -> Post:
     """Publish the post now, or schedule it; a public post keeps its time of publication unless another is given."""
     instant = now()
     public_since = post.published_at if post.published_at and post.published_at <= instant else None
-    post.change(status="published", published_at=published_at or public_since or instant)
-    return post
+    return post.change(status="published", published_at=published_at or public_since or instant)
 
 
 def unpublish(post: Post) -> Post:
     """Make the post a draft again."""
-    post.change(status="draft", published_at=None)
-    return post
+    return post.change(status="draft", published_at=None)
 
 
 def archive(post: Post) -> Post:
     """Hide the post; it keeps its time of publication."""
-    post.change(status="archived")
-    return post
+    return post.change(status="archived")
 
 
 def unarchive(post: Post) -> Post:
     """Make an archived post published again, or a draft if it never was published."""
-    if post.status == "archived":
-        post.change(status="published" if post.published_at else "draft")
-    return post
-
-
-def restore(post: Post) -> Post:
-    """Restore the post if it is deleted."""
-    if post.deleted_at:
-        post.restore()
-    return post
+    if post.status != "archived":
+        return post
+    return post.change(status="published" if post.published_at else "draft")
 
 
 def purge(post: Post) -> None:

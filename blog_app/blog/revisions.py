@@ -33,5 +33,4 @@ def restore(post: Post, editor_id: UUID, revision_id: UUID) -> Post:
         raise NotFound("Revision not found for this post.")
     former = {name: getattr(revision, name) for name in REVISED_FIELDS}
     record(post, editor_id, **former)
-    post.change(**former)
-    return post
+    return post.change(**former)

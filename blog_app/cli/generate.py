@@ -9,9 +9,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from blog_app.config import DATABASE_NAMES, ROOT
-from blog_app.development.generate import GenerateError, names
-from blog_app.development.generate import database as databases
-from blog_app.development.generate import resource as resources
+from blog_app.development.generate import GenerateError, database as databases, names, resource as resources
 from blog_app.development.generate.plan import Plan
 
 WIDE = {"max_content_width": 110}

@@ -14,9 +14,7 @@ from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, settings
 from blog_app.data import models
 from blog_app.data.databases import server
-from blog_app.operations.migrate import all_databases, files
-from blog_app.operations.migrate import plan as plans
-from blog_app.operations.migrate import status as statuses
+from blog_app.operations.migrate import all_databases, files, plan as plans, status as statuses
 from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.schema import drift

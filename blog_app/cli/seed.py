@@ -18,8 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, ROOT, settings
 from blog_app.data.databases import DatabaseAway, first_line
-from blog_app.development.seed import SeedError, files, sample
-from blog_app.development.seed import load as loading
+from blog_app.development.seed import SeedError, files, load as loading, sample
 from blog_app.development.seed.fake.fill import fill
 
 

@@ -71,8 +71,8 @@ class Record(Base):
                 return row
             cls.insert({key: value}).on_conflict_ignore().execute()
 
-    def change(self, **values: Any) -> None:
-        """Write `values` and a new version; the row must have been read in this transaction (FOR UPDATE)."""
+    def change(self, **values: Any) -> Self:
+        """Write `values` and a new version, and return the row, which this transaction must have read FOR UPDATE."""
         audit_subject.capture(self)
         self.version += 1
         self.updated_at = now()
@@ -80,6 +80,7 @@ class Record(Base):
             setattr(self, name, value)
         self.derive()
         self.save()
+        return self
 
     def save(self, force_insert: bool = False) -> None:
         """Write the changed fields, or with `force_insert` a new row, as a pipelined statement."""
@@ -139,9 +140,9 @@ class SoftDeletable(Record):
         """Hide the row; `delete_instance` purges it."""
         self.change(deleted_at=now())
 
-    def restore(self) -> None:
-        """Show the row again; raise `IntegrityError` if another row has taken a unique value meanwhile."""
-        self.change(deleted_at=None)
+    def restore(self) -> Self:
+        """Show the row again and return it; raise `IntegrityError` if another row has a unique value of it now."""
+        return self.change(deleted_at=None) if self.deleted_at else self
 
 
 def not_deleted(source: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields as ma
-from marshmallow import validate
+from marshmallow import fields as ma, validate
 
 from blog_app.accounts import directory
 from blog_app.accounts.schemas import PersonSchema
@@ -22,17 +21,9 @@ class NodeSchema(Schema):
     class Meta:
         model = Node
         filterable = (
-            "kind",
-            "name",
-            "parent_id",
-            "owner_id",
-            "size",
-            "media_type",
-            "sha256",
-            "created_at",
-            "updated_at",
-            "deleted_at",
-        )
+            "kind", "name", "parent_id", "owner_id", "size", "media_type", "sha256",
+            "created_at", "updated_at", "deleted_at",
+        )  # fmt: skip
         sortable = ("kind", "name", "path", "size", "created_at", "updated_at", "deleted_at")
         includes = {"owner": from_directory(directory.people, PersonSchema, Node.owner_id)}
 

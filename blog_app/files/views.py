@@ -13,18 +13,10 @@ from blog_app.api.requests.uploads import Upload
 from blog_app.api.responses.downloads import Download
 from blog_app.data import databases
 from blog_app.errors import invalid
-from blog_app.files import contents, quota, tree
+from blog_app.files import contents, quota, schemas, tree
 from blog_app.files.contents import StoredContent
 from blog_app.files.models import Node, below
 from blog_app.files.names import Name
-from blog_app.files.schemas import (
-    CopySchema,
-    NodeSchema,
-    PlaceParameters,
-    RestorationSchema,
-    StorageSchema,
-    UploadParameters,
-)
 
 files = Blueprint("files", database=databases.files, prefix="")
 
@@ -60,7 +52,7 @@ def store_within_quota(upload: Upload) -> StoredContent:
     return contents.store(upload)
 
 
-@files.lists("/files", NodeSchema, parameters=PlaceParameters)
+@files.lists("/files", schemas.NodeSchema, parameters=schemas.PlaceParameters)
 def list_files(path: str | None, under: str | None) -> Any:
     """List your folders and files, newest first. Admins see all users' files.
 
@@ -73,31 +65,31 @@ def list_files(path: str | None, under: str | None) -> Any:
     return query if under is None else query.where(below(under))
 
 
-@files.shows("/files/<uuid:node_id>", NodeSchema)
+@files.shows("/files/<uuid:node_id>", schemas.NodeSchema)
 def show_file(node_id: UUID) -> Any:
     """Retrieve a folder or a file. A file's content is at `/files/{node_id}/content`."""
     return node_at(node_id)
 
 
-@files.creates("/folders", NodeSchema)
+@files.creates("/folders", schemas.NodeSchema)
 def create_folder(name: str, parent_id: UUID | None) -> Node:
     """Create a folder."""
     return tree.create_folder(identity().user_id, name, parent_id)
 
 
-@files.uploads("POST", "/files", NodeSchema, store=store_within_quota, parameters=UploadParameters)
+@files.uploads("POST", "/files", schemas.NodeSchema, store=store_within_quota, parameters=schemas.UploadParameters)
 def upload_file(stored: StoredContent, name: str | None, parent_id: UUID | None) -> Node:
     """Upload a file, as the only file of a form, or as the raw body with `?name=`."""
     return tree.add_file(identity().user_id, stored, name or form_file_name(stored), parent_id)
 
 
-@files.changes("/files/<uuid:node_id>", NodeSchema, load=locked_node_at)
+@files.changes("/files/<uuid:node_id>", schemas.NodeSchema, load=locked_node_at)
 def change_file(node: Node, name: str, parent_id: UUID | None) -> Node:
     """Rename or move a file, or a folder with everything in it."""
     return tree.move(node, name, parent_id)
 
 
-@files.creates("/files/<uuid:node_id>/copies", CopySchema, response=NodeSchema, load=locked_node_at)
+@files.creates("/files/<uuid:node_id>/copies", schemas.CopySchema, response=schemas.NodeSchema, load=locked_node_at)
 def copy_file(node: Node, name: str, parent_id: UUID | None) -> Node:
     """Copy a file, or a folder with everything in it."""
     return tree.copy(node, name, parent_id)
@@ -109,7 +101,7 @@ def download_file(file: Node) -> Download:
     return contents.download(file)
 
 
-@files.uploads("PUT", "/files/<uuid:node_id>/content", NodeSchema, store=contents.store, load=locked_file_at)
+@files.uploads("PUT", "/files/<uuid:node_id>/content", schemas.NodeSchema, store=contents.store, load=locked_file_at)
 def replace_content(file: Node, stored: StoredContent) -> Node:
     """Replace a file's content, by a form or a raw body. `If-Match` takes the `ETag` of the file or its content."""
     tree.replace_content(file, stored)
@@ -122,7 +114,7 @@ def delete_file(node: Node) -> None:
     tree.move_to_trash(node)
 
 
-@files.lists("/trash", NodeSchema)
+@files.lists("/trash", schemas.NodeSchema)
 def list_trash() -> Any:
     """List the trash. Files that were deleted with their folder are restored with it and not listed."""
     return Node.with_trash(scope(), user_id()).where(Node.deleted_at.is_null(False))
@@ -135,7 +127,11 @@ def empty_trash() -> None:
 
 
 @files.does(
-    "PUT", "/files/<uuid:node_id>/restoration", body=RestorationSchema, response=NodeSchema, load=locked_trash_at
+    "PUT",
+    "/files/<uuid:node_id>/restoration",
+    body=schemas.RestorationSchema,
+    response=schemas.NodeSchema,
+    load=locked_trash_at,
 )
 def restore_file(node: Node, **place: Any) -> Node:
     """Restore a file or folder from the trash to its former folder, or to the top level if that is gone.
@@ -151,7 +147,7 @@ def purge_file(node: Node) -> None:
     tree.purge(node)
 
 
-@files.computes("/me/storage", StorageSchema)
+@files.computes("/me/storage", schemas.StorageSchema)
 def show_my_storage() -> dict[str, int | None]:
     """Retrieve your storage usage and limit."""
     return quota.usage_of(identity().user_id)

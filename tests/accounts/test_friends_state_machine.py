@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from blog_app.accounts import friends, lifecycle
@@ -107,7 +106,7 @@ class Friends(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE))
     def come_back(self, person: int) -> None:
         if person in self.gone:
-            self.act(lifecycle.restore, User.only_deleted().where(User.id == self.ids[person]).get())
+            self.act(User.restore, User.only_deleted().where(User.id == self.ids[person]).get())
             self.gone.remove(person)
 
     @invariant()

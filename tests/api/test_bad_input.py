@@ -12,8 +12,7 @@ import orjson
 import peewee
 import pytest
 from flask import Flask
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from werkzeug.test import EnvironBuilder, TestResponse
 
 from blog_app.data import databases

@@ -9,8 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 from flask import Flask
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from werkzeug.test import TestResponse
 
 from blog_app import logs

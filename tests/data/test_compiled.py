@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import peewee
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from blog_app.accounts.models import Token
 from blog_app.blog.models import Post, PostTag, Tag

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from blog_app.shop.order_states import TRANSITIONS

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app.accounts import credentials, lifecycle
+from blog_app.accounts import credentials, lifecycle, schemas
 from blog_app.accounts.models import Profile, User
-from blog_app.accounts.schemas import (
-    AcceptedSchema,
-    ConfirmationSchema,
-    CredentialsSchema,
-    MeSchema,
-    PasswordChangeSchema,
-    ProfileSchema,
-)
 from blog_app.accounts.views.users import MAIL_SENT
 from blog_app.api import Blueprint
 from blog_app.api.auth import identity
@@ -32,17 +24,16 @@ def my_profile() -> Any:
     return Profile.select().where(Profile.user == identity().user_id)
 
 
-@me.shows("", MeSchema)
+@me.shows("", schemas.MeSchema)
 def show_me() -> Any:
     """Retrieve your account."""
     return my_account()
 
 
-@me.changes("", MeSchema, load=my_account)
+@me.changes("", schemas.MeSchema, load=my_account)
 def change_me(user: User, name: str) -> User:
     """Update your account."""
-    user.change(name=name)
-    return user
+    return user.change(name=name)
 
 
 @me.deletes("", load=my_account)
@@ -51,33 +42,32 @@ def delete_me(user: User) -> None:
     lifecycle.delete(user)
 
 
-@me.shows("/profile", ProfileSchema)
+@me.shows("/profile", schemas.ProfileSchema)
 def show_my_profile() -> Any:
     """Retrieve your profile."""
     return Profile.select().where(Profile.user == identity().user_id)
 
 
-@me.changes("/profile", ProfileSchema, load=my_profile)
+@me.changes("/profile", schemas.ProfileSchema, load=my_profile)
 def change_my_profile(profile: Profile, **values: Any) -> Profile:
     """Update your profile."""
-    profile.change(**values)
-    return profile
+    return profile.change(**values)
 
 
-@me.does("PUT", "/password", body=PasswordChangeSchema, atomic=False)
+@me.does("PUT", "/password", body=schemas.PasswordChangeSchema, atomic=False)
 def change_my_password(current_password: str, password: str) -> None:
     """Change your password. All your other sessions end."""
     credentials.change_password(identity(), current_password, password)
 
 
-@me.does("PUT", "/email", body=CredentialsSchema, response=AcceptedSchema, status=202, atomic=False)
+@me.does("PUT", "/email", body=schemas.CredentialsSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def change_my_email(email: str, password: str) -> dict[str, str]:
     """Request a new email address. It takes effect when you confirm the token that is mailed to it."""
     credentials.request_email_change(identity(), email, password)
     return MAIL_SENT
 
 
-@me.does("POST", "/email/confirmation", body=ConfirmationSchema, atomic=False)
+@me.does("POST", "/email/confirmation", body=schemas.ConfirmationSchema, atomic=False)
 def confirm_my_email(token: str) -> None:
     """Confirm a new email address with the mailed token, signed in or not. All your other sessions end."""
     credentials.confirm_email_change(token)

@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import credentials
-from blog_app.accounts import tokens as actions
+from blog_app.accounts import credentials, schemas, tokens as actions
 from blog_app.accounts.models import Token
-from blog_app.accounts.schemas import (
-    AcceptedSchema,
-    CredentialsSchema,
-    EmailAddressSchema,
-    NewPasswordSchema,
-    NewTokenSchema,
-    TokenSchema,
-)
 from blog_app.accounts.views.users import MAIL_SENT
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
@@ -29,13 +20,13 @@ def token_at(token_id: UUID) -> Any:
     return allowed(Token).where(Token.id == token_id)
 
 
-@tokens.creates("", CredentialsSchema, response=NewTokenSchema, atomic=False, secret=True)
+@tokens.creates("", schemas.CredentialsSchema, response=schemas.NewTokenSchema, atomic=False, secret=True)
 def create_token(email: str, password: str) -> dict[str, Any]:
     """Sign in with an email address and password, and get an API token."""
     return actions.sign_in(email, password)
 
 
-@tokens.lists("", TokenSchema)
+@tokens.lists("", schemas.TokenSchema)
 def list_tokens() -> Any:
     """List your unexpired tokens. `current` marks the one that authenticated this request."""
     return allowed(Token)
@@ -53,14 +44,14 @@ def revoke_all_tokens() -> None:
     actions.revoke_all(identity().user_id)
 
 
-@resets.does("POST", "", body=EmailAddressSchema, response=AcceptedSchema, status=202, atomic=False)
+@resets.does("POST", "", body=schemas.EmailAddressSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def ask_for_reset(email: str) -> dict[str, str]:
     """Request an email with a password reset token."""
     credentials.request_password_reset(email)
     return MAIL_SENT
 
 
-@resets.does("POST", "/completion", body=NewPasswordSchema, atomic=False)
+@resets.does("POST", "/completion", body=schemas.NewPasswordSchema, atomic=False)
 def reset_password(token: str, password: str) -> None:
     """Set a new password with the mailed token. All your sessions end."""
     credentials.reset_password(token, password)

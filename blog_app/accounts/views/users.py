@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import lifecycle, registration
+from blog_app.accounts import lifecycle, registration, schemas
 from blog_app.accounts.models import Profile, Relationship, User
-from blog_app.accounts.schemas import (
-    AcceptedSchema,
-    ConfirmationSchema,
-    MeSchema,
-    ProfileSchema,
-    RegistrationSchema,
-    StatusSchema,
-    UserSchema,
-)
 from blog_app.api import Blueprint
 from blog_app.api.auth import allowed
 from blog_app.api.resources.schema import DeletedParameter
@@ -34,41 +25,41 @@ def user_or_deleted_at(user_id: UUID) -> Any:
     return allowed(User, deleted="with").where(User.id == user_id)
 
 
-@users.does("POST", "", body=RegistrationSchema, response=AcceptedSchema, status=202, atomic=False)
+@users.does("POST", "", body=schemas.RegistrationSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def create_user(email: str, name: str, password: str) -> dict[str, str]:
     """Register. The account is created when you confirm the token that is mailed to the address."""
     registration.register(email, name, password)
     return MAIL_SENT
 
 
-@users.does("POST", "/confirmation", body=ConfirmationSchema, response=MeSchema)
+@users.does("POST", "/confirmation", body=schemas.ConfirmationSchema, response=schemas.MeSchema)
 def confirm_user(token: str) -> User:
     """Confirm a registration with the mailed token, and create the account."""
     return registration.confirm(token)
 
 
-@users.lists("", UserSchema, parameters=DeletedParameter)
+@users.lists("", schemas.UserSchema, parameters=DeletedParameter)
 @hot(per_caller=(Relationship,))
 def list_users(deleted: str | None) -> Any:
     """List users, newest first."""
     return allowed(User, deleted=deleted)
 
 
-@users.shows("/<uuid:user_id>", UserSchema)
+@users.shows("/<uuid:user_id>", schemas.UserSchema)
 @hot(row="user_id", per_caller=(Relationship,))
 def show_user(user_id: UUID) -> Any:
     """Retrieve a user."""
     return user_at(user_id)
 
 
-@users.shows("/<uuid:user_id>/profile", ProfileSchema)
+@users.shows("/<uuid:user_id>/profile", schemas.ProfileSchema)
 @hot(User, row="user_id", per_caller=(Relationship,))
 def show_profile(user_id: UUID) -> Any:
     """Retrieve a user's profile."""
     return allowed(Profile).where(Profile.user == user_id)
 
 
-@users.does("PUT", "/<uuid:user_id>/status", body=StatusSchema, response=UserSchema, load=user_at)
+@users.does("PUT", "/<uuid:user_id>/status", body=schemas.StatusSchema, response=schemas.UserSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
     """Set a user's status. Any status other than `active` ends the user's sessions."""
     return lifecycle.set_status(user, status)
@@ -80,10 +71,10 @@ def delete_user(user: User) -> None:
     lifecycle.delete(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/restoration", response=UserSchema, load=user_or_deleted_at)
+@users.does("PUT", "/<uuid:user_id>/restoration", response=schemas.UserSchema, load=user_or_deleted_at)
 def restore_user(user: User) -> User:
     """Restore a deleted user; 409 if another account uses the email address now."""
-    return lifecycle.restore(user)
+    return user.restore()
 
 
 @users.deletes("/<uuid:user_id>/remains", load=user_or_deleted_at)

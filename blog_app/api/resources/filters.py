@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import peewee
-from marshmallow import fields as ma_fields
-from marshmallow import validate
+from marshmallow import fields as ma_fields, validate
 
 Condition = Callable[[str, Any], peewee.Expression]
 

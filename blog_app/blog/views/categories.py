@@ -47,14 +47,10 @@ def create_category(name: str, description: str, parent_id: UUID | None) -> Cate
 def change_category(category: Category, parent_id: UUID | None, **values: Any) -> Category:
     """Update a category, or move it with its descendants. The slug does not change."""
     category.move_to(parent_id)
-    category.change(**values)
-    return category
+    return category.change(**values)
 
 
 @categories.deletes("/<key>", load=category_to_move)
 def delete_category(category: Category) -> None:
-    """Delete a category.
-
-    Its children move to its parent. Its posts are kept, without a category.
-    """
+    """Delete a category. Its children move to its parent. Its posts are kept, without a category."""
     category.remove()

@@ -30,10 +30,7 @@ def present_comment_at(comment_id: UUID) -> Any:
 @comments.lists("/comments", CommentSchema)
 @reads(Post, Image)
 def list_comments() -> Any:
-    """List comments on all posts and images, oldest first.
-
-    Moderators find comments to review with `status=pending`.
-    """
+    """List comments on all posts and images, oldest first. Moderators find comments to review with `status=pending`."""
     return allowed(Comment)
 
 
@@ -52,10 +49,7 @@ def list_comments_on_post(key: str) -> Any:
 @comments.lists("/images/<uuid:image_id>/comments", CommentSchema, parent=image_at)
 @reads(Post, Image)
 def list_comments_on_image(image_id: UUID) -> Any:
-    """List the comments on an image, oldest first.
-
-    You see approved comments and your own.
-    """
+    """List the comments on an image, oldest first. You see approved comments and your own."""
     return Comment.visible_to(scope(), user_id()).where(
         Comment.subject_type == "image", Comment.subject_id == image_at(image_id).select(Image.id)
     )
@@ -63,19 +57,13 @@ def list_comments_on_image(image_id: UUID) -> Any:
 
 @comments.creates("/posts/<key>/comments", CommentSchema)
 def create_comment_on_post(key: str, **values: Any) -> Comment:
-    """Create a comment on a post, or a reply to one.
-
-    Others see it once a moderator has approved it.
-    """
+    """Create a comment on a post, or a reply to one. Others see it once a moderator has approved it."""
     return actions.comment_on_post(post_at(key), scope=scope(), author_id=identity().user_id, **values)
 
 
 @comments.creates("/images/<uuid:image_id>/comments", CommentSchema)
 def create_comment_on_image(image_id: UUID, **values: Any) -> Comment:
-    """Create a comment on an image, or a reply to one.
-
-    Others see it once a moderator has approved it.
-    """
+    """Create a comment on an image, or a reply to one. Others see it once a moderator has approved it."""
     return actions.comment_on_image(allowed(Post), image_id, scope=scope(), author_id=identity().user_id, **values)
 
 
@@ -94,10 +82,7 @@ def change_comment(comment: Comment, **values: Any) -> Comment:
 
 @comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)
 def delete_comment(comment: Comment) -> None:
-    """Delete a comment.
-
-    A comment that has replies keeps its place in the thread, without author and content.
-    """
+    """Delete a comment. If it has replies it keeps its place in the thread, without author and content."""
     comment.soft_delete()
 
 
@@ -110,4 +95,4 @@ def delete_comment(comment: Comment) -> None:
 )
 def moderate_comment(comment: Comment, status: str) -> Comment:
     """Approve a comment, or mark it as spam."""
-    return actions.moderate(comment, status)
+    return comment.change(status=status)

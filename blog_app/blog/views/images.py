@@ -43,8 +43,7 @@ def show_image(image_id: UUID) -> Any:
 @images.changes("/images/<uuid:image_id>", ImageSchema, load=image_at)
 def change_image(image: Image, **values: Any) -> Image:
     """Update an image."""
-    image.change(**values)
-    return image
+    return image.change(**values)
 
 
 @images.deletes("/images/<uuid:image_id>", load=image_at)

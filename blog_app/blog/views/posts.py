@@ -9,8 +9,7 @@ from blog_app.api import Blueprint
 from blog_app.api.auth import allowed, identity
 from blog_app.api.requests.path_keys import by_id_or_slug
 from blog_app.api.resources.schema import DeletedParameter
-from blog_app.blog import posts as actions
-from blog_app.blog import search
+from blog_app.blog import posts as actions, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.counters import COUNTERS_SECONDS
 from blog_app.blog.schemas.posts import PostSchema, PublicationSchema, RelatedPostSchema
@@ -72,7 +71,7 @@ def delete_post(post: Post) -> None:
 @posts.does("PUT", "/<key>/restoration", response=PostSchema, load=any_post_at)
 def restore_post(post: Post) -> Post:
     """Restore a deleted post."""
-    return actions.restore(post)
+    return post.restore()
 
 
 @posts.deletes("/<key>/remains", load=any_post_at)

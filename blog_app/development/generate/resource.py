@@ -24,8 +24,7 @@ from blog_app.development.generate import GenerateError
 from blog_app.development.generate.fields import Field, parse
 from blog_app.development.generate.names import Names, camel_case
 from blog_app.development.generate.plan import Plan
-from blog_app.development.seed import files as seed_files
-from blog_app.development.seed import sample
+from blog_app.development.seed import files as seed_files, sample
 from blog_app.operations.migrate import files as migrations
 
 PERMISSIONS_END = "}  # fmt: skip"

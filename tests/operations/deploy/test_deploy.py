@@ -13,8 +13,7 @@ from blog_app import create_app
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import backoff, models
 from blog_app.development.local.stack import Stack
-from blog_app.operations.deploy import backups
-from blog_app.operations.deploy import release as release_module
+from blog_app.operations.deploy import backups, release as release_module
 from blog_app.operations.deploy.release import Release, ReleaseError
 from blog_app.operations.migrate import MigrationError, all_databases, files, plan
 from blog_app.operations.migrate.connection import connected

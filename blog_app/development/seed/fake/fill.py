@@ -14,10 +14,8 @@ from blog_app.blog.models import Category, Comment, Post, PostCounters, PostTag,
 from blog_app.data import databases
 from blog_app.development.seed.fake import vocabulary
 from blog_app.development.seed.fake.copy import Batch, analyze
-from blog_app.development.seed.fake.posts import PostReferences
-from blog_app.development.seed.fake.posts import posts as made_posts
-from blog_app.development.seed.fake.users import USERS_PER_AUTHOR, user_id
-from blog_app.development.seed.fake.users import users as made_users
+from blog_app.development.seed.fake.posts import PostReferences, posts as made_posts
+from blog_app.development.seed.fake.users import USERS_PER_AUTHOR, user_id, users as made_users
 
 BATCH_SIZE = 2_000
 TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
