@@ -108,12 +108,11 @@ class AuditedAction(audit_subject.Subject):
     def record_entry(self, database: LogicalDatabase) -> None:
         """Publish the entry in the running transaction of `database`."""
         self.recorded = True
-        actor_type, actor_id, actor_name = self.actor
         subject_type, subject_id, owner_id = self._subject()
         entry = {
-            "actor_type": actor_type,
-            "actor_id": actor_id,
-            "actor_name": actor_name,
+            "actor_type": self.actor.type,
+            "actor_id": self.actor.id,
+            "actor_name": self.actor.name,
             "action": self.name,
             "subject_type": subject_type,
             "subject_id": subject_id,

@@ -56,7 +56,7 @@ def every(period: timedelta, database: LogicalDatabase) -> Callable[[Function], 
     """
 
     def decorate(function: Function) -> Function:
-        _register(Job(f"{database.name}.{function.__name__}", period, database, function))
+        _register(function.__name__, period, database, function)
         return function
 
     return decorate
@@ -72,15 +72,14 @@ def every_in_each_database(
 
     def decorate(function: DatabaseFunction) -> DatabaseFunction:
         for database in databases.ALL:
-            _register(
-                Job(f"{database.name}.{name or function.__name__}", period, database, partial(function, database))
-            )
+            _register(name or function.__name__, period, database, partial(function, database))
         return function
 
     return decorate
 
 
-def _register(job: Job) -> None:
+def _register(name: str, period: timedelta, database: LogicalDatabase, function: Function) -> None:
+    job = Job(f"{database.name}.{name}", period, database, function)
     if JOBS.setdefault(job.name, job) != job:
         raise TypeError(f"two jobs are called {job.name}")
 

@@ -12,7 +12,7 @@ import threading
 from flask import Flask
 
 from blog_app.background import jobs
-from blog_app.background.outbox import cleanup, wake_up  # noqa: F401 (cleanup declares its jobs)
+from blog_app.background.outbox import wake_up
 from blog_app.background.outbox.delivery import deliver_next, handlers_with_due_deliveries
 from blog_app.data import databases
 from blog_app.data.backoff import Backoff

@@ -1,4 +1,4 @@
-"""Delivering outbox events to their handlers, with retries and exponential backoff.
+"""Delivering outbox events to their handlers, with retries and exponential backoff; cleaning `processed_events`.
 
 The row of a delivery stays locked (`FOR UPDATE SKIP LOCKED`) until its handler has committed. When a worker dies,
 PostgreSQL releases the lock and another worker takes the row. If the handler writes to the database that the event came
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import peewee
 
-from blog_app.background.jobs import error_summary
+from blog_app.background import jobs
 from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
-from blog_app.background.outbox.tables import DELIVERIES, Delivery, delete_delivered, mark_processed
+from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS, Delivery, delete_delivered, mark_processed
 from blog_app.data.backoff import Backoff, delay
 from blog_app.data.databases import DatabaseAway, LogicalDatabase
 from blog_app.data.models import now
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
 MAX_BACKOFF = timedelta(hours=1)
+CLOCK_SKEW = timedelta(days=1)
+CLEANUP_BATCH_SIZE = 10_000
 NO_SORT = "SET LOCAL enable_sort = off"
 """Without statistics, as on a new table, PostgreSQL expects few rows and sorts them all instead of using the index."""
 
@@ -113,10 +115,14 @@ def _handle(deliveries: Sequence[Delivery]) -> None:
 def _postpone(delivery: Delivery, error: Exception) -> None:
     """Schedule the next attempt of a delivery that failed, or mark it as dead after the last one."""
     delivery.attempts += 1
-    delivery.error = error_summary(error)
+    delivery.error = jobs.error_summary(error)
     if delivery.attempts < MAX_ATTEMPTS:
         delivery.due_at = now() + timedelta(seconds=delay(delivery.attempts, longest=MAX_BACKOFF.total_seconds()))
-        _postpone_later_deliveries(delivery)
+        # The later deliveries of the subject, which it blocks, too: no worker selects them before.
+        table = type(delivery)
+        same_queue = (table.handler == delivery.handler) & (table.subject == delivery.subject)
+        is_later = (table.position > delivery.position) & table.dead_at.is_null()
+        table.update(due_at=delivery.due_at).where(same_queue & is_later).execute()
     else:
         delivery.dead_at = now()
     delivery.save()
@@ -124,13 +130,19 @@ def _postpone(delivery: Delivery, error: Exception) -> None:
     log.warning("%s to %s %s (attempt %s)", delivery.name, delivery.handler, outcome, delivery.attempts, exc_info=error)
 
 
-def _postpone_later_deliveries(delivery: Delivery) -> None:
-    """Postpone the later deliveries of the same subject, which it blocks, so that no worker selects them before."""
-    table = type(delivery)
-    is_after = (
-        (table.handler == delivery.handler)
-        & (table.subject == delivery.subject)
-        & (table.position > delivery.position)
-        & table.dead_at.is_null()
+@jobs.every_in_each_database(timedelta(days=1), name="forget_handled_events_daily")  # The name in stored rows.
+def delete_processed_events(database: LogicalDatabase) -> bool:
+    """Delete a batch of the rows that are older than every delivery in any outbox; return whether more are left."""
+    table = PROCESSED_EVENTS[database.name]
+    old = (
+        table.select(table.event_id)
+        .where(table.processed_at < _oldest_published() - CLOCK_SKEW)
+        .limit(CLEANUP_BATCH_SIZE)
     )
-    table.update(due_at=delivery.due_at).where(is_after).execute()
+    return bool(table.delete().where(table.event_id.in_(old)).execute() >= CLEANUP_BATCH_SIZE)
+
+
+def _oldest_published() -> datetime:
+    """Return when the oldest event that is still in an outbox, dead deliveries included, was published."""
+    oldest = (table.select(peewee.fn.MIN(table.published_at)).scalar() for table in DELIVERIES.values())
+    return min(filter(None, oldest), default=now())

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from flask import Flask
 
-from blog_app.background.outbox.cleanup import delete_processed_events
+from blog_app.background.outbox.delivery import delete_processed_events
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import databases
 from blog_app.data.models import now
