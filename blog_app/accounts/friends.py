@@ -89,11 +89,7 @@ def suggestions(user_id: UUID, people: Any) -> Any:
     count = peewee.fn.count(peewee.SQL("*")).alias("mutual_friends")
     suggested = both.select_from(both.c.user_id, count).group_by(both.c.user_id).alias("suggested")
     known = Relationship.involving(user_id).select(Relationship.other_user(user_id))
-    return (
-        people.join(suggested, on=(suggested.c.user_id == User.id))
-        .where(User.id != user_id)
-        .where(User.id.not_in(known))
-    )
+    return people.join(suggested, on=(suggested.c.user_id == User.id)).where(User.id != user_id, User.id.not_in(known))
 
 
 def _lock_users(first: UUID, second: UUID, *, any_status: bool = False) -> set[UUID]:

@@ -26,16 +26,9 @@ def _require_strong(password: str) -> None:
         raise ValidationError(weakness)
 
 
-def new_password_field() -> Any:
-    """Return the field for a password to set, which the password policy applies to."""
-    return String(
-        required=True, max_length=200, strip=False, validate=_require_strong, metadata={"example": "Correct-Horse-1"}
-    )
-
-
-def current_password_field() -> Any:
-    """Return the field for an existing password, which may be older than the password policy."""
-    return String(required=True, max_length=200, strip=False, metadata={"example": "Correct-Horse-1"})
+def password_field(policy: Any = None) -> Any:
+    """Return the field for a password; only a new one must pass the policy, which an existing one may be older than."""
+    return String(required=True, max_length=200, strip=False, validate=policy, metadata={"example": "Correct-Horse-1"})
 
 
 class PersonSchema(Schema):
@@ -171,7 +164,7 @@ class RegistrationSchema(Schema):
 
     email = Email(required=True, metadata={"example": "ada@example.com"})
     name = String(required=True, min_length=1, max_length=100)
-    password = new_password_field()
+    password = password_field(_require_strong)
 
 
 class AcceptedSchema(Schema):
@@ -195,21 +188,21 @@ class EmailAddressSchema(Schema):
 class NewPasswordSchema(ConfirmationSchema):
     """The token from an email, and the new password."""
 
-    password = new_password_field()
+    password = password_field(_require_strong)
 
 
 class PasswordChangeSchema(Schema):
     """The current and the new password."""
 
-    current_password = current_password_field()
-    password = new_password_field()
+    current_password = password_field()
+    password = password_field(_require_strong)
 
 
 class CredentialsSchema(Schema):
     """An email address and the password of the account."""
 
     email = Email(required=True, metadata={"example": "ada@example.com"})
-    password = current_password_field()
+    password = password_field()
 
 
 class TokenSchema(Schema):

@@ -73,7 +73,5 @@ def delete_old_audit_entries() -> bool:
 
 
 def _anonymize(person: str) -> None:
-    more = True
-    while more:
-        done = databases.analytics.execute_sql(ANONYMIZE, {"person": person, "limit": MAX_ROWS}).rowcount
-        more = done == MAX_ROWS
+    while databases.analytics.execute_sql(ANONYMIZE, {"person": person, "limit": MAX_ROWS}).rowcount == MAX_ROWS:
+        pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.items import Feed
 from blog_app.blog.feeds.xml import ATOM, Element, add, rfc3339, to_bytes
 
 MEDIA_TYPE = "application/atom+xml; charset=utf-8"
@@ -18,18 +18,15 @@ def write(feed: Feed) -> bytes:
     add(root, "link", rel="self", type="application/atom+xml", href=feed.feed_url)
     add(root, "link", rel="alternate", href=feed.home_url)
     for item in feed.items:
-        _item(add(root, "entry"), item)
+        entry = add(root, "entry")
+        add(entry, "id", item.id)
+        add(entry, "title", item.title)
+        add(entry, "published", rfc3339(item.published_at))
+        add(entry, "updated", rfc3339(item.updated_at))
+        add(entry, "link", rel="alternate", href=item.url)
+        add(add(entry, "author"), "name", item.author)
+        for topic in item.topics:
+            add(entry, "category", term=topic)
+        add(entry, "summary", item.summary)
+        add(entry, "content", item.content_html, type="html")
     return to_bytes(root)
-
-
-def _item(element: Element, item: Item) -> None:
-    add(element, "id", item.id)
-    add(element, "title", item.title)
-    add(element, "published", rfc3339(item.published_at))
-    add(element, "updated", rfc3339(item.updated_at))
-    add(element, "link", rel="alternate", href=item.url)
-    add(add(element, "author"), "name", item.author)
-    for topic in item.topics:
-        add(element, "category", term=topic)
-    add(element, "summary", item.summary)
-    add(element, "content", item.content_html, type="html")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blog_app.api.responses.json_encoder import to_json
-from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.items import Feed
 from blog_app.blog.feeds.xml import rfc3339
 
 MEDIA_TYPE = "application/feed+json"
@@ -18,20 +18,19 @@ def write(feed: Feed) -> bytes:
             "description": feed.description,
             "home_page_url": feed.home_url,
             "feed_url": feed.feed_url,
-            "items": [_item(item) for item in feed.items],
+            "items": [
+                {
+                    "id": item.id,
+                    "url": item.url,
+                    "title": item.title,
+                    "summary": item.summary,
+                    "content_html": item.content_html,
+                    "date_published": rfc3339(item.published_at),
+                    "date_modified": rfc3339(item.updated_at),
+                    "authors": [{"name": item.author}],
+                    "tags": list(item.topics),
+                }
+                for item in feed.items
+            ],
         }
     )
-
-
-def _item(item: Item) -> dict[str, object]:
-    return {
-        "id": item.id,
-        "url": item.url,
-        "title": item.title,
-        "summary": item.summary,
-        "content_html": item.content_html,
-        "date_published": rfc3339(item.published_at),
-        "date_modified": rfc3339(item.updated_at),
-        "authors": [{"name": item.author}],
-        "tags": list(item.topics),
-    }

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from html import escape
 from xml.etree import ElementTree
 
-from blog_app.blog.feeds.items import Feed, Item
+from blog_app.blog.feeds.items import Feed
 from blog_app.blog.feeds.xml import ATOM, CONTENT, DUBLIN_CORE, Element, add, to_bytes
 
 MEDIA_TYPE = "application/rss+xml; charset=utf-8"
@@ -25,17 +25,14 @@ def write(feed: Feed) -> bytes:
     add(channel, "lastBuildDate", format_datetime(feed.updated_at, usegmt=True))
     add(channel, f"{{{ATOM}}}link", href=feed.feed_url, rel="self", type="application/rss+xml")
     for item in feed.items:
-        _item(add(channel, "item"), item)
+        element = add(channel, "item")
+        add(element, "title", item.title)
+        add(element, "link", item.url)
+        add(element, "guid", item.id, isPermaLink="false")
+        add(element, "pubDate", format_datetime(item.published_at, usegmt=True))
+        add(element, f"{{{DUBLIN_CORE}}}creator", item.author)
+        for topic in item.topics:
+            add(element, "category", topic)
+        add(element, "description", escape(item.summary))  # Feed readers parse it as HTML.
+        add(element, f"{{{CONTENT}}}encoded", item.content_html)
     return to_bytes(root)
-
-
-def _item(element: Element, item: Item) -> None:
-    add(element, "title", item.title)
-    add(element, "link", item.url)
-    add(element, "guid", item.id, isPermaLink="false")
-    add(element, "pubDate", format_datetime(item.published_at, usegmt=True))
-    add(element, f"{{{DUBLIN_CORE}}}creator", item.author)
-    for topic in item.topics:
-        add(element, "category", topic)
-    add(element, "description", escape(item.summary))  # Feed readers parse it as HTML.
-    add(element, f"{{{CONTENT}}}encoded", item.content_html)
