@@ -4,10 +4,12 @@ from flask import Flask
 
 from blog_app.analytics import audit_trail, partitions, storage
 from blog_app.analytics.buffer import PageViewBuffer
-from blog_app.analytics.views import blueprints
+from blog_app.analytics.views import audit_entries, caching, page_views
 from blog_app.api.execution import read_hooks
 
 __all__ = ["audit_trail", "blueprints", "init_app", "partitions", "storage"]
+
+blueprints = (audit_entries, page_views, caching)
 
 
 def init_app(app: Flask) -> None:

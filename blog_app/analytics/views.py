@@ -15,7 +15,6 @@ from blog_app.data import cache_counters, databases
 audit_entries = Blueprint("audit_entries", database=databases.analytics, prefix="/audit-entries")
 page_views = Blueprint("page_views", database=databases.analytics, prefix="/analytics")
 caching = Blueprint("caching", database=databases.analytics, prefix="/analytics")
-blueprints = (audit_entries, page_views, caching)
 
 
 @audit_entries.lists("", schemas.AuditEntrySchema)

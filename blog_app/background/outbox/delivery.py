@@ -134,12 +134,9 @@ def _postpone(delivery: Delivery, error: Exception) -> None:
 def delete_processed_events(database: LogicalDatabase) -> bool:
     """Delete a batch of the rows that are older than every delivery in any outbox; return whether more are left."""
     table = PROCESSED_EVENTS[database.name]
-    old = (
-        table.select(table.event_id)
-        .where(table.processed_at < _oldest_published() - CLOCK_SKEW)
-        .limit(CLEANUP_BATCH_SIZE)
-    )
-    return bool(table.delete().where(table.event_id.in_(old)).execute() >= CLEANUP_BATCH_SIZE)
+    old = table.select(table.event_id).where(table.processed_at < _oldest_published() - CLOCK_SKEW)
+    batch = old.limit(CLEANUP_BATCH_SIZE)
+    return bool(table.delete().where(table.event_id.in_(batch)).execute() >= CLEANUP_BATCH_SIZE)
 
 
 def _oldest_published() -> datetime:
