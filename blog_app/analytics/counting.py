@@ -1,13 +1,7 @@
 """Page view counting: which reads count as page views (bot detection), and what is stored of them.
 
-* A page view is a GET of one post with the response 200, or 304 because the browser shows the post again. It may come
-  from the view function, a replica or the cache, and hold any `fields`. HEAD, errors and redirects to a new slug do not
-  count.
-* Readers count, signed in or not. Authors, editors and admins do not: their reads are previews.
-* Bots do not count (the list is the community's `crawler-user-agents`, which includes tools like curl), nor do requests
-  without a user agent and browser prefetches.
-* Only the host of the referrer is stored, unless it is the blog's own (the requested host, SITE_URL and CORS_ORIGINS).
-  A site that calls the API for its readers should forward `User-Agent`, `Referer` and `X-Forwarded-For` (PROXIES).
+The rules are in docs/reference/page-views.md. The list of bots is the community's `crawler-user-agents`, which includes
+tools like curl. The blog's own hosts, which are not stored: the requested one, those of SITE_URL and CORS_ORIGINS.
 """
 
 from __future__ import annotations

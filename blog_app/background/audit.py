@@ -16,13 +16,7 @@ Guarantees:
 * **Stored once**: the worker delivers it to the analytics database, where the event's id is the entry's id.
 * **No secrets**: the value of a field that is not declared, or is redacted, never leaves its database.
 
-Not promised: when an entry arrives (within about two seconds; later while the worker or a database is down), nor that
-entries of several databases arrive in order; they are sorted by the time of the action. A command that writes through
-its own connections (migrate, restore, move) records its entry when it ends, in a separate transaction; if it is killed
-before that, or no outbox is left, there is no entry.
-
-Not audited: reads, and the page views that they count; and the work of the worker, which follows from time or from
-events of audited actions.
+What is not promised, and what is not audited, is in docs/reference/audit-trail.md.
 """
 
 from __future__ import annotations
