@@ -13,7 +13,7 @@ from blog_app.accounts.models import STATUSES, Profile, Relationship, RoleGrant,
 from blog_app.api import Schema
 from blog_app.api.auth import identity
 from blog_app.api.resources.fields import Email, Integer, String, Timestamp, Url
-from blog_app.api.resources.includes import belongs_to, from_directory, has_one
+from blog_app.api.resources.includes import BatchInclude, belongs_to, from_directory, has_one
 from blog_app.api.resources.schema import PerRequest
 from blog_app.permissions import ROLES
 
@@ -36,6 +36,11 @@ class PersonSchema(Schema):
 
     id = ma.UUID(dump_only=True)
     name = String(dump_only=True)
+
+
+def person(column: Any) -> BatchInclude:
+    """Return the include of the user whose id is in `column`, for schemas of any domain."""
+    return from_directory(directory.people, PersonSchema, column)
 
 
 class ProfileSchema(Schema):
@@ -136,8 +141,8 @@ class FriendRequestSchema(Schema):
         sortable = ("sent_at",)
         sort = ("-sent_at",)
         includes = {
-            "sender": from_directory(directory.people, PersonSchema, Relationship.requester),
-            "receiver": from_directory(directory.people, PersonSchema, RECEIVER),
+            "sender": person(Relationship.requester),
+            "receiver": person(RECEIVER),
         }
 
     id = ma.UUID(dump_only=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import peewee
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts.directory import people
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.analytics.models import AuditEntry, DailyReferrer, DailyTotal, DailyView
 from blog_app.api import Schema
 from blog_app.api.auth import scope, user_id
@@ -14,7 +13,7 @@ from blog_app.api.resources.fields import Integer, String, Timestamp
 from blog_app.api.resources.includes import from_directory
 from blog_app.api.resources.schema import PerRequest
 from blog_app.background import audit
-from blog_app.blog.directory import titles
+from blog_app.blog import directory
 from blog_app.data.models import subquery_column
 from blog_app.permissions import Scope
 
@@ -53,7 +52,7 @@ class AuditEntrySchema(Schema):
         )  # fmt: skip
         sortable = ("happened_at",)
         sort = ("-happened_at", "-id")
-        includes = {"actor": from_directory(people, PersonSchema, ACTOR_ID)}
+        includes = {"actor": person(ACTOR_ID)}
 
     id = ma.UUID(dump_only=True)
     happened_at = Timestamp(dump_only=True)
@@ -110,7 +109,7 @@ class PostViewsSchema(Schema):
         sortable = ("views", "visitors")
         sort = ("-views",)
         key = "post_id"
-        includes = {"post": from_directory(titles, PostTitleSchema, columns["post_id"])}
+        includes = {"post": from_directory(directory.titles, PostTitleSchema, columns["post_id"])}
 
     post_id = ma.UUID(dump_only=True)
     views = Integer(dump_only=True)

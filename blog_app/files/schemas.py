@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Timestamp
-from blog_app.api.resources.includes import from_directory
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
 
@@ -25,7 +23,7 @@ class NodeSchema(Schema):
             "created_at", "updated_at", "deleted_at",
         )  # fmt: skip
         sortable = ("kind", "name", "path", "size", "created_at", "updated_at", "deleted_at")
-        includes = {"owner": from_directory(directory.people, PersonSchema, Node.owner_id)}
+        includes = {"owner": person(Node.owner_id)}
 
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(KINDS))

@@ -7,11 +7,9 @@ from typing import Any
 import peewee
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
-from blog_app.api.resources.includes import from_directory
 from blog_app.blog.models import Comment
 from blog_app.blog.models.comments import STATUSES, SUBJECTS
 
@@ -37,7 +35,7 @@ class CommentSchema(Schema):
         filterable = ("status", "author_id", "parent_id", "subject_type", "subject_id", "created_at")
         sortable = ("created_at",)
         sort = ("id",)
-        includes = {"author": from_directory(directory.people, PersonSchema, AUTHOR)}
+        includes = {"author": person(AUTHOR)}
 
     id = ma.UUID(dump_only=True)
     subject_type = ma.String(dump_only=True, validate=validate.OneOf(SUBJECTS))

@@ -9,12 +9,11 @@ from typing import Any
 import peewee
 from marshmallow import ValidationError, fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String, Timestamp, Url
 from blog_app.api.resources.filters import Filter
-from blog_app.api.resources.includes import belongs_to, from_directory, has_many, many_to_many
+from blog_app.api.resources.includes import belongs_to, has_many, many_to_many
 from blog_app.blog import content, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.posts import FORMATS, STATUSES
@@ -139,7 +138,7 @@ class PostSchema(PostFields):
         sort = ("-published_at", "-id")
         search = search.SEARCH
         includes = {
-            "author": from_directory(directory.people, PersonSchema, Post.author_id),
+            "author": person(Post.author_id),
             "category": belongs_to(CategorySchema, Post.category),
             "tags": many_to_many(TagSchema, Post.id, PostTag.post, PostTag.tag),
             "images": has_many(ImageSchema, Post.id, ImageSchema.Meta.model.post),

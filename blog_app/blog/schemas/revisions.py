@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String, Timestamp
-from blog_app.api.resources.includes import from_directory
 from blog_app.blog.models import Revision
 from blog_app.blog.models.posts import FORMATS
 
@@ -21,8 +19,8 @@ class RevisionSchema(Schema):
         sortable = ("number",)
         sort = ("-number",)
         includes = {
-            "author": from_directory(directory.people, PersonSchema, Revision.author_id),
-            "replacer": from_directory(directory.people, PersonSchema, Revision.replaced_by),
+            "author": person(Revision.author_id),
+            "replacer": person(Revision.replaced_by),
         }
 
     id = ma.UUID(dump_only=True)

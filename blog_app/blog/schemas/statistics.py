@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
-from blog_app.api.resources.includes import from_directory
 from blog_app.blog import statistics
 from blog_app.blog.models import Category, Post, Tag
 
@@ -37,7 +35,7 @@ class AuthorCountSchema(Schema):
         filterable = ("id",)
         sortable = ("posts",)
         sort = ("-posts",)
-        includes = {"author": from_directory(directory.people, PersonSchema, statistics.ID)}
+        includes = {"author": person(statistics.ID)}
 
     id = ma.UUID(dump_only=True, metadata={"description": "The author's id."})
     posts = Integer(dump_only=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.resources.includes import belongs_to, from_directory
+from blog_app.api.resources.includes import belongs_to
 from blog_app.shop.models import Product, ProductCategory
 from blog_app.shop.models.catalogue import PRODUCT_TYPES
 
@@ -42,7 +41,7 @@ class ProductSchema(Schema):
         )  # fmt: skip
         sortable = ("name", "price", "created_at", "updated_at")
         includes = {
-            "vendor": from_directory(directory.people, PersonSchema, Product.vendor_id),
+            "vendor": person(Product.vendor_id),
             "category": belongs_to(ProductCategorySchema, Product.category),
         }
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from marshmallow import ValidationError, fields as ma, validate
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.resources.includes import from_directory, has_many
+from blog_app.api.resources.includes import has_many
 from blog_app.shop.models import Order, OrderChange, OrderItem
 from blog_app.shop.order_states import PAYMENT, STATUS
 
@@ -57,7 +56,7 @@ class OrderSchema(Schema):
         sortable = ("created_at", "total")
         sort = ("-created_at", "-id")
         includes = {
-            "customer": from_directory(directory.people, PersonSchema, Order.user_id),
+            "customer": person(Order.user_id),
             "items": has_many(OrderItemSchema, Order.id, OrderItem.order),
             "changes": has_many(OrderChangeSchema, Order.id, OrderChange.order),
         }

@@ -6,11 +6,9 @@ from decimal import Decimal
 
 from marshmallow import fields as ma
 
-from blog_app.accounts import directory
-from blog_app.accounts.schemas import PersonSchema
+from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Money, String
-from blog_app.api.resources.includes import from_directory
 from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, Product
 from blog_app.shop.models.orders import DailyRevenue
@@ -82,7 +80,7 @@ class CustomerReportSchema(Schema):
         sortable = ("orders", "total")
         sort = ("-total",)
         key = "user_id"
-        includes = {"customer": from_directory(directory.people, PersonSchema, subquery_column("user_id"))}
+        includes = {"customer": person(subquery_column("user_id"))}
 
     user_id = ma.UUID(dump_only=True)
     orders = Integer(dump_only=True)
