@@ -37,11 +37,6 @@ def require_another_admin(user_id: UUID) -> None:
     concurrently.
     """
     databases.accounts.execute_sql(ADMIN_LOCK)
-    admins = (
-        User.select(User.id)
-        .join(RoleGrant, on=(RoleGrant.user == User.id))
-        .where(RoleGrant.role == "admin")
-        .where(User.status == "active")
-    )
-    if [admin.id for admin in admins] == [user_id]:
+    admins = User.select(User.id).join(RoleGrant, on=(RoleGrant.user == User.id)).where(RoleGrant.role == "admin")
+    if [admin.id for admin in admins.where(User.status == "active")] == [user_id]:
         raise Conflict("This user is the only admin. Grant the role to another user first.")

@@ -183,22 +183,12 @@ def below(key: str) -> peewee.Expression:
 
 
 # Unique paths for each owner; and a prefix of paths is one range of this index.
-Node.add_index(
-    Node.index(
-        Node.owner_id,
-        peewee.SQL("key text_pattern_ops"),
-        unique=True,
-        where=peewee.SQL("deleted_at IS NULL"),
-        name="nodes_place",
-    )
-)
+_KEY, _NOT_DELETED = peewee.SQL("key text_pattern_ops"), peewee.SQL("deleted_at IS NULL")
+Node.add_index(Node.index(Node.owner_id, _KEY, unique=True, where=_NOT_DELETED, name="nodes_place"))
 Node.add_index(Node.index(Node.trashed_with, where=peewee.SQL("deleted_at IS NOT NULL"), name="nodes_trashed_with"))
 explain_constraint("nodes_place", "name", "This folder already contains that name.", status=Conflict)
 explain_constraint(
-    "nodes_path_is_not_too_long",
-    "name",
-    f"The full path must not be longer than {MAX_PATH_BYTES} bytes.",
-    status=Invalid,
+    "nodes_path_is_not_too_long", "name", f"The path must not be longer than {MAX_PATH_BYTES} bytes.", status=Invalid
 )
 explain_constraint(
     "nodes_are_not_too_deep", "parent_id", f"Folders cannot be nested deeper than {MAX_DEPTH} levels.", status=Invalid

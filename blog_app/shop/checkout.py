@@ -18,6 +18,7 @@ from blog_app.shop import customers, stock
 from blog_app.shop.models import Address, Customer, Order, OrderChange, OrderItem, Product
 
 Items = Sequence[Mapping[str, Any]]
+Products = Mapping[UUID, Product]
 
 
 def place_order(user_id: UUID, items: Items, address_id: UUID | None) -> Order:
@@ -38,7 +39,7 @@ def place_order(user_id: UUID, items: Items, address_id: UUID | None) -> Order:
     return _insert_order(user_id, items, products, total, address)
 
 
-def _require_on_sale(items: Items, products: Mapping[UUID, Product]) -> None:
+def _require_on_sale(items: Items, products: Products) -> None:
     missing = [
         {"pointer": f"/items/{index}/product_id", "detail": "This product is not on sale."}
         for index, item in enumerate(items)
@@ -48,7 +49,7 @@ def _require_on_sale(items: Items, products: Mapping[UUID, Product]) -> None:
         raise Invalid("Some of the products are not on sale.", errors=missing)
 
 
-def _require_available(items: Items, products: Mapping[UUID, Product]) -> None:
+def _require_available(items: Items, products: Products) -> None:
     short = [
         {"pointer": f"/items/{index}/quantity", "detail": f"Only {available} of {product.name!r} left."}
         for index, item in enumerate(items)
@@ -59,9 +60,7 @@ def _require_available(items: Items, products: Mapping[UUID, Product]) -> None:
         raise Conflict("Not enough stock for this order.", errors=short)
 
 
-def _shipping_address(
-    user_id: UUID, address_id: UUID | None, products: Mapping[UUID, Product]
-) -> dict[str, str] | None:
+def _shipping_address(user_id: UUID, address_id: UUID | None, products: Products) -> dict[str, str] | None:
     if address_id is None:
         if any(product.rules.has_stock for product in products.values()):
             raise invalid("address_id", "A shipping address is required for physical products.")
@@ -73,7 +72,7 @@ def _shipping_address(
 
 
 def _insert_order(
-    user_id: UUID, items: Items, products: Mapping[UUID, Product], total: Decimal, address: dict[str, str] | None
+    user_id: UUID, items: Items, products: Products, total: Decimal, address: dict[str, str] | None
 ) -> Order:
     order = Order.create(user_id=user_id, total=total, shipping_address=address)
     rows = [
