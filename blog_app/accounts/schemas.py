@@ -79,9 +79,7 @@ class UserSchema(Schema):
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))
     created_at = Timestamp(dump_only=True)
     deleted_at = Timestamp(
-        dump_only=True,
-        allow_none=True,
-        metadata={"description": "When the user was deleted. Only admins can list deleted users."},
+        dump_only=True, allow_none=True, metadata={"description": "When the user was deleted. Only admins see it."}
     )
 
 
@@ -140,10 +138,7 @@ class FriendRequestSchema(Schema):
         }
         sortable = ("sent_at",)
         sort = ("-sent_at",)
-        includes = {
-            "sender": person(Relationship.requester),
-            "receiver": person(RECEIVER),
-        }
+        includes = {"sender": person(Relationship.requester), "receiver": person(RECEIVER)}
 
     id = ma.UUID(dump_only=True)
     user_id = ma.UUID(required=True, load_only=True, metadata={"description": "The user to send the request to."})

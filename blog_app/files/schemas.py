@@ -65,15 +65,11 @@ class UploadParameters(Schema):
     """The query parameters of an upload."""
 
     name = Name(load_default=None, metadata={"description": "Defaults to the file name in the form."})
-    parent_id = ma.UUID(
-        load_default=None, metadata={"description": "The folder to upload to; by default the top level."}
-    )
+    parent_id = ma.UUID(load_default=None, metadata={"description": "Folder to upload to; by default the top level."})
 
 
 class PlaceParameters(Schema):
     """The query parameters of the list of files."""
 
-    path = Path(
-        load_default=None, metadata={"description": "Only what is at this path, such as `/Kettles/Manual.pdf`."}
-    )
+    path = Path(load_default=None, metadata={"description": "Only what is at this path, such as `/Kettles/Tea.pdf`."})
     under = Path(load_default=None, metadata={"description": "Only what is below the folder at this path."})

@@ -18,10 +18,7 @@ class RevisionSchema(Schema):
         model = Revision
         sortable = ("number",)
         sort = ("-number",)
-        includes = {
-            "author": person(Revision.author_id),
-            "replacer": person(Revision.replaced_by),
-        }
+        includes = {"author": person(Revision.author_id), "replacer": person(Revision.replaced_by)}
 
     id = ma.UUID(dump_only=True)
     number = Integer(dump_only=True, metadata={"description": "Starts at 1, the original version."})

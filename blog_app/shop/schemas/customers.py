@@ -25,9 +25,7 @@ class ShippingAddressSchema(Schema):
     street_address = String(required=True, min_length=1, max_length=200, metadata={"example": "15 Westland Row"})
     city = String(required=True, max_length=100, metadata={"example": "Dublin"})
     country_area = String(
-        max_length=100,
-        load_default="",
-        metadata={"description": "State, province or region, if addresses in the country have one."},
+        max_length=100, load_default="", metadata={"description": "State, province or region, if the country has one."}
     )
     postal_code = String(max_length=20, load_default="", metadata={"example": "D02 HH29"})
     country_code = String(required=True, min_length=2, max_length=2, metadata={"example": "IE"})
