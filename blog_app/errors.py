@@ -46,6 +46,9 @@ class Problem(Exception):
         if headers:
             self.headers = headers
 
+    def __init_subclass__(cls, status: HTTPStatus) -> None:
+        cls.status = status
+
     @classmethod
     def name(cls) -> str:
         """Return the name of this problem type, such as `not-found`."""
@@ -58,89 +61,63 @@ class Problem(Exception):
         return {"name": cls.name(), "title": cls.status.phrase, "status": cls.status.value, "explanation": text}
 
 
-class BadRequest(Problem):
+class BadRequest(Problem, status=HTTPStatus.BAD_REQUEST):
     """The request is malformed: invalid JSON, an unknown query parameter, an invalid cursor."""
 
-    status = HTTPStatus.BAD_REQUEST
 
-
-class Unauthorized(Problem):
+class Unauthorized(Problem, status=HTTPStatus.UNAUTHORIZED):
     """The token is missing or not valid."""
 
-    status = HTTPStatus.UNAUTHORIZED
     headers = {"WWW-Authenticate": 'Bearer realm="api"'}
 
 
-class Forbidden(Problem):
+class Forbidden(Problem, status=HTTPStatus.FORBIDDEN):
     """The token is valid, but does not permit this."""
 
-    status = HTTPStatus.FORBIDDEN
 
-
-class NotFound(Problem):
+class NotFound(Problem, status=HTTPStatus.NOT_FOUND):
     """The resource does not exist, or you do not have access to it."""
 
-    status = HTTPStatus.NOT_FOUND
 
-
-class MethodNotAllowed(Problem):
+class MethodNotAllowed(Problem, status=HTTPStatus.METHOD_NOT_ALLOWED):
     """The resource does not support this method; the `Allow` header lists those that it supports."""
 
-    status = HTTPStatus.METHOD_NOT_ALLOWED
 
-
-class Conflict(Problem):
+class Conflict(Problem, status=HTTPStatus.CONFLICT):
     """The request conflicts with the current state: a name is taken, a transition is not allowed."""
 
-    status = HTTPStatus.CONFLICT
 
-
-class PreconditionFailed(Problem):
+class PreconditionFailed(Problem, status=HTTPStatus.PRECONDITION_FAILED):
     """`If-Match` does not match the current version."""
 
-    status = HTTPStatus.PRECONDITION_FAILED
 
-
-class TooLarge(Problem):
+class TooLarge(Problem, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
     """The body is larger than this endpoint accepts."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
-
-class AddressTooLong(Problem):
+class AddressTooLong(Problem, status=HTTPStatus.REQUEST_URI_TOO_LONG):
     """The URL is too long: use fewer or shorter query parameters."""
 
-    status = HTTPStatus.REQUEST_URI_TOO_LONG
 
-
-class UnsupportedMediaType(Problem):
+class UnsupportedMediaType(Problem, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE):
     """The endpoint does not accept the media type of the body."""
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
-
-class RangeNotSatisfiable(Problem):
+class RangeNotSatisfiable(Problem, status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE):
     """`Range` is outside the file; `Content-Range` has the size of the file."""
 
-    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 
-
-class Invalid(Problem):
+class Invalid(Problem, status=HTTPStatus.UNPROCESSABLE_ENTITY):
     """The body is well-formed, but its content is not valid."""
 
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
-
-class TooManyRequests(Problem):
+class TooManyRequests(Problem, status=HTTPStatus.TOO_MANY_REQUESTS):
     """A rate limit is exceeded; `Retry-After` says when to retry."""
 
-    status = HTTPStatus.TOO_MANY_REQUESTS
 
-
-class Unavailable(Problem):
+class Unavailable(Problem, status=HTTPStatus.SERVICE_UNAVAILABLE):
     """A database or service is temporarily unavailable; retry the same request later."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
@@ -186,12 +163,7 @@ def respond(error: Exception) -> Response:
     }
     if problem.errors:
         body["errors"] = problem.errors
-    return Response(
-        orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS),
-        status=problem.status.value,
-        headers=dict(problem.headers),
-        content_type=CONTENT_TYPE,
-    )
+    return Response(orjson.dumps(body), problem.status, dict(problem.headers), content_type=CONTENT_TYPE)
 
 
 def as_problem(error: Exception) -> Problem:
@@ -232,16 +204,11 @@ def _pointers(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 def _from_werkzeug(error: HTTPException) -> Problem:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    problem = _with_status(status, error.description or status.phrase)
+    known = (problem_type for problem_type in PROBLEM_TYPES.values() if problem_type.status == status)
+    problem_type = next(known, None) or type("OtherProblem", (Problem,), {}, status=status)
+    problem = problem_type(error.description or status.phrase)
     problem.headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return problem
-
-
-def _with_status(status: HTTPStatus, detail: str) -> Problem:
-    for problem_type in PROBLEM_TYPES.values():
-        if problem_type.status == status:
-            return problem_type(detail)
-    return type("OtherProblem", (Problem,), {"status": status})(detail)
 
 
 def _from_data(error: peewee.DatabaseError) -> Problem:

@@ -98,7 +98,7 @@ class Blueprint(flask.Blueprint):
         _require_defaults(schema)
 
         def decorate(view: View) -> View:
-            for method, run in (("PUT", writes.replace), ("PATCH", writes.patch)):
+            for method, run in (("PUT", writes.act), ("PATCH", writes.patch)):
                 self._route(method, path, run, body=schema, response=schema, load=load)(view)
             return view
 
@@ -165,7 +165,7 @@ class Blueprint(flask.Blueprint):
     ) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             name = view.__name__
-            operation = Operation(f"{self.name}.{name}", method, path, view, self.database, tag=self.name, **options)
+            operation = Operation(f"{self.name}.{name}", method, path, view, self.database, **options)
             self.operations.append(operation)
 
             def handle(**values: Any) -> ResponseReturnValue:

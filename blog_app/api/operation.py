@@ -49,7 +49,6 @@ class Operation:
     """Whether the view runs in one transaction of its database."""
     secret: bool = False
     """Whether the response holds a secret, and must be stored nowhere."""
-    tag: str = field(default="", compare=False)
 
     @property
     def rule_endpoint(self) -> str:

@@ -28,31 +28,20 @@ from blog_app.errors import NotFound
 
 
 def act(operation: Operation, values: dict[str, Any]) -> Response:
-    """POST, DELETE and state resources: validate the body, load the record, run the view."""
+    """POST, PUT, DELETE: validate the body, load the record, run the view."""
     fieldset, parameters = _begin(operation)
-    body = _validate(operation.body, _body(operation.body)) if operation.body else {}
+    schema = operation.body
+    body = _validate(schema, json_body(required=requires_body(schema))) if schema else {}
     return _run(operation, values, fieldset, lambda: {**parameters, **body}, request.get_data)
 
 
 def upload(operation: Operation, values: dict[str, Any]) -> Response:
     """POST and PUT of a file: receive it whole; then store it, load the record and run the view."""
-    assert operation.store
     store = operation.store
+    assert store
     fieldset, parameters = _begin(operation)
-    with uploads.receive_upload() as received:
-        return _run(
-            operation, values, fieldset, lambda: {**parameters, "stored": store(received)}, received.fingerprint
-        )
-
-
-def replace(operation: Operation, values: dict[str, Any]) -> Response:
-    """PUT: every writable field gets the value that the body gives it, or its default."""
-    assert operation.body
-    fieldset, _ = _begin(operation)
-    data = _validate(operation.body, _body(operation.body))
-    with operation.database.atomic(), _audited(operation):
-        record, rest = _load(operation, values)
-        return _respond(operation, operation.view(record, **rest, **data), fieldset)
+    with uploads.receive_upload() as file:
+        return _run(operation, values, fieldset, lambda: {**parameters, "stored": store(file)}, file.fingerprint)
 
 
 def patch(operation: Operation, values: dict[str, Any]) -> Response:
@@ -106,10 +95,6 @@ def _run(
 def _audited(operation: Operation) -> audit.AuditedAction:
     """Return the context in which the operation is an audited action of the caller."""
     return audit.AuditedAction(operation.endpoint, audit.user_actor(auth.user_id()), operation.database)
-
-
-def _body(schema: type[Schema]) -> Any:
-    return json_body(required=requires_body(schema))
 
 
 def _validate(schema: type[Schema], document: Any) -> dict[str, Any]:

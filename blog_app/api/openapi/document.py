@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
 
 from apispec import APISpec
 from flask import Flask
@@ -19,7 +18,6 @@ from blog_app.api.resources.schema import requires_body
 from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope
 
-VERSION = "1.0.0"
 SENTENCE_END = re.compile(r"\.(?:\s+|$)")
 """A docstring's first sentence is the summary, the rest the description."""
 DESCRIPTION = """
@@ -56,13 +54,7 @@ SCOPES = {Scope.PUBLIC: "public objects", Scope.OWN: "their own objects", Scope.
 
 def document(app: Flask) -> Json:
     """Return the OpenAPI document of `app`."""
-    spec = APISpec(
-        title="Blog API",
-        version=VERSION,
-        openapi_version="3.1.0",
-        info={"description": DESCRIPTION},
-        servers=[{"url": "/"}],
-    )
+    spec = APISpec("Blog API", "1.0.0", "3.1.0", info={"description": DESCRIPTION}, servers=[{"url": "/"}])
     components = Components(spec)
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for name, header in HEADERS.items():
@@ -83,7 +75,7 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
     summary, *text = SENTENCE_END.split(inspect.getdoc(operation.view) or "", maxsplit=1)
     described: Json = {
         "operationId": operation.view.__name__ + ("_partly" if operation.method == "PATCH" else ""),
-        "tags": [operation.tag],
+        "tags": [operation.endpoint.partition(".")[0]],
         "summary": summary,
         "description": "\n\n".join([*filter(None, text), _permissions(rule)]),
         "parameters": list(parameters(operation, path, components)),
@@ -114,12 +106,10 @@ def _page(app: Flask, endpoint: str, path: str) -> Json:
 def _body(operation: Operation, components: Components) -> Json:
     assert operation.body
     if operation.method == "PATCH":
-        schema = components.patch(operation.body)
-        types = [MERGE_PATCH, JSON]
+        media_type = {"schema": components.patch(operation.body)}
+        content = {MERGE_PATCH: media_type, JSON: media_type}
     else:
-        schema = components.body(operation.body)
-        types = [JSON]
-    content: dict[str, Any] = {each: {"schema": schema} for each in types}
+        content = {JSON: {"schema": components.body(operation.body)}}
     return {"required": requires_body(operation.body), "content": content}
 
 

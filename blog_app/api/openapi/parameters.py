@@ -19,45 +19,46 @@ PATH_SCHEMAS: dict[str, Json] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer", "minimum": 0},
 }
-HEADERS: dict[str, Json] = {
-    "RequestId": {
-        "name": "X-Request-Id",
-        "in": "header",
-        "description": "Your id for this request, up to 64 of `A-Za-z0-9._-`; the response repeats it. "
-        "Any other value is replaced.",
-        "schema": {"type": "string"},
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The `ETag` that you read. If the resource has changed since: 412.",
-        "schema": {"type": "string"},
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The `ETag` that you have. If it has not changed: 304.",
-        "schema": {"type": "string"},
-    },
-    "Range": {
-        "name": "Range",
-        "in": "header",
-        "description": "The byte range to return, such as `bytes=0-999`.",
-        "schema": {"type": "string"},
-    },
-    "IfRange": {
-        "name": "If-Range",
-        "in": "header",
-        "description": "The `ETag` of the file that `Range` is for. If it has changed, the whole file is returned.",
-        "schema": {"type": "string"},
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "A unique value, such as a UUID. A retry with the same key returns the first response and has "
-        "no further effect. Keys expire after 24 hours.",
-        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,100}$"},
-    },
+OPERATOR_DESCRIPTIONS = {
+    "eq": "equals.",
+    "ne": "does not equal.",
+    "gt": "greater than.",
+    "gte": "greater than or equal to.",
+    "lt": "less than.",
+    "lte": "less than or equal to.",
+    "between": "between two values, both included.",
+    "in": "one of these values.",
+    "not_in": "none of these values.",
+    "like": "matches this pattern (`%` any text, `_` any character).",
+    "ilike": "matches this pattern, ignoring case.",
+    "starts_with": "starts with, ignoring case.",
+    "ends_with": "ends with, ignoring case.",
+    "contains": "contains, ignoring case.",
+    "is_null": "is null (`true`) or not (`false`).",
+}
+
+
+def _header(name: str, description: str, **schema: Any) -> Json:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
+
+
+HEADERS = {
+    "RequestId": _header(
+        "X-Request-Id",
+        "Your id for this request, up to 64 of `A-Za-z0-9._-`; the response repeats it. Any other value is replaced.",
+    ),
+    "IfMatch": _header("If-Match", "The `ETag` that you read. If the resource has changed since: 412."),
+    "IfNoneMatch": _header("If-None-Match", "The `ETag` that you have. If it has not changed: 304."),
+    "Range": _header("Range", "The byte range to return, such as `bytes=0-999`."),
+    "IfRange": _header(
+        "If-Range", "The `ETag` of the file that `Range` is for. If it has changed, the whole file is returned."
+    ),
+    "IdempotencyKey": _header(
+        "Idempotency-Key",
+        "A unique value, such as a UUID. A retry with the same key returns the first response and has no further "
+        "effect. Keys expire after 24 hours.",
+        pattern="^[\\x21-\\x7e]{1,100}$",
+    ),
 }
 
 
@@ -68,7 +69,8 @@ def parameters(operation: Operation, path: str, components: Components) -> Itera
         yield from _fieldset(operation.response)
         if operation.is_list:
             yield from _list(operation.response, components)
-        yield from _extra(operation, components)
+        if operation.parameters:
+            yield from _extra(operation.parameters, components)
     yield from _headers(operation)
 
 
@@ -84,12 +86,12 @@ def _headers(operation: Operation) -> Iterator[str]:
     yield "RequestId"
     if operation.method == "GET":
         yield "IfNoneMatch"
-    if operation.method == "POST" and operation.replayable:
+    if operation.replayable:
         yield "IdempotencyKey"
-    if operation.load and not operation.is_download:
-        yield "IfMatch"
     if operation.is_download:
         yield from ("Range", "IfRange")
+    elif operation.load:
+        yield "IfMatch"
 
 
 def _fieldset(schema: type[Schema]) -> Iterator[Json]:
@@ -98,11 +100,10 @@ def _fieldset(schema: type[Schema]) -> Iterator[Json]:
         yield _names("include", "Related objects to include.", list(schema.opts.includes))
 
 
-def _extra(operation: Operation, components: Components) -> Iterator[Json]:
-    if operation.parameters:
-        for name, field in schema_instance(operation.parameters).fields.items():
-            text = field.metadata.get("description", "")
-            yield {**_query(name, text, **components.parameter_value(field)), "required": field.required}
+def _extra(parameters: type[Schema], components: Components) -> Iterator[Json]:
+    for name, field in schema_instance(parameters).fields.items():
+        text = field.metadata.get("description", "")
+        yield {**_query(name, text, **components.parameter_value(field)), "required": field.required}
 
 
 def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
@@ -114,8 +115,8 @@ def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
     yield _query("page", "Page number, instead of a cursor.", type="integer", minimum=1, maximum=MAX_PAGE)
     yield _query("count", "Whether to return `page.total`.", type="boolean", default=False)
     orders = [name for each in sortable for name in (each, f"-{each}")]
-    default = list(options.sort)
-    yield _names("sort", f"Sort order, `-` for descending. Default: `{','.join(default)}`.", orders, uniqueItems=True)
+    text = f"Sort order, `-` for descending. Default: `{','.join(options.sort)}`."
+    yield _names("sort", text, orders, uniqueItems=True)
     if options.search:
         yield _query("q", "Full-text search.", type="string", minLength=1, maxLength=MAX_SEARCH_LENGTH, pattern=r"\S")
     filters = filters_of(schema)
@@ -150,18 +151,19 @@ def _alternatives(filters: Any, components: Components) -> Json:
 
 
 def _operand(each: Filter, operator: str, components: Components) -> Json:
+    text = {"type": "string", "maxLength": MAX_VALUE_LENGTH}
     value = components.parameter_value(each.field)
     if value == {"type": "string"}:
-        value["maxLength"] = MAX_VALUE_LENGTH
-    if operator == "is_null":
-        return {"type": "boolean"}
-    if operator in TEXT_OPERATORS:
-        return {"type": "string", "maxLength": MAX_VALUE_LENGTH}
-    if operator in ("in", "not_in"):
-        return {"type": "array", "items": value, "minItems": 1, "maxItems": MAX_LIST_VALUES}
-    if operator == "between":
-        return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
-    return value
+        value = text
+    match operator:
+        case "is_null":
+            return {"type": "boolean"}
+        case "in" | "not_in":
+            return {"type": "array", "items": value, "minItems": 1, "maxItems": MAX_LIST_VALUES}
+        case "between":
+            return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
+        case _:
+            return text if operator in TEXT_OPERATORS else value
 
 
 def _names(name: str, description: str, allowed: list[str], **keywords: Any) -> Json:
@@ -172,22 +174,3 @@ def _query(name: str, description: str, **schema: Any) -> Json:
     """Return a query parameter; the values of an array are separated by commas."""
     style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
     return {"name": name, "in": "query", "description": description, "schema": schema, **style}
-
-
-OPERATOR_DESCRIPTIONS = {
-    "eq": "equals.",
-    "ne": "does not equal.",
-    "gt": "greater than.",
-    "gte": "greater than or equal to.",
-    "lt": "less than.",
-    "lte": "less than or equal to.",
-    "between": "between two values, both included.",
-    "in": "one of these values.",
-    "not_in": "none of these values.",
-    "like": "matches this pattern (`%` any text, `_` any character).",
-    "ilike": "matches this pattern, ignoring case.",
-    "starts_with": "starts with, ignoring case.",
-    "ends_with": "ends with, ignoring case.",
-    "contains": "contains, ignoring case.",
-    "is_null": "is null (`true`) or not (`false`).",
-}

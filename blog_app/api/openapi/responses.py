@@ -18,11 +18,7 @@ PROBLEM: Json = {
     "type": "object",
     "description": "An error (RFC 9457).",
     "properties": {
-        "type": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "Problem type; links to an explanation.",
-        },
+        "type": {"type": "string", "format": "uri-reference", "description": "Problem type; links to an explanation."},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong with this request."},
@@ -54,10 +50,7 @@ HEADERS: dict[str, Json] = {
     "Retry-After": {"description": "Seconds to wait before a retry.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "Authentication scheme.", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "Id of the request.", "schema": {"type": "string"}},
-    "RateLimit": {
-        "description": "Remaining requests, and seconds to the next window.",
-        "schema": {"type": "string"},
-    },
+    "RateLimit": {"description": "Remaining requests, and seconds to the next window.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The limit: requests in a window of seconds.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {
@@ -102,14 +95,16 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
 def _success(operation: Operation, components: Components) -> Json:
     if operation.is_download:
         return {**_file(), "description": "The file."}
+    phrase = HTTPStatus(operation.status).phrase
     if operation.response is None:
-        return {"description": HTTPStatus(operation.status).phrase, "headers": _headers("X-Request-Id")}
+        return {"description": phrase, "headers": _headers("X-Request-Id")}
     schema = components.page(operation.response) if operation.is_list else components.representation(operation.response)
-    return {
-        "description": HTTPStatus(operation.status).phrase,
-        "headers": _headers(*_success_headers(operation), "X-Request-Id"),
-        "content": {JSON: {"schema": schema}},
-    }
+    names = []
+    if operation.response.opts.model:
+        names += ["ETag", "Location"] if operation.status == HTTPStatus.CREATED else ["ETag"]
+    if operation.is_list:
+        names.append("Link")
+    return {"description": phrase, "headers": _headers(*names, "X-Request-Id"), "content": {JSON: {"schema": schema}}}
 
 
 def _file(*headers: str) -> Json:
@@ -117,38 +112,25 @@ def _file(*headers: str) -> Json:
     return {"headers": _headers(*names), "content": {"*/*": {}}}
 
 
-def _success_headers(operation: Operation) -> Iterator[str]:
-    assert operation.response
-    if operation.response.opts.model:
-        yield "ETag"
-        if operation.status == HTTPStatus.CREATED:
-            yield "Location"
-    if operation.is_list:
-        yield "Link"
-
-
 def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
-    yield HTTPStatus.BAD_REQUEST
-    yield HTTPStatus.UNAUTHORIZED
-    if PERMISSIONS[operation.endpoint].anonymous is Scope.NO:
-        yield HTTPStatus.FORBIDDEN
-    if "<" in path or operation.load:
-        yield HTTPStatus.NOT_FOUND
-    if operation.is_list:
-        yield HTTPStatus.REQUEST_URI_TOO_LONG
-    if operation.method != "GET":
-        yield HTTPStatus.CONFLICT
-        yield HTTPStatus.TOO_MANY_REQUESTS
-    if operation.is_download:
-        yield HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-    elif operation.load:
-        yield HTTPStatus.PRECONDITION_FAILED
-    if operation.body or operation.store:
-        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    if operation.body or operation.store or operation.method == "POST":
-        yield HTTPStatus.UNPROCESSABLE_ENTITY
-    yield HTTPStatus.SERVICE_UNAVAILABLE
+    takes_content = bool(operation.body or operation.store)
+    is_write = operation.method != "GET"
+    conditions = {
+        HTTPStatus.BAD_REQUEST: True,
+        HTTPStatus.UNAUTHORIZED: True,
+        HTTPStatus.FORBIDDEN: PERMISSIONS[operation.endpoint].anonymous is Scope.NO,
+        HTTPStatus.NOT_FOUND: "<" in path or operation.load,
+        HTTPStatus.REQUEST_URI_TOO_LONG: operation.is_list,
+        HTTPStatus.CONFLICT: is_write,
+        HTTPStatus.TOO_MANY_REQUESTS: is_write,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: operation.is_download,
+        HTTPStatus.PRECONDITION_FAILED: operation.load and not operation.is_download,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: takes_content,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: takes_content,
+        HTTPStatus.UNPROCESSABLE_ENTITY: takes_content or operation.method == "POST",
+        HTTPStatus.SERVICE_UNAVAILABLE: True,
+    }
+    return (status for status, applies in conditions.items() if applies)
 
 
 def _headers(*names: str) -> dict[str, Any]:
