@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Flask
@@ -24,13 +24,6 @@ from blog_app.errors import Forbidden, Unauthorized
 from blog_app.permissions import PERMISSIONS, Scope
 
 NEEDS_TOKEN = "Authentication required: send a token as `Authorization: Bearer TOKEN`."  # noqa: S105 - a message
-
-
-class Owned(Protocol):
-    """A record that somebody owns."""
-
-    @property
-    def owner_id(self) -> UUID | None: ...
 
 
 class Caller(NamedTuple):
@@ -60,7 +53,12 @@ class Credentials:
 
     def __init__(self, app: Flask, authorization: str | None) -> None:
         """`authorization` is the header; raise `Unauthorized` if it is malformed."""
-        self._hash = token_hash(authorization)
+        self._hash = None
+        if authorization is not None:
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer" or not token.strip():
+                raise Unauthorized("The Authorization header must read `Bearer TOKEN`.")
+            self._hash = hash_token(token.strip())
         self._tokens: TokenCache = app.extensions["token_cache"]
         self._hint = self._tokens.hint(self._hash) if self._hash else None
 
@@ -102,16 +100,6 @@ def clear() -> None:
 def hash_token(token: str) -> bytes:
     """Return what is stored of a token. A token is 256 random bits, so one round of SHA-256 is enough."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def token_hash(header: str | None) -> bytes | None:
-    """Return the hash of the token in an `Authorization` header, None without one; raise `Unauthorized` for others."""
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("The Authorization header must read `Bearer TOKEN`.")
-    return hash_token(token.strip())
 
 
 @contextmanager
@@ -173,7 +161,7 @@ def require_all() -> None:
         raise Forbidden("Your roles do not allow this.")
 
 
-def require_ownership(record: Owned) -> None:
+def require_ownership(record: Any) -> None:
     """Raise `Forbidden` if the caller may only change their own objects, and `record` is not theirs."""
     if scope() is not Scope.OWN:
         return

@@ -26,8 +26,12 @@ def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any
     if request.mimetype not in types or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType(f"Send JSON in UTF-8 with Content-Type: {types[0]}.")
     max_bytes = request.max_content_length or 0
+    # Without a Content-Length, werkzeug truncates the body at the limit without an error; one more byte reveals it.
+    request.max_content_length = max_bytes + 1
     try:
-        document = orjson.loads(_read_body(max_bytes))
+        if (request.content_length or 0) > max_bytes or len(request.get_data()) > max_bytes:
+            raise RequestEntityTooLarge
+        document = orjson.loads(request.get_data())
     except RequestEntityTooLarge as error:
         raise TooLarge(f"The body is larger than {max_bytes} bytes.") from error
     except orjson.JSONDecodeError as error:
@@ -40,14 +44,6 @@ def refuse_encoding() -> None:
     """Raise `UnsupportedMediaType` if the body is compressed."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
-
-
-def _read_body(max_bytes: int) -> bytes:
-    # Without a Content-Length, werkzeug truncates the body at the limit without an error; one more byte reveals it.
-    request.max_content_length = max_bytes + 1
-    if (request.content_length or 0) > max_bytes or len(request.get_data()) > max_bytes:
-        raise RequestEntityTooLarge
-    return request.get_data()
 
 
 def _require_depth(value: Any, left: int) -> None:

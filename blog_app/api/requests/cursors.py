@@ -72,11 +72,12 @@ def keyset_condition(keys: Sequence[SortKey], cursor: Cursor) -> peewee.Expressi
     """Return the condition for the rows after the cursor, or before it if it points backwards."""
     directions = [key.descending != cursor.backwards for key in keys]
     terms = list(zip(keys, directions, cursor.values, strict=True))
-    if len(set(directions)) == 1 and not any(_needs_null_rule(*term) for term in terms):
+    needs_null_rule = any(key.nullable and (value is None or not descending) for key, descending, value in terms)
+    if len(set(directions)) == 1 and not needs_null_rule:
         # One row comparison is one range of an index; PostgreSQL does not see that in the spelled-out form.
         columns = peewee.EnclosedNodeList([key.column for key in keys])
-        values = peewee.EnclosedNodeList([_bound(*pair) for pair in zip(keys, cursor.values, strict=True)])
-        row = peewee.Expression(columns, "<" if directions[0] else ">", values)
+        values = [peewee.Value(value, converter=getattr(key.column, "db_value", None)) for key, _, value in terms]
+        row = peewee.Expression(columns, "<" if directions[0] else ">", peewee.EnclosedNodeList(values))
         if len(keys) == 1:
             return row
         # Of two conditions that the scan of an index could begin at, such as this row and `published_at <= now()`,
@@ -93,10 +94,6 @@ def keyset_condition(keys: Sequence[SortKey], cursor: Cursor) -> peewee.Expressi
     return reduce(operator.or_, alternatives)
 
 
-def _needs_null_rule(key: SortKey, descending: bool, value: Any) -> bool:
-    return key.nullable and (value is None or not descending)
-
-
 def _strictly_after(key: SortKey, descending: bool, value: Any) -> peewee.Expression | None:
     if value is None:
         return key.column.is_null(False) if descending else None
@@ -111,10 +108,6 @@ def _typed(key: SortKey, value: Any) -> Any:
             raise _bad_cursor()
         return None
     return parse_value(key.parser, str(value))
-
-
-def _bound(key: SortKey, value: Any) -> peewee.Value:
-    return peewee.Value(value, converter=getattr(key.column, "db_value", None))
 
 
 def _signature(keys: Sequence[SortKey]) -> str:

@@ -1,13 +1,8 @@
 """`Idempotency-Key`: a retried POST takes effect once, and gets the first response again.
 
 A key belongs to its caller and to the logical database of the resource. The response is stored in the transaction of
-its effect: after a crash at any moment both are there or neither, and a retry is correct in both cases.
-
-* The same key with the same request: the stored response, with `Idempotency-Replayed: true`.
-* The same key with another path, query or body: 422. It is a client's mistake.
-* The same key while the first request is running: 409 immediately; a retry that waits would hold a connection.
-* An error is not stored, because nothing has happened: the retry runs again.
-* After `RETENTION` a key can be used again, and the worker deletes its row.
+its effect: after a crash at any moment both are there or neither, and a retry is correct in both cases. What a retry
+gets in which case: docs/reference/http-conventions.md.
 """
 
 from __future__ import annotations

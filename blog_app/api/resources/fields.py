@@ -25,8 +25,8 @@ class String(fields.String):
     """Text without NUL and lone surrogates; surrounding whitespace is removed unless `strip=False`."""
 
     def __init__(self, *, max_length: int = 10_000, min_length: int = 0, strip: bool = True, **kwargs: Any) -> None:
-        validators = [validate.Length(min_length, max_length), *_as_list(kwargs.pop("validate", None))]
-        super().__init__(validate=validators, **kwargs)
+        super().__init__(**kwargs)
+        self.validators.insert(0, validate.Length(min_length, max_length))
         self.strip = strip
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -77,8 +77,8 @@ class Integer(fields.Integer):
     """An integer that fits its column; `1.0` and `"1"` are rejected."""
 
     def __init__(self, *, minimum: int = -(2**31), maximum: int = 2**31 - 1, **kwargs: Any) -> None:
-        validators = [validate.Range(minimum, maximum), *_as_list(kwargs.pop("validate", None))]
-        super().__init__(strict=True, validate=validators, **kwargs)
+        super().__init__(strict=True, **kwargs)
+        self.validators.insert(0, validate.Range(minimum, maximum))
 
 
 class Money(fields.Decimal):
@@ -144,9 +144,3 @@ def _check_json(value: Any, depth: int) -> None:
         case list():
             for inner in value:
                 _check_json(inner, depth + 1)
-
-
-def _as_list(validators: Any) -> list[Any]:
-    if validators is None:
-        return []
-    return list(validators) if isinstance(validators, (list, tuple)) else [validators]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import marshmallow
 import peewee
@@ -25,22 +25,6 @@ from marshmallow import ValidationError
 
 from blog_app.api.resources.filters import Filter
 from blog_app.api.resources.search import Search
-
-
-class Include(Protocol):
-    """What `?include=` can add to a representation (`blog_app.api.resources.includes` has the kinds)."""
-
-    @property
-    def schema(self) -> type[Schema]:
-        """The schema of the related objects."""
-
-    @property
-    def many(self) -> bool:
-        """Whether a list of objects is added, rather than one."""
-
-    @property
-    def reads(self) -> tuple[Any, ...]:
-        """The models that it is read from."""
 
 
 class PerRequest(peewee.ColumnBase):
@@ -62,7 +46,7 @@ class SchemaOptions(marshmallow.SchemaOpts):
         super().__init__(meta, *args, **kwargs)
         self.model: Any = getattr(meta, "model", None)
         self.columns: Mapping[str, peewee.Node] = getattr(meta, "columns", {})
-        self.includes: Mapping[str, Include] = getattr(meta, "includes", {})
+        self.includes: Mapping[str, Any] = getattr(meta, "includes", {})
         self.filterable: tuple[str, ...] = getattr(meta, "filterable", ())
         self.filters: Mapping[str, Filter] = getattr(meta, "filters", {})
         self.sortable: tuple[str, ...] = getattr(meta, "sortable", ())
