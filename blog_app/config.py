@@ -46,50 +46,37 @@ class DatabaseSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that differs from one deployment to the next."""
+    """Everything that differs from one deployment to the next; docs/reference/configuration.md says what each is.
+
+    Timeouts are in seconds, `write_limit` is for one minute; a limit of 0 is none.
+    """
 
     mode: Mode
     secret_key: str
     databases: Mapping[str, DatabaseSettings]
     redis_url: str | None
     redis_timeout: float
-    """Seconds to wait for Redis; after a timeout a circuit breaker stops the calls for a while."""
     connect_timeout: int
-    """Seconds to connect to a server or the pooler; an integer, as libpq requires."""
     statement_timeout: float
-    """Seconds one statement of a web request may take."""
     max_body_bytes: int
     max_file_bytes: int
-    """The largest file that may be uploaded."""
     files_quota_bytes: int
-    """The storage quota of one owner; 0 is no limit."""
     files_grace_days: int
-    """How long the files of a user who left are kept."""
     write_limit: int
-    """The rate limit: unsafe requests of one caller a minute; 0 is no limit."""
     cors_origins: tuple[str, ...]
-    """The sites whose pages may call the API from a browser."""
     proxies: int
-    """The number of reverse proxies that append to `X-Forwarded-For`; anything else in it can be forged."""
     replica_lag_bytes: int
-    """A replica gets no reads while it lacks more bytes of the write-ahead log,"""
     replica_lag_seconds: float
-    """or has been behind for longer."""
     token_days: int
     backup_dir: Path | None
-    """Where `flask deploy` leaves a dump of each logical database."""
     log_level: str
     mail_url: str | None
     mail_from: str
     site_name: str
     site_url: str | None
-    """The site that shows the posts, for the links in feeds and sitemaps."""
     count_views: bool
-    """Whether page views are counted."""
     view_months: int
-    """The retention of single page views, in whole months; the daily totals are kept for ever."""
     audit_days: int
-    """The retention of audit entries, in days; 0: for ever."""
 
     @property
     def production(self) -> bool:
@@ -128,7 +115,8 @@ class Settings:
             view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
             audit_days=read.integer("AUDIT_DAYS", 0, 0, 36_500),
         )
-        read.finish()
+        if read.problems:
+            raise ConfigurationError("\n".join(read.problems))
         return settings
 
 
@@ -143,10 +131,6 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
-
-    def finish(self) -> None:
-        if self.problems:
-            raise ConfigurationError("\n".join(self.problems))
 
     def text(self, name: str) -> str:
         return self.environ.get(name, "").strip()

@@ -1,4 +1,4 @@
-"""What the response to a GET depends on, and its cache key.
+"""What the response to a GET depends on, and the name under which it is cached.
 
 A response depends on the collections that its view declares, on the schema's model, and on the models of the includes
 that are asked for. That is worked out once for each query string, so a cache hit parses nothing.
@@ -16,7 +16,6 @@ from blog_app.config import ROOT
 from blog_app.data.cache import Reads
 from blog_app.data.databases.dependencies import read_dependencies, row_key_model
 from blog_app.data.uuids import parse_uuid
-from blog_app.data.watermarks.lookup import CacheKey
 from blog_app.permissions import Scope
 
 MAX_QUERIES = 5_000
@@ -60,31 +59,20 @@ def collections_of(request: ReadRequest, declared: Reads) -> tuple[tuple[str, st
 
 
 def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
-    assert request.operation.response
-    options = request.operation.response.opts
+    operation = request.operation
+    assert operation.response
+    options = operation.response.opts
+    if operation.is_list:
+        fieldset = list_arguments(operation.response, request.query_string, operation.parameters).fieldset
+    else:
+        fieldset, _ = item_arguments(operation.response, request.query_string)
     models = [options.model, *declared.models]
-    for name in _includes(request):
+    for name in fieldset.includes:
         models += options.includes[name].reads
     # Rows that share the id of the row which is shown: it, and what belongs to it or what it belongs to.
     alike = [model for model in models if declared.row and row_key_model(model) is row_key_model(options.model)]
     pairs = [pair for model in models if model not in alike for pair in read_dependencies(model)]
     return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
-
-
-def _includes(request: ReadRequest) -> tuple[str, ...]:
-    operation = request.operation
-    assert operation.response
-    if operation.is_list:
-        return list_arguments(operation.response, request.query_string, operation.parameters).fieldset.includes
-    return item_arguments(operation.response, request.query_string)[0].includes
-
-
-def cache_key(request: ReadRequest, scope: Scope) -> CacheKey:
-    """Return the cache key of the response to everybody with this scope; the collections must be known."""
-    assert request.collections is not None
-    if scope not in request.keys:
-        request.keys[scope] = CacheKey(request.collections, entry_name(scope, request.path, request.query_string))
-    return request.keys[scope]
 
 
 def entry_name(scope: Scope, path: str, query_string: bytes) -> str:

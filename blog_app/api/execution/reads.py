@@ -19,7 +19,7 @@ from flask import Flask, Response, current_app, request
 from blog_app.api import auth
 from blog_app.api.auth import Caller
 from blog_app.api.execution import read_hooks
-from blog_app.api.execution.dependencies import cache_key, collections_of, entry_name, is_known
+from blog_app.api.execution.dependencies import collections_of, entry_name, is_known
 from blog_app.api.operation import Operation, ReadRequest
 from blog_app.api.requests.query_string import refuse_parameters
 from blog_app.api.responses import downloads, etag, headers
@@ -75,10 +75,14 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
 
 def _key(read_request: ReadRequest, declared: Reads, caller: Caller) -> CacheKey | None:
     """Return the cache key of the response to this caller; None if it is theirs alone."""
-    has_blocks = caller.identity is not None and caller.identity.has_blocks
-    if not declared.cached or caller.scope not in SHARED or has_blocks:
+    identity, scope = caller
+    if not declared.cached or scope not in SHARED or (identity is not None and identity.has_blocks):
         return None
-    return cache_key(read_request, caller.scope)
+    if scope not in read_request.keys:
+        assert read_request.collections is not None
+        name = entry_name(scope, read_request.path, read_request.query_string)
+        read_request.keys[scope] = CacheKey(read_request.collections, name)
+    return read_request.keys[scope]
 
 
 def _checked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlencode
 
 import peewee
@@ -14,7 +15,7 @@ from blog_app.api.requests.query_string import Fieldset, item_arguments, list_ar
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses.etag import digest
 from blog_app.api.responses.json_encoder import to_json
-from blog_app.api.responses.serializer import Page, fetch_item, fetch_page
+from blog_app.api.responses.serializer import fetch_item, fetch_page
 from blog_app.data.cache import Representation
 from blog_app.errors import NotFound
 
@@ -26,11 +27,11 @@ def render_page(request: ReadRequest) -> Representation:
     operation, values = request.operation, request.values
     assert operation.response
     arguments = list_arguments(operation.response, request.query_string, operation.parameters)
-    found = fetch_page(operation.response, operation.view(**values, **arguments.extra), arguments)
-    if not found.data and operation.parent and not operation.parent(**values).exists():
+    document = fetch_page(operation.response, operation.view(**values, **arguments.extra), arguments)
+    if not document["data"] and operation.parent and not operation.parent(**values).exists():
         raise NotFound(NOT_FOUND)
-    body = to_json({"data": found.data, "page": found.page})
-    return Representation(digest(body), time.time(), JSON, _links(request, found), body)
+    body = to_json(document)
+    return Representation(digest(body), time.time(), JSON, _links(request, document["page"]), body)
 
 
 def render_item(request: ReadRequest) -> Representation:
@@ -50,11 +51,11 @@ def render_record(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fie
     return Representation(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
 
 
-def _links(request: ReadRequest, found: Page) -> str:
+def _links(request: ReadRequest, page: dict[str, Any]) -> str:
     """Return the `Link` header (RFC 8288) to the pages before and after this one."""
-    name = "page" if "page" in found.page else "cursor"
+    name = "page" if "page" in page else "cursor"
     start = f"{request.path}?{_without_position(request.query_string)}{name}="
-    edges = (("next", found.page["next"]), ("prev", found.page["previous"]))
+    edges = (("next", page["next"]), ("prev", page["previous"]))
     return ", ".join(f'<{start}{edge}>; rel="{relation}"' for relation, edge in edges if edge is not None)
 
 

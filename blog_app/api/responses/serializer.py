@@ -6,10 +6,10 @@ marshmallow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import peewee
 
@@ -21,6 +21,8 @@ from blog_app.api.resources.schema import Schema, readable_columns
 from blog_app.data.compiled import Reusable, reusable_columns
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import fetch_rows
+
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Selection:
     batches: tuple[tuple[str, BatchInclude, int], ...]
     """The name of each batch include, and the index of its key's column."""
 
-    def rows(
-        self, query: peewee.ModelSelect, limit: int | None = None, *, backwards: bool = False
-    ) -> list[tuple[Any, ...]]:
+    def rows(self, query: peewee.ModelSelect, limit: int | None = None, *, backwards: bool = False) -> list[Row]:
         """Return the row tuples of `query` with the selected columns, at most `limit`."""
         query = query.clone()
         # What select(), join(), order_by() and limit() do, without a clone each.
@@ -53,14 +53,6 @@ class Selection:
         query._order_by = self.orders[backwards] or query._order_by
         query._limit = limit
         return fetch_rows(query)
-
-
-@dataclass(frozen=True)
-class Page:
-    """The rows of one page of a list, and its pagination."""
-
-    data: list[dict[str, Any]]
-    page: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ def build_selection(
     keys = tuple(index_of(column) for column in key_columns)
     joined, batches, related = [], [], {}
     for name in fieldset.includes:
-        include = cast(JoinedInclude | BatchInclude, options.includes[name])
+        include: JoinedInclude | BatchInclude = options.includes[name]
         if item and include.subquery:
             related[name] = include.subquery.decoder_source(len(columns))
             columns.append(include.subquery.column)
@@ -103,18 +95,11 @@ def build_selection(
         else:
             related[name] = "None"
             batches.append((name, include, index_of(include.key)))
-    orders = [reusable_columns(key.ordering(reverse=backwards) for key in sort_keys) for backwards in (False, True)]
+    orders = tuple(reusable_columns(key.ordering(reverse=each) for key in sort_keys) for each in (False, True))
     source = Reusable(_with_joined(options.model, joined)) if joined else options.model
-    return Selection(
-        reusable_columns(columns),
-        compile_decoder(dict_source(column_sources(fieldset.fields) | related)),
-        options.model,
-        source,
-        tuple(orders),
-        keys,
-        tuple(joined),
-        tuple(batches),
-    )
+    decode = compile_decoder(dict_source(column_sources(fieldset.fields) | related))
+    selected = reusable_columns(columns)
+    return Selection(selected, decode, options.model, source, orders, keys, tuple(joined), tuple(batches))
 
 
 def _with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
@@ -124,7 +109,7 @@ def _with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
     return source
 
 
-def represent(selection: Selection, tuples: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def represent(selection: Selection, tuples: list[Row]) -> list[dict[str, Any]]:
     """Return the row tuples as dictionaries, with all includes."""
     rows = [selection.decode(row) for row in tuples]
     for name, include, index in selection.batches:
@@ -142,8 +127,8 @@ def fetch_item(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fields
     return Item(represent(selection, tuples)[0], version, tuple(about))
 
 
-def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> Page:
-    """Return the page of `query` that the arguments select."""
+def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> dict[str, Any]:
+    """Return the page of `query` that the arguments select: its rows as `data`, its pagination as `page`."""
     selection = build_selection(schema, arguments.fieldset, arguments.keys)
     if arguments.conditions:
         query = query.where(*arguments.conditions)
@@ -161,35 +146,25 @@ def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListA
     del tuples[arguments.limit :]
     if backwards:
         tuples.reverse()
-    return Page(
-        represent(selection, tuples),
-        _page_info(arguments, selection, tuples, more=more, backwards=backwards, total=total),
-    )
+    page = _pagination(arguments, selection, tuples, more=more)
+    if total is not None:
+        page["total"] = total
+    return {"data": represent(selection, tuples), "page": page}
 
 
-def _page_info(
-    arguments: ListArguments,
-    selection: Selection,
-    tuples: Sequence[Any],
-    *,
-    more: bool,
-    backwards: bool,
-    total: int | None,
-) -> dict[str, Any]:
+def _pagination(arguments: ListArguments, selection: Selection, tuples: list[Row], *, more: bool) -> dict[str, Any]:
     info: dict[str, Any] = {"limit": arguments.limit}
     if arguments.page is not None:
         info["page"] = arguments.page
         info["next"] = arguments.page + 1 if more else None
         info["previous"] = arguments.page - 1 if arguments.page > 1 else None
-    else:
-        has_next = more or backwards
-        has_previous = more if backwards else arguments.cursor is not None
+        return info
 
-        def cursor_at(row: Any, *, backwards: bool) -> str:
-            return cursors.encode(arguments.keys, [row[index] for index in selection.keys], backwards=backwards)
+    def cursor_at(row: Row, *, backwards: bool) -> str:
+        return cursors.encode(arguments.keys, [row[index] for index in selection.keys], backwards=backwards)
 
-        info["next"] = cursor_at(tuples[-1], backwards=False) if tuples and has_next else None
-        info["previous"] = cursor_at(tuples[0], backwards=True) if tuples and has_previous else None
-    if total is not None:
-        info["total"] = total
+    backwards = arguments.cursor is not None and arguments.cursor.backwards
+    has_previous = more if backwards else arguments.cursor is not None
+    info["next"] = cursor_at(tuples[-1], backwards=False) if tuples and (more or backwards) else None
+    info["previous"] = cursor_at(tuples[0], backwards=True) if tuples and has_previous else None
     return info
