@@ -32,11 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the app that `settings`, by default the environment, describe; raise `ConfigurationError`."""
     settings = settings or Settings.from_environment()
     app = App(__name__, static_folder=None)
-    app.config.update(
-        SETTINGS=settings,
-        SECRET_KEY=settings.secret_key,
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
-    )
+    app.config.update(SETTINGS=settings, SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     errors.init_app(app)
     databases.init_app(app)
     watermarks.init_app(app)

@@ -15,10 +15,7 @@ from blog_app.api.resources.schema import Schema, readable_columns, schema_insta
 
 PATH_PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 DESCRIPTIONS = {"key": "Identifier or slug."}
-PATH_SCHEMAS: dict[str, Json] = {
-    "uuid": {"type": "string", "format": "uuid"},
-    "int": {"type": "integer", "minimum": 0},
-}
+PATH_SCHEMAS: dict[str, Json] = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 OPERATOR_DESCRIPTIONS = {
     "eq": "equals.",
     "ne": "does not equal.",

@@ -105,10 +105,7 @@ def from_directory(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> Bat
 
 
 def many_to_many(
-    schema: type[Schema],
-    key: peewee.Field,
-    through: peewee.ForeignKeyField,
-    to: peewee.ForeignKeyField,
+    schema: type[Schema], key: peewee.Field, through: peewee.ForeignKeyField, to: peewee.ForeignKeyField
 ) -> BatchInclude:
     """Include the objects at the far side of a join table: `through` points here, `to` points there."""
     model = schema.opts.model
