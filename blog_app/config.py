@@ -215,22 +215,20 @@ class _Reader:
     def _checked_url(self, name: str, value: str, schemes: tuple[str, ...]) -> str | None:
         """Return the URL, with `postgresql://` for the driver. It may hold a password: errors never repeat it."""
         parts = urlsplit(value)
-        if parts.scheme not in schemes:
-            allowed = " or ".join(f"{scheme}://" for scheme in schemes)
-            self.problems.append(
-                f"{name} must begin with {allowed}, not {parts.scheme + '://' if parts.scheme else 'a bare word'}"
-            )
-            return None
         try:
-            port_is_valid = parts.port is None or parts.port > 0
+            port_is_valid = parts.port != 0
         except ValueError:
             port_is_valid = False
-        if not port_is_valid:
+        if parts.scheme not in schemes:
+            allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+            given = f"{parts.scheme}://" if parts.scheme else "a bare word"
+            self.problems.append(f"{name} must begin with {allowed}, not {given}")
+        elif not port_is_valid:
             self.problems.append(f"{name} has a port that is not a number from 1 to 65535")
-            return None
-        if parts.scheme in POSTGRES_SCHEMES:
-            if len(parts.path) < 2:
-                self.problems.append(f"{name} names no database: it must end in /NAME")
-                return None
+        elif parts.scheme not in POSTGRES_SCHEMES:
+            return value
+        elif len(parts.path) < 2:
+            self.problems.append(f"{name} names no database: it must end in /NAME")
+        else:
             return f"postgresql://{value.partition('://')[2]}"
-        return value
+        return None

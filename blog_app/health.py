@@ -58,13 +58,10 @@ def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
 def _check_redis(url: str | None) -> dict[str, Any]:
     if url is None:
         return {"status": "not configured"}
-    client = redis.Redis.from_url(
-        url, socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_TIMEOUT_SECONDS
-    )
+    timeouts = {"socket_timeout": REDIS_TIMEOUT_SECONDS, "socket_connect_timeout": REDIS_TIMEOUT_SECONDS}
     try:
-        client.ping()
+        with redis.Redis.from_url(url, **timeouts) as client:
+            client.ping()
     except redis.RedisError:
         return {"status": "away"}
-    finally:
-        client.close()
     return {"status": "ok"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import peewee
 
-from blog_app.api.resources.search import Search
+from blog_app.api.resources.schema import Search
 from blog_app.blog.models import Post, PostTag
 from blog_app.data.models import subquery_column
 from blog_app.errors import bad_parameter

@@ -18,14 +18,7 @@ import peewee
 from marshmallow import fields as ma_fields
 
 from blog_app.api.resources.fields import require_storable
-from blog_app.api.resources.filters import (
-    COMPARISONS,
-    TEXT_OPERATORS,
-    Condition,
-    Filter,
-    default_operators,
-    has_choices,
-)
+from blog_app.api.resources.filters import TEXT_OPERATORS, Filter, column_filter, has_choices
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.errors import bad_parameter
 
@@ -40,17 +33,8 @@ INTEGER = re.compile(r"-?[0-9]{1,20}")
 @cache
 def filters_of(schema: type[Schema]) -> Mapping[str, Filter]:
     """Return the filters of a list of this schema, by name."""
-    options = schema.opts
-    columns = readable_columns(schema)
-    filters = {}
-    for name in options.filterable:
-        field = schema_instance(schema).fields[name]
-        filters[name] = Filter(field, default_operators(field), _column_condition(columns[name]))
-    return {**filters, **options.filters}
-
-
-def _column_condition(column: Any) -> Condition:
-    return lambda operator_name, value: COMPARISONS[operator_name](column, value)
+    fields, columns = schema_instance(schema).fields, readable_columns(schema)
+    return {name: column_filter(fields[name], columns[name]) for name in schema.opts.filterable} | schema.opts.filters
 
 
 def parse_filters(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -> list[peewee.Expression]:
@@ -93,15 +77,12 @@ def _value(field: ma_fields.Field[Any], operator_name: str, text: str) -> Any:
     match operator_name:
         case "is_null":
             return ma_fields.Boolean().deserialize(text)
-        case "in" | "not_in":
+        case "in" | "not_in" | "between":
             parts = text.split(",")
+            if operator_name == "between" and len(parts) != 2:
+                raise marshmallow.ValidationError("Must be two values separated by a comma.")
             if len(parts) > MAX_LIST_VALUES:
                 raise marshmallow.ValidationError(f"Must have at most {MAX_LIST_VALUES} values.")
-            return [parse_value(field, part) for part in parts]
-        case "between":
-            parts = text.split(",")
-            if len(parts) != 2:
-                raise marshmallow.ValidationError("Must be two values separated by a comma.")
             return [parse_value(field, part) for part in parts]
         case _ if operator_name in TEXT_OPERATORS:
             require_storable(text)

@@ -23,7 +23,7 @@ class Filter:
     condition: Condition
 
 
-EQUALITY_OPERATORS = ("eq", "ne", "in", "not_in", "is_null")
+EQUALITY_OPERATORS: tuple[str, ...] = ("eq", "ne", "in", "not_in", "is_null")
 ORDER_OPERATORS = ("gt", "gte", "lt", "lte", "between")
 TEXT_OPERATORS = ("like", "ilike", "starts_with", "ends_with", "contains")
 
@@ -55,13 +55,12 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], peewee.Expression]] = {
 }
 
 
-def default_operators(field: ma_fields.Field[Any]) -> tuple[str, ...]:
-    """Return the operators that a filter on a field has by default."""
-    if isinstance(field, ma_fields.Boolean | ma_fields.UUID) or has_choices(field):
-        return EQUALITY_OPERATORS
-    if isinstance(field, ma_fields.String):
-        return EQUALITY_OPERATORS + ORDER_OPERATORS + TEXT_OPERATORS
-    return EQUALITY_OPERATORS + ORDER_OPERATORS
+def column_filter(field: ma_fields.Field[Any], column: Any) -> Filter:
+    """Return the filter on the column that a field shows, with the operators of the field's type."""
+    operators = EQUALITY_OPERATORS
+    if not isinstance(field, ma_fields.Boolean | ma_fields.UUID) and not has_choices(field):
+        operators += ORDER_OPERATORS + TEXT_OPERATORS if isinstance(field, ma_fields.String) else ORDER_OPERATORS
+    return Filter(field, operators, lambda operator_name, value: COMPARISONS[operator_name](column, value))
 
 
 def has_choices(field: ma_fields.Field[Any]) -> bool:

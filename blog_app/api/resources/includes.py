@@ -10,7 +10,7 @@ takes longer to plan a join than to run it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import peewee
@@ -111,14 +111,13 @@ def many_to_many(
     model = schema.opts.model
     query = model.select().join(through.model, on=(to == model.id))
     linked = peewee.fn.ARRAY(through.model.select(to).where(through == key))
-    subquery = _many_subquery(schema, model.id == peewee.fn.ANY(linked), key, through)
-    return _batch(schema, key, query, through, subquery, reads=(model, through.model))
+    return _batch(schema, key, query, through, model.id == peewee.fn.ANY(linked), reads=(model, through.model))
 
 
 def has_many(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> BatchInclude:
     """Include the objects whose foreign key `by` names the row."""
     model = schema.opts.model
-    return _batch(schema, key, model.select(), by, _many_subquery(schema, by == key, key, by), reads=(model,))
+    return _batch(schema, key, model.select(), by, by == key, reads=(model,))
 
 
 def has_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> BatchInclude:
@@ -129,7 +128,7 @@ def has_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField)
         return {key: related for key, (related,) in include.fetch(keys).items()}
 
     subquery = include.subquery and include.subquery._replace(many=False)
-    return BatchInclude(schema, key, fetch, many=False, reads=include.reads, subquery=subquery)
+    return replace(include, fetch=fetch, many=False, subquery=subquery)
 
 
 def _batch(
@@ -137,13 +136,17 @@ def _batch(
     key: peewee.Field,
     query: peewee.ModelSelect,
     by: peewee.ForeignKeyField,
-    subquery: SubqueryInclude | None,
+    condition: peewee.Expression,
     *,
     reads: tuple[Any, ...],
 ) -> BatchInclude:
-    """Include the rows of `query`, grouped by the value of `by`."""
+    """Include the rows of `query`, grouped by the value of `by`; those of an item are all for which `condition` holds.
+
+    The condition compares the row's `key` with `by`.
+    """
+    model = schema.opts.model
     columns = readable_columns(schema)
-    rows_of_keys = batch_lookup(by, query.select(by, *columns.values()).order_by(query.model.id))
+    rows_of_keys = batch_lookup(by, query.select(by, *columns.values()).order_by(model.id))
     decode = compile_decoder(dict_source(column_sources(columns, 1)))
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:
@@ -152,18 +155,11 @@ def _batch(
             groups.setdefault(row[0], []).append(decode(row))
         return groups
 
+    subquery = None
+    if key.model not in (model, by.model):  # Inside a subquery on the same table, `key` would be the subquery's column.
+        of_item = model.select(_as_json(columns)).where(condition).order_by(model.id)
+        subquery = _subquery(of_item, schema, many=True)
     return BatchInclude(schema, key, fetch, many=True, reads=reads, subquery=subquery)
-
-
-def _many_subquery(
-    schema: type[Schema], condition: peewee.Expression, key: peewee.Field, by: peewee.ForeignKeyField
-) -> SubqueryInclude | None:
-    """Return the subquery for all objects for which `condition` holds, which compares the row's `key` with `by`."""
-    model = schema.opts.model
-    if key.model in (model, by.model):  # Inside a subquery on the same table, `key` would be the subquery's column.
-        return None
-    query = model.select(_as_json(readable_columns(schema))).where(condition).order_by(model.id)
-    return _subquery(query, schema, many=True)
 
 
 def _subquery(query: peewee.ModelSelect, schema: type[Schema], *, many: bool) -> SubqueryInclude | None:

@@ -8,7 +8,7 @@ Marshmallow validates input and feeds the documentation; it never serializes row
 * `filterable`, `filters`: fields to filter by; further filters (`blog_app.api.resources.filters`).
 * `sortable`, `sort`: fields that `?sort=` accepts; the default order.
 * `key`: the unique field that ends every order, so that it is total.
-* `search`: what `?q=` does, where there is full-text search (`blog_app.api.resources.search`).
+* `search`: what `?q=` does, where there is full-text search.
 * `about`: columns that identify the record for read hooks (`blog_app.api.execution.read_hooks`).
 * `kinds`: where the field `kind` is a discriminator, the schema of the body of each kind.
 """
@@ -16,6 +16,7 @@ Marshmallow validates input and feeds the documentation; it never serializes row
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,7 +25,18 @@ import peewee
 from marshmallow import ValidationError
 
 from blog_app.api.resources.filters import Filter
-from blog_app.api.resources.search import Search
+
+
+@dataclass(frozen=True)
+class Search:
+    """Full-text search of a list, `?q=`."""
+
+    filter: Callable[[peewee.ModelSelect, str], peewee.ModelSelect]
+    """Takes a query and the search text; returns the query for the rows that match."""
+    fields: tuple[str, ...] = ()
+    """Sortable fields that only search results have, such as a rank."""
+    sort: tuple[str, ...] = ()
+    """The default order of search results; empty: that of the list."""
 
 
 class PerRequest(peewee.ColumnBase):
@@ -48,7 +60,7 @@ class SchemaOptions(marshmallow.SchemaOpts):
         self.columns: Mapping[str, peewee.Node] = getattr(meta, "columns", {})
         self.includes: Mapping[str, Any] = getattr(meta, "includes", {})
         self.filterable: tuple[str, ...] = getattr(meta, "filterable", ())
-        self.filters: Mapping[str, Filter] = getattr(meta, "filters", {})
+        self.filters: dict[str, Filter] = getattr(meta, "filters", {})
         self.sortable: tuple[str, ...] = getattr(meta, "sortable", ())
         self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
         self.key: str = getattr(meta, "key", "id")

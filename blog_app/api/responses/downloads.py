@@ -40,7 +40,9 @@ def respond(download: Download) -> Response:
     """Return the response that sends a file or the requested range of it, or 304."""
     response = etag.with_etag(Response(mimetype=download.media_type), download.etag)
     response.headers["Accept-Ranges"] = "bytes"
-    response.headers["Content-Disposition"] = _attachment(download.name)
+    # The file name as in RFC 8187, and an ASCII one for old clients.
+    names = {"filename": NOT_ASCII.sub("_", download.name), "filename*": f"UTF-8''{quote(download.name, safe='')}"}
+    response.headers["Content-Disposition"] = dump_options_header("attachment", names)
     response.headers["Content-Security-Policy"] = SANDBOX
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
@@ -82,10 +84,3 @@ def _byte_range(download: Download) -> tuple[int, int] | None:
             f"The file has {download.size} bytes.", headers={"Content-Range": f"bytes */{download.size}"}
         )
     return start, stop
-
-
-def _attachment(name: str) -> str:
-    """Return a `Content-Disposition` (RFC 6266) with the file name (RFC 8187), and an ASCII one for old clients."""
-    return dump_options_header(
-        "attachment", {"filename": NOT_ASCII.sub("_", name), "filename*": f"UTF-8''{quote(name, safe='')}"}
-    )
