@@ -19,6 +19,7 @@ from flask import Flask
 from blog_app.api.token_cache import Identity, TokenCache
 from blog_app.data import cache
 from blog_app.data.compiled import reusable
+from blog_app.data.uuids import parse_uuid
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.errors import Forbidden, Unauthorized
 from blog_app.permissions import PERMISSIONS, Scope
@@ -147,6 +148,13 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
     if scope() is not Scope.ALL:
         raise Forbidden("Your roles do not allow you to see deleted objects.")
     return model.with_deleted() if deleted == "with" else model.only_deleted()
+
+
+def by_id_or_slug(model: Any, key: str, *, deleted: str | None = None) -> Any:
+    """Return the query for the row of `model` with this id or slug, if the caller may see it; see `allowed`."""
+    identifier = parse_uuid(key)
+    condition = model.slug == key if identifier is None else model.id == identifier
+    return allowed(model, deleted=deleted).where(condition)
 
 
 @lru_cache(maxsize=256)

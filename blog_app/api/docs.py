@@ -9,7 +9,7 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Flask, Response, send_from_directory
 
-from blog_app.api.openapi import document
+from blog_app.api.openapi.document import document
 from blog_app.api.requests.body import JSON
 from blog_app.api.responses import etag
 from blog_app.api.responses.json_encoder import json_response, to_json

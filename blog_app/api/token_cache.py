@@ -1,11 +1,8 @@
 """The token cache: who holds a token, asked of the accounts domain and cached in Redis for as long as it is valid.
 
 A token's record is cached like a hot response: it is invalidated by the first write to the token, its user or their
-roles, so a revoked token is refused from the next request on.
-
-To look a record up, one must know on which rows it depends, so each process remembers what it last knew of a token: a
-hint, which says where to look, never what is true. With the hint, the record and a cached response come by one MGET
-(see `auth.Credentials`).
+roles, so a revoked token is refused from the next request on. To look the record up, a process remembers a hint, which
+says where to look, never what is true: docs/decisions/0002-token-and-response-in-one-mget.md.
 """
 
 from __future__ import annotations

@@ -135,19 +135,12 @@ def show(operation: Operation, values: dict[str, Any]) -> Response:
         key = operation.moved_to(**values) if operation.moved_to else None
         if key is None:
             raise
-        return _redirect(key)
+        query = f"?{request.query_string.decode()}" if request.query_string else ""
+        location = f"{request.path.rpartition('/')[0]}/{quote(key)}{query}"
+        # It must not be cached: the old key may be given to another resource.
+        return Response(status=301, headers={"Location": location, "Cache-Control": "no-cache"})
     read_hooks.run(current_app, operation.endpoint, representation, auth.scope(), request.environ)
     return _response(representation, outcome)
-
-
-def _redirect(key: str) -> Response:
-    """Return a redirect to the same kind of resource under another key.
-
-    It is not to be cached: the old key may be given to another resource.
-    """
-    query = f"?{request.query_string.decode()}" if request.query_string else ""
-    location = f"{request.path.rpartition('/')[0]}/{quote(key)}{query}"
-    return Response(status=301, headers={"Location": location, "Cache-Control": "no-cache"})
 
 
 def compute(operation: Operation, values: dict[str, Any]) -> Response:

@@ -1,5 +1,1 @@
 """The OpenAPI 3.1 document, generated from the registered operations: what is served is what is documented."""
-
-from blog_app.api.openapi.document import document
-
-__all__ = ["document"]

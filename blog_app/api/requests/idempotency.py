@@ -25,7 +25,6 @@ from blog_app.errors import BadRequest, Conflict, Invalid
 
 HEADER = "Idempotency-Key"
 RETENTION = timedelta(hours=24)
-RETRY_AFTER = {"Retry-After": "1"}
 PURGE_BATCH = 1_000
 VALID_KEY = re.compile(r"[\x21-\x7e]{1,100}")
 STORED_HEADERS = ("Content-Type", "ETag", "Location", "Cache-Control")
@@ -88,11 +87,15 @@ def run_once(database: LogicalDatabase, key: str, body: bytes, run: Callable[[],
 
 
 def _lock(database: LogicalDatabase, caller: UUID, key: str) -> None:
-    """Take the advisory lock of the key until the transaction ends; raise `Conflict` if another transaction has it."""
+    """Take the advisory lock of the key until the transaction ends; raise `Conflict` if another transaction has it.
+
+    It does not wait, because that would hold a connection.
+    """
     name = f"{database.name} {caller} {key}".encode()
     number = int.from_bytes(blake2b(name, digest_size=8).digest(), signed=True)
     if not database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (number,)).fetchone()[0]:
-        raise Conflict("A request with this Idempotency-Key is still running. Retry shortly.", headers=RETRY_AFTER)
+        text = "A request with this Idempotency-Key is still running. Retry shortly."
+        raise Conflict(text, headers={"Retry-After": "1"})
 
 
 def _fingerprint(body: bytes) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blog_app.api.auth import allowed
-from blog_app.api.requests.path_keys import by_id_or_slug
+from blog_app.api.auth import allowed, by_id_or_slug
 from blog_app.blog.models import Category, FormerSlug, Post, Tag
 from blog_app.data import audit_subject
 from blog_app.errors import NotFound

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from blog_app.api import Blueprint
-from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.path_keys import by_id_or_slug
+from blog_app.api.auth import allowed, by_id_or_slug, identity
 from blog_app.api.resources.schema import DeletedParameter
 from blog_app.blog import posts as actions, search
 from blog_app.blog.models import Category, Post, PostTag, Tag

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blog_app.api import Blueprint, auth
-from blog_app.api.auth import allowed, identity
-from blog_app.api.requests.path_keys import by_id_or_slug
+from blog_app.api.auth import allowed, by_id_or_slug, identity
 from blog_app.data import databases
 from blog_app.data.cache import hot
 from blog_app.data.slugs import make_slug
