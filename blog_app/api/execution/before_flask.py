@@ -1,6 +1,8 @@
 """Reads before Flask: a WSGI layer that serves the GET of a list or an item by itself, and passes on everything else.
 
-Everything else is the same as for any request (docs/decisions/0003-reads-before-flask.md has the reasons).
+Routing, authorization, the cache, the view and the representation are the same functions as for any request. Why Flask
+is left out: docs/decisions/0003-reads-before-flask.md.
+
 It passes on what is no plain read: another method, a page of another site (`Origin`), an unknown path, and errors.
 Flask gets the exception, so that it is answered like any other, and nothing is done twice. Every response, also
 Flask's, gets its common headers and its log line here.
