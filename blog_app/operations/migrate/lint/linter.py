@@ -75,12 +75,12 @@ def _lint_statements(database: str, preview: Preview, rows: Mapping[str, int]) -
 
 def _touches_table_in_use(nodes: Sequence[Node], new: frozenset[Name]) -> bool:
     """Return whether one of the statements changes anything but tables that this migration creates."""
-    return not all(tables and new.issuperset(tables) for tables in map(_changed_tables, nodes))
-
-
-def _changed_tables(node: Node) -> list[Name]:
-    found = names.tables(node)
-    return list(names.created_tables([node])) or (found[:1] if node.kind in ONE_TABLE_STATEMENTS else found)
+    for node in nodes:
+        tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None]
+        changed = list(names.created_tables([node])) or tables
+        if not changed or not new.issuperset(changed):
+            return True
+    return False
 
 
 def _lint_rollback(preview: Preview) -> Iterator[Finding]:

@@ -45,6 +45,13 @@ OTHER_OBJECTS = {
     "ALTER_SEQUENCE": ("SEQUENCE_REF", "sequence", SHARE_ROW_EXCLUSIVE),
     "ALTER_INDEX": ("INDEX_REF", "index", SHARE_UPDATE_EXCLUSIVE),
 }
+# Parts of CREATE TABLE and ALTER TABLE that lock another table.
+OTHER_TABLES = {
+    **dict.fromkeys(("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"), SHARE_ROW_EXCLUSIVE),
+    **dict.fromkeys(("PARTITION_OF", "ATTACH_PARTITION", "DETACH_PARTITION"), ACCESS_EXCLUSIVE),
+    **dict.fromkeys(("INHERITS", "INHERIT_TABLE", "NO_INHERIT_TABLE"), SHARE_UPDATE_EXCLUSIVE),
+    "LIKE_CLAUSE": ACCESS_SHARE,
+}
 # Actions of ALTER TABLE that take less than the strongest lock.
 WEAKER_ACTIONS = dict.fromkeys(
     ("VALIDATE_CONSTRAINT", "SET_OPTIONS", "RESET_OPTIONS", "CLUSTER_ON", "ATTACH_PARTITION"), SHARE_UPDATE_EXCLUSIVE
@@ -90,9 +97,7 @@ def locks_of(statement: Node, catalog: Catalog = Catalog()) -> list[Lock]:
     """Return the locks that a statement takes, the strongest on each table."""
     found: dict[Name, Lock] = {}
     for lock in _taken(statement, catalog):
-        before = found.get(lock.table)
-        if before is None or STRENGTH.index(lock.mode) > STRENGTH.index(before.mode):
-            found[lock.table] = lock
+        found[lock.table] = max(found.get(lock.table, lock), lock, key=lambda lock: STRENGTH.index(lock.mode))
     return list(found.values())
 
 
@@ -103,7 +108,7 @@ def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
     elif kind in OTHER_OBJECTS or (kind == "CREATE_VIEW" and statement.has("OR_REPLACE")):
         yield from _of_other_objects(statement)
     elif kind == "CREATE_TABLE":
-        yield from _of_new_table(statement)
+        yield from _of_other_tables(statement)
     elif kind == "ALTER_TABLE" and tables:
         yield from _of_alter(statement, tables[0], catalog)
     elif kind in ("CREATE_INDEX", "REINDEX"):
@@ -126,11 +131,9 @@ def _taken(statement: Node, catalog: Catalog) -> Iterator[Lock]:
 
 
 def _of_indexes(statement: Node, catalog: Catalog) -> Iterator[Lock]:
-    mode = _of_index(statement)
-    for index in map(names.parts, statement.all("INDEX_REF")):
-        table = catalog.tables.get(index[-1])
-        place = Name(index[-2] if len(index) > 1 else None, table or index[-1])
-        yield Lock(place, mode, "" if table else "the table of index")
+    for index in filter(None, map(names.name_of, statement.all("INDEX_REF"))):
+        table = catalog.tables.get(index.name)
+        yield Lock(Name(index.schema, table or index.name), _of_index(statement), "" if table else "the table of index")
 
 
 def _of_index(statement: Node) -> str:
@@ -145,21 +148,13 @@ def _of_other_objects(statement: Node) -> Iterator[Lock]:
         mode = EXCLUSIVE
     if statement.kind == "ALTER_INDEX" and statement.has("SET_TABLESPACE"):
         mode = ACCESS_EXCLUSIVE
-    for words in map(names.parts, statement.all(node)):
-        yield Lock(Name(words[-2] if len(words) > 1 else None, words[-1]), mode, kind)
+    yield from (Lock(name, mode, kind) for name in map(names.name_of, statement.all(node)) if name)
     yield from (Lock(table, ACCESS_SHARE) for table in names.tables(statement))
 
 
-def _of_new_table(statement: Node) -> Iterator[Lock]:
-    parts = {
-        ("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"): SHARE_ROW_EXCLUSIVE,
-        ("PARTITION_OF",): ACCESS_EXCLUSIVE,
-        ("INHERITS",): SHARE_UPDATE_EXCLUSIVE,
-        ("LIKE_CLAUSE",): ACCESS_SHARE,
-    }
-    for kinds, mode in parts.items():
-        for part in statement.all(*kinds):
-            yield from (Lock(table, mode) for table in names.tables(part))
+def _of_other_tables(statement: Node) -> Iterator[Lock]:
+    for part in statement.all(*OTHER_TABLES):
+        yield from (Lock(other, OTHER_TABLES[part.kind]) for other in names.tables(part))
 
 
 def _of_whole_table(statement: Node) -> str:
@@ -182,21 +177,12 @@ def _of_references(
 
 
 def _of_alter(statement: Node, table: Name, catalog: Catalog) -> Iterator[Lock]:
-    yield Lock(table, _of_actions(statement))
-    for constraint in statement.all("REFERENCES_CONSTRAINT", "FOREIGN_KEY_CONSTRAINT"):
-        yield from (Lock(other, SHARE_ROW_EXCLUSIVE) for other in names.tables(constraint))
-    for change in statement.all("ATTACH_PARTITION", "DETACH_PARTITION"):
-        yield from (Lock(other, ACCESS_EXCLUSIVE) for other in names.tables(change))
-    for change in statement.all("INHERIT_TABLE", "NO_INHERIT_TABLE"):
-        yield from (Lock(other, SHARE_UPDATE_EXCLUSIVE) for other in names.tables(change))
+    actions = [part for part in statement.parts if part.kind not in NO_ACTION and not part.kind.endswith("_KW")]
+    yield Lock(table, max(map(_of_action, actions), key=STRENGTH.index, default=ACCESS_EXCLUSIVE))
+    yield from _of_other_tables(statement)
     for drop in statement.all("DROP_CONSTRAINT", "DROP_COLUMN"):
         dropped = [names.parts(name)[-1] for name in drop.all("CONSTRAINT_NAME_REF", "COLUMN_NAME_REF")]
         yield from _of_references(catalog, [table], dropped)
-
-
-def _of_actions(statement: Node) -> str:
-    actions = [part for part in statement.parts if part.kind not in NO_ACTION and not part.kind.endswith("_KW")]
-    return max((_of_action(action) for action in actions), key=STRENGTH.index, default=ACCESS_EXCLUSIVE)
 
 
 def _of_action(action: Node) -> str:

@@ -16,15 +16,7 @@ OTHER_KINDS = (
     *("FUNCTION_NAME", "PROCEDURE_NAME", "AGGREGATE_NAME"),
 )
 # Here a name has no schema: a new name, or an index of the table that the statement is about.
-UNQUALIFIED = (
-    "USING_INDEX_NAME",
-    "CLUSTER_ON",
-    "TABLE_RENAME_TO",
-    "INDEX_RENAME_TO",
-    "VIEW_RENAME_TO",
-    "SEQUENCE_RENAME_TO",
-    "RENAME_TO",
-)
+UNQUALIFIED = re.compile("USING_INDEX_NAME|CLUSTER_ON|((TABLE|INDEX|VIEW|SEQUENCE)_)?RENAME_TO")
 WORD = re.compile(r'"(?:[^"]|"")*"|[^\s."]+')
 
 
@@ -67,26 +59,25 @@ def target(write: Node) -> Name | None:
 def _names(statement: Node, kinds: tuple[str, ...]) -> Iterator[Name]:
     local = {name for node in statement.all("CTE_NAME") for name in parts(node)}
     for node in _with_schema(statement, kinds):
-        found = parts(node)
-        if not found or (len(found) == 1 and found[0] in local):
-            continue
-        yield Name(found[-2] if len(found) > 1 else None, found[-1])
+        if (name := name_of(node)) and (name.schema or name.name not in local):
+            yield name
 
 
 def _with_schema(node: Node, kinds: tuple[str, ...]) -> Iterator[Node]:
     for part in node.parts:
-        if part.kind in UNQUALIFIED:
-            continue
         if part.kind in kinds:
             yield part
-        else:
+        elif not UNQUALIFIED.fullmatch(part.kind):
             yield from _with_schema(part, kinds)
+
+
+def name_of(node: Node) -> Name | None:
+    """Return the name in a node, if there is one."""
+    words = parts(node)
+    return Name(words[-2] if len(words) > 1 else None, words[-1]) if words else None
 
 
 def parts(node: Node) -> list[str]:
     """Return the parts of a qualified name, unquoted."""
-    return [_unquoted(word) for word in WORD.findall(node.text)]
-
-
-def _unquoted(word: str) -> str:
-    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+    words = WORD.findall(node.text)
+    return [word[1:-1].replace('""', '"') if word.startswith('"') else word.lower() for word in words]

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from blog_app.operations.migrate.lint import names
-from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 
-# For what follows CREATE and DROP: the kind of object, and the node with its name (behind DROP it ends in _REF).
+# The kinds of objects, and the nodes with their names; where the object exists already, the node ends in _REF.
 OBJECTS = {
     "TABLE": ("table", "TABLE_NAME"),
     "VIEW": ("view", "VIEW"),
@@ -26,32 +25,23 @@ OBJECTS = {
     "FUNCTION": ("function", "FUNCTION_NAME"),
     "SEQUENCE": ("sequence", "SEQUENCE"),
     "TRIGGER": ("trigger", "TRIGGER"),
-}
-STATEMENTS = {f"CREATE_{what}": (kind, node, 1) for what, (kind, node) in OBJECTS.items()}
-STATEMENTS |= {f"DROP_{what}": (kind, f"{node}_REF", -1) for what, (kind, node) in OBJECTS.items()}
-STATEMENTS["CREATE_TABLE_AS"] = STATEMENTS["CREATE_TABLE"]
-# The same for the actions of ALTER TABLE.
-ACTIONS = {
-    "ADD_COLUMN": ("column", "COLUMN_NAME", 1),
-    "DROP_COLUMN": ("column", "COLUMN_NAME_REF", -1),
-    "ADD_CONSTRAINT": ("constraint", "CONSTRAINT_NAME", 1),
-    "DROP_CONSTRAINT": ("constraint", "CONSTRAINT_NAME_REF", -1),
+    "COLUMN": ("column", "COLUMN_NAME"),
+    "CONSTRAINT": ("constraint", "CONSTRAINT_NAME"),
 }
 # A rename drops the old name and creates the new one.
 RENAMES = {
-    "RENAME_COLUMN": ("column", "COLUMN_NAME"),
-    "RENAME_CONSTRAINT": ("constraint", "CONSTRAINT_NAME"),
-    "TABLE_RENAME_TO": ("table", "TABLE_NAME"),
-    "INDEX_RENAME_TO": ("index", "INDEX"),
+    "RENAME_COLUMN": OBJECTS["COLUMN"],
+    "RENAME_CONSTRAINT": OBJECTS["CONSTRAINT"],
+    "TABLE_RENAME_TO": OBJECTS["TABLE"],
+    "INDEX_RENAME_TO": OBJECTS["INDEX"],
 }
-CONSTRAINTS = (
-    "CHECK_CONSTRAINT",
-    "UNIQUE_CONSTRAINT",
-    "FOREIGN_KEY_CONSTRAINT",
-    "REFERENCES_CONSTRAINT",
-    "PRIMARY_KEY_CONSTRAINT",
-    "EXCLUDE_CONSTRAINT",
-)
+CREATES = {f"{verb}_{what}": found for what, found in OBJECTS.items() for verb in ("CREATE", "ADD")}
+CREATES |= {"CREATE_TABLE_AS": OBJECTS["TABLE"], **RENAMES}
+DROPS = {f"DROP_{what}": found for what, found in OBJECTS.items()} | RENAMES
+NAMED_WITH_TABLE = ("trigger", "column", "constraint")
+CONSTRAINTS = [
+    f"{kind}_CONSTRAINT" for kind in ["CHECK", "UNIQUE", "FOREIGN_KEY", "REFERENCES", "PRIMARY_KEY", "EXCLUDE"]
+]
 
 
 class SchemaObject(NamedTuple):
@@ -71,17 +61,13 @@ class Effects:
 
     net: Counter[SchemaObject] = field(default_factory=Counter)
     texts: dict[SchemaObject, str] = field(default_factory=dict)
-    tables: dict[SchemaObject, str] = field(default_factory=dict)
+    tables: dict[SchemaObject, str | None] = field(default_factory=dict)
     """The table of an index, and the partitioned table of a partition."""
     altered: set[SchemaObject] = field(default_factory=set)
     replaced: set[SchemaObject] = field(default_factory=set)
     """By CREATE OR REPLACE: they may have existed before."""
     unnamed: bool = False
     """Whether PostgreSQL chooses the name of an index or a constraint."""
-
-    def add(self, item: SchemaObject, sign: int, text: str) -> None:
-        self.net[item] += sign
-        self.texts.setdefault(item, text)
 
     def created(self) -> list[SchemaObject]:
         return [item for item, count in self.net.items() if count > 0]
@@ -115,52 +101,36 @@ def effects(statements: Sequence[Node]) -> Effects:
     """Return what the statements create and drop, all in all."""
     found = Effects()
     for statement in statements:
-        tables = names.tables(statement)
-        table = tables[0].name if tables else None
-        if statement.kind in STATEMENTS:
-            _add_statement(found, statement, tables)
-        for action in statement.parts:
-            if action.kind in ACTIONS:
-                _add_action(found, action, table)
-            elif action.kind in RENAMES:
-                _add_rename(found, action, statement, table)
-            elif action.kind == "ALTER_COLUMN" and not action.has("SET_STATISTICS"):
-                found.altered |= {SchemaObject("column", table, name) for name in _named(action, "COLUMN_NAME_REF")[:1]}
+        tables: list[str | None] = [table.name for table in names.tables(statement)] or [None]
+        found.unnamed |= statement.kind == "CREATE_INDEX" and not statement.has("INDEX")
+        for node in (statement, *statement.parts):
+            if node.kind in DROPS:
+                kind, name_node = DROPS[node.kind]
+                _count(found, statement, node, kind, f"{name_node}_REF", -1, tables)
+            if node.kind in CREATES:
+                _count(found, statement, node, *CREATES[node.kind], 1, tables)
+            if node.kind in ("ADD_COLUMN", "ADD_CONSTRAINT"):
+                found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in node.all(*CONSTRAINTS))
+                for name in _named(node, "USING_INDEX_NAME"):  # The constraint takes over the index.
+                    found.net.pop(SchemaObject("index", None, name), None)
+            if node.kind == "ALTER_COLUMN" and not node.has("SET_STATISTICS"):
+                found.altered.add(SchemaObject("column", tables[0], _named(node, "COLUMN_NAME_REF")[0]))
     return found
 
 
-def _add_statement(found: Effects, statement: Node, tables: Sequence[Name]) -> None:
-    kind, node, sign = STATEMENTS[statement.kind]
-    owner = tables[0].name if kind == "trigger" and tables else None
-    for name in _named(statement, node)[: 1 if sign > 0 else None]:
+def _count(
+    found: Effects, statement: Node, node: Node, kind: str, name_node: str, sign: int, tables: Sequence[str | None]
+) -> None:
+    owner, about = (tables[0], node) if kind in NAMED_WITH_TABLE else (None, statement)
+    for name in _named(about, name_node)[: 1 if sign > 0 else None]:
         item = SchemaObject(kind, owner, name)
         if statement.has("OR_REPLACE"):
             found.replaced.add(item)
             continue
-        found.add(item, sign, statement.text)
-        if kind == "index" and tables:
-            found.tables[item] = tables[0].name
-        elif statement.has("PARTITION_OF"):
-            found.tables[item] = tables[-1].name
-    found.unnamed |= statement.kind == "CREATE_INDEX" and not statement.has("INDEX")
-
-
-def _add_action(found: Effects, action: Node, table: str | None) -> None:
-    kind, node, sign = ACTIONS[action.kind]
-    for name in _named(action, node)[:1]:
-        found.add(SchemaObject(kind, table, name), sign, action.text)
-    for name in _named(action, "USING_INDEX_NAME")[:1]:  # The constraint takes over the index.
-        found.net.pop(SchemaObject("index", None, name), None)
-    found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in action.all(*CONSTRAINTS))
-
-
-def _add_rename(found: Effects, action: Node, statement: Node, table: str | None) -> None:
-    kind, node = RENAMES[action.kind]
-    owner = table if kind in ("column", "constraint") else None
-    for name in _named(action if owner else statement, f"{node}_REF")[:1]:
-        found.add(SchemaObject(kind, owner, name), -1, statement.text)
-    for name in _named(action, node)[:1]:
-        found.add(SchemaObject(kind, owner, name), 1, statement.text)
+        found.net[item] += sign
+        found.texts.setdefault(item, about.text)
+        if kind == "index" or statement.has("PARTITION_OF"):
+            found.tables[item] = tables[-1]
 
 
 def _named(node: Node, kind: str) -> list[str]:

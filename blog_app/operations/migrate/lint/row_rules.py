@@ -85,18 +85,13 @@ def _is_selective(condition: Node) -> bool:
 
 def _refers_to_column(node: Node) -> bool:
     if node.kind == "SELECT":  # A subquery differs from row to row only by an outer column.
-        inside = {_alias(item) for item in node.all("RELATION_FROM_ITEM")}
+        tables = [next(item.all("TABLE_ALIAS"), item) for item in node.all("RELATION_FROM_ITEM")]
+        inside = {names.parts(alias_or_name)[-1] for alias_or_name in tables}
         return any(path[-2] not in inside for path in map(names.parts, node.all("FIELD_EXPR")) if len(path) > 1)
     if node.kind in COLUMNS:
         return not VALUES.fullmatch(node.text)
     parts = node.parts[1:] if node.kind == "CALL_EXPR" and node.parts[0].kind in COLUMNS else node.parts
     return any(_refers_to_column(part) for part in parts)
-
-
-def _alias(item: Node) -> str:
-    """Return the name of a table within a query."""
-    alias = next(item.all("TABLE_ALIAS"), None)
-    return names.parts(alias or item)[-1]
 
 
 def _selects_by_key(condition: Node) -> bool:

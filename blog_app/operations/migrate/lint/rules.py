@@ -107,10 +107,9 @@ def write_under_lock(statement: Node, context: Context) -> Messages:
 
 @rule("several-tables")
 def several_tables(statement: Node, context: Context) -> Messages:
-    more = [
-        lock.table.name for lock in lock_modes.locks_of(statement) if lock_modes.blocks_everybody(lock, context.new)
-    ]
-    if context.locked and (more := [name for name in more if name not in context.locked]):
+    blocked = [lock for lock in lock_modes.locks_of(statement) if lock_modes.blocks_everybody(lock, context.new)]
+    more = [lock.table.name for lock in blocked if lock.table.name not in context.locked]
+    if context.locked and more:
         yield (
             f"this transaction blocks {', '.join(context.locked)} while it waits for {', '.join(more)}, and may "
             "deadlock with transactions that use them in another order: write a migration for each table"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,19 +43,13 @@ class Node:
         return next((part for part in self.parts if part.kind in kinds), None)
 
 
-def program() -> Path:
-    """Return the path of squawk, which is beside this Python or on PATH."""
-    beside = Path(sys.executable).with_name("squawk")
-    found = str(beside) if beside.exists() else shutil.which("squawk")
-    if not found:
-        raise MigrationError("squawk, which checks migrations, is not installed. Run pip install -r requirements.txt")
-    return Path(found)
-
-
 def run(arguments: list[str], sql: str) -> str:
-    """Return what squawk prints about `sql`."""
-    command = [str(program()), *arguments]
-    ended = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)  # noqa: S603
+    """Return what squawk, which is beside this Python or on PATH, prints about `sql`."""
+    folders = [str(Path(sys.executable).parent), *os.get_exec_path()]
+    program = shutil.which("squawk", path=os.pathsep.join(folders))
+    if not program:
+        raise MigrationError("squawk, which checks migrations, is not installed. Run pip install -r requirements.txt")
+    ended = subprocess.run([program, *arguments], input=sql, capture_output=True, text=True, check=False)  # noqa: S603
     if ended.returncode not in (0, 1):
         raise MigrationError(f"squawk failed: {ended.stderr.strip()}")
     return ended.stdout
