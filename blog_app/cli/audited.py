@@ -14,25 +14,12 @@ import click
 
 from blog_app.background import audit
 
-UNAUDITED_COMMANDS = frozenset(
-    {
-        "flask cache status",
-        "flask databases status",
-        "flask generate database",
-        "flask generate resource",
-        "flask migrate check",
-        "flask migrate create",
-        "flask migrate lint",
-        "flask migrate plan",
-        "flask migrate status",
-        "flask outbox list",
-        "flask outbox status",
-        "flask pgbouncer",
-        "flask seed create",
-        "flask users list",
-        "flask worker",
-    }
-)
+UNAUDITED_COMMANDS = {
+    *("flask cache status", "flask databases status", "flask migrate status", "flask outbox status"),
+    *("flask generate database", "flask generate resource", "flask migrate create", "flask seed create"),
+    *("flask migrate check", "flask migrate lint", "flask migrate plan"),
+    *("flask outbox list", "flask users list", "flask pgbouncer", "flask worker"),
+}
 """Commands that do not change a database; and the worker, whose work follows from other actions."""
 
 

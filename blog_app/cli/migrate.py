@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from blog_app.cli.errors import readable_errors
 from blog_app.cli.options import database_option, databases_option
-from blog_app.config import DATABASE_NAMES, settings
+from blog_app.config import settings
 from blog_app.data import models
 from blog_app.data.databases import server
 from blog_app.operations.migrate import all_databases, files, plan as plans, status as statuses
@@ -33,10 +33,7 @@ class MigrateGroup(AppGroup):
             return super().invoke(ctx)
 
 
-migrate = MigrateGroup(
-    "migrate",
-    help="Migrate the schemas of the logical databases. Without a subcommand: up.",
-)
+migrate = MigrateGroup("migrate", help="Migrate the schemas of the logical databases. Without a subcommand: up.")
 
 
 @migrate.command()
@@ -53,14 +50,14 @@ def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
         raise click.UsageError("--to requires one --database, because each has its own migrations.")
     guard = plans.LintGuard()
 
-    def work(runner: Runner) -> Sequence[str]:
-        only = plans.next_pending(runner, backfills=False) if without_backfills else None
+    def apply(runner: Runner) -> Sequence[str]:
+        only = runner.next_pending(backfills=False) if without_backfills else None
         applied = runner.up(to, only=only, guard=guard)
         if without_backfills and runner.pending:
             click.echo(f"{runner.name}: next is a backfill. Run flask migrate backfill --database {runner.name}")
         return applied
 
-    _summary(all_databases.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
+    _run(names, apply, "applied")
 
 
 @migrate.command()
@@ -71,11 +68,7 @@ def backfill(names: Sequence[str]) -> None:
     Ctrl-C stops a backfill; run the command again to resume it.
     """
     guard = plans.LintGuard()
-
-    def work(runner: Runner) -> Sequence[str]:
-        return runner.up(only=plans.next_pending(runner, backfills=True), guard=guard)
-
-    _summary(all_databases.run(settings(), names or DATABASE_NAMES, work, click.echo), "applied")
+    _run(names, lambda runner: runner.up(only=runner.next_pending(backfills=True), guard=guard), "applied")
 
 
 @migrate.command()
@@ -90,15 +83,7 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
     """
     if not everything and len(names) != 1:
         raise click.UsageError("Give one --database. Only --all allows several.")
-    # In reverse order: the last one first.
-    order = tuple(reversed(names or DATABASE_NAMES))
-    done = all_databases.run(
-        settings(),
-        order,
-        lambda runner: runner.down(steps=steps, to=to, everything=everything),
-        click.echo,
-    )
-    _summary(done, "rolled back")
+    _run(names[::-1], lambda runner: runner.down(steps=steps, to=to, everything=everything), "rolled back")
 
 
 @migrate.command()
@@ -109,7 +94,7 @@ def plan(names: Sequence[str]) -> None:
     Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
     """
     dangerous = False
-    for name in names or DATABASE_NAMES:
+    for name in names:
         planned = plans.plan_pending(settings(), name)
         click.echo(f"{name}: {f'{len(planned)} pending' if planned else 'nothing to do'}")
         for item in planned:
@@ -127,7 +112,7 @@ def lint(names: Sequence[str]) -> None:
 
     Exit code 1 if there is a danger that its migration does not declare safe.
     """
-    for name in names or DATABASE_NAMES:
+    for name in names:
         migrations = files.read(name)
         files.refuse_duplicate_numbers(migrations, ())
         plans.refuse_dangers(plans.plan(name, migrations, migrations))
@@ -139,7 +124,7 @@ def lint(names: Sequence[str]) -> None:
 def status(names: Sequence[str]) -> None:
     """List the migrations, with the time when each was applied. Exit code 1 if some are pending."""
     found_pending = False
-    for name in names or DATABASE_NAMES:
+    for name in names:
         source = server(settings(), name, settings().databases[name].direct_url)
         migrations = statuses.list_all(source, name)
         source.discard()
@@ -163,10 +148,10 @@ def create_file(title: str, name: str, auto: bool) -> None:
     if not auto:
         click.echo(f"created: {os.path.relpath(create.create_empty(name, title))}")
         return
-    created = create.autogenerate(settings(), name, title, models.models_of(name))
-    for path in created.paths:
+    paths, to_do = create.autogenerate(settings(), name, title, models.models_of(name))
+    for path in paths:
         click.echo(f"created: {os.path.relpath(path)}")
-    for line in created.to_do:
+    for line in to_do:
         click.echo(f"to do: {line}")
 
 
@@ -175,10 +160,11 @@ def create_file(title: str, name: str, auto: bool) -> None:
 def check(names: Sequence[str]) -> None:
     """Compare models, migrations and live databases (drift). Exit code 1 if they differ."""
     different = False
-    for name in names or DATABASE_NAMES:
+    for name in names:
         report = drift.check(settings(), name, models.models_of(name))
         different |= bool(report.problems)
-        click.echo(f"{name}: {_count(len(report.problems), 'difference')}")
+        count = len(report.problems)
+        click.echo(f"{name}: {count or 'no'} difference{'s' if count > 1 else ''}")
         for line in (*report.problems, *(f"note: {note}" for note in report.notes)):
             click.echo(f"  {line}")
     if different:
@@ -192,15 +178,9 @@ def redo(name: str) -> None:
 
     Use it while you write a migration.
     """
-    _summary(
-        all_databases.run(settings(), [name], lambda runner: runner.redo(), click.echo), "rolled back and applied again"
-    )
+    _run([name], lambda runner: runner.redo(), "rolled back and applied again")
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'s' if number > 1 else ''}"
-
-
-def _summary(done: dict[str, Sequence[str]], what: str) -> None:
-    for name, migrations in done.items():
+def _run(names: Sequence[str], work: all_databases.Work, what: str) -> None:
+    for name, migrations in all_databases.run(settings(), names, work, click.echo).items():
         click.echo(f"{name}: {f'{len(migrations)} {what}' if migrations else 'nothing to do'}")

@@ -102,7 +102,7 @@ class Release:
 
     def _migrate(self) -> None:
         def work(runner: Runner) -> Sequence[str]:
-            only = plan.next_pending(runner, backfills=False) if self.without_backfills else None
+            only = runner.next_pending(backfills=False) if self.without_backfills else None
             before = list(runner.applied)
             try:
                 return runner.up(only=only, guard=plan.LintGuard())

@@ -123,9 +123,8 @@ class Connection(peewee.PostgresqlDatabase):
     @contextmanager
     def limits(self, *, lock: float | None = None, statement: float | None = None) -> Iterator[None]:
         """Give the statements inside another lock timeout or statement timeout, in seconds; 0 is none."""
-        wanted = {"lock_timeout": lock, "statement_timeout": statement}
         before = {}
-        for setting, seconds in wanted.items():
+        for setting, seconds in (("lock_timeout", lock), ("statement_timeout", statement)):
             if seconds is not None:
                 before[setting] = self.value("SELECT current_setting(%s)", (setting,))
                 self._set(setting, f"{round(seconds * 1000)}ms")
@@ -182,19 +181,15 @@ def connected(settings: Settings, name: str, say: Say, url: str | None = None) -
     connection.autoconnect = False
     try:
         if connection.value("SELECT current_setting(%s, true)", (DIRECT_SETTING,)) != "yes":
-            raise MigrationError(_pooled(name))
+            raise MigrationError(
+                f"{name} is reached through a pooler, where the lock against a second run would be lost. Set "
+                f"{name.upper()}_DIRECT_URL (or DIRECT_URL) to the address of PostgreSQL itself"
+            )
         with suppress(peewee.DatabaseError):  # Not every operating system supports it.
             connection.execute_sql(CHECK_CLIENT_CONNECTION)
         yield connection
     finally:
         connection.discard()
-
-
-def _pooled(name: str) -> str:
-    return (
-        f"{name} is reached through a pooler, where the lock against a second run would be lost. Set "
-        f"{name.upper()}_DIRECT_URL (or DIRECT_URL) to the address of PostgreSQL itself"
-    )
 
 
 @contextmanager

@@ -134,10 +134,6 @@ class DryRunDatabase(peewee.PostgresqlDatabase):
         yield
 
     def begin(self, isolation_level: Any = None) -> None:
-        """Nothing to begin."""
+        """Nothing to begin, to commit or to roll back."""
 
-    def commit(self) -> None:
-        """Nothing to commit."""
-
-    def rollback(self) -> None:
-        """Nothing to roll back."""
+    commit = rollback = begin

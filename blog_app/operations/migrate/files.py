@@ -67,9 +67,7 @@ class Migration:
     def safe(self) -> dict[str, str]:
         """The lint rules that the file declares safe, each with its reason: `safe = {"ban-drop-column": "…"}`."""
         safe = self.namespace.get("safe", {})
-        if not isinstance(safe, dict) or not all(
-            isinstance(reason, str) and reason.strip() for reason in safe.values()
-        ):
+        if not isinstance(safe, dict) or not all(isinstance(why, str) and why.strip() for why in safe.values()):
             raise MigrationError(f'{self.path}: safe must look like {{"rule": "why it is safe here"}}')
         return safe
 
@@ -83,9 +81,7 @@ class Migration:
 def read(name: str, folder: Path | None = None) -> list[Migration]:
     """Return the migrations of a logical database in their order; raise `MigrationError` for a misnamed file."""
     found = []
-    for path in ((folder or FOLDER) / name).glob("*.py"):
-        if path.name.startswith("_"):
-            continue
+    for path in ((folder or FOLDER) / name).glob("[!_]*.py"):
         if not FILE_NAME.fullmatch(path.name):
             raise MigrationError(f"{path} is not a migration: name it NUMBER_words.py, such as 001_initial.py")
         found.append(Migration(path))
@@ -103,18 +99,14 @@ def refuse_duplicate_numbers(migrations: Collection[Migration], applied: Collect
     for migration in migrations:
         by_number[migration.number].append(migration)
     for number, same in by_number.items():
-        if len(same) == 1:
-            continue
-        free = max(by_number) + 1
-        listed = ", ".join(
-            f"{migration.name} ({'applied' if migration.name in applied else 'not applied'})" for migration in same
-        )
-        movable = [migration for migration in same if migration.name not in applied] or same
-        raise MigrationError(
-            f"{same[0].path.parent} has {len(same)} migrations with number {number}: {listed}. Nothing says which runs "
-            "first. Rename the one that must run later and is not applied anywhere, for example "
-            f" {movable[-1].path.name} to {free:03}_{movable[-1].path.name.partition('_')[2]}"
-        )
+        if len(same) > 1:
+            listed = ", ".join(f"{item.name} ({'' if item.name in applied else 'not '}applied)" for item in same)
+            movable = (pending(same, applied) or same)[-1].path
+            raise MigrationError(
+                f"{movable.parent} has {len(same)} migrations with number {number}: {listed}. Nothing says which runs "
+                "first. Rename the one that must run later and is not applied anywhere, for example "
+                f"{movable.name} to {max(by_number) + 1:03}_{movable.name.partition('_')[2]}"
+            )
 
 
 def find(migrations: Collection[Migration], wanted: str, where: str) -> Migration:

@@ -95,10 +95,10 @@ def record_step(
     migration: str,
     step: int,
     what: str,
+    position: Any,
+    rows: int,
     *,
-    position: Any = None,
-    rows: int = 0,
-    done: bool,
+    done: bool = False,
 ) -> None:
     """Record how far a step got; in the transaction of its work, where it has one."""
     database.execute_sql(

@@ -176,9 +176,11 @@ class Migrator(PeeweeMigrator):
         name: str | None = None,
     ) -> None:
         """Build an index while the table is in use, on columns or expressions (`lower(title)`, `"id" DESC`)."""
-        name = name or make_index_name(table, parts)
-        columns = [quoted(part) if part.isidentifier() else part for part in parts]
-        self._append(indexes.add_index(self.schema, table, columns, name=name, unique=unique, using=using, where=where))
+        name, qualified = name or make_index_name(table, parts), quoted(self.schema, table)
+        columns = ", ".join(quoted(part) if part.isidentifier() else part for part in parts)
+        create = f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quoted(name)} ON {qualified}"
+        options = f"{f' USING {using}' if using else ''} ({columns}){f' WHERE {where}' if where else ''}"
+        self._append(indexes.AddIndex(qualified, quoted(self.schema, name), create + options))
 
     def drop_index_concurrently(self, name: str) -> None:
         """Drop an index while its table is in use."""

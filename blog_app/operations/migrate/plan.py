@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, row_rules, syntax
 from blog_app.operations.migrate.lint.linter import Finding, blocking, lint
 from blog_app.operations.migrate.preview import Preview, preview
-from blog_app.operations.migrate.runner import Runner
 
 SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
 CHANGE = re.compile(r"\s*(UPDATE|DELETE)\b", re.I)
@@ -52,19 +50,13 @@ WHERE c.contype = 'f' AND t.relnamespace = to_regnamespace(%s)
 
 
 @dataclass(frozen=True)
-class TableSize:
-    rows: int
-    bytes: str
-    """As text: `412 MB`."""
-
-
-@dataclass(frozen=True)
 class PlannedMigration:
     """A migration, what it would send, and the findings in that."""
 
     preview: Preview
     findings: Sequence[Finding]
-    sizes: Mapping[str, TableSize]
+    sizes: Mapping[str, tuple[int, str]]
+    """The approximate number of rows of each table, and its bytes as text (`412 MB`)."""
     catalog: lock_modes.Catalog
     progress: Sequence[history.StepProgress] = ()
     """The steps that an earlier run has started."""
@@ -81,15 +73,15 @@ def plan(
     live: peewee.PostgresqlDatabase | None = None,
 ) -> list[PlannedMigration]:
     """Return the plan for the `wanted` migrations of a logical database."""
-    sizes = table_sizes(live, name) if live else {}
+    found = live.execute_sql(SIZES, (name,)).fetchall() if live else ()
+    sizes = {table: (rows, size) for table, rows, size in found}
+    row_counts = {table: rows for table, rows, _ in found}
     catalog = lock_catalog(live, name) if live else lock_modes.Catalog()
-    found = preview(name, migrations, wanted, live)
-    return [PlannedMigration(item, lint(name, item, row_counts(sizes)), sizes, catalog) for item in found]
-
-
-def table_sizes(live: peewee.PostgresqlDatabase, name: str) -> dict[str, TableSize]:
-    """Return the size of each table of a logical database."""
-    return {table: TableSize(rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
+    planned = []
+    for item in preview(name, migrations, wanted, live):
+        steps = history.begun_steps(live, name, item.migration.name) if live else {}
+        planned.append(PlannedMigration(item, lint(name, item, row_counts), sizes, catalog, list(steps.values())))
+    return planned
 
 
 def lock_catalog(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog:
@@ -101,27 +93,13 @@ def lock_catalog(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catal
     )
 
 
-def row_counts(sizes: Mapping[str, TableSize]) -> dict[str, int]:
-    return {table: size.rows for table, size in sizes.items()}
-
-
 def plan_pending(settings: Settings, name: str, folder: Path | None = None) -> list[PlannedMigration]:
     """Return the plan for the pending migrations of a logical database, without changing it."""
     migrations = files.read(name, folder)
     with connected(settings, name, lambda _: None) as connection:
         applied = history.applied(connection, name)
         files.refuse_duplicate_numbers(migrations, applied)
-        found = plan(name, migrations, files.pending(migrations, applied), connection)
-        progress = [
-            tuple(history.begun_steps(connection, name, item.preview.migration.name).values()) for item in found
-        ]
-        return [replace(item, progress=steps) for item, steps in zip(found, progress, strict=True)]
-
-
-def next_pending(runner: Runner, *, backfills: bool) -> list[str]:
-    """Return the names of the next pending migrations, as long as they all are backfills, or all are not."""
-    previews = preview(runner.name, runner.migrations, runner.pending, runner.connection)
-    return [found.migration.name for found in takewhile(lambda found: found.has_backfill == backfills, previews)]
+        return plan(name, migrations, files.pending(migrations, applied), connection)
 
 
 class LintGuard:
@@ -135,17 +113,19 @@ class LintGuard:
     def check_migrations(
         self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]
     ) -> None:
+        """Raise `MigrationError` if one of the `wanted` must not run."""
         planned = plan(connection.name, migrations, wanted, connection)
         for item in planned:
             for line in item.preview.unpreviewed:
                 where = f"{connection.name}: {item.preview.migration.name}"
                 connection.say(f"{where}: {line}; its statements are checked as it sends them")
         refuse_dangers(planned)
-        self._rows = row_counts(table_sizes(connection, connection.name))
         for item in planned:
+            self._rows = {table: rows for table, (rows, _) in item.sizes.items()}
             self._checked[item.preview.migration.path] += item.preview.statements
 
     def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+        """Raise `MigrationError` if the migration must not send this statement."""
         checked = self._checked[migration.path]
         self._count(migration, sql)
         if SAVEPOINTS.match(sql) or any(sql == other.sql for other in checked):
@@ -214,15 +194,12 @@ def describe(item: PlannedMigration) -> Iterator[str]:
         yield f"  {' '.join(text.split())}"
         found = [lock for node in nodes for lock in lock_modes.locks_of(node, item.catalog) if lock.table not in new]
         for lock in found:
-            yield f"    {lock}{_size(item, lock.table.name)}: {lock_modes.EFFECTS[lock.mode]}"
+            size = item.sizes.get(lock.table.name)
+            about = f" (about {size[0]:,} rows, {size[1]})" if size else ""
+            yield f"    {lock}{about}: {lock_modes.EFFECTS[lock.mode]}"
         if not found:
             yield "    no lock on a table in use"
     yield from (f"  {line}" for line in item.preview.unpreviewed)
     for finding in item.findings:
         verdict = f"declared safe: {finding.reason}" if finding.reason else f"DANGER: {finding.message}"
         yield f"  {finding.rule}: {verdict}"
-
-
-def _size(item: PlannedMigration, table: str) -> str:
-    size = item.sizes.get(table)
-    return f" (about {size.rows:,} rows, {size.bytes})" if size else ""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Protocol
+from typing import Any
 
 import peewee
 
@@ -22,29 +23,20 @@ from blog_app.operations.migrate import MigrationError, files, history, lock_ret
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator
+from blog_app.operations.migrate.plan import LintGuard
+from blog_app.operations.migrate.preview import preview
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.steps.base import (
+    BLOCKING,
+    NON_TRANSACTIONAL,
     Step,
-    blocks_nobody_while_waiting,
     describe,
     perform,
-    runs_outside_transaction,
+    raw_sql,
 )
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
-
-
-class Guard(Protocol):
-    """Checks that may refuse a run of migrations (see `plan.LintGuard`)."""
-
-    def check_migrations(
-        self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]
-    ) -> None:
-        """Raise `MigrationError` if one of the `wanted` must not run."""
-
-    def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
-        """Raise `MigrationError` if the migration must not send this statement."""
 
 
 class Runner:
@@ -56,7 +48,7 @@ class Runner:
         self.migrations = files.read(self.name, folder)
         history.ensure(connection, self.name)
         self.applied = list(history.applied(connection, self.name))
-        self.guard: Guard | None = None
+        self.guard: LintGuard | None = None
         self.unfinished: str | None = None
         """The migration that this run started step by step and has not finished."""
         files.refuse_duplicate_numbers(self.migrations, self.applied)
@@ -65,7 +57,14 @@ class Runner:
     def pending(self) -> list[Migration]:
         return files.pending(self.migrations, self.applied)
 
-    def up(self, to: str | None = None, *, only: Sequence[str] | None = None, guard: Guard | None = None) -> list[str]:
+    def next_pending(self, *, backfills: bool) -> list[str]:
+        """Return the names of the next pending migrations, as long as they all are backfills, or all are not."""
+        previews = preview(self.name, self.migrations, self.pending, self.connection)
+        return [found.migration.name for found in takewhile(lambda found: found.has_backfill == backfills, previews)]
+
+    def up(
+        self, to: str | None = None, *, only: Sequence[str] | None = None, guard: LintGuard | None = None
+    ) -> list[str]:
         """Apply what is pending, to the end or up to and including `to`; return the names applied.
 
         A `guard` may refuse them all before the first one runs, and each statement that only a run reveals.
@@ -85,11 +84,14 @@ class Runner:
 
         A migration that stopped half-way counts as the last one.
         """
-        started = self.applied + [migration.name for migration in self.pending if self._steps_of(migration.name)]
+        begun = [item.name for item in self.pending if history.begun_steps(self.connection, self.name, item.name)]
+        started = self.applied + begun
+        kept = 0 if everything or to else max(len(started) - steps, 0)
         if to and to != "zero":
-            kept = started.index(self._started_name(to, started)) + 1
-        else:
-            kept = 0 if everything or to else max(len(started) - steps, 0)
+            last = files.find(self.migrations, to, self.name).name
+            if last not in started:
+                raise MigrationError(f"{self.name}: {last} is not applied; applied: {', '.join(started) or 'none'}")
+            kept = started.index(last) + 1
         wanted = [self._file_of(name) for name in reversed(started[kept:])]
         rollbacks = [migration.rollback for migration in wanted]  # All must exist before the first one runs.
         for migration, rollback in zip(wanted, rollbacks, strict=True):
@@ -99,8 +101,7 @@ class Runner:
 
     def redo(self) -> list[str]:
         """Roll the last migration back and apply it again."""
-        names = self.down()
-        return self.up(only=names)
+        return self.up(only=self.down())
 
     def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         move_check.refuse_during_move(self.connection, self.name)
@@ -109,7 +110,7 @@ class Runner:
         try:
             with self.connection.limits(statement=migration.statement_timeout):
                 run(migration, verb, function, record)
-        except peewee.OperationalError as error:
+        except BaseException as error:
             if not lock_retry.is_statement_timeout(error):
                 error.add_note(migration.name)
                 raise
@@ -118,9 +119,6 @@ class Runner:
                 f"{migration.name}: a statement took longer than {limit:g} s. Use a backfill to change many rows, or "
                 "allow more time: statement_timeout = SECONDS at the top of the file"
             ) from error
-        except BaseException as error:
-            error.add_note(migration.name)
-            raise
 
     def _run_atomic(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         def attempt() -> None:
@@ -142,7 +140,7 @@ class Runner:
             function(migrator, self.connection, fake=False)
         operations = migrator.take_operations()
         label = migration.name if record is history.add else f"{migration.name} (back)"
-        done = self._steps_of(label)
+        done = history.begun_steps(self.connection, self.name, label)
         for number, operation in enumerate(operations, 1):
             what, progress = describe(operation), done.get(number)
             if progress and progress.what != what:
@@ -166,11 +164,7 @@ class Runner:
         self, migration: Migration, label: str, number: int, operation: Any, progress: history.StepProgress | None
     ) -> None:
         what = describe(operation)
-
-        def save_progress(position: Any, rows: int, *, done: bool = False) -> None:
-            history.record_step(
-                self.connection, self.name, label, number, what, position=position, rows=rows, done=done
-            )
+        save_progress = partial(history.record_step, self.connection, self.name, label, number, what)
 
         def in_one_transaction() -> None:
             with self.connection.atomic():
@@ -180,9 +174,9 @@ class Runner:
 
         if isinstance(operation, Step) and operation.outside_transaction:
             operation.run(self.connection, progress, save_progress)
-        elif runs_outside_transaction(operation):
+        elif NON_TRANSACTIONAL.match(raw_sql(operation)):
             # Nobody waits behind a concurrent statement, so it may wait for its lock without a limit.
-            with self.connection.limits(lock=0 if blocks_nobody_while_waiting(operation) else None):
+            with self.connection.limits(lock=None if BLOCKING.match(raw_sql(operation)) else 0):
                 self.connection.retry_on_lock_timeout(lambda: self._perform(migration, operation), what)
         else:
             return self.connection.retry_on_lock_timeout(in_one_transaction, what)
@@ -222,19 +216,10 @@ class Runner:
             epochs.wait_until_leases_end(self.connection)
         return [migration.name for migration in done]
 
-    def _steps_of(self, label: str) -> dict[int, history.StepProgress]:
-        return history.begun_steps(self.connection, self.name, label)
-
     def _migrator(self) -> Migrator:
         """Return a migrator whose models are those of the applied migrations."""
         by_name = {migration.name: migration for migration in self.migrations}
         return replay(self.connection, self.name, [by_name[name] for name in self.applied if name in by_name])
-
-    def _started_name(self, wanted: str, started: Sequence[str]) -> str:
-        name = files.find(self.migrations, wanted, self.name).name
-        if name not in started:
-            raise MigrationError(f"{self.name}: {name} is not applied; applied: {', '.join(started) or 'none'}")
-        return name
 
     def _file_of(self, name: str) -> Migration:
         for migration in self.migrations:

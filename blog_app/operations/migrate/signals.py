@@ -69,13 +69,10 @@ def _wait(connection: Any) -> None:
 def defer_signals() -> Iterator[threading.Event]:
     """Yield an event that both signals set, so that work which must not be interrupted can end in its own time."""
     signalled = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield signalled
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: signalled.set()) for number in signals]
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda *_: signalled.set()) for number in numbers}
     try:
         yield signalled
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -28,13 +28,9 @@ def post_model(constraints=(), indexes=(), **fields):
 
 def written(workshop, title, *models):
     """Generate migrations to the models and apply them; return what is left to do, the file names, and their code."""
-    result = create.autogenerate(workshop.settings, "blog", title, models, workshop.folder)
+    paths, to_do = create.autogenerate(workshop.settings, "blog", title, models, workshop.folder)
     workshop.up("blog")
-    return (
-        list(result.to_do),
-        [path.name for path in result.paths],
-        "\n".join(path.read_text() for path in result.paths),
-    )
+    return to_do, [path.name for path in paths], "\n".join(path.read_text() for path in paths)
 
 
 def live(workshop, connection):
@@ -179,10 +175,10 @@ def test_up_accepts_the_created_files(workshop, connection):
         prices=ArrayField(pw.DecimalField, field_kwargs={"max_digits": 8, "decimal_places": 2}, null=True),
     )
 
-    result = create.autogenerate(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
+    paths, to_do = create.autogenerate(workshop.settings, "blog", "second", [after_tag, after], workshop.folder)
 
-    assert result.to_do == []
-    assert [path.stem for path in result.paths] == ["002_second_tags", "003_second_posts", "004_second_step_by_step"]
+    assert to_do == []
+    assert [path.stem for path in paths] == ["002_second_tags", "003_second_posts", "004_second_step_by_step"]
     workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
     assert live(workshop, connection) == schema_of_models(connection, "blog", [after_tag, after])
     workshop.down("blog", steps=3)

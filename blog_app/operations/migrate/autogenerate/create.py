@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, all_databases, files, plan
 from blog_app.operations.migrate.autogenerate.draft import NOTHING, Change, Draft, draft
-from blog_app.operations.migrate.connection import Connection, connected
+from blog_app.operations.migrate.connection import connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.schema import catalog, comparison
@@ -34,47 +33,40 @@ def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) ->
 def rollback(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
 {rollback}
 '''
-ATOMIC = ""
-STEP_BY_STEP = "\natomic = False\n"
-
-
-@dataclass(frozen=True)
-class CreatedFiles:
-    """The result of `autogenerate`."""
-
-    paths: Sequence[Path]
-    to_do: Sequence[str]
-    """What a person must decide or write, in sentences."""
 
 
 def create_empty(name: str, title: str, folder: Path | None = None) -> Path:
     """Create a migration that does nothing yet; return its path."""
-    return _write(name, title, [('migrator.sql("")  # one statement a call', 'migrator.sql("")')], ATOMIC, folder)
+    return _write(name, title, [('migrator.sql("")  # one statement a call', 'migrator.sql("")')], folder)
 
 
 def autogenerate(
     settings: Settings, name: str, title: str, models: Sequence[Any], folder: Path | None = None
-) -> CreatedFiles:
-    """Create the files that lead from the migrations to `models`; raise `MigrationError` if they agree."""
+) -> tuple[list[Path], list[str]]:
+    """Create the files that lead from the migrations to `models`; raise `MigrationError` if they agree.
+
+    Returns their paths, and in sentences what a person must decide or write.
+    """
     with scratch_database(settings, name) as scratch:
-        all_databases.run(scratch, [name], lambda runner: runner.up(), _silent, folder)
-        with connected(scratch, name, _silent) as connection:
-            old, new = _read(connection, name), schema_of_models(connection, name, models)
+        old = _schema_after(lambda runner: runner.up(), scratch, name, folder)
+        with connected(scratch, name, lambda _: None) as connection:
+            new = schema_of_models(connection, name, models)
         if not comparison.compare(new, old, "", ""):
             raise MigrationError(f"{name}: models and migrations agree, so there is nothing to create")
         old_models = replay(DryRunDatabase(name), name, files.read(name, folder)).orm
         found = draft(old, new, models, {model._meta.table_name: model for model in old_models})
         paths = _write_all(name, title, found, folder)
-        return CreatedFiles(paths, [*found.to_decide, *_try(scratch, name, paths, old, new, folder)])
+        return paths, [*found.to_decide, *_try(scratch, name, paths, old, new, folder)]
 
 
 def _write_all(name: str, title: str, found: Draft, folder: Path | None) -> list[Path]:
     paths = []
     for table, changes in found.transactional.items():
         several = f"{title} {table}" if len(found.transactional) > 1 else title
-        paths.append(_write(name, several.rstrip(), changes, ATOMIC, folder))
+        paths.append(_write(name, several.rstrip(), changes, folder))
     if found.stepwise:
-        paths.append(_write(name, f"{title} step by step" if paths else title, found.stepwise, STEP_BY_STEP, folder))
+        stepwise = f"{title} step by step" if paths else title
+        paths.append(_write(name, stepwise, found.stepwise, folder, options="\natomic = False\n"))
     return paths
 
 
@@ -84,29 +76,24 @@ def _try(
     """Run the files up and down; return in sentences what they do not achieve."""
     created = [path.stem for path in paths]
     try:
-        all_databases.run(settings, [name], lambda runner: runner.up(only=created), _silent, folder)
-        with connected(settings, name, _silent) as connection:
-            notes = comparison.compare(new, _read(connection, name), "the models", "the created files")
-        notes += _dangers(name, created, folder)
-        all_databases.run(settings, [name], lambda runner: runner.down(steps=len(created)), _silent, folder)
-        with connected(settings, name, _silent) as connection:
-            return notes + comparison.compare(old, _read(connection, name), "the earlier files", "the rollback")
+        there = _schema_after(lambda runner: runner.up(only=created), settings, name, folder)
+        notes = comparison.compare(new, there, "the models", "the created files")
+        migrations = files.read(name, folder)
+        for item in plan.plan(name, migrations, [migration for migration in migrations if migration.name in created]):
+            notes += [f"up refuses{line[1:]}" for line in plan.describe_dangers(item)]
+        back = _schema_after(lambda runner: runner.down(steps=len(created)), settings, name, folder)
+        return notes + comparison.compare(old, back, "the earlier files", "the rollback")
     except MigrationError as error:
         return [f"the created files do not run: {error}"]
 
 
-def _read(connection: Connection, name: str) -> catalog.Schema:
-    return comparison.described_by_models(catalog.read(connection, name))
+def _schema_after(work: all_databases.Work, settings: Settings, name: str, folder: Path | None) -> catalog.Schema:
+    all_databases.run(settings, [name], work, lambda _: None, folder)
+    with connected(settings, name, lambda _: None) as connection:
+        return comparison.described_by_models(catalog.read(connection, name))
 
 
-def _dangers(name: str, created: Sequence[str], folder: Path | None) -> list[str]:
-    """Return what `up` refuses in the files until they declare it safe."""
-    migrations = files.read(name, folder)
-    planned = plan.plan(name, migrations, [migration for migration in migrations if migration.name in created])
-    return [f"up refuses{line[1:]}" for item in planned for line in plan.describe_dangers(item)]
-
-
-def _write(name: str, title: str, changes: Sequence[Change], options: str, folder: Path | None) -> Path:
+def _write(name: str, title: str, changes: Sequence[Change], folder: Path | None, options: str = "") -> Path:
     path = files.next_path(name, title, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     migrate = _body([change for change, _ in changes])
@@ -114,16 +101,9 @@ def _write(name: str, title: str, changes: Sequence[Change], options: str, folde
     imports = ["import peewee as pw"]
     if "pw_pext." in migrate + rollback:
         imports.append("import playhouse.postgres_ext as pw_pext")
-    path.write_text(
-        encoding="utf-8",
-        data=TEMPLATE.format(
-            title=title.strip().replace("_", " ").capitalize().rstrip("."),
-            imports="\n".join(imports),
-            options=options,
-            migrate=migrate,
-            rollback=rollback,
-        ),
-    )
+    title = title.strip().replace("_", " ").capitalize().rstrip(".")
+    code = {"imports": "\n".join(imports), "options": options, "migrate": migrate, "rollback": rollback}
+    path.write_text(TEMPLATE.format(title=title, **code), encoding="utf-8")
     return path
 
 
@@ -131,7 +111,3 @@ def _body(blocks: Sequence[str]) -> str:
     code = [block for block in blocks if block != NOTHING] or ["pass"]
     classes = any("\n" in block for block in code)
     return textwrap.indent(("\n\n" if classes else "\n").join(code), "    ")
-
-
-def _silent(_: str) -> None:
-    """Print nothing about the scratch database."""

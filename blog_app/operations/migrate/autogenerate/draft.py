@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from itertools import permutations
 from typing import Any
 
 import peewee
@@ -98,7 +99,8 @@ class _TableChanges:
                 self._stepwise(self._drop_index(name), self._add_index(name, old.indexes[name]))
         self._columns(old.columns, new.columns)
         for name in sorted(new.constraints.keys()):
-            self._constraint(name, old.constraints.get(name), new.constraints[name])
+            if old.constraints.get(name) != new.constraints[name]:
+                self._constraint(name, old.constraints.get(name), new.constraints[name])
         for name in sorted(new.indexes.keys()):
             self._index(name, old.indexes.get(name), new.indexes[name])
 
@@ -119,7 +121,7 @@ class _TableChanges:
                 self._change_column(name, old[name], new[name])
 
     def _add_column(self, name: str, column: Column) -> None:
-        field = self._field(self.model, name)
+        field = self.model._meta.columns[name]
         key = field.column_name if isinstance(field, peewee.ForeignKeyField) else field.name
         self._atomic(self._add_field(self.model, name, column), f'migrator.remove_fields("{self.table}", "{key}")')
         if column.not_null and column.default is None and not column.generated:
@@ -129,14 +131,16 @@ class _TableChanges:
         if self.old_model is None or name not in self.old_model._meta.columns:
             self._atomic(self._alter(f'DROP COLUMN "{name}"'), NOTHING)
         else:
-            drop = f'migrator.remove_fields("{self.table}", "{self._field(self.old_model, name).name}",)'
+            drop = f'migrator.remove_fields("{self.table}", "{self.old_model._meta.columns[name].name}",)'
             self._atomic(drop, self._add_field(self.old_model, name, column))
         self._to_decide(DROPPED, old=name)
 
     def _change_column(self, name: str, old: Column, new: Column) -> None:
-        column = f'"{self.table}", "{self._field(self.model, name).name}"'
-        if old.type != new.type and not self._change_type(name, old.type, new.type):
-            return
+        column = f'"{self.table}", "{self.model._meta.columns[name].name}"'
+        if old.type != new.type and not widens(old.type, new.type):
+            return self._to_decide(RETYPED, new=name, type=new.type)
+        if old.type != new.type:
+            self._atomic(*(self._alter(f'ALTER COLUMN "{name}" TYPE {type_}') for type_ in (new.type, old.type)))
         if old.default != new.default:
             self._atomic(_default(column, new.default), _default(column, old.default))
         if old.not_null and not new.not_null:
@@ -145,18 +149,9 @@ class _TableChanges:
             self._stepwise(f'migrator.set_not_null("{self.table}", "{name}")', f"migrator.drop_not_null({column})")
         if old.generated != new.generated:
             self.found.to_decide.append(f"{self.table}.{name}: from {old} to {new} needs a new column")
-
-    def _change_type(self, name: str, old: str, new: str) -> bool:
-        """Draft the change of type if it only widens, and return whether it does; otherwise say what to do instead."""
-        if harmless := widens(old, new):
-            self._atomic(*(self._alter(f'ALTER COLUMN "{name}" TYPE {type_}') for type_ in (new, old)))
-        else:
-            self._to_decide(RETYPED, new=name, type=new)
-        return harmless
+        return None
 
     def _constraint(self, name: str, old: str | None, new: str) -> None:
-        if old == new:
-            return
         if old is not None:
             self._stepwise(self._drop_constraint(name), self._add_constraint(name, old))
         self._stepwise(self._add_constraint(name, new), self._drop_constraint(name))
@@ -170,7 +165,7 @@ class _TableChanges:
         if found := CHECK.fullmatch(definition):
             return f'migrator.add_check("{self.table}", "{name}", {found["condition"]!r})'
         if found := UNIQUE.fullmatch(definition):
-            parts = ", ".join(repr(part) for part in split_parts(found["parts"]))
+            parts = _index_parts(found["parts"])
             build = f'migrator.add_index_concurrently("{self.table}", {parts}, unique=True, name="{name}")'
             return build + "\n" + self._alter(f'ADD CONSTRAINT "{name}" UNIQUE USING INDEX "{name}"')
         return self._add_plain_constraint(name, definition)
@@ -198,21 +193,18 @@ class _TableChanges:
         found = INDEX.fullmatch(definition)
         if not found:
             return self._sql(definition.replace("INDEX", "INDEX CONCURRENTLY", 1))
-        options = [f'name="{name}"']
-        if found["unique"]:
-            options.append("unique=True")
+        options = f'name="{name}"{", unique=True" if found["unique"] else ""}'
         if found["using"] != "btree":
-            options.append(f'using="{found["using"]}"')
+            options += f', using="{found["using"]}"'
         if found["where"]:
-            options.append(f"where={found['where']!r}")
-        parts = ", ".join(repr(part) for part in split_parts(found["parts"]))
-        return f'migrator.add_index_concurrently("{self.table}", {parts}, {", ".join(options)})'
+            options += f", where={found['where']!r}"
+        return f'migrator.add_index_concurrently("{self.table}", {_index_parts(found["parts"])}, {options})'
 
     def _drop_index(self, name: str) -> str:
         return f'migrator.drop_index_concurrently("{name}")'
 
     def _add_field(self, model: Any, name: str, column: Column) -> str:
-        found = self._field(model, name)
+        found = model._meta.columns[name]
         given = column.default is not None or bool(column.generated)
         code = render.render_field(found, null=not (column.not_null and given), plain=True)
         # A reference is added as a plain column; its foreign key is added later.
@@ -227,10 +219,6 @@ class _TableChanges:
     def _alter(self, change: str) -> str:
         return f'migrator.sql(\'ALTER TABLE "{self.schema}"."{self.table}" {change}\')'
 
-    @staticmethod
-    def _field(model: Any, column: str) -> Any:
-        return model._meta.columns[column]
-
     def _to_decide(self, sentence: str, **names: str) -> None:
         self.found.to_decide.append(sentence.format(table=self.table, **names))
 
@@ -243,15 +231,11 @@ class _TableChanges:
 
 def _drop_order(tables: Mapping[str, Table]) -> Iterable[str]:
     """Return the tables in the order in which they can be dropped: referring tables first."""
-    referring = {
-        name: {
-            other
-            for other, table in tables.items()
-            if other != name and any(f"REFERENCES {name}(" in text for text in table.constraints.values())
-        }
-        for name in tables
-    }
-    return TopologicalSorter(referring).static_order()
+    order = TopologicalSorter[str](dict.fromkeys(tables, ()))
+    for name, other in permutations(tables, 2):
+        if any(f"REFERENCES {name}(" in text for text in tables[other].constraints.values()):
+            order.add(name, other)
+    return order.static_order()
 
 
 def _default(column: str, default: str | None) -> str:
@@ -260,17 +244,6 @@ def _default(column: str, default: str | None) -> str:
     return f"migrator.add_default({column}, pw.SQL({default.replace('%', '%%')!r}))"
 
 
-def split_parts(parts: str) -> list[str]:
-    """Split the columns and expressions of an index at the commas outside of parentheses and literals."""
-    found, depth, quote = [""], 0, ""
-    for letter in parts:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        depth += 0 if quote else (letter == "(") - (letter == ")")
-        if letter == "," and not depth and not quote:
-            found.append("")
-        else:
-            found[-1] += letter
-    return [part.strip() for part in found]
+def _index_parts(parts: str) -> str:
+    """Return the columns of an index as arguments; where there are expressions, all of it as one."""
+    return ", ".join(repr(part) for part in ([parts] if re.search("[(']", parts) else parts.split(", ")))

@@ -47,14 +47,11 @@ def render_field(field: peewee.Field, *, null: bool | None = None, plain: bool =
 
 
 def sql(node: Any) -> str:
-    """Return `pw.SQL("…")` for any piece of SQL, its parameters written out."""
-    return f"pw.SQL({_quote(sql_text(node))})"
-
-
-def sql_text(node: Any) -> str:
-    """Return a piece of SQL as text, with percent signs doubled for the driver."""
+    """Return `pw.SQL("…")` for any piece of SQL, its parameters written out, percent signs doubled for the driver."""
     text, parameters = DryRunDatabase("render").get_sql_context(scope=peewee.SCOPE_VALUES).sql(node).query()
-    return text % tuple(literal(value).replace("%", "%%") for value in parameters) if parameters else text
+    if parameters:
+        text %= tuple(literal(value).replace("%", "%%") for value in parameters)
+    return f"pw.SQL({_quote(text)})"
 
 
 def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
@@ -72,18 +69,11 @@ def _arguments(field: Any, null: bool, plain: bool) -> list[str]:
     found += _type_arguments(field.rel_field if is_reference and plain else field)
     if null:
         found.append("null=True")
-    if plain:
-        if isinstance(field, IndexedFieldMixin):
-            found.append("index=False")
-    else:
-        if field.unique:
-            found.append("unique=True")
-        elif isinstance(field, peewee.ForeignKeyField | IndexedFieldMixin) and not field.index:
-            found.append("index=False")
-        elif (
-            field.index and not isinstance(field, peewee.ForeignKeyField | IndexedFieldMixin) and not field.primary_key
-        ):
-            found.append("index=True")
+    indexed_by_default = isinstance(field, IndexedFieldMixin) or (is_reference and not plain)
+    if field.unique and not plain:
+        found.append("unique=True")
+    elif not field.primary_key and (indexed := bool(field.index) and not plain) != indexed_by_default:
+        found.append(f"index={indexed}")
     if field.column_name != (f"{field.name}_id" if is_reference else field.name):
         found.append(f'column_name="{field.column_name}"')
     if field.collation:
@@ -106,12 +96,11 @@ def _type_arguments(field: Any) -> list[str]:
     if isinstance(field, peewee.DecimalField):
         return [f"max_digits={field.max_digits}", f"decimal_places={field.decimal_places}"]
     inner = getattr(field, "_ArrayField__field", None)
-    if inner is not None:
-        words = ", ".join(
-            f'"{name}": {value}' for name, _, value in (one.partition("=") for one in _type_arguments(inner))
-        )
-        return [f"{_module(type(inner))}.{type(inner).__name__}", *([f"field_kwargs={{{words}}}"] if words else [])]
-    return []
+    if inner is None:
+        return []
+    options = dict(argument.split("=") for argument in _type_arguments(inner))
+    words = ", ".join(f'"{name}": {value}' for name, value in options.items())
+    return [f"{_module(type(inner))}.{type(inner).__name__}", *([f"field_kwargs={{{words}}}"] if words else [])]
 
 
 def _index(index: Any) -> str:

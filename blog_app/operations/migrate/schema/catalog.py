@@ -80,60 +80,9 @@ TABLES = """
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 """
-# NOT NULL, a constraint since PostgreSQL 18, is read with the column.
-CONSTRAINTS = """
-SELECT c.relname, k.conname, pg_get_constraintdef(k.oid, true)
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND k.contype IN ('p', 'u', 'f', 'c', 'x')
-"""
-INDEXES = """
-SELECT c.relname, i.relname,
-       replace(pg_get_indexdef(x.indexrelid, 0, true), ' ON ONLY ', ' ON ')
-       || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
-FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
-WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition
-  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
-"""
-TRIGGERS = """
-SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid, true)
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND NOT t.tgisinternal
-"""
-PARTITIONING = """
-SELECT c.relname, 'by', pg_get_partkeydef(c.oid)
-FROM pg_class c
-WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND c.relkind = 'p'
-"""
-OF_PARTITIONS = """
-SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || i.relname,
-       'only in this partition, ' || pg_get_indexdef(x.indexrelid, 0, true)
-FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND NOT i.relispartition
-UNION ALL
-SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || k.conname,
-       'only in this partition, ' || pg_get_constraintdef(k.oid, true)
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND k.coninhcount = 0 AND k.conparentid = 0
-  AND k.contype IN ('f', 'c')
-"""
-PROPERTIES = """
-SELECT relname, 'storage', 'UNLOGGED' FROM pg_class
-WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND relpersistence = 'u' AND NOT relispartition
-UNION ALL
-SELECT relname, 'row security', CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END FROM pg_class
-WHERE relnamespace = to_regnamespace(%s) AND relrowsecurity
-UNION ALL
-SELECT c.relname, 'trigger ' || coalesce(k.conname, t.tgname),
-       CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replication only' ELSE 'always' END
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
-WHERE c.relnamespace = to_regnamespace(%s) AND t.tgenabled <> 'O' AND NOT c.relispartition
-UNION ALL
-SELECT c.relname, 'rule ' || r.rulename, pg_get_ruledef(r.oid, true)
-FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND r.rulename <> '_RETURN'
-"""
 # Without the objects of extensions, the sequences of columns, and the row types of tables.
 OTHER_OBJECTS = """
+SELECT * FROM (
 SELECT 'view', oid, relname, pg_get_viewdef(oid, true) FROM pg_class
 WHERE relnamespace = to_regnamespace(%s) AND relkind = 'v'
 UNION ALL
@@ -153,17 +102,60 @@ SELECT 'sequence', c.oid, c.relname, format_type(s.seqtypid, NULL) || ' BY ' || 
 FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid
 WHERE c.relnamespace = to_regnamespace(%s)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i'))
+) AS o WHERE NOT EXISTS (SELECT FROM pg_depend WHERE objid = oid AND deptype = 'e')
 """
-OTHER_OBJECTS = (
-    f"SELECT * FROM ({OTHER_OBJECTS}) AS o "  # noqa: S608
-    "WHERE NOT EXISTS (SELECT FROM pg_depend WHERE objid = oid AND deptype = 'e')"
-)
 PARTS = {
-    "constraints": CONSTRAINTS,
-    "indexes": INDEXES,
-    "triggers": TRIGGERS,
-    "partitioning": f"{PARTITIONING} UNION ALL {OF_PARTITIONS}",
-    "properties": PROPERTIES,
+    # NOT NULL, a constraint since PostgreSQL 18, is read with the column.
+    "constraints": """
+SELECT c.relname, k.conname, pg_get_constraintdef(k.oid, true)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+""",
+    "indexes": """
+SELECT c.relname, i.relname,
+       replace(pg_get_indexdef(x.indexrelid, 0, true), ' ON ONLY ', ' ON ')
+       || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition
+  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x'))
+""",
+    "triggers": """
+SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid, true)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND NOT t.tgisinternal
+""",
+    "partitioning": """
+SELECT c.relname, 'by', pg_get_partkeydef(c.oid)
+FROM pg_class c
+WHERE c.relnamespace = to_regnamespace(%s) AND NOT c.relispartition AND c.relkind = 'p'
+UNION ALL
+SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || i.relname,
+       'only in this partition, ' || pg_get_indexdef(x.indexrelid, 0, true)
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND NOT i.relispartition
+UNION ALL
+SELECT pg_partition_root(c.oid)::regclass::text, c.relname || '.' || k.conname,
+       'only in this partition, ' || pg_get_constraintdef(k.oid, true)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relispartition AND k.coninhcount = 0 AND k.conparentid = 0
+  AND k.contype IN ('f', 'c')
+""",
+    "properties": """
+SELECT relname, 'storage', 'UNLOGGED' FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'p') AND relpersistence = 'u' AND NOT relispartition
+UNION ALL
+SELECT relname, 'row security', CASE WHEN relforcerowsecurity THEN 'forced' ELSE 'enabled' END FROM pg_class
+WHERE relnamespace = to_regnamespace(%s) AND relrowsecurity
+UNION ALL
+SELECT c.relname, 'trigger ' || coalesce(k.conname, t.tgname),
+       CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replication only' ELSE 'always' END
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
+WHERE c.relnamespace = to_regnamespace(%s) AND t.tgenabled <> 'O' AND NOT c.relispartition
+UNION ALL
+SELECT c.relname, 'rule ' || r.rulename, pg_get_ruledef(r.oid, true)
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND r.rulename <> '_RETURN'
+""",
 }
 
 

@@ -21,7 +21,17 @@ PARTS = {
 
 def compare(ours: Schema, theirs: Schema, us: str, them: str) -> list[str]:
     """Return the differences; `us` and `them` name the two sides (`the models`, `the database`)."""
-    return [*_tables(ours, theirs, us, them)]
+    found = []
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name not in theirs:
+            found.append(f"{ours[name].kind} {name}: absent in {them}")
+        elif name not in ours:
+            found.append(f"{theirs[name].kind} {name}: absent in {us}")
+        elif ours[name].kind != theirs[name].kind:
+            found.append(f"{name}: a {ours[name].kind} in {us}, a {theirs[name].kind} in {them}")
+        else:
+            found += _compare_parts(name, ours[name], theirs[name], us, them)
+    return found
 
 
 def compare_models(wanted: Schema, actual: Schema, models: Sequence[Any], us: str, them: str) -> list[str]:
@@ -44,19 +54,7 @@ def described_by_models(schema: Schema) -> Schema:
     return {name: replace(table, triggers={}, properties={}) for name, table in tables.items()}
 
 
-def _tables(ours: Schema, theirs: Schema, us: str, them: str) -> Iterator[str]:
-    for name in sorted(ours.keys() | theirs.keys()):
-        if name not in theirs:
-            yield f"{ours[name].kind} {name}: absent in {them}"
-        elif name not in ours:
-            yield f"{theirs[name].kind} {name}: absent in {us}"
-        elif ours[name].kind != theirs[name].kind:
-            yield f"{name}: a {ours[name].kind} in {us}, a {theirs[name].kind} in {them}"
-        else:
-            yield from _parts(name, ours[name], theirs[name], us, them)
-
-
-def _parts(table: str, ours: Table, theirs: Table, us: str, them: str) -> Iterator[str]:
+def _compare_parts(table: str, ours: Table, theirs: Table, us: str, them: str) -> Iterator[str]:
     for part, kind in PARTS.items():
         mine, other = getattr(ours, part), getattr(theirs, part)
         for name in sorted(mine.keys() | other.keys()):

@@ -19,7 +19,7 @@ import peewee
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, all_databases
 from blog_app.operations.migrate.connection import advisory_lock, connected
-from blog_app.operations.migrate.dry_run import DryRunDatabase, Statement
+from blog_app.operations.migrate.dry_run import DryRunDatabase
 from blog_app.operations.migrate.schema import catalog
 
 
@@ -31,22 +31,17 @@ def schema_of_models(
     database: peewee.PostgresqlDatabase, name: str, models: Sequence[type[peewee.Model]]
 ) -> catalog.Schema:
     """Return the schema that the models describe; nothing of it stays in `database`."""
+    dry_run = DryRunDatabase("models")
+    for model in peewee.sort_models(models):
+        peewee.SchemaManager(model, database=dry_run).create_all(safe=False)
     shadow = f"{name}_shadow_{secrets.token_hex(4)}"
     with database.atomic() as transaction:
         database.execute_sql(f'CREATE SCHEMA "{shadow}"')
-        for statement in create_statements(models):
+        for statement in dry_run.statements:
             database.execute_sql(in_schema(statement.sql, name, shadow), statement.parameters)
         found = catalog.read(database, shadow)
         transaction.rollback()
     return found
-
-
-def create_statements(models: Sequence[type[peewee.Model]]) -> list[Statement]:
-    """Return what Peewee would send to create the models' tables."""
-    database = DryRunDatabase("models")
-    for model in peewee.sort_models(models):
-        peewee.SchemaManager(model, database=database).create_all(safe=False)
-    return database.statements
 
 
 def in_schema(sql: str, schema: str, other: str) -> str:

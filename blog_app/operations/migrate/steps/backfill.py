@@ -45,9 +45,7 @@ class Backfill(Step):
     """`UPDATE table SET … WHERE …`, batch by batch."""
 
     def __init__(self, schema: str, table: str, assignments: str, where: str | None) -> None:
-        self.table = quoted(schema, table)
-        self.assignments = assignments
-        self.where = where
+        self.table, self.assignments, self.where = quoted(schema, table), assignments, where
 
     def __str__(self) -> str:
         return f"backfill {self.table}: SET {self.assignments}{f' WHERE {self.where}' if self.where else ''}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from playhouse.migrate import Operation
@@ -20,11 +21,12 @@ NON_TRANSACTIONAL = re.compile(
     r"|(CREATE|DROP)\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b|ALTER\s+TABLE\b.*\bDETACH\b.*\bCONCURRENTLY\b",
     re.I | re.S,
 )
+"""Statements that PostgreSQL refuses inside a transaction."""
 BLOCKING = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
 """Those of them that take a strong lock: while they wait for it, everybody else waits behind them."""
 SaveProgress = Callable[[Any, int], None]
 """Records how far a step got: `save_progress(position, rows)`."""
-LEADING_COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
+LEADING_COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
 
 
 class Step:
@@ -45,13 +47,13 @@ class Step:
         self.run(database, None, lambda position, rows: None)
 
 
+@dataclass
 class PythonStep:
     """A Python function of a migration; only running it shows what it sends."""
 
-    def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
+    function: Any
+    args: Any
+    kwargs: Any
 
     def __str__(self) -> str:
         return f"run {getattr(self.function, '__name__', self.function)}()"
@@ -70,22 +72,9 @@ def describe(operation: Any) -> str:
     return str(operation)
 
 
-def runs_outside_transaction(operation: Any) -> bool:
-    """Return whether PostgreSQL refuses the operation inside a transaction."""
-    if isinstance(operation, Step):
-        return operation.outside_transaction
-    return bool(NON_TRANSACTIONAL.match(raw_sql(operation)))
-
-
-def blocks_nobody_while_waiting(operation: Any) -> bool:
-    """Return whether nobody waits behind the operation while it waits for its lock."""
-    return not BLOCKING.match(raw_sql(operation))
-
-
 def strip_leading_comments(sql: str) -> str:
     """Return the statement without its leading comments."""
-    found = LEADING_COMMENTS.match(sql)
-    return sql[found.end() :] if found else sql
+    return LEADING_COMMENTS.sub("", sql, count=1)
 
 
 def raw_sql(operation: Any) -> str:

@@ -27,10 +27,7 @@ class AddConstraint(Step):
     """A CHECK or a foreign key; `violated` is the condition of a row that violates it."""
 
     def __init__(self, schema: str, table: str, name: str, definition: str, violated: str) -> None:
-        self.table = quoted(schema, table)
-        self.name = name
-        self.definition = definition
-        self.violated = violated
+        self.table, self.name, self.definition, self.violated = quoted(schema, table), name, definition, violated
 
     def __str__(self) -> str:
         return f"add constraint {self.name} to {self.table}: {self.definition}"
@@ -53,8 +50,7 @@ class SetNotNull(Step):
     """NOT NULL by way of a validated CHECK, so that PostgreSQL need not scan the table under its strong lock."""
 
     def __init__(self, schema: str, table: str, column: str) -> None:
-        self.table = quoted(schema, table)
-        self.column = column
+        self.table, self.column = quoted(schema, table), column
         self.check = f"{table}_{column}_not_null"[:63]
 
     def __str__(self) -> str:

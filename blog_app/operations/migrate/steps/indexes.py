@@ -8,7 +8,6 @@ it and builds it again.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import peewee
@@ -84,19 +83,6 @@ class DropIndex(Step):
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         drop(database, self.index)
-
-
-def add_index(
-    schema: str, table: str, parts: Sequence[str], *, name: str, unique: bool, using: str | None, where: str | None
-) -> AddIndex:
-    """Return the step that builds an index on columns or expressions."""
-    qualified = quoted(schema, table)
-    method, condition = (f"USING {using} " if using else ""), (f" WHERE {where}" if where else "")
-    sql = (
-        f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quoted(name)} ON {qualified} "
-        f"{method}({', '.join(parts)}){condition}"
-    )
-    return AddIndex(qualified, quoted(schema, name), sql)
 
 
 def step_for_sql(schema: str, sql: str) -> Step | None:
