@@ -8,16 +8,9 @@
 asked for, which the API layer knows; `reads` declares the same for views that are not cached and for functions that
 others call. A test run fails if a view reads something that it did not declare.
 
-Guarantee: a cached response is what the primary would have answered (see the watermarks package for the promise and
-its limits). Errors are never cached.
-
-* A hit is one MGET; no database, no serialisation, and `If-None-Match` is answered from it.
-* Of several misses of one entry, in whatever process, one fills it; the others wait briefly, then read too.
-* An entry lives about an hour. It ends earlier when a write changes a mark, or at the instant at which the response
-  changes by itself (`until`), which the filler computes before it reads the data.
-* Cached values are bytes; nothing is unpickled.
-
-Flask-Caching's Redis backend does the fetching. Without Redis there is nothing to configure, and nothing to pay.
+Guarantee: a cached response is what the primary would have answered (`docs/reference/cache-and-replicas.md` has the
+limits). Errors are never cached. Cached values are bytes; nothing is unpickled. Flask-Caching's Redis backend does the
+fetching, over the connections of the watermarks.
 """
 
 from __future__ import annotations
@@ -26,6 +19,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 
 import flask_caching
@@ -38,7 +32,6 @@ from blog_app.data.cache_counters import counters
 from blog_app.data.databases.dependencies import is_watermarked, tables_in
 from blog_app.data.watermarks import epochs, lookup
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
-from blog_app.data.watermarks.redis_link import RedisAway
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -140,39 +133,19 @@ class Representation(NamedTuple):
 _cache = flask_caching.Cache()
 
 
-class BytesSerializer:
-    """A serializer for values that are bytes already."""
-
-    @staticmethod
-    def dumps(value: bytes) -> bytes:
-        return value
-
-    @staticmethod
-    def loads(value: bytes | None) -> bytes | None:
-        return value
-
-
-class RedisClient:
-    """What Flask-Caching uses as its Redis client: the connections of the watermarks."""
-
-    @staticmethod
-    def mget(keys: list[str]) -> list[bytes | None]:
-        assert watermarks.lease_manager
-        return watermarks.lease_manager.link.mget(keys)
-
-
 class Backend(RedisCache):
-    """Flask-Caching's Redis backend, over the connections of the watermarks, with values that cannot run code."""
+    """Flask-Caching's Redis backend, over the connections of the watermarks, with values that stay bytes."""
 
-    serializer = BytesSerializer()
+    serializer = SimpleNamespace(loads=lambda value: value)
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        return cls(host=RedisClient(), **kwargs)
+        assert watermarks.lease_manager
+        return cls(host=watermarks.lease_manager.link, **kwargs)
 
 
 def init_app(app: Flask) -> None:
-    """Cache hot responses in the app's Redis, if it has one."""
+    """Cache hot responses in the app's Redis, if it has one; `watermarks.init_app` must have come before."""
     kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.lease_manager else "NullCache"
     app.config.update(CACHE_TYPE=kind, CACHE_DEFAULT_TIMEOUT=LIFETIME, CACHE_NO_NULL_WARNING=True)
     _cache.init_app(app)
@@ -183,14 +156,7 @@ def look_up(*keys: CacheKey) -> list[Lookup | None]:
     lease_manager = watermarks.lease_manager
     if lease_manager is None:
         return [None] * len(keys)
-    lookups = lookup.prepare(lease_manager, keys)
-    if not any(lookups):
-        return lookups
-    try:
-        values = _cache.cache.get_many(*lookup.redis_keys(lookups))
-    except RedisAway:
-        return [None] * len(keys)
-    return lookup.complete(lease_manager, lookups, values)
+    return lookup.look_up(lease_manager, keys, _cache.cache.get_many)
 
 
 def respond(
@@ -202,12 +168,7 @@ def respond(
     """
     started = time.monotonic()
     result, outcome = _respond(found, key, produce, declared)
-    if outcome == "hit":
-        counters.hit(view)
-    elif outcome == "miss":
-        counters.miss(view, time.monotonic() - started)
-    else:
-        counters.bypass(view)
+    counters.count(view, outcome, time.monotonic() - started)
     return result, outcome
 
 
@@ -234,8 +195,7 @@ def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads)
     def produce_with_expiry() -> Representation:
         nonlocal expires
         asked = time.monotonic()
-        left = declared.until() if declared.until else None
-        if left is not None:
+        if declared.until and (left := declared.until()) is not None:
             expires = min(expires, asked + left)
         return produce()
 
@@ -260,13 +220,8 @@ def read_uncached(collections: Iterable[tuple[str, str]], produce: Callable[[], 
 def require_declared(statements: list[str], declared: Iterable[tuple[str, str]]) -> None:
     """Raise `UndeclaredRead` if the statements read tables that are in none of the declared collections."""
     known = {(name, collection.partition("/")[0]) for name, collection in declared}
-    known |= {(name, epochs.TABLE) for name in DATABASE_NAMES}
-    known |= {
-        (name, model._meta.table_name)
-        for name in DATABASE_NAMES
-        for model in models.models_of(name)
-        if not is_watermarked(model)
-    }
-    undeclared = tables_in(statements) - known
-    if undeclared:
+    for name in DATABASE_NAMES:
+        known.add((name, epochs.TABLE))
+        known |= {(name, model._meta.table_name) for model in models.models_of(name) if not is_watermarked(model)}
+    if undeclared := tables_in(statements) - known:
         raise UndeclaredRead(f"read, but not declared: {', '.join(sorted('.'.join(pair) for pair in undeclared))}")

@@ -99,30 +99,22 @@ class Counters:
         self._count_lock = threading.Lock()
         self._flush_lock = threading.Lock()
 
-    def hit(self, view: str) -> None:
-        """Count a cached response of `view`."""
-        with self._count_lock:
-            self._counts_of(view).hits += 1
-
-    def miss(self, view: str, seconds: float) -> None:
-        """Count a response that was filled in so many seconds."""
-        microseconds = int(seconds * 1_000_000)
-        with self._count_lock:
-            self._counts_of(view).add(Counts(0, 1, 0, microseconds, microseconds))
-
-    def bypass(self, view: str) -> None:
-        """Count a response that bypassed the cache, if there is a cache."""
+    def count(self, view: str, outcome: str, seconds: float = 0) -> None:
+        """Count a response of `view`: a `hit`, a `miss` that was filled in so many seconds, or a `bypass`."""
         if watermarks.lease_manager is None:
             return
         with self._count_lock:
-            self._counts_of(view).bypasses += 1
-
-    def _counts_of(self, view: str) -> Counts:
-        found = self._counts.get(view)
-        if found is None:
-            found = self._counts[view] = Counts()
-            self._thread.ensure_running()
-        return found
+            counts = self._counts.get(view)
+            if counts is None:
+                counts = self._counts[view] = Counts()
+                self._thread.ensure_running()
+            if outcome == "hit":
+                counts.hits += 1
+            elif outcome == "bypass":
+                counts.bypasses += 1
+            else:
+                microseconds = int(seconds * 1_000_000)
+                counts.add(Counts(0, 1, 0, microseconds, microseconds))
 
     def flush(self) -> bool:
         """Add all counts to those in Redis; return False, and keep the rest, if Redis does not confirm."""

@@ -101,8 +101,8 @@ def test_the_longest_and_the_mean_fill_are_of_all_processes(app: Flask) -> None:
     one, two = Counters(), Counters()
     for process, fills in ((one, (0.010, 0.030)), (two, (0.020,))):
         for seconds in fills:
-            process.miss("a.view", seconds)
-        process.hit("a.view")
+            process.count("a.view", "miss", seconds)
+        process.count("a.view", "hit")
         assert wait_until(process.flush, SECONDS)
     assert counts_of("a.view") == {
         "hits": 2,
@@ -116,9 +116,9 @@ def test_the_longest_and_the_mean_fill_are_of_all_processes(app: Flask) -> None:
 
 def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Counters()
-    process.bypass("another.view")
+    process.count("another.view", "bypass")
     assert not process.flush()
-    process.bypass("another.view")
+    process.count("another.view", "bypass")
     assert report().status == "away"
     admin = sign_up(dead_redis, "admin")
     assert admin.get("/analytics/cache").json["status"] == "away"
@@ -131,19 +131,19 @@ def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, mo
 
 def test_a_batch_whose_confirmation_was_lost_is_counted_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process, ask = Counters(), watermarks.ask_redis
-    process.bypass("a.third.view")
+    process.count("a.third.view", "bypass")
     assert wait_until(lambda: ask(("PING",)), SECONDS)
     monkeypatch.setattr(watermarks, "ask_redis", lambda *commands: [ask(*commands), None][1])
     assert not process.flush()
     monkeypatch.undo()
-    process.bypass("a.third.view")
+    process.count("a.third.view", "bypass")
     assert wait_until(process.flush, SECONDS)
     assert counts_of("a.third.view")["bypasses"] == 2
 
 
 def test_without_redis_nothing_is_counted_and_the_report_says_so(no_redis: Flask) -> None:
     process = Counters()
-    process.bypass("no.view")
+    process.count("no.view", "bypass")
     assert process.flush()
     found = sign_up(no_redis, "admin").get("/analytics/cache").json
     assert (found["status"], found["views"], found["total"]["hits"]) == ("not configured", [], 0)
@@ -153,7 +153,7 @@ def test_without_redis_nothing_is_counted_and_the_report_says_so(no_redis: Flask
 
 def test_the_report_shows_each_view_and_the_total(app: Flask) -> None:
     process = Counters()
-    process.miss("shown.view", 0.5)
+    process.count("shown.view", "miss", 0.5)
     assert wait_until(process.flush, SECONDS)
     admin = sign_up(app, "admin")
     found = until(lambda found: found["status"] == "ok", lambda: admin.get("/analytics/cache").json)

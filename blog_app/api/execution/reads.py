@@ -63,7 +63,7 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
         read_request.collections = collections_of(read_request, declared)
     key = _key(read_request, declared, auth.current())
     if key is None:
-        counters.bypass(operation.endpoint)
+        counters.count(operation.endpoint, "bypass")
         own = tuple(pair for model in declared.per_caller for pair in read_dependencies(model))
         collections = read_request.collections + own
         return cache.read_uncached(collections, _checked(app, produce, collections)), "bypass"

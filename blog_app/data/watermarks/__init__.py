@@ -6,23 +6,7 @@ misses it, also when its writer was killed between BEGIN and the response; the o
 write that could not be announced in Redis. Without Redis there is no cache and the primary answers: slower, never
 stale. A Redis restart with old memory and a lost mark are detected, so the promise holds then too.
 
-How: a row on the primary names the current *epoch*; a process trusts Redis under a *lease* of T from that row, renewed
-by a background thread. Under the epoch, Redis holds a *mark* for each collection: the position in the write-ahead log
-that covers its last change, a tag that is new with each change, and a *token* for each change under way. A writer sets
-its token before COMMIT and settles it after. A cached entry holds the marks it was built at and is a hit while all are
-the same; a replica may answer when it has replayed up to the highest. A writer that cannot set its token closes the
-epoch in its own transaction, and its request is answered when every lease has ended.
-
-What is not promised:
-
-* Writes that the database itself lost (asynchronous failover, `synchronous_commit = off`), or two primaries at once.
-* SQL from other clients that does not end with `UPDATE blog.watermark_epoch SET status = 'closed'` in its transaction;
-  processes of the app that run at the same time with and without `REDIS_URL` (one after the other is fine).
-* Clocks that stand still or drift by a quarter. Redis memory replaced under an open connection is found within T.
-* A Redis that evicts keys without expiry (`maxmemory-policy allkeys-*`) is not used.
-
-A mark that is missing is established on its own (token, position, settle) before the data is read, which is simpler
-than settling it with the fill; the model in `tests/data/watermarks/model` says that this keeps the same promise.
+How this works, what is not promised, and how it was checked: `docs/reference/cache-and-replicas.md`.
 
 redis_link  Redis connections, one for each thread, the three scripts, the circuit breaker
 epochs      the epoch row of each logical database

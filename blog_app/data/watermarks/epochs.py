@@ -108,12 +108,8 @@ def close(database: Database) -> None:
 
 def begin_opening(database: Database, closed: str, redis: str) -> bool:
     """Replace the closed epoch by a new one that is opening; return False if another process was faster."""
-    values = (str(uuid.uuid4()), redis, closed)
-    return _update(
-        database,
-        f"epoch = %s, status = '{OPENING}', redis = %s, server = {HERE} WHERE epoch = %s AND status = '{CLOSED}'",
-        values,
-    )
+    change = f"epoch = %s, status = '{OPENING}', redis = %s, server = {HERE} WHERE epoch = %s AND status = '{CLOSED}'"
+    return _update(database, change, (str(uuid.uuid4()), redis, closed))
 
 
 def wait_until_leases_end(database: Database) -> None:
@@ -166,7 +162,7 @@ def to_lsn(position: str) -> str:
     return f"{position[:8]}/{position[8:]}"
 
 
-def _update(database: Database, change: str, values: tuple[Any, ...] = ()) -> bool:
+def _update(database: Database, change: str, values: tuple[str, ...]) -> bool:
     # DeclaredSQL: no mark depends on the epoch row.
     cursor = database.execute_sql(DeclaredSQL(f"UPDATE {table(database.name)} SET {change}"), values)
     return bool(cursor.rowcount == 1)

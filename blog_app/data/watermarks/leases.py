@@ -132,29 +132,25 @@ class LeaseManager:
             wanted = [name for name, known in self.known.items() if clock() - known.wanted < IDLE]
             if not wanted:
                 break
-            identity = self._redis()
+            try:
+                identity = self.link.identify()
+            except RedisAway:
+                identity = None
             for name in wanted:
                 try:
                     self.tick(name, identity)
                     self.known[name].error = ""
                 except (*DATABASE_ERRORS, RedisAway) as error:
-                    self._log_error(name, first_line(error))
+                    self._log_new_error(name, first_line(error))
                 self.server(name).release()
         for name in self.known:
             self.server(name).discard()
         self.link.disconnect()
 
-    def _log_error(self, name: str, error: str) -> None:
-        """Log an error once, not at every tick."""
+    def _log_new_error(self, name: str, error: str) -> None:
         if self.known[name].error != error:
             self.known[name].error = error
             log.warning("watermarks of %s: %s", name, error)
-
-    def _redis(self) -> str | None:
-        try:
-            return self.link.identify()
-        except RedisAway:
-            return None
 
     def tick(self, name: str, identity: str | None) -> None:
         """Renew the lease on one logical database, and do its next step; `identity`: of the Redis that answers now."""
@@ -178,14 +174,12 @@ class LeaseManager:
             self._finish_opening(name, self.ask(name))
 
     def _finish_opening(self, name: str, row: Row) -> None:
+        if row.status != OPENING:
+            return
         known, server = self.known[name], self.server(name)
-        if row.status == OPENING and known.barrier[0] != row.epoch:
+        if known.barrier[0] != row.epoch:
             known.barrier = (row.epoch, epochs.barrier(server))
-        if (
-            row.status == OPENING
-            and epochs.barrier_passed(server, known.barrier[1])
-            and epochs.finish_opening(server, row.epoch)
-        ):
+        if epochs.barrier_passed(server, known.barrier[1]) and epochs.finish_opening(server, row.epoch):
             known.opened = clock()
             self.ask(name)
             log.info("epoch of %s opened", name)
@@ -224,14 +218,12 @@ class LeaseManager:
 
     def _delete_old_keys(self, name: str, row: Row) -> None:
         """Delete the keys of earlier epochs: they are never read, and marks with a token have no expiry."""
-        cursor = b"0"
-        while True:
-            cursor, keys = self.link.call(row.redis, "SCAN", cursor, "MATCH", f"{{{name}}}:*", "COUNT", 1000)
+        cursor = None
+        while cursor != b"0":
+            cursor, keys = self.link.call(row.redis, "SCAN", cursor or 0, "MATCH", f"{{{name}}}:*", "COUNT", 1000)
             old = [key for key in keys if not key.startswith(prefix(name, row.epoch).encode())]
             if old:
                 self.link.call(row.redis, "UNLINK", *old)
-            if cursor == b"0":
-                return
 
 
 def prefix(name: str, epoch: str) -> str:

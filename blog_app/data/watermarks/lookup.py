@@ -4,7 +4,8 @@
 2. One MGET: the entry, and the marks.
 3. The entry begins with the marks as they are now, and has not expired: it is a hit.
 4. A mark with a token: a write is pending; the primary answers, nothing is stored.
-5. A missing mark is established: a token, then a position, then both settled. The data is read after that.
+5. A missing mark is established: a token, then a position, then both settled. The data is read after that, which is
+   simpler than settling with the fill, and keeps the same promise (`tests/data/watermarks/model`).
 6. All marks clean: a replica that has replayed up to the highest may answer, or the primary.
 7. STORE, only if the marks still are what they were before the data was read. After a replica's answer this decides
    whether its result counts: a replica may show a commit before the primary does. If there is nothing to store, the
@@ -16,8 +17,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,7 +33,6 @@ from blog_app.data.watermarks.redis_link import RedisAway
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-NO_POSITION = "0" * 16
 EXPIRY_LENGTH = 17
 """Characters in which an entry says when it expires: seconds since 1970."""
 
@@ -97,8 +97,8 @@ class Lookup:
         return None not in self.marks and not self.has_pending_write()
 
     def _establish(self, missing: list[int], token: str) -> None:
-        new = ("SET", f"{NO_POSITION}.+{token};", "NX", "EX", MARK_LIFETIME)
-        placed = self.lease_manager.link.calls(self.redis, *[(new[0], self.keys[place], *new[1:]) for place in missing])
+        new = (f"{0:016}.+{token};", "NX", "EX", MARK_LIFETIME)
+        placed = self.lease_manager.link.calls(self.redis, *[("SET", self.keys[place], *new) for place in missing])
         for name, row in self._by_name():
             mine = [place for place, done in zip(missing, placed, strict=True) if done and self.names[place] == name]
             if not mine:
@@ -114,15 +114,24 @@ class Lookup:
         A result from replicas counts only if the marks are the same afterwards; else `produce` runs again, on the
         primary. `store` stores the result and returns whether the marks were the same.
         """
-        with self._replicas() as routes:
-            result, error = _try(produce)
-        used = any(route.used for route in routes)
-        same = store(result) if store and error is None else not used or self.unchanged()  # type: ignore[arg-type]
+        routes = {
+            name: ReplicaRoute(name, row, replica, self._highest(name))
+            for name, row in self._by_name()
+            if (replica := databases.BY_NAME[name].rotation.next())
+        }
+        error = None
+        with routing.route_reads(routes):
+            try:
+                result = produce()
+            except Exception as raised:  # A 404 is a result too: it counts, or not, like any other.
+                error = raised
+        used = any(route.used for route in routes.values())
+        same = store(result) if store and error is None else not used or self.unchanged()
         if used and not same:
             return produce()
         if error:
             raise error
-        return result  # type: ignore[return-value]
+        return result
 
     def store(self, value: bytes, deadline: float) -> bool:
         """Cache `value` until an instant of the monotonic clock, if the marks are unchanged; return whether they are.
@@ -169,16 +178,6 @@ class Lookup:
             with suppress(RedisAway):
                 self.lease_manager.link.call(self.redis, "DEL", f"{self.entry}:filling")
 
-    @contextmanager
-    def _replicas(self) -> Iterator[list[ReplicaRoute]]:
-        """Route the reads in this context to fit replicas; yield the routes."""
-        routes = {}
-        for name, row in self._by_name():
-            if replica := databases.BY_NAME[name].rotation.next():
-                routes[name] = ReplicaRoute(name, row, replica, self._highest(name))
-        with routing.route_reads(routes):
-            yield list(routes.values())
-
     def _by_name(self) -> Iterator[tuple[str, Row]]:
         return zip(databases_of(self.names), self.rows, strict=True)
 
@@ -211,30 +210,23 @@ class ReplicaRoute:
         return cursor
 
 
-def prepare(lease_manager: LeaseManager, keys: Iterable[CacheKey]) -> list[Lookup | None]:
-    """Return a lookup for each key, to be completed; None where this process holds no lease."""
-    lookups: list[Lookup | None] = []
-    for key in keys:
-        rows = _leases(lease_manager, key)
-        lookups.append(Lookup(lease_manager, rows, key) if rows else None)
-    return lookups
-
-
-def redis_keys(lookups: Iterable[Lookup | None]) -> list[str]:
-    """Return the Redis keys whose values `complete` takes."""
-    return [key for each in lookups if each for key in (each.entry, *each.keys)]
-
-
-def complete(
-    lease_manager: LeaseManager, lookups: list[Lookup | None], values: list[bytes | None]
+def look_up(
+    lease_manager: LeaseManager, keys: Sequence[CacheKey], get_many: Callable[..., list[bytes | None]]
 ) -> list[Lookup | None]:
-    """Give each lookup its values; return those that may be trusted, None in the place of others."""
+    """Return what Redis has for each key, by one `get_many`; None where it may not be trusted, or did not answer."""
+    lookups = [Lookup(lease_manager, rows, key) if (rows := _leases(lease_manager, key)) else None for key in keys]
+    leased = [each for each in lookups if each]
+    if not leased:
+        return lookups
+    try:
+        values = get_many(*[key for each in leased for key in (each.entry, *each.keys)])
+    except RedisAway:
+        return [None] * len(keys)
     first = 0
-    for each in lookups:
-        if each:
-            last = first + len(each.keys)
-            each.value, each.marks = values[first], values[first + 1 : last + 1]
-            first = last + 1
+    for each in leased:
+        last = first + len(each.keys)
+        each.value, each.marks = values[first], values[first + 1 : last + 1]
+        first = last + 1
     identity = lease_manager.link.identity
     return [each if each and each.redis == identity else None for each in lookups]
 
@@ -265,10 +257,3 @@ def _keys(
     epoch = dict(zip(databases_of(names), epochs_of, strict=True))
     keys = tuple(mark_key(name, epoch[name], collection) for name, collection in collections)
     return names, keys, f"{prefix(names[0], epochs_of[0])}entry:{':'.join(epochs_of[1:])}:"
-
-
-def _try(produce: Callable[[], T]) -> tuple[T | None, Exception | None]:
-    try:
-        return produce(), None
-    except Exception as error:  # A 404 is a result too: it counts, or not, like any other.
-        return None, error
