@@ -1,12 +1,8 @@
 """Compiled SQL: the SQL of a Peewee query is made once for each shape of query, and cached.
 
-Peewee compiles a query each time, which takes longer than PostgreSQL needs for a small one. Here a walk over the
-query's tree (`walk`) builds a key of everything but the values; a known key gives the SQL, and the values, converted as
-Peewee would, are its parameters. That takes about 30 µs a statement instead of 430.
-
-Parts of queries that are the same each time are walked only once (`reusable`, `reusable_columns`): measured on whole
-requests that miss the cache, that saves 40 µs of 380 for a post, 60 of 1,000 for a page of posts, 13 of 310 for one of
-products.
+A walk over the query's tree (`walk`) builds a key of everything but the values; a known key gives the SQL, and the
+values, converted as Peewee would, are its parameters. Parts of queries that are the same each time are walked only once
+(`reusable`, `reusable_columns`). What this saves: `docs/decisions/0004-compiled-sql.md`.
 
 Guarantee: the SQL is what Peewee would have made. The key holds every attribute of every node that is not certainly a
 value. At the first compilation the values of the walk must be exactly those that Peewee bound, in the same order, or
@@ -22,7 +18,7 @@ import peewee
 
 from blog_app.data.compiled.walk import MAX_SHAPES, Reusable, UnknownNode, Walk, reusable, reusable_columns
 
-__all__ = ["Reusable", "compile_by_peewee", "compile_sql", "is_cached", "reusable", "reusable_columns"]
+__all__ = ["Reusable", "compile_by_peewee", "compile_sql", "reusable", "reusable_columns"]
 
 Converter = Callable[[Any], Any]
 
@@ -77,14 +73,6 @@ def compile_by_peewee(database: peewee.Database, query: peewee.Node) -> tuple[st
     """Return the SQL of `query` and its parameters, compiled by Peewee."""
     sql, parameters = peewee.Context(**database.get_context_options()).sql(query).query()
     return sql, parameters
-
-
-def is_cached(query: peewee.Node) -> bool:
-    """Return whether `compile_sql` has the SQL of this query."""
-    try:
-        return _shapes.get(tuple(Walk(query).key)) is not None
-    except UnknownNode:
-        return False
 
 
 def _compile(database: peewee.Database, query: peewee.Node, key: tuple[Any, ...], walk: Walk) -> tuple[str, list[Any]]:

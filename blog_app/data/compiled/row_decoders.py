@@ -33,15 +33,8 @@ def compile_decoder(source: str) -> RowDecoder:
     return cast(RowDecoder, eval(f"lambda row: {source}", {"loads": orjson.loads, "timestamp": _timestamp}))  # noqa: S307
 
 
-JSON_SOURCES: Mapping[type[peewee.Field], str] = {
-    peewee.UUIDField: "{}",
-    peewee._StringField: "{}",
-    peewee.IntegerField: "{}",
-    peewee.BooleanField: "{}",
-    BinaryJSONField: "{}",
-    DateTimeTZField: "timestamp({})",
-}
-"""By the type of the column: how to make the value that the driver would return of the one in PostgreSQL's JSON."""
+SAME_IN_JSON = (peewee.UUIDField, peewee._StringField, peewee.IntegerField, peewee.BooleanField, BinaryJSONField)
+"""Columns whose values PostgreSQL's JSON has as the driver returns them."""
 
 
 def json_sources(columns: Mapping[str, Any]) -> dict[str, str] | None:
@@ -52,10 +45,9 @@ def json_sources(columns: Mapping[str, Any]) -> dict[str, str] | None:
     sources = {}
     for index, (name, column) in enumerate(columns.items()):
         kind = type(getattr(column, "rel_field", column))
-        source = next((JSON_SOURCES[base] for base in kind.__mro__ if base in JSON_SOURCES), None)
-        if source is None:
+        if not issubclass(kind, (*SAME_IN_JSON, DateTimeTZField)):
             return None
-        sources[name] = source.format(f"row[{index}]")
+        sources[name] = f"timestamp(row[{index}])" if issubclass(kind, DateTimeTZField) else f"row[{index}]"
     return sources
 
 

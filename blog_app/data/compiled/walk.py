@@ -79,21 +79,17 @@ class Walk:
             raise UnknownNode
         for part in (node._returning, node._from_list, node._where, node._group_by, node._having, node._order_by):
             self.node(part)
-        for number in (node._limit, node._offset):
-            self.node(number)
-        self.node(node._for_update)
+        for part in (node._limit, node._offset, node._for_update):
+            self.node(part)
 
     def insert(self, node: peewee.ModelInsert) -> None:
         """Walk an INSERT of one row, or of several rows with the same columns."""
-        single = isinstance(node._insert, dict)
-        if node._cte_list or node._columns or not (single or isinstance(node._insert, list)):
+        rows = [node._insert] if isinstance(node._insert, dict) else node._insert
+        if node._cte_list or node._columns or not isinstance(rows, list):
             raise UnknownNode
         self.pin(node.table)
-        if single:
-            self.assignments(node._insert)
-        else:
-            for row in node._insert:
-                self.assignments({getattr(node.table, k) if isinstance(k, str) else k: v for k, v in row.items()})
+        for row in rows:
+            self.assignments({getattr(node.table, k) if isinstance(k, str) else k: v for k, v in row.items()})
         self.node(node._on_conflict)
         self.node(node._returning)
 
@@ -198,16 +194,12 @@ def _in_order(fields: Collection[peewee.Field]) -> tuple[Columns, tuple[int, ...
     if found is None:
         if len(_orders) >= MAX_SHAPES:
             _orders.clear()
-        ordered = sorted(enumerate(fields), key=lambda each: _sort_key(each[1]))
+        try:
+            ordered = sorted(enumerate(fields), key=lambda each: each[1]._sort_key)
+        except AttributeError as error:
+            raise UnknownNode from error
         found = _orders[key] = Columns(field for _, field in ordered), tuple(place for place, _ in ordered)
     return found
-
-
-def _sort_key(field: peewee.Field) -> Any:
-    try:
-        return field._sort_key
-    except AttributeError as error:
-        raise UnknownNode from error
 
 
 PIN = Walk.pin
