@@ -53,13 +53,7 @@ class PeriodicFlush(BackgroundThread):
     """A thread that calls `flush` every few seconds, with backoff while it returns False, and once more at exit."""
 
     def __init__(
-        self,
-        name: str,
-        flush: Callable[[], bool],
-        *,
-        seconds: float,
-        max_backoff: float,
-        after_fork: Callable[[], None],
+        self, name: str, flush: Callable[[], bool], seconds: float, max_backoff: float, after_fork: Callable[[], None]
     ) -> None:
         super().__init__(name, self._run, after_fork=after_fork)
         self.flush = flush

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 from collections.abc import Iterator
@@ -93,10 +94,11 @@ def test_looking_is_not_told(app: Flask) -> None:
 
 
 def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
     with (
         pytest.raises(RuntimeError),
         audit.AuditedAction("flask migrate up", audit.command_actor()),
-        databases.direct(app.config["SETTINGS"], "shop") as server,
+        contextlib.closing(databases.server(settings, "shop", settings.databases["shop"].direct_url)) as server,
     ):
         with server.atomic():
             pass

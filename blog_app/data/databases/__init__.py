@@ -26,8 +26,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -43,28 +41,9 @@ from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.replicas import Rotation
-from blog_app.data.databases.routing import primary
-from blog_app.data.databases.servers import (
-    CONNECTION_ERRORS,
-    DATABASE_ERRORS,
-    Announcer,
-    DatabaseAway,
-    Server,
-    first_line,
-)
+from blog_app.data.databases.servers import CONNECTION_ERRORS, DATABASE_ERRORS, DatabaseAway, Server, first_line
 
-__all__ = [
-    "CONNECTION_ERRORS",
-    "DATABASE_ERRORS",
-    "Announcer",
-    "DatabaseAway",
-    "LogicalDatabase",
-    "Server",
-    "UndeclaredWrite",
-    "direct",
-    "first_line",
-    "primary",
-]
+__all__ = ["CONNECTION_ERRORS", "DATABASE_ERRORS", "DatabaseAway", "Server", "UndeclaredWrite", "first_line"]
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +51,9 @@ log = logging.getLogger(__name__)
 os.environ["PGTZ"] = "UTC"
 psycopg2.extras.register_default_jsonb(globally=True, loads=orjson.loads)
 # Identifiers leave the driver as text, which is what JSON wants; Peewee's UUIDField still makes UUIDs for models.
-UUID_OIDS, UUID_ARRAY_OIDS = (2950,), (2951,)
-_uuid_text = psycopg2.extensions.new_type(UUID_OIDS, "UUID_TEXT", psycopg2.extensions.UNICODE)
+_uuid_text = psycopg2.extensions.new_type((2950,), "UUID_TEXT", psycopg2.extensions.UNICODE)
 psycopg2.extensions.register_type(_uuid_text)
-psycopg2.extensions.register_type(psycopg2.extensions.new_array_type(UUID_ARRAY_OIDS, "UUID_TEXT[]", _uuid_text))
+psycopg2.extensions.register_type(psycopg2.extensions.new_array_type((2951,), "UUID_TEXT[]", _uuid_text))
 
 START_TRIES = 5
 MIN_START_BACKOFF, MAX_START_BACKOFF = 0.5, 4.0
@@ -150,30 +128,7 @@ def bind(settings: Settings) -> None:
 
 def server(settings: Settings, name: str, url: str) -> Server:
     """Return a new `Server` of the logical database `name` at `url`, with the time limits of the settings."""
-    return Server(
-        name,
-        url,
-        connect_timeout=settings.connect_timeout,
-        statement_timeout=settings.statement_timeout,
-    )
-
-
-@contextmanager
-def direct(settings: Settings, name: str) -> Iterator[Server]:
-    """Yield a server connected without a pooler, and without a statement time limit.
-
-    For migrations and maintenance, which may hold session locks and set session parameters. It is closed afterwards.
-    """
-    found = Server(
-        name, settings.databases[name].direct_url, connect_timeout=settings.connect_timeout, statement_timeout=0
-    )
-    if (pooled := BY_NAME[name].obj) is not None:
-        found.announcer = pooled.announcer
-    found.connect()
-    try:
-        yield found
-    finally:
-        found.discard()
+    return Server(name, url, connect_timeout=settings.connect_timeout, statement_timeout=settings.statement_timeout)
 
 
 def wait_until_available(settings: Settings) -> None:

@@ -64,7 +64,7 @@ def written_by_query(query: Any) -> set[str]:
             raise UndeclaredWrite(f"{model} is not a model: use a model, or raw SQL with declare_write()")
         if not is_watermarked(model):
             continue
-        found |= collections_of_rows(model, _row_keys_of(write, row_keys(model)))
+        found |= collections_of_rows(model, _union([_row_keys_by(write, key) for key in row_keys(model)]))
         if isinstance(write, peewee.Delete):
             found |= _written_by_foreign_keys(model)
     return found
@@ -74,10 +74,8 @@ def written_by_insert(model: Any, row: Mapping[str, Any]) -> set[str]:
     """Return the collections that a plain INSERT of a row of `model` writes; `row` maps field names to values."""
     if not is_watermarked(model):
         return set()
-    keys = row_keys(model)
-    return collections_of_rows(
-        model, _union([set() if key.primary_key else _known_values([row.get(key.name)]) for key in keys])
-    )
+    keys = [set() if key.primary_key else _known_values([row.get(key.name)]) for key in row_keys(model)]
+    return collections_of_rows(model, _union(keys))
 
 
 def collections_of_rows(model: Any, rows: Iterable[Any] | None = None) -> set[str]:
@@ -134,11 +132,6 @@ def _writes(query: Any) -> Iterator[Any]:
         yield from _writes(cte._query)
 
 
-def _row_keys_of(query: Any, keys: tuple[Any, ...]) -> set[Any] | None:
-    """Return the row keys of the rows that a query writes, None if it does not name them."""
-    return _union([_row_keys_by(query, key) for key in keys])
-
-
 def _union(names: list[set[Any] | None]) -> set[Any] | None:
     """Return the union of the row keys, None if some are not known or there is none."""
     found: set[Any] = set()
@@ -150,6 +143,7 @@ def _union(names: list[set[Any] | None]) -> set[Any] | None:
 
 
 def _row_keys_by(query: Any, key: Any) -> set[Any] | None:
+    """Return the values of `key` in the rows that a query writes, None if it does not name them."""
     if isinstance(query, peewee.Insert):
         if query._on_conflict is not None and (query._on_conflict._action or "").upper() != "IGNORE":
             return None

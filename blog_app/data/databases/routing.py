@@ -6,7 +6,7 @@ And, for tests and their checks, a record of the statements that were sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -35,11 +35,6 @@ def route_reads(readers: Mapping[str, Reader]) -> Iterator[None]:
         yield
     finally:
         _readers.reset(token)
-
-
-def primary() -> AbstractContextManager[None]:
-    """Let the primaries answer all reads of the context."""
-    return route_reads({})
 
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded", default=None)

@@ -60,13 +60,6 @@ def test_a_longer_limit_for_one_transaction_ends_with_it(server: Server) -> None
         server.execute_sql("SELECT pg_sleep(5)")
 
 
-def test_the_direct_connection_for_maintenance_has_no_limit(short_timeouts: Stack) -> None:
-    settings = Settings.from_environment({"APP_MODE": "test"} | short_timeouts.environment())
-
-    with databases.direct(settings, "blog") as server:
-        assert server.execute_sql("SHOW statement_timeout").fetchone() == ("0",)
-
-
 def test_connecting_to_a_hanging_server_ends_at_the_timeout(server: Server, short_timeouts: Stack) -> None:
     hanging = (
         short_timeouts.postgres

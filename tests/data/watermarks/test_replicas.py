@@ -15,6 +15,7 @@ import pytest
 
 from blog_app.blog.models import Tag
 from blog_app.data import cache, databases, watermarks
+from blog_app.data.databases import routing
 from blog_app.development.local.postgres import Postgres
 from blog_app.development.local.process import wait_until
 
@@ -145,11 +146,11 @@ def test_a_request_that_has_written_reads_the_primary(replicated: World) -> None
     assert after == "primary"
 
 
-def test_primary_forces_the_primary(replicated: World) -> None:
+def test_no_reader_forces_the_primary(replicated: World) -> None:
     assert wait_until(lambda: "primary" not in served_by(replicated), SECONDS)
 
     def produce() -> int:
-        with databases.primary():
+        with routing.route_reads({}):
             return int(databases.blog.execute_sql("SELECT inet_server_port()").fetchone()[0])
 
     port = cache.read_uncached(replicated.key.collections, produce)
