@@ -84,7 +84,7 @@ def log_request(method: str, path: str, status: int, user_id: object, cache: str
     `cache` is `hit`, `miss` or `bypass` for a response that can be cached.
     """
     current = _current.get()
-    if current is None or not access.isEnabledFor(logging.INFO):
+    if current is None:
         return
     fields = {
         "method": method,

@@ -90,7 +90,12 @@ class Credentials:
 
 def caller_at(endpoint: str, identity: Identity | None) -> Caller:
     """Return the caller of an endpoint with what the table of permissions allows them there."""
-    return Caller(identity, PERMISSIONS[endpoint].scope(identity.roles if identity else None))
+    return Caller(identity, _scope_at(endpoint, identity.roles if identity else None))
+
+
+@lru_cache(maxsize=4096)
+def _scope_at(endpoint: str, roles: tuple[str, ...] | None) -> Scope:
+    return PERMISSIONS[endpoint].scope(roles)
 
 
 def clear() -> None:

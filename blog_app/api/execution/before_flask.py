@@ -14,9 +14,9 @@ permissions, and a response.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -56,9 +56,11 @@ class BeforeFlask:
         logs.begin_request(environ.get("HTTP_X_REQUEST_ID", ""))
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
             user_id = auth.user_id()
-            logs.log_request(environ["REQUEST_METHOD"], path, int(status[:3]), user_id, dict(headers).get("X-Cache"))
+            if logs.access.isEnabledFor(logging.INFO):
+                path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+                outcome = dict(headers).get("X-Cache")
+                logs.log_request(environ["REQUEST_METHOD"], path, int(status[:3]), user_id, outcome)
             headers = self._common_headers.add(headers, logs.request_id() or "", signed_in=user_id is not None)
             return start_response(status, headers, *error)
 
@@ -86,12 +88,12 @@ class BeforeFlask:
         read_hooks.run(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
         headers = representation_headers(found, outcome)
         if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
-            status, body = HTTPStatus.NOT_MODIFIED, b""
+            status, body = "304 Not Modified", b""
             headers = [each for each in headers if each[0] != "Content-Type"]
         else:
-            status, body = HTTPStatus.OK, found.body
+            status, body = "200 OK", found.body
             headers.append(("Content-Length", str(len(body))))
-        start(f"{status.value} {status.phrase}", headers)
+        start(status, headers)
         return [body]
 
     def _read_request(self, path: str, query_string: str) -> ReadRequest | None:
