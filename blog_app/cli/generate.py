@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from blog_app.config import DATABASE_NAMES, ROOT
-from blog_app.development.generate import GenerateError, database as databases, names, resource as resources
+from blog_app.development.generate import database as databases, resource as resources
+from blog_app.development.generate.names import Names
 from blog_app.development.generate.plan import Plan
 
 WIDE = {"max_content_width": 110}
 
 
-class GenerateGroup(AppGroup):
-    """Commands whose `GenerateError` is one line, not a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GenerateError as error:
-            raise click.ClickException(str(error)) from error
-
-
-generate = GenerateGroup("generate", help="Generate the code of a new resource or a new logical database.")
+generate = AppGroup("generate", help="Generate the code of a new resource or a new logical database.")
 dry_run = click.option("--dry-run", is_flag=True, help="Show the changes as a diff; write nothing.")
 
 
@@ -55,8 +44,8 @@ def resource(name: str, database: str, fields: tuple[str, ...], plural: str | No
     Everybody may read the resource, editors and admins may write it; to change that, edit blog_app/permissions.py.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    found = resources.describe(app, database, names.names_of(name, plural), fields or ("name:string:unique",))
-    _finish(resources.plan(found), dry_run, f"flask migrate up, flask seed --database {database}, make check test")
+    plan = resources.plan(app, database, Names(name, plural), fields or ("name:string:unique",))
+    _finish(plan, dry_run, f"flask migrate up, flask seed --database {database}, make check test")
 
 
 @generate.command("database", context_settings=WIDE)

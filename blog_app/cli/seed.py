@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Event
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, ROOT, settings
-from blog_app.data.databases import DatabaseAway, first_line
-from blog_app.development.seed import SeedError, files, load as loading, sample
+from blog_app.data.databases import first_line
+from blog_app.development.seed import files, load as loading, sample
 from blog_app.development.seed.fake.fill import fill
+from blog_app.operations.migrate.signals import defer_signals
 
 
 class SeedGroup(AppGroup):
-    """`load` without a subcommand; an error in a file or database is one line, not a traceback."""
+    """`load` without a subcommand; an error of a database is one line, not a traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
@@ -33,10 +30,10 @@ class SeedGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (SeedError, DatabaseAway) as error:
-            raise click.ClickException(str(error)) from error
         except peewee.ProgrammingError as error:
             raise click.ClickException(f"{first_line(error)}. Run flask migrate up first.") from error
+        except peewee.OperationalError as error:
+            raise click.ClickException(first_line(error)) from error
 
 
 seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a subcommand: load.")
@@ -86,39 +83,20 @@ def fake(posts: int, users: int, number: int, force: bool) -> None:
     added: Counter[str] = Counter()
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns) as bars, _interrupted_between_steps() as step:
+        with Progress(*columns) as bars, defer_signals() as signalled:
             tasks = {table: bars.add_task(table, total=total) for table, total in (("users", users), ("posts", posts))}
 
-            def progress(table: str, rows: int, new: bool) -> None:
+            def progress(table: str, rows: int, new: int) -> None:
                 bars.advance(tasks[table], rows)
-                added[table] += rows if new else 0
-                step()
+                added[table] += new
+                if signalled.is_set():
+                    raise KeyboardInterrupt
 
             fill(number, users, posts, progress)
     except KeyboardInterrupt:
         click.echo(f"stopped; added {_sum(added)}, all of them complete. Run the command again to continue.", err=True)
         raise SystemExit(130) from None
     click.echo(f"added {_sum(added)}")
-
-
-@contextmanager
-def _interrupted_between_steps() -> Iterator[Callable[[], None]]:
-    """Delay Ctrl-C to the end of a step: yield the function to call there. A second Ctrl-C does not wait."""
-    asked = Event()
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    def step() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield step
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sum(added: Counter[str]) -> str:

@@ -73,6 +73,8 @@ def test_repeating_adds_only_what_is_missing(app: Flask) -> None:
     fake(app, "--posts", "2000")
     assert fake(app, "--posts", "2000") == "added 0 users and 0 posts"
     assert fake(app, "--posts", "2500") == "added 0 users and 500 posts"
+    assert fake(app, "--posts", "2600") == "added 0 users and 100 posts"
+    assert (Post.select().count(), PostTag.select().count()) == (2600, 7800)
 
 
 def test_ctrl_c_leaves_whole_batches_and_says_how_many(app: Flask, stack: Stack) -> None:

@@ -4,6 +4,8 @@ Both write new files from templates and insert lines at fixed places of existing
 passes all checks and its tests. Everything is worked out in memory first: an error leaves no file changed.
 """
 
+from click import ClickException
 
-class GenerateError(Exception):
-    """It cannot be generated; `str()` says why, and nothing has been written."""
+
+class GenerateError(ClickException):
+    """It cannot be generated; the message says why, and nothing has been written."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import dataclass
 
 from blog_app.development.generate import GenerateError
 
@@ -12,39 +11,22 @@ NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 MAX_LENGTH = 40
 
 
-@dataclass(frozen=True)
 class Names:
-    """The names of a resource, from two: `reading_list` and `reading_lists`."""
+    """The names of a resource, from two: `reading_list` and `reading_lists`, by default the singular and an "s".
 
-    singular: str
-    plural: str
+    Raises `GenerateError` for names that cannot be used.
+    """
 
-    @property
-    def class_name(self) -> str:
-        return camel_case(self.singular)
-
-    @property
-    def path(self) -> str:
-        return f"/{self.plural.replace('_', '-')}"
-
-    @property
-    def one(self) -> str:
-        """The singular with its article: `a reading list`, `an image`."""
-        return f"{'an' if self.singular[0] in 'aeiou' else 'a'} {self.singular.replace('_', ' ')}"
-
-    @property
-    def many(self) -> str:
-        return self.plural.replace("_", " ")
-
-
-def names_of(singular: str, plural: str | None = None) -> Names:
-    """Return the names of a resource; the plural is by default the singular and an "s". Raise `GenerateError`."""
-    names = Names(singular, plural or f"{singular}s")
-    for name in (names.singular, names.plural):
-        check_name(name)
-    if names.singular == names.plural:
-        raise GenerateError("the singular and the plural must differ: give another --plural")
-    return names
+    def __init__(self, singular: str, plural: str | None = None) -> None:
+        self.singular, self.plural = singular, plural or f"{singular}s"
+        for name in (self.singular, self.plural):
+            check_name(name)
+        if self.singular == self.plural:
+            raise GenerateError("the singular and the plural must differ: give another --plural")
+        self.class_name = camel_case(singular)
+        self.path = f"/{self.plural.replace('_', '-')}"
+        self.one = f"{'an' if singular[0] in 'aeiou' else 'a'} {singular.replace('_', ' ')}"
+        self.many = self.plural.replace("_", " ")
 
 
 def check_name(name: str) -> None:

@@ -7,11 +7,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from blog_app.config import ROOT
 from blog_app.development.generate import GenerateError
 
 FIRST_IMPORT = re.compile(r"^(?=import |from (?!__future__))", re.MULTILINE)
+TEMPLATES = Environment(  # noqa: S701 (the output is Python, not HTML)
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=StrictUndefined,
+)
 
 
 class Plan:
@@ -67,10 +78,6 @@ class Plan:
             raise GenerateError(f"{path} must contain {old.strip()!r} once, not {text.count(old)} times")
         self.texts[path] = text.replace(old, new)
 
-    def append(self, path: str, text: str) -> None:
-        """Plan a text at the end of a file."""
-        self.texts[path] = self.text(path) + text
-
     def format(self) -> None:
         """Format the Python code and sort its imports; raise `GenerateError` if it is not valid."""
         for path, text in self.texts.items():
@@ -86,9 +93,13 @@ class Plan:
         """Yield the lines of a unified diff from the present files to the planned ones."""
         for path, text in self.texts.items():
             exists = (ROOT / path).exists()
-            old = (ROOT / path).read_text(encoding="utf-8") if exists else ""
+            old = (ROOT / path).read_text(encoding="utf-8").splitlines() if exists else []
             source = f"a/{path}" if exists else "/dev/null"
-            yield from difflib.unified_diff(old.splitlines(), text.splitlines(), source, f"b/{path}", lineterm="")
+            yield from difflib.unified_diff(old, text.splitlines(), source, f"b/{path}", lineterm="")
+
+
+def render(template: str, **values: Any) -> str:
+    return TEMPLATES.get_template(template).render(values)
 
 
 def _with_imports(path: str, text: str, lines: list[str]) -> str:

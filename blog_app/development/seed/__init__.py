@@ -11,6 +11,8 @@ A file is a list of objects, one for each row, with the names of the model's fie
 * **Passwords.** `"password": "…"` is stored as its hash.
 """
 
+from click import ClickException
 
-class SeedError(Exception):
-    """A seed file cannot be loaded; `str()` names the file, the row and the field."""
+
+class SeedError(ClickException):
+    """A seed file cannot be loaded; the message names the file, the row and the field."""

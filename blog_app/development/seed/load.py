@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -28,12 +29,20 @@ Counts = dict[str, Counter[str]]
 def load(name: str, folder: Path = files.FOLDER) -> Counts:
     """Load `seed_data/<name>/` into the logical database `name`; raise `SeedError`, with nothing loaded."""
     references = References()
-    with databases.BY_NAME[name].atomic():
-        databases.BY_NAME[name].execute_sql("SET LOCAL statement_timeout = 0")
+    with long_transaction(name, statement_timeout="0"):
         return {
             model._meta.table_name: _load_table(model, path, references)
             for model, path in files.models_with_files(name, models.models_of(name), folder)
         }
+
+
+@contextmanager
+def long_transaction(name: str, statement_timeout: str) -> Iterator[Any]:
+    """Yield the logical database `name` in a transaction with another statement timeout; 0 is none."""
+    database = databases.BY_NAME[name]
+    with database.atomic():
+        database.execute_sql("SET LOCAL statement_timeout = %s", (statement_timeout,))
+        yield database
 
 
 def is_empty(name: str, folder: Path = files.FOLDER) -> bool:

@@ -60,28 +60,26 @@ def _value(field: peewee.Field, number: int, folder: Path) -> Any:
     if isinstance(field, peewee.ForeignKeyField):
         return reference_to(field.rel_model, number, folder) or f"(a row of {field.rel_model._meta.table_name})"
     if isinstance(field, TEXT):
-        return _text(field, number)
-    if isinstance(field, peewee.BooleanField):
-        return False
-    if isinstance(field, peewee.DecimalField):
-        return f"{number}.00"
-    if isinstance(field, peewee.IntegerField | peewee.FloatField):
-        return number
-    if isinstance(field, DateTimeTZField):
-        return f"2026-01-0{number}T09:00:00Z"
-    if isinstance(field, peewee.DateField):
-        return f"2026-01-0{number}"
-    return SAMPLE_USER if isinstance(field, peewee.UUIDField) else {}
+        return _text(field.name, number)
+    values = (
+        (peewee.BooleanField, False),
+        (peewee.DecimalField, f"{number}.00"),
+        ((peewee.IntegerField, peewee.FloatField), number),
+        (DateTimeTZField, f"2026-01-0{number}T09:00:00Z"),
+        (peewee.DateField, f"2026-01-0{number}"),
+        (peewee.UUIDField, SAMPLE_USER),
+    )
+    return next((value for kind, value in values if isinstance(field, kind)), {})
 
 
-def _text(field: peewee.Field, number: int) -> str:
-    if field.name == "password_hash":
+def _text(name: str, number: int) -> str:
+    if name == "password_hash":
         return f"Sample-Password-{number}"
-    if field.name == "email":
+    if name == "email":
         return f"sample.{number}@example.com"
-    if field.name.endswith("url"):
+    if name.endswith("url"):
         return f"https://example.com/{number}"
-    return f"sample-{number}" if field.name == "slug" else f"Sample {field.name.replace('_', ' ')} {number}"
+    return f"sample-{number}" if name == "slug" else f"Sample {name.replace('_', ' ')} {number}"
 
 
 def reference_to(model: type[Base], number: int, folder: Path) -> str | None:

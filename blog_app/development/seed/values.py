@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,6 +12,18 @@ import peewee
 from playhouse.postgres_ext import DateTimeTZField
 
 TEXT = (peewee.CharField, peewee.TextField)
+Type = type | tuple[type, ...]
+TYPES: tuple[tuple[Type, Type, Callable[[Any], Any], str], ...] = (
+    (TEXT, str, str, "a text"),
+    (peewee.BooleanField, bool, bool, "true or false"),
+    (peewee.IntegerField, int, int, "a whole number"),
+    (peewee.FloatField, (int, float), float, "a number"),
+    (peewee.DecimalField, str, Decimal, 'a decimal number in quotes, such as "12.50"'),
+    (DateTimeTZField, str, datetime.fromisoformat, 'a time such as "2026-05-01T09:00:00Z"'),
+    (peewee.DateField, str, date.fromisoformat, 'a date such as "2026-05-01"'),
+    (peewee.UUIDField, str, UUID, "an identifier (a UUID)"),
+)
+"""Types of fields, the JSON types of their values, the conversion, and what an error says that the value must be."""
 
 
 def column_value(field: peewee.Field, value: Any) -> Any:
@@ -21,50 +34,25 @@ def column_value(field: peewee.Field, value: Any) -> Any:
         return None
     if isinstance(field, peewee.ForeignKeyField):
         return column_value(field.rel_field, value)
-    if isinstance(field, TEXT):
-        return _text(field, value)
-    if isinstance(field, peewee.BooleanField):
-        return _instance(value, bool, "true or false")
-    if isinstance(field, peewee.IntegerField):
-        return _instance(value, int, "a whole number")
-    if isinstance(field, peewee.FloatField):
-        return float(_instance(value, (int, float), "a number"))
-    if isinstance(field, peewee.DecimalField):
-        return _parsed(Decimal, value, 'a decimal number in quotes, such as "12.50"')
-    if isinstance(field, DateTimeTZField):
-        return _timestamp(value)
-    if isinstance(field, peewee.DateField):
-        return _parsed(date.fromisoformat, value, 'a date such as "2026-05-01"')
-    if isinstance(field, peewee.UUIDField):
-        return _parsed(UUID, value, "an identifier (a UUID)")
+    for field_type, json_type, convert, what in TYPES:
+        if isinstance(field, field_type):
+            if not isinstance(value, json_type) or (isinstance(value, bool) and json_type is not bool):
+                raise ValueError(f"must be {what}")
+            try:
+                found = convert(value)
+            except (ValueError, InvalidOperation):
+                raise ValueError(f"must be {what}") from None
+            return _checked(field, found)
     return value
 
 
-def _text(field: peewee.Field, value: Any) -> str:
-    text: str = _instance(value, str, "a text")
-    if "\x00" in text:
+def _checked(field: peewee.Field, value: Any) -> Any:
+    if isinstance(value, str) and "\x00" in value:
         raise ValueError("holds a NUL character, which PostgreSQL cannot store")
-    most = getattr(field, "max_length", None)
-    if isinstance(field, peewee.CharField) and most and len(text) > most:
-        raise ValueError(f"has {len(text)} characters, at most {most} fit")
-    return text
-
-
-def _timestamp(value: Any) -> datetime:
-    found: datetime = _parsed(datetime.fromisoformat, value, 'a time such as "2026-05-01T09:00:00Z"')
-    if found.tzinfo is None:
-        raise ValueError("lacks the time zone: end it in Z, or in +02:00")
-    return found.astimezone(UTC)
-
-
-def _instance(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"must be {what}")
+    if isinstance(field, peewee.CharField) and field.max_length and len(value) > field.max_length:
+        raise ValueError(f"has {len(value)} characters, at most {field.max_length} fit")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("lacks the time zone: end it in Z, or in +02:00")
+        return value.astimezone(UTC)
     return value
-
-
-def _parsed(parse: Any, value: Any, what: str) -> Any:
-    try:
-        return parse(_instance(value, str, what))
-    except (ValueError, InvalidOperation):
-        raise ValueError(f"must be {what}") from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from slugify import slugify
@@ -12,16 +15,18 @@ from slugify import slugify
 from blog_app.accounts.models import Profile, RoleGrant, User
 from blog_app.blog.models import Category, Comment, Post, PostCounters, PostTag, Tag
 from blog_app.data import databases
-from blog_app.development.seed.fake import vocabulary
-from blog_app.development.seed.fake.copy import Batch, analyze
-from blog_app.development.seed.fake.posts import PostReferences, posts as made_posts
-from blog_app.development.seed.fake.users import USERS_PER_AUTHOR, user_id, users as made_users
+from blog_app.data.models import Base
+from blog_app.development.seed.fake import rows, vocabulary
+from blog_app.development.seed.fake.rows import Batch, Row
+from blog_app.development.seed.load import long_transaction
 
 BATCH_SIZE = 2_000
+STATEMENT_TIMEOUT = "1min"
+"""Enough for a batch on a slow machine. Ctrl-C waits for the batch."""
 TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
 FILLED_MODELS = (User, Profile, RoleGrant, Category, Tag, Post, PostTag, PostCounters, Comment)
-Progress = Callable[[str, int, bool], None]
-"""Called after each batch with the table, the number of rows, and whether they are new."""
+Progress = Callable[[str, int, int], None]
+"""Called after each batch with the table, the number of rows, and how many of them are new."""
 
 
 def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
@@ -29,28 +34,46 @@ def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
 
     Each batch is one transaction of one logical database: an interruption leaves whole batches.
     """
-    _load("users", users, partial(made_users, seed), progress)
-    readers = [user_id(seed, number) for number in range(users)]
-    references = PostReferences(
-        readers=readers,
-        authors=readers[::USERS_PER_AUTHOR],
-        categories=_ids_by_name(Category, vocabulary.CATEGORIES),
-        tags=dict(zip(_ids_by_name(Tag, TAG_NAMES), TAG_NAMES, strict=True)),
-    )
-    _load("posts", posts, partial(made_posts, seed, references), progress)
-    analyze(FILLED_MODELS)
+    _load("users", users, partial(rows.users, seed), progress)
+    readers = [rows.user_id(seed, number) for number in range(users)]
+    categories = _ids_by_name(Category, vocabulary.CATEGORIES)
+    tags = dict(zip(_ids_by_name(Tag, TAG_NAMES), TAG_NAMES, strict=True))
+    _load("posts", posts, partial(rows.posts, seed, readers, categories, tags), progress)
+    for model in FILLED_MODELS:
+        with long_transaction(model._meta.schema, STATEMENT_TIMEOUT) as database:
+            database.execute_sql(f"ANALYZE {_table(model)}")
 
 
 def _load(table: str, total: int, make: Callable[[range], Batch], progress: Progress) -> None:
     """Load `total` rows in batches; a thread makes the next batch while the database stores the one before."""
-    ranges = [range(first, min(first + BATCH_SIZE, total)) for first in range(0, total, BATCH_SIZE)]
+    ranges = [range(first, min(first + BATCH_SIZE, total)) for first in range(0, total, BATCH_SIZE)] + [range(0)]
     with ThreadPoolExecutor(max_workers=1) as maker:
-        batches = (maker.submit(make, numbers) for numbers in ranges)
-        coming = next(batches, None)
-        for numbers in ranges:
-            assert coming
-            batch, coming = coming.result(), next(batches, None)
-            progress(table, len(numbers), batch.load())
+        coming = maker.submit(make, ranges[0])
+        for numbers, following in pairwise(ranges):
+            batch, coming = coming.result(), maker.submit(make, following)
+            progress(table, len(numbers), _insert(batch))
+
+
+def _insert(batch: Batch) -> int:
+    """Insert the rows whose row of the first table is missing, in one transaction; return how many these are."""
+    first = next(iter(batch))
+    with long_transaction(first._meta.schema, STATEMENT_TIMEOUT) as database:
+        ids = [row["id"] for row in batch[first]]
+        known = f"SELECT replace(id::text, '-', '') FROM {_table(first)} WHERE id = ANY(%s::uuid[])"  # noqa: S608
+        existing = {id for (id,) in database.execute_sql(known, (ids,))}
+        for model, made in batch.items():
+            _copy(database, model, [row for row in made if existing.isdisjoint(row.values())])
+    return len(ids) - len(existing)
+
+
+def _copy(database: Any, model: type[Base], made: list[Row]) -> None:
+    if made:
+        table = io.StringIO()
+        csv.writer(table).writerows(row.values() for row in made)
+        table.seek(0)
+        database.declare_write(model)
+        columns = ", ".join(made[0])
+        database.cursor().copy_expert(f"COPY {_table(model)} ({columns}) FROM STDIN (FORMAT csv)", table)
 
 
 def _ids_by_name(model: Any, names: list[str]) -> list[str]:
@@ -61,3 +84,7 @@ def _ids_by_name(model: Any, names: list[str]) -> list[str]:
         model.insert_many(new).on_conflict_ignore().execute()
         found = dict(model.select(model.slug, model.id).where(model.slug.in_(slugs)).tuples())
     return [str(found[slug]) for slug in slugs]
+
+
+def _table(model: type[Base]) -> str:
+    return f'"{model._meta.schema}"."{model._meta.table_name}"'

@@ -6,6 +6,7 @@ follow Zipf's law, so that a search has common words and rare ones to look for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from random import Random
@@ -37,14 +38,17 @@ class _Words(dict[str, str]):
         self.random = random
 
     def __missing__(self, slot: str) -> str:
-        words = SLOTS[slot]
-        word = self[slot] = self.random.choices(words, cum_weights=zipf(len(words)))[0]
+        word = self[slot] = zipf_choice(self.random, SLOTS[slot])
         return word
 
 
+def zipf_choice(random: Random, choices: Sequence[str]) -> str:
+    """Return one of the choices, of which the n-th is n times as rare as the first (Zipf's law)."""
+    return random.choices(choices, cum_weights=_zipf_weights(len(choices)))[0]
+
+
 @cache
-def zipf(size: int) -> tuple[float, ...]:
-    """Return the cumulated weights of `size` words of which the n-th is n times as rare as the first."""
+def _zipf_weights(size: int) -> tuple[float, ...]:
     return tuple(accumulate(1 / rank for rank in range(1, size + 1)))
 
 
