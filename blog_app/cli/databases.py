@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -12,30 +13,25 @@ from flask.cli import AppGroup
 
 from blog_app.cli.errors import readable_errors
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
-from blog_app.operations.move import overview
-from blog_app.operations.move.mover import Mover
+from blog_app.operations.move import overview, remaining_server
 from blog_app.operations.move.redirection import (
     CommandRedirection,
     ManualRedirection,
     PgBouncerRedirection,
     Redirection,
 )
-from blog_app.operations.move.session import open_move, open_remaining
+from blog_app.operations.move.session import open_move
 from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
 AGAIN = "Run the same command again to continue; flask databases shows the state."
 
 
-class DatabasesGroup(AppGroup):
-    """`status` when no subcommand is given."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
-            args.insert(0, "status")
-        return super().parse_args(ctx, args)
-
-
-databases = DatabasesGroup("databases", help="Status and moves of the logical databases. Without a subcommand: status.")
+@click.group(cls=AppGroup, invoke_without_command=True)
+@click.pass_context
+def databases(context: click.Context) -> None:
+    """Status and moves of the logical databases. Without a subcommand: status."""
+    if context.invoked_subcommand is None:
+        context.invoke(status)
 
 
 @databases.command()
@@ -93,7 +89,6 @@ def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> s
 )
 def move(
     name: str,
-    to: str | None,
     pgbouncer: Path | None,
     command: str | None,
     dry_run: bool,
@@ -102,10 +97,7 @@ def move(
     confirm: bool,
     other_is_gone: bool,
     yes: bool,
-    offline: bool,
-    freeze_limit: float | None,
-    source_inside: str | None,
-    target_inside: str | None,
+    **options: Any,  # Those of `open_move`.
 ) -> None:
     """Move a logical database to another server while people use it.
 
@@ -143,23 +135,14 @@ def move(
         raise click.UsageError("use only one of --dry-run, --abort, --back and --confirm")
     if other_is_gone and not (abort or confirm):
         raise click.UsageError("--other-is-gone needs --abort or --confirm")
-    redirection = _redirection(pgbouncer, command)
+    redirection = _redirection(name, pgbouncer, command)
     if other_is_gone:
-        with readable_errors(AGAIN), open_remaining(settings(), name, click.echo, redirection) as remaining:
-            remaining.end_move()
+        with readable_errors(AGAIN):
+            remaining_server.end_move(settings(), name, click.echo, redirection)
         return
     with (
         readable_errors(AGAIN),
-        open_move(
-            settings(),
-            name,
-            click.echo,
-            to=to,
-            inside=(source_inside, target_inside),
-            offline=offline,
-            redirection=redirection,
-            freeze_limit=freeze_limit,
-        ) as mover,
+        open_move(settings(), name, click.echo, redirection=redirection, **options) as mover,
     ):
         if dry_run:
             for line in overview.dry_run(mover):
@@ -169,22 +152,18 @@ def move(
         elif back:
             mover.back()
         elif confirm:
-            _confirm(mover, asked=not yes)
+            if not yes:
+                click.confirm(f"Drop the rows of {name} at the source? You cannot move back then.", abort=True)
+            mover.confirm()
         else:
             mover.forward()
 
 
-def _confirm(mover: Mover, *, asked: bool) -> None:
-    if asked:
-        click.confirm(f"Drop the rows of {mover.name} at the source? You cannot move back then.", abort=True)
-    mover.confirm()
-
-
-def _redirection(pgbouncer: Path | None, command: str | None) -> Redirection | None:
+def _redirection(name: str, pgbouncer: Path | None, command: str | None) -> Redirection | None:
     if pgbouncer and command:
         raise click.UsageError("use either --pgbouncer or --then")
     if pgbouncer:
-        return PgBouncerRedirection(pgbouncer, os.environ.get(ADMIN_PASSWORD, ""))
+        return PgBouncerRedirection(settings(), name, pgbouncer, os.environ.get(ADMIN_PASSWORD, ""))
     if command:
-        return CommandRedirection(command)
-    return ManualRedirection(click.echo) if sys.stdin.isatty() else None
+        return CommandRedirection(settings(), name, command)
+    return ManualRedirection(settings(), name) if sys.stdin.isatty() else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import peewee
 
@@ -174,23 +173,21 @@ def _about_replication(source: Endpoint, target: Endpoint, addresses: Addresses)
         if version < MIN_VERSION_ONLINE:
             yield f"the {endpoint.side} is PostgreSQL {version}; a move needs {MIN_VERSION_ONLINE} or newer. {OFFLINE}"
             return
+    back = "(for the way back)"
     yield from _trial(source, "the source", lambda: _try_slot(source))
-    yield from _trial(target, "the target (for the way back)", lambda: _try_slot(target))
+    yield from _trial(target, f"the target {back}", lambda: _try_slot(target))
     yield from _trial(target, "the target", lambda: _try_subscription(target, addresses.source_inside))
-    yield from _trial(
-        source, "the source (for the way back)", lambda: _try_subscription(source, addresses.target_inside)
-    )
+    yield from _trial(source, f"the source {back}", lambda: _try_subscription(source, addresses.target_inside))
 
 
+UNREACHABLE = "check that the servers reach each other by these addresses (--source-inside, --target-inside)"
 OFFLINE = "Or move it with --offline: writes are refused while all rows are copied"
 REMEDIES = {
     INSUFFICIENT_PRIVILEGE: (
         'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)'
     ),
     OBJECT_NOT_IN_PREREQUISITE_STATE: "set wal_level = logical there, which takes a restart",
-    CONFIGURATION_LIMIT_EXCEEDED: (
-        "raise max_replication_slots there, or drop a slot that nobody uses (pg_replication_slots)"
-    ),
+    CONFIGURATION_LIMIT_EXCEEDED: "raise max_replication_slots there, or drop an unused slot (pg_replication_slots)",
 }
 
 
@@ -203,9 +200,7 @@ def _trial(endpoint: Endpoint, who: str, attempt: Callable[[], None]) -> Iterato
         if code == QUERY_CANCELED:
             return  # It waits for an open transaction, so the role may. The move itself reports that, and waits.
         role = endpoint.connection.value("SELECT current_user")
-        remedy = REMEDIES.get(
-            code, "check that the servers reach each other by these addresses (--source-inside, --target-inside)"
-        ).format(role=role)
+        remedy = REMEDIES.get(code, UNREACHABLE).format(role=role)
         yield f"{who} refuses: {first_line(error)}: {remedy}. {OFFLINE}"
 
 
@@ -216,16 +211,10 @@ def _try_slot(endpoint: Endpoint) -> None:
 
 
 def _try_subscription(endpoint: Endpoint, address: str) -> None:
-    with _rolled_back(endpoint):
+    with endpoint.connection.atomic() as transaction:
         endpoint.connection.execute_sql(
             f"CREATE SUBSCRIPTION move_{endpoint.name}_trial CONNECTION %s PUBLICATION move_{endpoint.name}_trial "
             "WITH (create_slot = false, copy_data = false, enabled = false, origin = none)",
             (address,),
         )
-
-
-@contextmanager
-def _rolled_back(endpoint: Endpoint) -> Iterator[None]:
-    with endpoint.connection.atomic() as transaction:
-        yield
         transaction.rollback()

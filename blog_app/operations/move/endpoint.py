@@ -12,7 +12,9 @@ A server that was left also hides its schema under another name, so that nobody 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from psycopg2.extensions import quote_ident
@@ -46,19 +48,46 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
       AND xact_start < now() - interval '1 second'
 ORDER BY xact_start LIMIT 3
 """
-
-
 # All logical databases connect under one application name: queries that began later may belong to the others.
 BUSY = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'blog_app' AND state <> 'idle' AND query_start < %s
 """
+START_SESSION = """
+SELECT set_config('application_name', %s, false);
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE application_name = %s AND datname = current_database() AND usename = current_user
+"""
 DRAIN_TIMEOUT = 1.0
 POLL_INTERVAL = 0.02
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def copy_session(name: str) -> str:
+    """Return the application name of the programs that copy a logical database."""
+    return f"blog_app move {name} (copy)"
 
 
 class FreezeExpired(MoveError):
     """The freeze expired before the switch was ready: the same server takes writes as before."""
+
+
+def transaction(what: str) -> Callable[[Method], Method]:
+    """Run the method in a transaction, again when it gets no lock; `what` names it in messages."""
+
+    def decorate(method: Method) -> Method:
+        @wraps(method)
+        def run(endpoint: Endpoint, *args: Any, **options: Any) -> Any:
+            def attempt() -> Any:
+                with endpoint.connection.atomic():
+                    return method(endpoint, *args, **options)
+
+            return endpoint.connection.retry_on_lock_timeout(attempt, what)
+
+        return cast(Method, run)
+
+    return decorate
 
 
 class Endpoint:
@@ -89,9 +118,9 @@ class Endpoint:
         """Return whether a schema exists."""
         return bool(self.connection.value("SELECT to_regnamespace(quote_ident(%s)) IS NOT NULL", (schema,)))
 
-    def relations(self, *kinds: str, schema: str | None = None) -> list[str]:
+    def relations(self, *kinds: str) -> list[str]:
         """Return the names of the schema's relations of these kinds, unquoted, in the order of their creation."""
-        rows = self.connection.execute_sql(RELATIONS, (schema or self.name, list(kinds))).fetchall()
+        rows = self.connection.execute_sql(RELATIONS, (self.name, list(kinds))).fetchall()
         return [name for (name,) in rows]
 
     def copied_tables(self) -> list[str]:
@@ -112,55 +141,45 @@ class Endpoint:
             sql = f"DROP SCHEMA IF EXISTS {self._ident(schema)} CASCADE"
             send_with_retry(self.connection, sql, f"drop {schema}")
 
+    @transaction("freeze")
     def freeze(self, seconds: float) -> str:
         """Refuse writes for `seconds`; return the marker that comes after the last write.
 
         This also closes the epoch, so no process trusts cached responses once its lease has ended. The freeze does not
         expire if a killed run has begun to redirect processes.
         """
-        marker = str(uuid4())
-        until = "SELECT (clock_timestamp() + make_interval(secs => %s))::text"
+        self.frozen_at = time.monotonic()
         record = self.record
-
-        def attempt() -> None:
-            began = time.monotonic()
-            with self.connection.atomic():
-                self._lock()
-                self._fence(NEVER, [epochs.TABLE])  # An earlier freeze may still stand.
-                epochs.close(self.connection)
-                redirecting = record is not None and record.rerouting
-                self._frozen_until = FOREVER if redirecting else self.connection.value(until, (seconds,))
-                self._fence(self._frozen_until)
-                self.write_marker(marker)
-            self.frozen_at = began
-
-        self.connection.retry_on_lock_timeout(attempt, "freeze")
-        return marker
+        self.lock_tables()
+        self._fence(NEVER, [epochs.TABLE])  # An earlier freeze may still stand.
+        epochs.close(self.connection)
+        until = "SELECT (clock_timestamp() + make_interval(secs => %s))::text"
+        self._frozen_until = FOREVER if record and record.rerouting else self.connection.value(until, (seconds,))
+        self._fence(self._frozen_until)
+        return self.write_marker()
 
     def wait_for_leases(self) -> None:
         """Return when every lease on this frozen server has ended: no process trusts what it has cached of it."""
         if epochs.read(self.connection).redis:  # Without Redis there are no leases.
             time.sleep(max(0.0, self.frozen_at + ENDED - time.monotonic()))
 
-    def write_marker(self, marker: str) -> None:
-        """Write a marker, which arrives at the other server after everything that was committed before it."""
+    def write_marker(self) -> str:
+        """Write and return a marker, which arrives at the other server after everything committed before it."""
+        marker = str(uuid4())
         self.connection.execute_sql(f"INSERT INTO {state.markers(self.name)} VALUES (%s)", (marker,))
+        return marker
 
+    @transaction("extend the freeze")
     def extend_freeze(self) -> None:
         """Let the freeze last until `leave` or `unfreeze`; raise `FreezeExpired` if it has expired."""
-
-        def attempt() -> None:
-            with self.connection.atomic():
-                self._lock()  # Blocks writers from here on, even if the freeze expires now.
-                if not self.connection.value("SELECT clock_timestamp() < %s::timestamptz", (self._frozen_until,)):
-                    raise FreezeExpired(
-                        "the freeze expired, so nothing is switched and the same server takes writes as before. "
-                        "Run the command again, or allow more time (--freeze-limit SECONDS)"
-                    )
-                self._fence(FOREVER)
-                state.update(self.connection, rerouting=True)
-
-        self.connection.retry_on_lock_timeout(attempt, "extend the freeze")
+        self.lock_tables()  # Blocks writers from here on, even if the freeze expires now.
+        if not self.connection.value("SELECT clock_timestamp() < %s::timestamptz", (self._frozen_until,)):
+            raise FreezeExpired(
+                "the freeze expired, so nothing is switched and the same server takes writes as before. "
+                "Run the command again, or allow more time (--freeze-limit SECONDS)"
+            )
+        self._fence(FOREVER)
+        state.update(self.connection, rerouting=True)
 
     def wait_for_running_queries(self) -> None:
         """Wait for the queries that redirected processes still run here, at most `DRAIN_TIMEOUT` seconds."""
@@ -169,45 +188,36 @@ class Endpoint:
         while self.connection.value(BUSY, (redirected_at,)) and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
 
-    def unfreeze(self) -> None:
-        """Accept writes again after a freeze without a switch."""
-        self._change(NEVER, SERVING)
-
+    @transaction("leave")
     def leave(self) -> None:
         """Refuse writes and reads for good: from here on only the other server may serve."""
+        if self.exists(self.name):
+            self._rename(self.name, self.hidden)
+        state.update(self.connection, standing=LEFT, rerouting=False)
 
-        def attempt() -> None:
-            with self.connection.atomic():
-                if self.exists(self.name):
-                    self._rename(self.name, self.hidden)
-                state.update(self.connection, standing=LEFT, rerouting=False)
-
-        self.connection.retry_on_lock_timeout(attempt, "leave")
-
+    @transaction("accept writes")
     def accept_writes(self) -> None:
-        """Accept writes; the other server must have been left."""
-        self._change(NEVER, SERVING)
+        """Accept writes, again after a freeze, or for the first time once the other server was left."""
+        self.lock_tables()
+        self._fence(NEVER)
+        state.update(self.connection, standing=SERVING, rerouting=False)
 
+    @transaction("fence")
     def receive(self, *, show: bool = False) -> None:
         """Accept replicated rows only, and add the epoch, which is not replicated; `show`: unhide the schema first."""
-
-        def attempt() -> None:
-            with self.connection.atomic():
-                if show and self.exists(self.hidden):
-                    self._rename(self.hidden, self.name)
-                self._lock()
-                if self.fenced_tables():
-                    self._fence(NEVER, [epochs.TABLE])
-                    table = epochs.table(self.name)
-                    self.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
-                self._fence(FOREVER)
-                state.update(self.connection, standing=RECEIVING)
-
-        self.connection.retry_on_lock_timeout(attempt, "fence")
+        if show and self.exists(self.hidden):
+            self._rename(self.hidden, self.name)
+        self.lock_tables()
+        if self.fenced_tables():
+            self._fence(NEVER, [epochs.TABLE])
+            table = epochs.table(self.name)
+            self.connection.execute_sql(f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT DO NOTHING")
+        self._fence(FOREVER)
+        state.update(self.connection, standing=RECEIVING)
 
     def drop_fence(self) -> None:
         """Drop the triggers, one table at a time: they refuse nothing any more, and each drop needs a strong lock."""
-        for table in self.relations(TABLES, PARTITIONED):
+        for table in self.fenced_tables():
             sql = f"DROP TRIGGER IF EXISTS {FENCE} ON {self.quoted_name(table)}"
             send_with_retry(self.connection, sql, f"drop the fence of {table}")
 
@@ -218,10 +228,6 @@ class Endpoint:
                 sql = f"ALTER TABLE {self.quoted_name(table)} REPLICA IDENTITY DEFAULT"
                 send_with_retry(self.connection, sql, sql)
 
-    def set_application_name(self, application: str) -> None:
-        """Name this session, for people who see it in pg_stat_activity."""
-        self.connection.execute_sql("SELECT set_config('application_name', %s, false)", (application,))
-
     def long_transactions(self) -> str:
         """Return a text that names the longest open transactions, for which the copy waits."""
         rows = self.connection.execute_sql(LONG_TRANSACTIONS).fetchall()
@@ -229,31 +235,13 @@ class Endpoint:
             f"pid {pid} ({application}, user {user}), open for {age}" for pid, application, user, age in rows
         )
 
-    def terminate_leftovers(self, application: str) -> None:
-        """Terminate the sessions that a killed run left behind; the caller holds the lock, so no other run has any."""
-        self.connection.execute_sql(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE application_name = %s AND datname = current_database() AND usename = current_user",
-            (application,),
-        )
+    def start_session(self) -> None:
+        """Name this session in pg_stat_activity; terminate what a killed run left: no other run holds the lock."""
+        self.connection.execute_sql(START_SESSION, (f"blog_app move {self.name}", copy_session(self.name)))
 
-    def _change(self, until: str, standing: str) -> None:
-        def attempt() -> None:
-            with self.connection.atomic():
-                self._lock()
-                self._fence(until)
-                state.update(self.connection, standing=standing, rerouting=False)
-
-        self.connection.retry_on_lock_timeout(attempt, "accept writes" if until == NEVER else "fence")
-
-    def _lock(self) -> None:
+    def lock_tables(self, mode: str = "SHARE ROW EXCLUSIVE") -> None:
         """Block writers until the transaction ends; wait for those that run."""
-        self.lock_tables("SHARE ROW EXCLUSIVE")
-
-    def lock_tables(self, mode: str) -> None:
-        """Lock all tables in one statement."""
-        tables = ", ".join(map(self.quoted_name, self.fenced_tables()))
-        if tables:
+        if tables := ", ".join(map(self.quoted_name, self.fenced_tables())):
             self.connection.send(f"LOCK TABLE {tables} IN {mode} MODE")
 
     def fence_sql(self, until: str, tables: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, takewhile
+from itertools import accumulate
 
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, signals
@@ -15,7 +15,7 @@ from blog_app.operations.move.endpoint import Endpoint
 from blog_app.operations.move.redirection import Redirection, variables
 from blog_app.operations.move.replication import Channel
 from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, SOURCE, TARGET, Addresses, Record, redacted
-from blog_app.operations.move.verification import ComparedTable
+from blog_app.operations.move.verification import ComparedTable, Table
 
 RECHECK_SECONDS = 1.0
 """The part of the freeze in which small tables are compared again, while the leases end."""
@@ -43,7 +43,7 @@ class Mover:
         if standing[1] is None:
             self._begin()
         if self._standing() == (SERVING, RECEIVING):
-            self._require_redirection().check(self.settings, self.name, self.addresses.target)
+            self._require_redirection().check(self.addresses.target)
             checked = [] if self.record.offline else self._copy()
             self._switch(self.source, self.target, checked)
         if self._standing() == (LEFT, RECEIVING):
@@ -57,7 +57,7 @@ class Mover:
         if standing in ((SERVING, RECEIVING), (LEFT, RECEIVING)):
             raise MoveError(f"{self.name} has not arrived: finish the move (without --back), or take it back (--abort)")
         if standing in ((LEFT, SERVING), (RECEIVING, SERVING)):
-            self._require_redirection().check(self.settings, self.name, self.addresses.source)
+            self._require_redirection().check(self.addresses.source)
             self._drop_forward_replication()
             self._switch(self.target, self.source, self._catch_up_at_source())
         if self._standing() == (RECEIVING, LEFT):
@@ -108,10 +108,8 @@ class Mover:
 
     def _begin(self) -> None:
         if not self.has_new_target:
-            raise MoveError(
-                f"the move of {self.name} has not started: name the target (--to URL), or clean up (--abort)"
-            )
-        self._require_redirection().check(self.settings, self.name, self.addresses.target)
+            raise MoveError(f"the move of {self.name} has not started: name the target (--to URL), or --abort")
+        self._require_redirection().check(self.addresses.target)
         checks.require_movable(self.source, self.target, self.addresses, offline=self.record.offline)
         state.write(self.source.connection, replace(self.record, side=SOURCE, standing=SERVING))
         state.write(self.target.connection, replace(self.record, side=TARGET, standing=RECEIVING))
@@ -170,7 +168,7 @@ class Mover:
             self._finish_copy(publisher, subscriber, marker, checked)
             publisher.wait_for_leases()
             publisher.extend_freeze()
-            self._require_redirection().redirect(self.settings, self.name, self.addresses.of(subscriber.side))
+            self._require_redirection().redirect(self.addresses.of(subscriber.side))
             publisher.wait_for_running_queries()
             with signals.defer_signals():
                 publisher.leave()
@@ -179,10 +177,9 @@ class Mover:
             if publisher.connection.lost:
                 self.say(
                     f"{self.name}: the connection was lost in the freeze, which expires unless the switch was ready. "
-                    " Run the same command again (or --abort)"
+                    "Run the same command again (or --abort)"
                 )
-                raise
-            if publisher.standing == SERVING:
+            elif publisher.standing == SERVING:
                 self._resume_writes(publisher)
             raise
         seconds = time.monotonic() - publisher.frozen_at
@@ -205,7 +202,7 @@ class Mover:
         structure.require_same_schema(publisher, subscriber)
         structure.copy_sequences(publisher, subscriber)
         structure.refresh_views(subscriber)
-        verification.compare_at_rest(publisher, subscriber, [table.table for table in _quick(checked)])
+        verification.compare_at_rest(publisher, subscriber, _quick(checked))
 
     def _resume_writes(self, endpoint: Endpoint) -> None:
         """Redirect processes back and accept writes again: the switch is cancelled."""
@@ -213,13 +210,13 @@ class Mover:
         address = self.addresses.of(endpoint.side)
         if record and record.rerouting:
             try:
-                self._require_redirection().redirect(self.settings, self.name, address)
+                self._require_redirection().redirect(address)
             except MoveError as error:
                 raise MoveError(
                     f"{error}. So it is unknown which server the processes of {self.name} use: reads go on, and writes "
                     "stay refused on both servers. Fix that and run the same command again, or --abort"
                 ) from error
-        endpoint.unfreeze()
+        endpoint.accept_writes()
         self.say(f"{self.name}: writes go on at {redacted(address)}")
 
     def _drop_forward_replication(self) -> None:
@@ -273,11 +270,8 @@ class Mover:
             self.say(f"  {variable}=<the address of {redacted(url)}>")
 
 
-def _quick(checked: Sequence[ComparedTable]) -> list[ComparedTable]:
+def _quick(checked: Sequence[ComparedTable]) -> list[Table]:
     """Return as many tables as can be compared within `RECHECK_SECONDS`."""
     fastest = sorted(checked, key=lambda each: each.seconds)
     total_seconds = accumulate(each.seconds for each in fastest)
-    return [
-        each
-        for each, total in takewhile(lambda pair: pair[1] < RECHECK_SECONDS, zip(fastest, total_seconds, strict=True))
-    ]
+    return [each.table for each, total in zip(fastest, total_seconds, strict=True) if total < RECHECK_SECONDS]

@@ -79,7 +79,7 @@ def dry_run(mover: Mover) -> Iterator[str]:
         return
     checks.require_movable(source, target, mover.addresses, offline=mover.record.offline)
     if mover.redirection:
-        mover.redirection.check(mover.settings, name, mover.addresses.target)
+        mover.redirection.check(mover.addresses.target)
     versions = [endpoint.connection.server_version // 10_000 for endpoint in (source, target)]
     yield f"{name} can be moved."
     yield f"  from  {redacted(mover.addresses.source)}, PostgreSQL {versions[0]}, {_size(source.connection, name)}"
@@ -115,14 +115,9 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
                 other = state.read(connection)
                 standings.append(other.standing if other else None)
                 switching |= bool(other and other.rerouting)
-                for publisher in SIDES:
-                    retained = connection.execute_sql(
-                        RETAINED_LOG, (f"move_{name}_{record.move}_{publisher}",)
-                    ).fetchone()
-                    if retained and side == publisher:
-                        lines.append(
-                            f"{redacted(record.addresses.of(side))} keeps {retained[0]} of log for it ({retained[1]})"
-                        )
+                slot = f"move_{name}_{record.move}_{side}"
+                for size, status in connection.execute_sql(RETAINED_LOG, (slot,)).fetchall():
+                    lines.append(f"{redacted(connection.url)} keeps {size} of log for it ({status})")
         except DATABASE_ERRORS as error:
             return [f"is moving, and {redacted(record.addresses.of(side))} is unreachable: {first_line(error)}"]
     source, target = redacted(record.addresses.source), redacted(record.addresses.target)

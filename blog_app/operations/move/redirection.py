@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +26,6 @@ from blog_app.config import ConfigurationError, Settings
 from blog_app.data.databases import first_line
 from blog_app.data.databases.polling import poll_until_done
 from blog_app.operations import pgbouncer as pooler
-from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.endpoint import DRAIN_TIMEOUT, POLL_INTERVAL
 
@@ -40,10 +39,11 @@ CONSOLE_TIMEOUT = 5.0
 class Redirection(Protocol):
     """A way to redirect the processes. A run that continues a killed one may repeat the same call."""
 
-    def check(self, settings: Settings, name: str, url: str) -> None:
+    def check(self, url: str) -> None:
         """Raise `MoveError` if processes cannot be redirected to `url`; change nothing."""
+        return  # What a command or a person does cannot be tried.
 
-    def redirect(self, settings: Settings, name: str, url: str) -> None:
+    def redirect(self, url: str) -> None:
         """Return when new transactions of all processes go to `url`; raise `MoveError` if that fails."""
 
 
@@ -55,48 +55,56 @@ def variables(settings: Settings, name: str, url: str) -> dict[str, str]:
     return found
 
 
-def settings_with_address(settings: Settings, name: str, url: str) -> Settings:
-    """Return the settings of an app whose logical database `name` is at `url`, behind the same pooler if any."""
-    before = settings.databases[name]
-    after = replace(before, direct_url=url, url=url if before.url == before.direct_url else before.url)
-    return replace(settings, databases={**settings.databases, name: after})
-
-
-class PgBouncerRedirection:
+@dataclass
+class PgBouncerRedirection(Redirection):
     """Rewrites the files of `flask pgbouncer` and lets PgBouncer reload them."""
 
-    def __init__(self, folder: Path, admin_password: str) -> None:
-        self.folder = folder
-        self.password = admin_password
+    settings: Settings
+    name: str
+    folder: Path
+    password: str
+    """Of PgBouncer's administrator."""
 
-    def check(self, settings: Settings, name: str, url: str) -> None:
-        database = settings.databases[name]
+    def check(self, url: str) -> None:
+        database, variable = self.settings.databases[self.name], f"{self.name.upper()}_DATABASE_URL"
         if database.url == database.direct_url:
-            raise MoveError(f"{name.upper()}_DATABASE_URL does not lead to PgBouncer, so --pgbouncer has no effect")
+            raise MoveError(f"{variable} does not lead to PgBouncer, so --pgbouncer has no effect")
         if not self.password:
             raise MoveError(f"{pooler.ADMIN_PASSWORD} is not set, so PgBouncer cannot be told to reload")
-        for endpoint in (settings, settings_with_address(settings, name, url)):
-            self._files(endpoint)
-        self._entry_row(settings, name)
-        rows = self._run_command(settings, name, "SHOW DATABASES")
+        for address in (database.direct_url, url):
+            self._files(address)
+        rows = self._run_command("SHOW DATABASES")
+        if self._entry not in (row["name"] for row in rows):
+            raise MoveError(f"PgBouncer has no entry {self._entry!r}, which {variable} names")
         if plain := [row["name"] for row in rows if not row["force_user"] and row["name"] != CONSOLE]:
             raise MoveError(
                 f"PgBouncer was started with entries without a login ({', '.join(plain)}), and cannot add one while it "
                 "runs: write its files by flask pgbouncer, and restart it once"
             )
 
-    def redirect(self, settings: Settings, name: str, url: str) -> None:
-        there = settings_with_address(settings, name, url)
-        pooler.write(self.folder, self._files(there))
-        self._run_command(settings, name, "RELOAD")
-        if not self._leads_to(self._entry_row(settings, name), url):
-            raise MoveError(f"PgBouncer does not read its files from {self.folder}: {name} still leads elsewhere")
+    def redirect(self, url: str) -> None:
+        pooler.write(self.folder, self._files(url))
+        self._run_command("RELOAD")
+        parts = parse_dsn(url)
+        wanted = (self._entry, parts.get("host"), parts.get("port", "5432"), parts["dbname"])
+        rows = self._run_command("SHOW DATABASES")
+        if wanted not in [(row["name"], row["host"], str(row["port"]), row["database"]) for row in rows]:
+            raise MoveError(f"PgBouncer does not read its files from {self.folder}: {self.name} still leads elsewhere")
         deadline = time.monotonic() + DRAIN_TIMEOUT
-        while self._is_draining(settings, name) and time.monotonic() < deadline:
+        while self._is_draining() and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
 
-    def _files(self, settings: Settings) -> dict[str, str]:
-        """Return PgBouncer's files; the pool size stays as it is in the folder."""
+    @property
+    def _entry(self) -> str:
+        """The name of the logical database's entry in pgbouncer.ini."""
+        return str(parse_dsn(self.settings.databases[self.name].url)["dbname"])
+
+    def _files(self, url: str) -> dict[str, str]:
+        """Return PgBouncer's files for this database at `url`; the pool size stays as it is in the folder."""
+        databases = self.settings.databases
+        settings = replace(
+            self.settings, databases={**databases, self.name: replace(databases[self.name], direct_url=url)}
+        )
         try:
             size = POOL_SIZE.search((self.folder / pooler.PAIR[0]).read_text(encoding="utf-8"))
             files = pooler.files(
@@ -110,29 +118,13 @@ class PgBouncerRedirection:
             raise MoveError(f"PgBouncer cannot serve this address: {error}") from error
         return {file: files[file] for file in pooler.PAIR}
 
-    def _is_draining(self, settings: Settings, name: str) -> bool:
+    def _is_draining(self) -> bool:
         """Return whether a transaction still runs on the server that PgBouncer used before."""
-        servers = [
-            row
-            for row in self._run_command(settings, name, "SHOW SERVERS")
-            if row["database"] == _entry(settings, name)
-        ]
-        return any(row["close_needed"] and row["state"] == "active" for row in servers)
+        rows = self._run_command("SHOW SERVERS")
+        return any(row["database"] == self._entry and row["close_needed"] and row["state"] == "active" for row in rows)
 
-    def _entry_row(self, settings: Settings, name: str) -> dict[str, Any]:
-        entry = _entry(settings, name)
-        for row in self._run_command(settings, name, "SHOW DATABASES"):
-            if row["name"] == entry:
-                return row
-        raise MoveError(f"PgBouncer has no entry {entry!r}, which {name.upper()}_DATABASE_URL names")
-
-    def _leads_to(self, row: dict[str, Any], url: str) -> bool:
-        parts = parse_dsn(url)
-        found = (row["host"], str(row["port"]), row["database"])
-        return found == (parts.get("host"), parts.get("port", "5432"), parts["dbname"])
-
-    def _run_command(self, settings: Settings, name: str, command: str) -> list[dict[str, Any]]:
-        parts = parse_dsn(settings.databases[name].url)
+    def _run_command(self, command: str) -> list[dict[str, Any]]:
+        parts = parse_dsn(self.settings.databases[self.name].url)
         parts |= {"dbname": CONSOLE, "user": "pgbouncer_admin", "password": self.password}
         deadline = time.monotonic() + CONSOLE_TIMEOUT
         try:
@@ -150,45 +142,37 @@ class PgBouncerRedirection:
             ) from error
 
 
-def _entry(settings: Settings, name: str) -> str:
-    """Return the name of a logical database's entry in pgbouncer.ini."""
-    return str(parse_dsn(settings.databases[name].url)["dbname"])
-
-
-class CommandRedirection:
+@dataclass
+class CommandRedirection(Redirection):
     """Runs the command of --then, with the new address in its environment."""
 
-    def __init__(self, command: str) -> None:
-        self.command = command
+    settings: Settings
+    name: str
+    command: str
 
-    def check(self, settings: Settings, name: str, url: str) -> None:
-        """Do nothing: a command cannot be tried."""
-
-    def redirect(self, settings: Settings, name: str, url: str) -> None:
-        environment = os.environ | variables(settings, name, url)
+    def redirect(self, url: str) -> None:
+        environment = os.environ | variables(self.settings, self.name, url)
         ended = subprocess.run(self.command, shell=True, env=environment, check=False)  # noqa: S602 - the caller's own command
         if ended.returncode:
             raise MoveError(f"the command failed with status {ended.returncode}: {self.command}")
 
 
-class ManualRedirection:
+@dataclass
+class ManualRedirection(Redirection):
     """Asks the person at the terminal to redirect the processes: to the target, and back if the switch is cancelled."""
 
-    def __init__(self, say: Say) -> None:
-        self.say = say
-        self.asked = False
+    settings: Settings
+    name: str
+    hint: str = "Ctrl-C cancels"
 
-    def check(self, settings: Settings, name: str, url: str) -> None:
-        """Do nothing: a person cannot be tried."""
-
-    def redirect(self, settings: Settings, name: str, url: str) -> None:
-        self.say(
+    def redirect(self, url: str) -> None:
+        name, database = self.name, self.settings.databases[self.name]
+        click.echo(
             f"\n{name} is the same on both servers: both serve reads and refuse writes. Restart all processes with"
         )
-        for variable, value in variables(settings, name, url).items():
-            self.say(f"  {variable}={shlex.quote(value)}")
-        if settings.databases[name].url != settings.databases[name].direct_url:
-            self.say("and reconfigure PgBouncer: run flask pgbouncer with these variables, then RELOAD")
-        hint = "writes are refused until then" if self.asked else "Ctrl-C cancels"
-        self.asked = True
+        for variable, value in variables(self.settings, name, url).items():
+            click.echo(f"  {variable}={shlex.quote(value)}")
+        if database.url != database.direct_url:
+            click.echo("and reconfigure PgBouncer: run flask pgbouncer with these variables, then RELOAD")
+        hint, self.hint = self.hint, "writes are refused until then"
         click.prompt(f"and press Enter when all of them run with it ({hint})", default="", show_default=False)

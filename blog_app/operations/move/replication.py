@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from uuid import uuid4
 
 import peewee
 
@@ -55,6 +54,7 @@ SELECT greatest(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn
 FROM pg_replication_slots WHERE slot_name = %s
 """
 WORKING = "SELECT EXISTS (SELECT FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL)"
+SLOT = "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s)"
 SUBSCRIPTION = """
 SELECT EXISTS (SELECT FROM pg_subscription WHERE subname = %s
                AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -92,7 +92,7 @@ class Channel:
         """Create the slot, which retains all changes from now on; wait for the transactions that write now."""
         connection = self.publisher.connection
         reported = time.monotonic()
-        while not self._slot_exists():
+        while not connection.value(SLOT, (self.name,)):
             try:
                 with connection.limits(lock=0, statement=SLOT_TIMEOUT):
                     connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
@@ -163,10 +163,10 @@ class Channel:
         """Return when changes arrive within `MAX_LAG_SECONDS`."""
         errors, arrived_after = self._errors(), MAX_LAG_SECONDS
         while arrived_after >= MAX_LAG_SECONDS:
-            began, marker = time.monotonic(), self._write_marker()
-            with ProgressBar("catch up", self.lag_bytes(), unit="bytes of log") as bar:
+            began, marker = time.monotonic(), self.publisher.write_marker()
+            with ProgressBar("catch up", self._lag_bytes(), unit="bytes of log") as bar:
                 for _ in self._arrivals(marker):
-                    bar.update(max(bar.total - self.lag_bytes(), 0))
+                    bar.update(max(bar.total - self._lag_bytes(), 0))
                     self._require_health(errors)
                     time.sleep(POLL_INTERVAL)
             arrived_after = time.monotonic() - began
@@ -181,52 +181,22 @@ class Channel:
                 )
             time.sleep(POLL_INTERVAL)
 
-    def lag_bytes(self) -> int:
+    def _lag_bytes(self) -> int:
         """Return how many bytes of log the subscriber has not confirmed yet."""
         row = self.publisher.connection.execute_sql(LAG, (self.name,)).fetchone()
         return row[0] if row else 0
 
     def drop(self) -> None:
         """End the replication: drop subscription, slot and publication."""
-        self.drop_subscription()
-        self.drop_publication()
-
-    def drop_subscription(self) -> None:
-        """Drop the subscription without contacting the publisher, which may be unreachable."""
-        connection = self.subscriber.connection
-        if connection.value(SUBSCRIPTION, (self.name,)):
-            with connection.atomic():
-                connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} DISABLE")
-                connection.execute_sql(f"ALTER SUBSCRIPTION {self.name} SET (slot_name = NONE)")
-                connection.execute_sql(f"DROP SUBSCRIPTION {self.name}")
-
-    def drop_publication(self) -> None:
-        """Drop the slot and the publication."""
-        connection = self.publisher.connection
-        for slot in self._slots():
-            connection.execute_sql(
-                "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots "
-                "WHERE slot_name = %s AND active",
-                (slot,),
-            )
-            connection.execute_sql(
-                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (slot,)
-            )
-        connection.execute_sql(f"DROP PUBLICATION IF EXISTS {self.name}")
-
-    def _slots(self) -> list[str]:
-        rows = self.publisher.connection.execute_sql(
-            "SELECT slot_name FROM pg_replication_slots WHERE slot_name = %s", (self.name,)
-        )
-        return [slot for (slot,) in rows.fetchall()]
-
-    def _slot_exists(self) -> bool:
-        return bool(self._slots())
-
-    def _write_marker(self) -> str:
-        marker = str(uuid4())
-        self.publisher.write_marker(marker)
-        return marker
+        publisher, subscriber = self.publisher.connection, self.subscriber.connection
+        if subscriber.value(SUBSCRIPTION, (self.name,)):
+            with subscriber.atomic():  # Without contacting the publisher, which may be unreachable.
+                subscriber.execute_sql(f"ALTER SUBSCRIPTION {self.name} DISABLE")
+                subscriber.execute_sql(f"ALTER SUBSCRIPTION {self.name} SET (slot_name = NONE)")
+                subscriber.execute_sql(f"DROP SUBSCRIPTION {self.name}")
+        for function in ("pg_terminate_backend(active_pid, 5000)", "pg_drop_replication_slot(slot_name)"):
+            publisher.execute_sql(f"SELECT {function} FROM pg_replication_slots WHERE slot_name = %s", (self.name,))
+        publisher.execute_sql(f"DROP PUBLICATION IF EXISTS {self.name}")
 
     def _arrivals(self, marker: str) -> Iterator[None]:
         """Yield until the marker has arrived."""

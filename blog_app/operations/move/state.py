@@ -7,12 +7,12 @@ them. Every role may read the standing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from psycopg2.extensions import parse_dsn
+from psycopg2.extras import Json
 
 from blog_app.data.databases import move_record
 from blog_app.data.databases.move_record import GONE, PLACES, SCHEMA
@@ -65,7 +65,8 @@ READ = (
 )
 WRITE = (
     f"INSERT INTO {PLACES} (name, move, side, standing, offline, source, target, addresses, full_identity, begun_at) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+    "VALUES (%(name)s, %(move)s, %(side)s, %(standing)s, %(offline)s, %(source)s, %(target)s, %(addresses)s, "
+    "%(full_identity)s, %(begun_at)s) ON CONFLICT DO NOTHING"
 )
 
 
@@ -124,21 +125,15 @@ def write(connection: Connection, record: Record) -> None:
         connection.send(INFRASTRUCTURE)
         connection.send(MARKERS.format(markers=markers(connection.name), schema=SCHEMA, name=connection.name))
         connection.execute_sql(f"DELETE FROM {PLACES} WHERE name = %s AND standing = %s", (connection.name, GONE))
-        connection.execute_sql(
-            WRITE,
-            (
-                connection.name,
-                record.move,
-                record.side,
-                record.standing,
-                record.offline,
-                redacted(record.addresses.source),
-                redacted(record.addresses.target),
-                orjson.dumps(record.addresses).decode(),
-                list(record.full_identity),
-                record.begun_at,
-            ),
-        )
+        addresses = record.addresses
+        values = asdict(record) | {
+            "name": connection.name,
+            "source": redacted(addresses.source),
+            "target": redacted(addresses.target),
+            "addresses": Json(asdict(addresses)),
+            "full_identity": list(record.full_identity),
+        }
+        connection.execute_sql(WRITE, values)
 
 
 def update(connection: Connection, *, standing: str | None = None, rerouting: bool | None = None) -> None:

@@ -16,7 +16,7 @@ from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
 from blog_app.operations.migrate.schema import catalog, comparison
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.endpoint import FENCE, FOREVER, MATERIALIZED, SEQUENCES, Endpoint
+from blog_app.operations.move.endpoint import FENCE, FOREVER, MATERIALIZED, SEQUENCES, Endpoint, copy_session
 
 DUMP = ("--format=custom", "--no-owner", "--no-publications", "--no-subscriptions", "--lock-wait-timeout=10000")
 RESTORE = ("--no-owner", "--exit-on-error")
@@ -30,15 +30,10 @@ WHERE i.relnamespace = to_regnamespace(quote_ident(%s)) AND NOT x.indisunique AN
 INDEX_JOBS = 2
 
 
-def application(name: str) -> str:
-    """Return the application name of the programs that a move runs."""
-    return f"blog_app move {name} (copy)"
-
-
 def copy_schema(source: Endpoint, target: Endpoint) -> None:
     """Copy everything but rows and plain indexes to a target without that schema, and fence it, in one transaction."""
     later = _plain_indexes(source)
-    with _dumped(source, "--schema-only") as dump:
+    with _dumped_schema(source) as dump:
         script, fence = dump.with_suffix(".sql"), dump.with_suffix(".fence")
         wanted = [line for line in _entries(dump, target) if _index_of(line) not in later]
         _restore(dump, target, wanted, f"--file={script}", url=None)
@@ -49,15 +44,13 @@ def copy_schema(source: Endpoint, target: Endpoint) -> None:
 def copy_schema_and_rows(publisher: Endpoint, subscriber: Endpoint) -> None:
     """Copy everything, rows too, while writes are refused; what the subscriber has is replaced."""
     subscriber.drop(subscriber.name)
-    dump, restore = (
-        programs.find(program, endpoint.connection)
-        for program, endpoint in (("pg_dump", publisher), ("pg_restore", subscriber))
-    )
+    dump = programs.find("pg_dump", publisher.connection)
+    restore = programs.find("pg_restore", subscriber.connection)
     scope = (f"--schema={publisher.name}", f"--exclude-table-data={publisher.name}.{epochs.TABLE}")
     programs.pipe(
         (dump, publisher.connection.url, [*DUMP, *scope]),
         (restore, subscriber.connection.url, [*RESTORE, "--single-transaction"]),
-        PGAPPNAME=application(subscriber.name),
+        PGAPPNAME=copy_session(subscriber.name),
     )
     subscriber.receive()
 
@@ -66,7 +59,7 @@ def build_indexes(source: Endpoint, target: Endpoint) -> int:
     """Build the plain indexes that are missing at the target; return how many those are."""
     missing = _plain_indexes(source) - _plain_indexes(target)
     if missing:
-        with _dumped(source, "--schema-only") as dump:
+        with _dumped_schema(source) as dump:
             wanted = [line for line in _entries(dump, target) if _index_of(line) in missing]
             _restore(dump, target, wanted, f"--jobs={INDEX_JOBS}", url=target.connection.url)
     return len(missing)
@@ -74,14 +67,9 @@ def build_indexes(source: Endpoint, target: Endpoint) -> int:
 
 def copy_sequences(publisher: Endpoint, subscriber: Endpoint) -> None:
     """Set every sequence of the subscriber to the publisher's value."""
-    sequences = [publisher.quoted_name(name) for name in publisher.relations(SEQUENCES)]
-    if not sequences:
-        return
-    query = " UNION ALL ".join(f"SELECT last_value, is_called FROM {sequence}" for sequence in sequences)
-    positions = publisher.connection.execute_sql(query).fetchall()
-    calls = ", ".join(["setval(%s::regclass, %s, %s)"] * len(sequences))
-    values = [value for sequence, position in zip(sequences, positions, strict=True) for value in (sequence, *position)]
-    subscriber.connection.execute_sql(f"SELECT {calls}", values)
+    for sequence in map(publisher.quoted_name, publisher.relations(SEQUENCES)):
+        position = publisher.connection.execute_sql(f"SELECT last_value, is_called FROM {sequence}").fetchone()
+        subscriber.connection.execute_sql("SELECT setval(%s::regclass, %s, %s)", (sequence, *position))
 
 
 def refresh_views(endpoint: Endpoint) -> None:
@@ -122,10 +110,11 @@ def _plain_indexes(endpoint: Endpoint) -> set[str]:
 
 
 @contextmanager
-def _dumped(endpoint: Endpoint, option: str) -> Iterator[Path]:
+def _dumped_schema(endpoint: Endpoint) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="blog_app-move-") as folder:
         file = Path(folder) / "dump"
-        _run("pg_dump", endpoint, endpoint.connection.url, *DUMP, option, f"--schema={endpoint.name}", f"--file={file}")
+        options = (*DUMP, "--schema-only", f"--schema={endpoint.name}", f"--file={file}")
+        _run("pg_dump", endpoint, endpoint.connection.url, *options)
         yield file
 
 
@@ -143,7 +132,7 @@ def _restore(dump: Path, endpoint: Endpoint, entries: list[str], option: str, *,
 def _run(program: str, endpoint: Endpoint, url: str | None, *options: str) -> str:
     """Run one of PostgreSQL's programs for a server; return its output."""
     found = programs.find(program, endpoint.connection)
-    return programs.run(found, url, options, PGAPPNAME=application(endpoint.name))
+    return programs.run(found, url, options, PGAPPNAME=copy_session(endpoint.name))
 
 
 def _index_of(entry: str) -> str | None:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
@@ -97,7 +96,7 @@ def _snapshot(endpoint: Endpoint, session: Any) -> None:
             endpoint.lock_tables("SHARE")
             session.rollback()
             _query(session, "SELECT 1")
-            endpoint.write_marker(str(uuid4()))
+            endpoint.write_marker()
 
     endpoint.connection.retry_on_lock_timeout(attempt, "take a snapshot")
 

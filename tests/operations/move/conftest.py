@@ -55,10 +55,10 @@ class FakeRedirection:
         self.urls: list[str] = []
         self.failures = 0
 
-    def check(self, settings: Settings, name: str, url: str) -> None:
+    def check(self, url: str) -> None:
         pass
 
-    def redirect(self, settings: Settings, name: str, url: str) -> None:
+    def redirect(self, url: str) -> None:
         self.urls.append(url)
         if self.failures:
             self.failures -= 1

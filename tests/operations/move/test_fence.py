@@ -31,13 +31,13 @@ def frozen(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         def check(self, *_: Any) -> None:
             pass
 
-        def redirect(self, settings: Any, name: str, url: str) -> None:
+        def redirect(self, url: str) -> None:
             if not seen:
                 seen.append(True)
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("blog_app.operations.move.endpoint.Endpoint.unfreeze", lambda _: None)
+        patch.setattr("blog_app.operations.move.endpoint.Endpoint.accept_writes", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
             scenario.move(redirection=Interrupting(), freeze_limit=250)
     yield

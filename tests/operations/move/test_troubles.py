@@ -36,12 +36,12 @@ def test_a_pgbouncer_that_hangs_in_the_switch_times_out(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(redirection, "CONSOLE_TIMEOUT", 0.3)
-    follow = redirection.PgBouncerRedirection(tmp_path, "password")
     (tmp_path / "pgbouncer.ini").touch()
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         pooled = f"postgresql://blog_app:word@127.0.0.1:{hanging.getsockname()[1]}/blog"
         urls = {"DATABASE_URL": scenario.source, "BLOG_DATABASE_URL": pooled, "BLOG_DIRECT_URL": scenario.source}
         settings = Settings.from_environment({"APP_MODE": "test", **urls})
+        follow = redirection.PgBouncerRedirection(settings, "blog", tmp_path, "password")
         pooled_scenario = Scenario(settings, scenario.source, scenario.target)
         with pytest.raises(
             MoveError, match=r"PgBouncer at 127\.0\.0\.1:\d+ does not answer SHOW DATABASES within 0\.3 s"
@@ -74,7 +74,7 @@ def test_a_freeze_that_takes_too_long_expires(scenario: Scenario, monkeypatch: p
 
 def test_a_freeze_expires_when_its_process_does_not_end_it(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Endpoint, "unfreeze", lambda _: None)
+        patch.setattr(Endpoint, "accept_writes", lambda _: None)
         patch.setattr(structure, "copy_sequences", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             scenario.move(freeze_limit=5)

@@ -57,7 +57,7 @@ def open_epochs(redis_url: str | None) -> list[str]:
 @pytest.mark.pgbouncer
 def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, elsewhere: str) -> None:
     assert site.stack.pgbouncer
-    follow = PgBouncerRedirection(site.stack.pgbouncer.folder, site.stack.passwords.admin)
+    follow = PgBouncerRedirection(site.settings, "blog", site.stack.pgbouncer.folder, site.stack.passwords.admin)
     said: list[str] = []
     posts = site.posts[:3]
     for post in posts:
