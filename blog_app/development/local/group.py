@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from blog_app.config import ROOT
 
@@ -34,20 +35,27 @@ class Group:
     def __init__(self, *, throwaway: Path | None = None) -> None:
         self._user = unprivileged_user()
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", str(throwaway or "")],
-            stdin=subprocess.PIPE,
-            process_group=0,
+            ["/bin/sh", "-c", GUARD, "guard", str(throwaway or "")], stdin=subprocess.PIPE, process_group=0
         )
-
-    @property
-    def number(self) -> int:
+        self.number = self._guard.pid
         """The id of the process group."""
-        return self._guard.pid
 
-    def popen(self, command: Command, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    def popen(self, command: Command, folder: Path, log: Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a server in `folder`; its output goes to the file `log`."""
+        user: dict[str, Any] = {}
+        if self._user:
+            user = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         with log.open("ab") as output:
-            return self._run(subprocess.Popen, command, folder, output, process_group=self.number)
+            return subprocess.Popen(
+                [str(word) for word in command],
+                cwd=folder,
+                env=ENVIRONMENT | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=self.number,
+                **user,
+            )
 
     def start_program(
         self, command: Command, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
@@ -58,9 +66,7 @@ class Group:
 
     def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
         """Run a program to its end; raise `StartError` if it fails."""
-        with log.open("ab") as output:
-            ended = self._run(subprocess.run, command, folder, output, environment)
-        if ended.returncode:
+        if self.popen(command, folder, log, **environment).wait():
             raise StartError(f"{Path(command[0]).name} failed: {last_line(log)} (see {log})")
 
     def own(self, path: Path) -> None:
@@ -78,19 +84,6 @@ class Group:
         """End the processes that still run, and remove the throwaway folder."""
         with suppress(OSError, subprocess.TimeoutExpired):  # The guard continues by itself.
             self._guard.communicate(timeout=60)
-
-    def _run(self, start, command, folder, output, environment=None, **options):  # type: ignore[no-untyped-def]
-        if self._user:
-            options |= {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
-        return start(
-            [str(word) for word in command],
-            cwd=folder,
-            env=ENVIRONMENT | (environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            **options,
-        )
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:

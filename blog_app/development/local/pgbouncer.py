@@ -12,6 +12,7 @@ import psycopg2.extras
 
 from blog_app.development.local.group import Command, Group
 from blog_app.development.local.process import Process
+from blog_app.operations.pgbouncer import PAIR
 
 
 class PgBouncer(Process):
@@ -20,7 +21,7 @@ class PgBouncer(Process):
     name = "PgBouncer"
     stop_signal = signal.SIGKILL  # It has no state, and since 1.23 SIGTERM waits until all clients have left.
 
-    def __init__(self, group: Group, program: Path, folder: Path, port: int, *, admin_password: str) -> None:
+    def __init__(self, group: Group, program: Path, folder: Path, port: int, admin_password: str) -> None:
         super().__init__(group, folder, port)
         self.program = program
         self._admin_url = f"postgresql://pgbouncer_admin:{admin_password}@127.0.0.1:{port}/pgbouncer"
@@ -29,7 +30,7 @@ class PgBouncer(Process):
         return [self.program, "pgbouncer.ini"]
 
     def start(self) -> None:
-        for name in ("pgbouncer.ini", "userlist.txt"):
+        for name in PAIR:
             self.group.own(self.folder / name)
         super().start()
 

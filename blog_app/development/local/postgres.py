@@ -61,9 +61,9 @@ class Postgres(Process):
         self._write_password(primary.password)
         options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]
         options += ["--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]
-        command: Command = [self.programs / "pg_basebackup", *options]
         with self._new_data() as data:
-            self.group.run([*command, f"--pgdata={data}"], self.folder, self.log, PGPASSWORD=primary.password)
+            command: Command = [self.programs / "pg_basebackup", *options, f"--pgdata={data}"]
+            self.group.run(command, self.folder, self.log, PGPASSWORD=primary.password)
 
     def command(self) -> Command:
         values = SETTINGS | ({} if self.durable else THROWAWAY) | {"port": str(self.port)}
@@ -87,13 +87,10 @@ class Postgres(Process):
         super().kill()
         self._killed = True
 
-    def responds(self) -> bool:
-        return self._serves(self.port)
-
-    def _serves(self, port: int) -> bool:
-        """Return whether the server with this folder's password serves clients on `port`."""
+    def responds(self, port: int | None = None) -> bool:
+        """Return whether the server with this folder's password serves clients, on `port` if that is not its own."""
         try:
-            psycopg2.connect(self.url("postgres"), port=port, connect_timeout=2).close()
+            psycopg2.connect(self.url("postgres"), port=port or self.port, connect_timeout=2).close()
         except psycopg2.OperationalError:
             return False
         return True
@@ -153,9 +150,9 @@ class Postgres(Process):
         if not lock.exists():
             return
         lines = lock.read_text().splitlines()
-        if len(lines) > 3 and self._serves(int(lines[3])):
-            command: Command = [self.programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self.data}"]
-            self.group.run(command, self.folder, self.log)
+        if len(lines) > 3 and self.responds(int(lines[3])):
+            stop: Command = [self.programs / "pg_ctl", "stop", "--mode=fast", f"--pgdata={self.data}"]
+            self.group.run(stop, self.folder, self.log)
         lock.unlink(missing_ok=True)
 
     def _write_password(self, password: str) -> None:

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from blog_app.development.local.group import StartError, reachable
+from blog_app.development.local.group import Command, StartError, reachable
 
 POSTGRES = Path("pginstall18/bin")
 
@@ -44,9 +45,7 @@ def _copied(package: Path, folder: Path) -> Path:
 def redis(folder: Path) -> Path | None:
     """Return the newer redis-server, of the system or the wheel (or a copy, as above); None if there is none."""
     newest = max(_redis_servers(), key=_version, default=None)
-    if newest is None or reachable(newest):
-        return newest
-    return Path(shutil.copy(newest, folder))
+    return newest if newest is None or reachable(newest) else Path(shutil.copy(newest, folder))
 
 
 def _redis_servers() -> list[Path]:
@@ -64,30 +63,22 @@ def pgbouncer() -> Path | None:
 
 def install_missing() -> None:
     """Install system packages that are missing, if that needs no password; print what could not be installed."""
-    mac = platform.system() == "Darwin"
     if not pgbouncer() and not install("pgbouncer"):
-        print(
-            "PgBouncer is missing (install the package pgbouncer): the app connects to PostgreSQL directly", flush=True
-        )
-    if not _redis_servers() and not install("redis" if mac else "redis-server"):
-        print("Redis is missing (install the package redis): the app runs without a cache", flush=True)
+        print("PgBouncer is missing (install the package pgbouncer): the app connects to PostgreSQL directly")
+    if not _redis_servers() and not install("redis" if platform.system() == "Darwin" else "redis-server"):
+        print("Redis is missing (install the package redis): the app runs without a cache")
 
 
 def install(package: str) -> bool:
     """Install a system package; return whether that worked."""
-    commands = _install_commands(package)
-    if not commands:
-        return False
-    for command in commands:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "HOMEBREW_NO_AUTO_UPDATE": "1"}
+    ended = None
+    for command in _install_commands(package):  # The last one counts.
         print(f"installing {package}: {' '.join(command)}", flush=True)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "HOMEBREW_NO_AUTO_UPDATE": "1"}
-        ended = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        if ended.returncode and command is commands[-1]:
-            print("that failed:", (ended.stderr or ended.stdout).strip().rpartition("\n")[2], flush=True)
-            return False
-    return True
+        ended = _run(command, env=environment, stdin=subprocess.DEVNULL)
+    if ended and ended.returncode:
+        print("that failed:", (ended.stderr or ended.stdout).strip().rpartition("\n")[2], flush=True)
+    return ended is not None and not ended.returncode
 
 
 def _install_commands(package: str) -> list[list[str]]:
@@ -96,7 +87,7 @@ def _install_commands(package: str) -> list[list[str]]:
     if not shutil.which("apt-get"):
         return []
     sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
-    if sudo and not (shutil.which("sudo") and _succeeds([*sudo, "true"])):
+    if sudo and not (shutil.which("sudo") and _run([*sudo, "true"], stdin=subprocess.DEVNULL).returncode == 0):
         return []
     return [
         [*sudo, "apt-get", "update", "--quiet"],
@@ -104,8 +95,8 @@ def _install_commands(package: str) -> list[list[str]]:
     ]
 
 
-def _succeeds(command: list[str]) -> bool:
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+def _run(command: Command, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 def _package(name: str) -> Path | None:
@@ -114,6 +105,5 @@ def _package(name: str) -> Path | None:
 
 
 def _version(program: Path) -> tuple[int, ...]:
-    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"v=([\d.]+)", output)
+    found = re.search(r"v=([\d.]+)", _run([program, "--version"]).stdout)
     return tuple(int(part) for part in found[1].split(".")) if found else ()

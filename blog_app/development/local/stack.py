@@ -59,9 +59,7 @@ class Stack:
         binaries = programs.postgres(folder)
         self.postgres = Postgres(group, binaries, folder / "postgres", next(ports), durable=durable)
         pooler, pooler_port = programs.pgbouncer(), next(ports)
-        self.pgbouncer = pooler and PgBouncer(
-            group, pooler, folder / "pgbouncer", pooler_port, admin_password=passwords.admin
-        )
+        self.pgbouncer = pooler and PgBouncer(group, pooler, folder / "pgbouncer", pooler_port, passwords.admin)
         cache, cache_port = programs.redis(folder), next(ports)
         self.redis = cache and Redis(group, cache, folder / "redis", cache_port, durable=durable)
         self.replicas = [
