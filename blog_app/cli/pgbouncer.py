@@ -36,15 +36,13 @@ def pgbouncer(output: Path, pool_size: int, check: bool) -> None:
     the entry and login of the app; without one, pgbouncer.env has the pooled URLs for the app. A login
     `pgbouncer_admin` is added if PGBOUNCER_ADMIN_PASSWORD is set.
     """
+    admin_password = os.environ.get(pooler.ADMIN_PASSWORD, "")
     try:
-        contents = pooler.files(
-            settings(), pool_size=pool_size, admin_password=os.environ.get(pooler.ADMIN_PASSWORD, "")
-        )
+        contents = pooler.files(settings(), pool_size=pool_size, admin_password=admin_password)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     if check:
-        stale = [name for name in pooler.PAIR if not _holds(output / name, contents[name])]
-        if stale:
+        if stale := [name for name in pooler.PAIR if not _holds(output / name, contents[name])]:
             raise click.ClickException(f"not up to date with the environment: {', '.join(stale)} in {output}")
         click.echo(f"{output} is up to date")
         return

@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from psycopg2.extensions import parse_dsn
@@ -31,14 +31,12 @@ TLS_FILES = {"sslrootcert": "server_tls_ca_file", "sslcert": "server_tls_cert_fi
 QUERY_GRACE_SECONDS = 5
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(NamedTuple):
     user: str
     password: str
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of `[databases]`: the name that clients use, and the server behind it."""
 
     variable: str
@@ -106,9 +104,8 @@ def _entries(settings: Settings) -> Iterator[Entry]:
         if pooled == direct:
             yield Entry(variable, name, listen, client, server, parameters)
         else:
-            yield Entry(
-                variable, _parsed(variable, pooled)["dbname"], *_client_side(variable, pooled), server, parameters
-            )
+            entry_name = _parsed(variable, pooled)["dbname"]
+            yield Entry(variable, entry_name, *_client_side(variable, pooled), server, parameters)
 
 
 def _client_side(variable: str, url: str) -> tuple[tuple[str, str], Login]:
@@ -128,13 +125,12 @@ def _parsed(variable: str, url: str) -> dict[str, str]:
 
 
 def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: bool) -> str:
-    listen = {entry.listen for entry in entries}
-    if len(listen) > 1:
+    [(host, port), *others] = sorted({entry.listen for entry in entries})
+    if others:
+        listed = ", ".join(":".join(address) for address in [(host, port), *others])
         raise ConfigurationError(
-            "the pooled URLs lead to several poolers "
-            f"({', '.join(sorted(':'.join(address) for address in listen))}), but one PgBouncer listens on one address"
+            f"the pooled URLs lead to several poolers ({listed}), but one PgBouncer listens on one address"
         )
-    [(host, port)] = listen
     statement_ms = round(settings.statement_timeout * 1000)
     names = list(dict.fromkeys(entry.name for entry in entries))
     return INI.format(
@@ -155,14 +151,9 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: boo
 def _line(entries: list[Entry], pool_size: int, statement_ms: int) -> str:
     """Return the line of one entry; logical databases with the same entry share it, and its pool grows."""
     first = entries[0]
-    if any(
-        (entry.parameters, entry.server, entry.client) != (first.parameters, first.server, first.client)
-        for entry in entries
-    ):
-        raise ConfigurationError(
-            f"{' and '.join(dict.fromkeys(e.variable for e in entries))} share the entry {first.name!r} "
-            "but differ in login or server"
-        )
+    if any(entry._replace(variable=first.variable) != first for entry in entries):
+        variables = " and ".join(dict.fromkeys(entry.variable for entry in entries))
+        raise ConfigurationError(f"{variables} share the entry {first.name!r} but differ in login or server")
     words = ("host", "port", "dbname")
     values: dict[str, str] = {word: first.parameters[word] for word in words if word in first.parameters}
     # Also if it is the login of the clients: on RELOAD, PgBouncer can change a login, but neither add nor drop one.

@@ -13,7 +13,7 @@ SERVED_BY_HEALTH = {
     "blog_app.operations.migrate.history",
     "blog_app.operations.migrate.status",
 }
-LISTED_BY_THE_APP = {"blog_app.cli", "blog_app.cli.audited", "blog_app.cli.shell"}
+LISTED_BY_THE_APP = {"blog_app.cli", "blog_app.cli.audited"}
 
 
 def imported_by(code: str) -> set[str]:

@@ -15,10 +15,10 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -37,6 +37,7 @@ DEFAULT_SERVER_PORTS = range(28432, 28440)
 PASSWORDS = Passwords(app="development", admin="development")
 START_TIMEOUT = 120
 RESTART_DELAY = 5
+_say = partial(print, flush=True)
 
 WELCOME = """\
 The blog will be at {url} in a moment    (Ctrl-C stops it)
@@ -52,9 +53,6 @@ The blog will be at {url} in a moment    (Ctrl-C stops it)
   Commands in another terminal:  .venv/bin/flask --env-file {env_file} --help
                                  make shell    make psql DATABASE=blog
   Data and logs of PostgreSQL, PgBouncer and Redis:  {folder}
-"""
-READY = """
-Ready: {url}/docs    (what to try is at the top)
 """
 
 
@@ -73,22 +71,15 @@ def run(*, reload: bool) -> int:
             run_lock(folder, _url(int(port))),
             _interruptible(),
             _listener(int(port)) as listener,
-            closing(server_ports(int(port))) as ports,
+            closing(private_ports(seed=int(port))) as private,
         ):
+            ports = iter(DEFAULT_SERVER_PORTS) if int(port) == DEFAULT_PORT else private
             programs.install_missing()
             return _serve(folder, listener, ports, int(replicas), reload=reload)
     except PortTaken as error:
-        raise StartError(f"{error}. {_advice(int(port))}") from None
+        raise StartError(f"{error}. Choose another: PORT={int(port) % 65535 + 1} make run") from None
     except KeyboardInterrupt:
         return 0
-
-
-def server_ports(port: int) -> Generator[int]:
-    """Yield the ports of the servers behind a run on `port`; they are reserved until the generator is closed."""
-    if port == DEFAULT_PORT:
-        yield from DEFAULT_SERVER_PORTS
-    else:
-        yield from private_ports(seed=port)
 
 
 def _url(port: int) -> str:
@@ -105,22 +96,11 @@ def _listener(port: int) -> socket.socket:
         raise PortTaken(f"port {port} is taken by another program") from None
 
 
-def _advice(port: int) -> str:
-    return f"Choose another: PORT={port % 65535 + 1} make run"
-
-
 def _serve(folder: Path, listener: socket.socket, ports: Iterator[int], replicas: int, *, reload: bool) -> int:
     port = listener.getsockname()[1]
     group = Group()
-    stack = Stack(
-        folder,
-        group=group,
-        ports=ports,
-        passwords=PASSWORDS,
-        durable=True,
-        replicas=replicas,
-        pooler_files=ROOT if port == DEFAULT_PORT and not replicas else None,
-    )
+    files = ROOT if port == DEFAULT_PORT and not replicas else None
+    stack = Stack(folder, group, ports, PASSWORDS, durable=True, replicas=replicas, pooler_files=files)
     url = _url(port)
     environment = {"APP_MODE": "development", "PORT": str(port), ADMIN_PASSWORD: PASSWORDS.admin, **stack.environment()}
     env_file = write_environment(folder, environment)
@@ -142,7 +122,7 @@ def _serve(folder: Path, listener: socket.socket, ports: Iterator[int], replicas
         worker = Worker(lambda: group.start_program([programs_folder / "flask", "worker"], environment))
         try:
             if wait_until(lambda: web.poll() is not None or _responds(url), START_TIMEOUT) and web.poll() is None:
-                _say(READY.format(url=url))
+                _say(f"\nReady: {url}/docs    (what to try is at the top)\n")
             return _watch([*stack.servers, worker], web)
         finally:
             for program in (web, worker.program):
@@ -176,14 +156,13 @@ def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) ->
     """Return the exit status of `web` when it ends; restart servers that end, after a delay in which failures show."""
     while web.poll() is None:
         for server in servers:
-            if server.running:
-                continue
-            _say(f"{server.name} has ended; starting it again in {RESTART_DELAY} s")
-            time.sleep(RESTART_DELAY)
-            try:
-                server.start()
-            except StartError as error:
-                _say(str(error))
+            if not server.running:
+                _say(f"{server.name} has ended; starting it again in {RESTART_DELAY} s")
+                time.sleep(RESTART_DELAY)
+                try:
+                    server.start()
+                except StartError as error:
+                    _say(str(error))
         time.sleep(0.5)
     return web.returncode
 
@@ -206,9 +185,5 @@ def _responds(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=START_TIMEOUT):
             return True
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.development.local import programs
@@ -22,8 +21,7 @@ from blog_app.operations import pgbouncer as pooler
 ROLE = "blog_app"
 
 
-@dataclass(frozen=True)
-class Passwords:
+class Passwords(NamedTuple):
     app: str
     admin: str
 
@@ -40,10 +38,10 @@ class Stack:
     def __init__(
         self,
         folder: Path,
-        *,
         group: Group,
         ports: Iterator[int],
         passwords: Passwords,
+        *,
         durable: bool = False,
         replicas: int = 0,
         physical: dict[str, str] | None = None,
@@ -58,8 +56,8 @@ class Stack:
         self.physical = physical or dict.fromkeys(DATABASE_NAMES, ROLE)
         binaries = programs.postgres(folder)
         self.postgres = Postgres(group, binaries, folder / "postgres", next(ports), durable=durable)
-        pooler, pooler_port = programs.pgbouncer(), next(ports)
-        self.pgbouncer = pooler and PgBouncer(group, pooler, folder / "pgbouncer", pooler_port, passwords.admin)
+        bouncer, bouncer_port = programs.pgbouncer(), next(ports)
+        self.pgbouncer = bouncer and PgBouncer(group, bouncer, folder / "pgbouncer", bouncer_port, passwords.admin)
         cache, cache_port = programs.redis(folder), next(ports)
         self.redis = cache and Redis(group, cache, folder / "redis", cache_port, durable=durable)
         self.replicas = [
@@ -78,7 +76,7 @@ class Stack:
             replica.follow(self.postgres)
             replica.start()
         if self.pgbouncer:
-            self._write_pooler_files(self.pgbouncer.folder)
+            pooler.write(self.pgbouncer.folder, self._pooler_files())
             self.pgbouncer.start()
         if self.redis:
             self.redis.start()
@@ -109,13 +107,11 @@ class Stack:
                 found[f"{name.upper()}_REPLICA_URLS"] = ",".join(pooled if all(pooled) else replicas)
         return found
 
-    def _write_pooler_files(self, folder: Path) -> None:
+    def _pooler_files(self) -> dict[str, str]:
         if self.pooler_files:
-            contents = {name: (self.pooler_files / name).read_text() for name in pooler.PAIR}
-        else:
-            settings = Settings.from_environment({"APP_MODE": "test"} | self.environment())
-            contents = pooler.files(settings, admin_password=self.passwords.admin)
-        pooler.write(folder, contents)
+            return {name: (self.pooler_files / name).read_text() for name in pooler.PAIR}
+        settings = Settings.from_environment({"APP_MODE": "test"} | self.environment())
+        return pooler.files(settings, admin_password=self.passwords.admin)
 
     def _pooled(self, entry: str) -> str:
         if not self.pgbouncer:
@@ -136,7 +132,7 @@ def throwaway(**options: Any) -> Iterator[Stack]:
     passwords = Passwords(app=secrets.token_urlsafe(16), admin=secrets.token_urlsafe(16))
     with closing(private_ports()) as ports:
         try:
-            stack = Stack(folder, group=group, ports=ports, passwords=passwords, **options)
+            stack = Stack(folder, group, ports, passwords, **options)
             try:
                 stack.start()
                 yield stack

@@ -23,8 +23,9 @@ from blog_app.operations.migrate.connection import Connection, connected, run_lo
 from blog_app.operations.migrate.database import Say
 
 SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
-LOCK_TIMEOUT_MILLISECONDS = 10_000
-"""How long pg_dump waits for transactions that change the schema."""
+DUMP = ("--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=10000")
+"""pg_dump waits at most 10 s for transactions that change the schema."""
+RESTORE = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
 
 
 class BackupError(MigrationError):
@@ -44,15 +45,8 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     target = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
     unfinished = target.with_suffix(".unfinished")
     ephemeral = [model._meta.table_name for model in models.models_of(name) if getattr(model._meta, "fleeting", False)]
-    options = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *ephemeral)]
-    options += [
-        "--format=custom",
-        f"--schema={name}",
-        "--no-owner",
-        "--no-privileges",
-        f"--lock-wait-timeout={LOCK_TIMEOUT_MILLISECONDS}",
-        f"--file={unfinished}",
-    ]
+    excluded = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *ephemeral)]
+    options = [*DUMP, f"--schema={name}", *excluded, f"--file={unfinished}"]
     try:
         programs.run(program, settings.databases[name].direct_url, options)
         unfinished.rename(target)
@@ -75,8 +69,7 @@ def restore(settings: Settings, file: Path, say: Say) -> str:
         except peewee.DatabaseError as error:
             raise BackupError(f"{name} is not empty, it has functions, types or views: {first_line(error)}") from error
         program = programs.find("pg_restore", connection)
-        options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
-        programs.run(program, connection.url, [*options, str(file)])
+        programs.run(program, connection.url, [*RESTORE, str(file)])
         connection.execute_sql(f"INSERT INTO {epochs.table(name)} DEFAULT VALUES")
         with connection.limits(statement=0):
             for table in _tables(connection, name):

@@ -135,16 +135,15 @@ class Release:
 
     def roll_back(self) -> None:
         """Revert the migrations that this release applied; data written since may be lost."""
-        for name in self._newest_first():
-            all_databases.run(
-                self.settings, [name], lambda runner: runner.down(to=self.changed[runner.name]), self.say, self.folder
-            )
+
+        def revert(runner: Runner) -> Sequence[str]:
+            return runner.down(to=self.changed[runner.name])
+
+        for name in list(reversed(self.changed)):
+            all_databases.run(self.settings, [name], revert, self.say, self.folder)
             del self.changed[name]
 
     def undo_command(self) -> str:
         """Return the shell command that reverts what this release applied."""
-        steps = (f"flask migrate down --database {name} --to {self.changed[name]}" for name in self._newest_first())
-        return " && ".join(steps)
-
-    def _newest_first(self) -> list[str]:
-        return list(reversed(self.changed))
+        newest_first = reversed(self.changed.items())
+        return " && ".join(f"flask migrate down --database {name} --to {before}" for name, before in newest_first)

@@ -107,9 +107,8 @@ class PgBouncerRedirection(Redirection):
         )
         try:
             size = POOL_SIZE.search((self.folder / pooler.PAIR[0]).read_text(encoding="utf-8"))
-            files = pooler.files(
-                settings, pool_size=int(size[1]) if size else pooler.POOL_SIZE, admin_password=self.password
-            )
+            pool_size = int(size[1]) if size else pooler.POOL_SIZE
+            files = pooler.files(settings, pool_size=pool_size, admin_password=self.password)
         except OSError as error:
             raise MoveError(
                 f"{self.folder} has no PgBouncer files ({error.strerror}): write them by flask pgbouncer"

@@ -50,7 +50,7 @@ ERRORS = """
 SELECT coalesce(sum(apply_error_count + sync_error_count), 0)::bigint FROM pg_stat_subscription_stats WHERE subname = %s
 """
 LAG = """
-SELECT greatest(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn), 0)::bigint
+SELECT coalesce(greatest(max(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn)), 0), 0)::bigint
 FROM pg_replication_slots WHERE slot_name = %s
 """
 WORKING = "SELECT EXISTS (SELECT FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL)"
@@ -183,8 +183,7 @@ class Channel:
 
     def _lag_bytes(self) -> int:
         """Return how many bytes of log the subscriber has not confirmed yet."""
-        row = self.publisher.connection.execute_sql(LAG, (self.name,)).fetchone()
-        return row[0] if row else 0
+        return int(self.publisher.connection.value(LAG, (self.name,)))
 
     def drop(self) -> None:
         """End the replication: drop subscription, slot and publication."""

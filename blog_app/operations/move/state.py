@@ -148,11 +148,8 @@ def update(connection: Connection, *, standing: str | None = None, rerouting: bo
 def mark_gone(connection: Connection) -> None:
     """Keep only the standing `gone` and the address to which this logical database has moved."""
     with connection.atomic():
-        connection.execute_sql(
-            f"UPDATE {PLACES} SET standing = %s, rerouting = false, addresses = '{{}}', changed_at = now() "
-            "WHERE name = %s",
-            (GONE, connection.name),
-        )
+        update(connection, standing=GONE, rerouting=False)
+        connection.execute_sql(f"UPDATE {PLACES} SET addresses = '{{}}' WHERE name = %s", (connection.name,))
         connection.execute_sql(f"DROP TABLE IF EXISTS {markers(connection.name)}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +33,9 @@ INDEX_JOBS = 2
 def copy_schema(source: Endpoint, target: Endpoint) -> None:
     """Copy everything but rows and plain indexes to a target without that schema, and fence it, in one transaction."""
     later = _plain_indexes(source)
-    with _dumped_schema(source) as dump:
-        script, fence = dump.with_suffix(".sql"), dump.with_suffix(".fence")
-        wanted = [line for line in _entries(dump, target) if _index_of(line) not in later]
-        _restore(dump, target, wanted, f"--file={script}", url=None)
+    with _schema_dump(source, target, lambda index: index not in later) as (folder, dump):
+        script, fence = folder / "script.sql", folder / "fence.sql"
+        _run("pg_restore", target, None, *dump, f"--file={script}")
         fence.write_text(target.fence_sql(FOREVER, source.fenced_tables()))
         _run("psql", target, target.connection.url, *SCRIPT, f"--file={script}", f"--file={fence}")
 
@@ -59,9 +58,8 @@ def build_indexes(source: Endpoint, target: Endpoint) -> int:
     """Build the plain indexes that are missing at the target; return how many those are."""
     missing = _plain_indexes(source) - _plain_indexes(target)
     if missing:
-        with _dumped_schema(source) as dump:
-            wanted = [line for line in _entries(dump, target) if _index_of(line) in missing]
-            _restore(dump, target, wanted, f"--jobs={INDEX_JOBS}", url=target.connection.url)
+        with _schema_dump(source, target, lambda index: index in missing) as (_, dump):
+            _run("pg_restore", target, target.connection.url, *dump, f"--jobs={INDEX_JOBS}")
     return len(missing)
 
 
@@ -110,31 +108,25 @@ def _plain_indexes(endpoint: Endpoint) -> set[str]:
 
 
 @contextmanager
-def _dumped_schema(endpoint: Endpoint) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="blog_app-move-") as folder:
-        file = Path(folder) / "dump"
-        options = (*DUMP, "--schema-only", f"--schema={endpoint.name}", f"--file={file}")
-        _run("pg_dump", endpoint, endpoint.connection.url, *options)
-        yield file
+def _schema_dump(
+    source: Endpoint, target: Endpoint, wanted: Callable[[str | None], bool]
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield a temporary folder, and the arguments by which pg_restore restores the wanted entries of the schema.
 
-
-def _entries(dump: Path, endpoint: Endpoint) -> list[str]:
-    listed = _run("pg_restore", endpoint, None, "--list", str(dump))
-    return [line for line in listed.splitlines() if line and not line.startswith(";")]
-
-
-def _restore(dump: Path, endpoint: Endpoint, entries: list[str], option: str, *, url: str | None) -> None:
-    chosen = dump.with_suffix(".list")
-    chosen.write_text("\n".join(entries))
-    _run("pg_restore", endpoint, url, *RESTORE, option, f"--use-list={chosen}", str(dump))
+    `wanted` gets the index that an entry belongs to, None for others.
+    """
+    with tempfile.TemporaryDirectory(prefix="blog_app-move-") as name:
+        folder = Path(name)
+        dump, chosen = folder / "dump", folder / "list"
+        options = (*DUMP, "--schema-only", f"--schema={source.name}", f"--file={dump}")
+        _run("pg_dump", source, source.connection.url, *options)
+        listed = _run("pg_restore", target, None, "--list", str(dump)).splitlines()
+        entries = [(line, INDEX_ENTRY.match(line)) for line in listed]
+        chosen.write_text("\n".join(line for line, index in entries if wanted(index and index[1])))
+        yield folder, (*RESTORE, f"--use-list={chosen}", str(dump))
 
 
 def _run(program: str, endpoint: Endpoint, url: str | None, *options: str) -> str:
     """Run one of PostgreSQL's programs for a server; return its output."""
     found = programs.find(program, endpoint.connection)
     return programs.run(found, url, options, PGAPPNAME=copy_session(endpoint.name))
-
-
-def _index_of(entry: str) -> str | None:
-    found = INDEX_ENTRY.match(entry)
-    return found[1] if found else None
