@@ -13,14 +13,14 @@ from flask.cli import AppGroup
 
 from blog_app.cli.errors import readable_errors
 from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
-from blog_app.operations.move import overview, remaining_server
+from blog_app.operations.move import overview
 from blog_app.operations.move.redirection import (
     CommandRedirection,
     ManualRedirection,
     PgBouncerRedirection,
     Redirection,
 )
-from blog_app.operations.move.session import open_move
+from blog_app.operations.move.session import end_without_other_server, open_move
 from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
 AGAIN = "Run the same command again to continue; flask databases shows the state."
@@ -130,12 +130,9 @@ def move(
     redirection = _redirection(name, pgbouncer, command)
     if other_is_gone:
         with readable_errors(AGAIN):
-            remaining_server.end_move(settings(), name, click.echo, redirection)
+            end_without_other_server(settings(), name, click.echo, redirection)
         return
-    with (
-        readable_errors(AGAIN),
-        open_move(settings(), name, click.echo, redirection=redirection, **options) as mover,
-    ):
+    with readable_errors(AGAIN), open_move(settings(), name, click.echo, redirection=redirection, **options) as mover:
         if dry_run:
             for line in overview.dry_run(mover):
                 click.echo(line)

@@ -77,7 +77,7 @@ class Process:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
-        if self._child is not None and self._child.poll() is None:
+        if self._child:  # An ended one is not signalled.
             self._child.send_signal(number)
 
     def _end(self, number: int) -> None:

@@ -128,15 +128,11 @@ def throwaway(**options: Any) -> Iterator[Stack]:
     Everything is removed when the context ends, also by Ctrl-C, and even if this process is killed.
     """
     folder = temporary_folder()
-    group = Group(throwaway=folder)
     passwords = Passwords(app=secrets.token_urlsafe(16), admin=secrets.token_urlsafe(16))
-    with closing(private_ports()) as ports:
+    with closing(private_ports()) as ports, closing(Group(throwaway=folder)) as group:
+        stack = Stack(folder, group, ports, passwords, **options)
         try:
-            stack = Stack(folder, group, ports, passwords, **options)
-            try:
-                stack.start()
-                yield stack
-            finally:
-                stack.stop()
+            stack.start()
+            yield stack
         finally:
-            group.close()
+            stack.stop()

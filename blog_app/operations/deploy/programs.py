@@ -73,10 +73,10 @@ def find(name: str, connection: Connection) -> Path:
 
 def newest(name: str) -> Path:
     """Return the newest program of this name; raise `ProgramError` if there is none."""
-    programs = list(_programs(name))
-    if not programs:
+    program = max(_programs(name), key=_version, default=None)
+    if program is None:
         raise ProgramError(f"{name} is missing: install PostgreSQL's client programs")
-    return max(programs, key=_version)
+    return program
 
 
 def _programs(name: str) -> Iterator[Path]:

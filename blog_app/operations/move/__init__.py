@@ -46,17 +46,16 @@ Not guaranteed: schema changes during a move are detected but not copied (the ap
 copied; roles with `session_replication_role = replica` pass the fence; rows deleted at the target remain at the source,
 hidden, until the move is confirmed.
 
-state             the record of the move
-endpoint          a logical database on one server: its fence, its standing
-replication       the initial copy of rows, and the changes made meanwhile
-structure         schema, indexes, sequences, views
-verification      whether both servers hold the same
-redirection       how processes get the new address
-checks            the preconditions of a move
-mover             the steps, in order
-remaining_server  the end of a move whose other server is lost
-session           connections, locks and record of a run
-overview          the status of every logical database
+state         the record of the move
+endpoint      a logical database on one server: its fence, its standing
+replication   the initial copy of rows, and the changes made meanwhile
+structure     schema, indexes, sequences, views
+verification  whether both servers hold the same
+redirection   how processes get the new address
+checks        the preconditions of a move
+mover         the steps, in order
+session       connections, locks and record of a run; the end of a move whose other server is lost
+overview      the status of every logical database
 """
 
 from blog_app.operations.migrate import MigrationError

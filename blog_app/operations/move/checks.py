@@ -7,14 +7,7 @@ from collections.abc import Callable, Iterator
 
 import peewee
 
-from blog_app.data.databases import first_line
-from blog_app.data.databases.sqlstates import (
-    CONFIGURATION_LIMIT_EXCEEDED,
-    INSUFFICIENT_PRIVILEGE,
-    OBJECT_NOT_IN_PREREQUISITE_STATE,
-    QUERY_CANCELED,
-    sqlstate,
-)
+from blog_app.data.databases import first_line, sqlstates
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.endpoint import Endpoint
@@ -183,11 +176,13 @@ def _about_replication(source: Endpoint, target: Endpoint, addresses: Addresses)
 UNREACHABLE = "check that the servers reach each other by these addresses (--source-inside, --target-inside)"
 OFFLINE = "Or move it with --offline: writes are refused while all rows are copied"
 REMEDIES = {
-    INSUFFICIENT_PRIVILEGE: (
+    sqlstates.INSUFFICIENT_PRIVILEGE: (
         'GRANT pg_create_subscription TO "{role}", ALTER ROLE "{role}" REPLICATION (or as your provider has it)'
     ),
-    OBJECT_NOT_IN_PREREQUISITE_STATE: "set wal_level = logical there, which takes a restart",
-    CONFIGURATION_LIMIT_EXCEEDED: "raise max_replication_slots there, or drop an unused slot (pg_replication_slots)",
+    sqlstates.OBJECT_NOT_IN_PREREQUISITE_STATE: "set wal_level = logical there, which takes a restart",
+    sqlstates.CONFIGURATION_LIMIT_EXCEEDED: (
+        "raise max_replication_slots there, or drop a slot that nobody uses (pg_replication_slots)"
+    ),
 }
 
 
@@ -196,8 +191,8 @@ def _trial(endpoint: Endpoint, who: str, attempt: Callable[[], None]) -> Iterato
         with endpoint.connection.limits(lock=0, statement=TRIAL_TIMEOUT):
             attempt()
     except peewee.DatabaseError as error:
-        code = sqlstate(error)
-        if code == QUERY_CANCELED:
+        code = sqlstates.sqlstate(error)
+        if code == sqlstates.QUERY_CANCELED:
             return  # It waits for an open transaction, so the role may. The move itself reports that, and waits.
         role = endpoint.connection.value("SELECT current_user")
         remedy = REMEDIES.get(code, UNREACHABLE).format(role=role)

@@ -223,10 +223,9 @@ class Endpoint:
 
     def restore_identity(self, tables: Sequence[str]) -> None:
         """Reset REPLICA IDENTITY of the tables without a key, as it was before the move."""
-        for table in tables:
-            if table in self.relations(TABLES):
-                sql = f"ALTER TABLE {self.quoted_name(table)} REPLICA IDENTITY DEFAULT"
-                send_with_retry(self.connection, sql, sql)
+        for table in sorted({*tables} & {*self.relations(TABLES)}):
+            sql = f"ALTER TABLE {self.quoted_name(table)} REPLICA IDENTITY DEFAULT"
+            send_with_retry(self.connection, sql, sql)
 
     def long_transactions(self) -> str:
         """Return a text that names the longest open transactions, for which the copy waits."""

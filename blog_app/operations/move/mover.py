@@ -108,7 +108,7 @@ class Mover:
 
     def _begin(self) -> None:
         if not self.has_new_target:
-            raise MoveError(f"the move of {self.name} has not started: name the target (--to URL), or --abort")
+            raise MoveError(f"{self.name} has not started to move: name the target (--to URL), or clean up (--abort)")
         self._require_redirection().check(self.addresses.target)
         checks.require_movable(self.source, self.target, self.addresses, offline=self.record.offline)
         state.write(self.source.connection, replace(self.record, side=SOURCE, standing=SERVING))

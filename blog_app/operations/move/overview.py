@@ -100,9 +100,7 @@ def dry_run(mover: Mover) -> Iterator[str]:
 
 def _size(connection: Connection, name: str) -> str:
     size, rows, tables = connection.execute_sql(SIZE, (name,)).fetchone()
-    if not tables:
-        return "no tables here"
-    return f"{size}, {tables} tables, about {int(rows):,} rows"
+    return f"{size}, {tables} tables, about {int(rows):,} rows" if tables else "no tables here"
 
 
 def _move(settings: Settings, name: str, record: Record) -> list[str]:

@@ -1,4 +1,4 @@
-"""Opening a move: find or create its record, connect to source and target, and lock both."""
+"""Opening a move: its record, and connections to both servers, locked. Ending one whose other server is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from blog_app.operations.move import MoveError, checks, state
 from blog_app.operations.move.endpoint import Endpoint
 from blog_app.operations.move.mover import Mover
 from blog_app.operations.move.redirection import Redirection
-from blog_app.operations.move.state import SERVING, SOURCE, TARGET, Addresses, Record, redacted
+from blog_app.operations.move.replication import Channel
+from blog_app.operations.move.state import SERVING, SIDES, SOURCE, TARGET, Addresses, Record, redacted
 
 FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
 """How long writes may be refused at most: the defaults of --freeze-limit."""
@@ -71,3 +72,29 @@ def open_move(
                 record = Record(token_hex(4), SOURCE, SERVING, False, offline, addresses, full_identity, now)
             limit = freeze_limit or (OFFLINE_SECONDS if record.offline else FREEZE_SECONDS)
             yield Mover(settings, source, target, record, say, redirection, limit, has_new_target=to is not None)
+
+
+def end_without_other_server(settings: Settings, name: str, say: Say, redirection: Redirection | None) -> None:
+    """End the move at the configured server; raise `MoveError` if this is not the server that takes writes."""
+    with connected(settings, name, say) as connection, advisory_lock(connection, name):
+        record = state.read(connection)
+        if record is None:
+            raise MoveError(f"{name} does not move from or to {redacted(connection.url)}")
+        here = record.addresses.of(record.side)
+        if record.standing != SERVING:
+            raise MoveError(
+                f"writes of {name} do not go to {redacted(here)}, so the last writes are on the other server: "
+                "bring it back, or restore a backup"
+            )
+        if record.rerouting:
+            if redirection is None:
+                raise MoveError("processes may have been redirected: use --pgbouncer or --then to redirect them back")
+            redirection.redirect(here)
+        endpoint = Endpoint(connection, record.side)
+        endpoint.accept_writes()
+        for side in SIDES:
+            Channel(Endpoint(connection, side), endpoint, record.move, here).drop()
+        endpoint.drop_fence()
+        endpoint.restore_identity(record.full_identity)
+        state.delete(connection)
+        say(f"{name} stays at {redacted(here)}, and the record of the move is deleted here")
