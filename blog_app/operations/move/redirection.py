@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,7 +62,7 @@ class PgBouncerRedirection(Redirection):
     settings: Settings
     name: str
     folder: Path
-    password: str
+    password: str = field(repr=False)
     """Of PgBouncer's administrator."""
 
     def check(self, url: str) -> None:
