@@ -31,8 +31,8 @@ class Subject:
         """Return the values `before` and `after` of each changed column; redacted ones without values."""
         if self.record is None:
             return {}
-        before, after = self.before, {} if self.deleted else values_fields_of(self.record)
-        meta, redacted = self.record._meta, _fields_of(self.record, "redacted")
+        before, after = self.before, {} if self.deleted else _shown_values(self.record)
+        meta, redacted = self.record._meta, getattr(self.record._meta, "redacted", ())
         found: dict[str, dict[str, Any]] = {}
         for name in after or before:
             if before and after:
@@ -60,7 +60,7 @@ def capture(record: Any, *, new: bool = False) -> None:
     subject = current.get()
     if subject is not None and subject.record is None:
         subject.record = record
-        subject.before = {} if new else values_fields_of(record)
+        subject.before = {} if new else _shown_values(record)
 
 
 def capture_deleted(record: Any) -> None:
@@ -78,12 +78,7 @@ def capture_result(record: Any) -> None:
         subject.record, subject.before, subject.deleted = record, {}, False
 
 
-def values_fields_of(record: Any) -> dict[str, Any]:
+def _shown_values(record: Any) -> dict[str, Any]:
     """Return the values of the record's audited and redacted fields."""
-    data = record.__data__
-    return {name: data.get(name) for name in _fields_of(record, "audited") + _fields_of(record, "redacted")}
-
-
-def _fields_of(record: Any, option: str) -> tuple[str, ...]:
-    found: tuple[str, ...] = getattr(record._meta, option, ())
-    return found
+    shown = (*getattr(record._meta, "audited", ()), *getattr(record._meta, "redacted", ()))
+    return {name: record.__data__.get(name) for name in shown}

@@ -31,11 +31,6 @@ class CompiledShape(NamedTuple):
     pins: tuple[Any, ...]
     """The objects whose ids are in the key: while they live, no other object has the same id."""
 
-    def bind(self, values: list[Any]) -> tuple[str, list[Any]]:
-        """Return the SQL with these values, converted, as its parameters."""
-        pairs = zip(self.converters, values, strict=True)
-        return self.sql, [convert(value) if convert else value for convert, value in pairs]
-
 
 class RecordingContext(peewee.Context):
     """A compilation that records each bound value before its conversion, and the converter."""
@@ -66,7 +61,10 @@ def compile_sql(database: peewee.Database, query: peewee.Node) -> tuple[str, lis
         return compile_by_peewee(database, query)
     key = tuple(walk.key)
     shape = _shapes.get(key)
-    return shape.bind(walk.values) if shape else _compile(database, query, key, walk)
+    if shape is None:
+        return _compile(database, query, key, walk)
+    pairs = zip(shape.converters, walk.values, strict=True)
+    return shape.sql, [convert(value) if convert else value for convert, value in pairs]
 
 
 def compile_by_peewee(database: peewee.Database, query: peewee.Node) -> tuple[str, list[Any]]:

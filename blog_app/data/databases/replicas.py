@@ -55,7 +55,7 @@ class Replica:
         self._settings = settings
         self._waiting: dict[int, Any] = {}
         self._used = False
-        self._thread = BackgroundThread(self.label, self._watch)
+        self.thread = BackgroundThread(self.label, self._watch)
 
     def read(self, condition: str, sql: str, params: Any) -> Any:
         """Return the cursor of `sql`, sent after `condition` in one message; raise `Unusable` if one fails.
@@ -80,26 +80,22 @@ class Replica:
     def is_healthy(self) -> bool:
         """Return whether the replica is healthy; keep its checks running."""
         self._used = True
-        self._thread.ensure_running()
+        self.thread.ensure_running()
         return self.healthy
-
-    def stop(self) -> None:
-        """End the checks, for good."""
-        self._thread.stop()
 
     def _watch(self) -> None:
         # With the wait before it, a failed check takes one connect time-out.
         probe = Probe(self.server.url, max(self._settings.connect_timeout - CHECK_SECONDS, CHECK_SECONDS))
         history: deque[tuple[float, int]] = deque(maxlen=10_000)
         idle = 0.0
-        while idle < IDLE_SECONDS and not self._thread.stopped.is_set():
+        while idle < IDLE_SECONDS and not self.thread.stopped.is_set():
             idle = 0.0 if self._used else idle + CHECK_SECONDS
             self._used = False
             healthy = self._check(probe, history)
             if healthy != self.healthy:
                 log.warning("%s is %s", self.label, "in the rotation" if healthy else "out of the rotation")
             self.healthy = healthy
-            self._thread.stopped.wait(CHECK_SECONDS)
+            self.thread.stopped.wait(CHECK_SECONDS)
         self.healthy = False
         probe.close()
         self._primary.discard()
@@ -182,7 +178,7 @@ class Rotation:
     def stop(self) -> None:
         """End the checks of all replicas, for good."""
         for replica in self.replicas:
-            replica.stop()
+            replica.thread.stop()
 
 
 def lsn_bytes(lsn: str) -> int:
