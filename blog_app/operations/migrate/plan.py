@@ -17,7 +17,7 @@ from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, row_rules, syntax
-from blog_app.operations.migrate.lint.linter import Finding, blocking, lint
+from blog_app.operations.migrate.lint.linter import Finding, lint
 from blog_app.operations.migrate.preview import Preview, preview
 
 SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
@@ -63,14 +63,12 @@ class PlannedMigration:
 
     @property
     def dangers(self) -> list[Finding]:
-        return blocking(self.findings)
+        """The findings that are not declared safe, and so stop a run."""
+        return [finding for finding in self.findings if finding.reason is None]
 
 
 def plan(
-    name: str,
-    migrations: Sequence[Migration],
-    wanted: Sequence[Migration],
-    live: peewee.PostgresqlDatabase | None = None,
+    name: str, migrations: Sequence[Migration], wanted: Sequence[Migration], live: Connection | None = None
 ) -> list[PlannedMigration]:
     """Return the plan for the `wanted` migrations of a logical database."""
     found = live.execute_sql(SIZES, (name,)).fetchall() if live else ()
@@ -134,7 +132,7 @@ class LintGuard:
         # The earlier statements tell which tables are new and which are locked.
         together = Preview(migration, [*checked, statement], rollback=[statement])
         found = lint(migration.path.parent.name, together, self._rows)
-        if dangers := [danger for danger in blocking(found) if danger.statement == statement.text]:
+        if dangers := [danger for danger in found if not danger.reason and danger.statement == statement.text]:
             raise MigrationError(
                 f"refused to send {statement.text[:200]!r}, which is dangerous: "
                 + "; ".join(f"{danger.rule}: {danger.message}" for danger in dangers)
@@ -165,7 +163,7 @@ def refuse_dangers(planned: Sequence[PlannedMigration]) -> None:
 def drops_in_use(planned: Sequence[PlannedMigration], models: Sequence[Any]) -> list[str]:
     """Return in sentences which tables and columns of the models the planned migrations drop."""
     texts = [statement.text for item in planned for statement in item.preview.statements]
-    dropped = set(rollbacks.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).dropped())
+    dropped = -rollbacks.effects([node for nodes in syntax.parse_all(texts) for node in nodes]).net
     found = []
     for model in models:
         table = model._meta.table_name

@@ -6,16 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import blog_app.operations.migrate.lint.row_rules  # noqa: F401  # It registers its rules; `squawk` has `type_rules`.
 from blog_app.operations.migrate.dry_run import Statement
-from blog_app.operations.migrate.lint import (
-    lock_modes,
-    names,
-    rollbacks,
-    row_rules,  # noqa: F401  # It registers its rules; `type_rules` is imported by `squawk`.
-    rules,
-    squawk,
-    syntax,
-)
+from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, rules, squawk, syntax
 from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 from blog_app.operations.migrate.preview import Preview
@@ -44,11 +37,6 @@ def lint(database: str, preview: Preview, rows: Mapping[str, int] | None = None)
     found = [*_lint_statements(database, preview, rows or {}), *_lint_rollback(preview)]
     safe = preview.migration.safe
     return [Finding(f.rule, f.statement, f.message, safe.get(f.rule)) for f in dict.fromkeys(found)]
-
-
-def blocking(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings that are not declared safe, and so stop a run."""
-    return [finding for finding in findings if finding.reason is None]
 
 
 def _lint_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> Iterator[Finding]:

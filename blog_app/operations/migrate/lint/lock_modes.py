@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -164,9 +164,7 @@ def _of_whole_table(statement: Node) -> str:
     return " ".join(mode.text.upper().split()[1:-1]) if mode else BY_STATEMENT[statement.kind]
 
 
-def _of_references(
-    catalog: Catalog, tables: Collection[Name], dropped: Collection[str] | None = None
-) -> Iterator[Lock]:
+def _of_references(catalog: Catalog, tables: Sequence[Name], dropped: Collection[str] | None = None) -> Iterator[Lock]:
     """Yield the locks on the tables that dropped foreign keys refer to; `dropped`: constraints or columns."""
     for reference in catalog.references:
         for table in tables:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,9 +39,8 @@ CREATES = {f"{verb}_{what}": found for what, found in OBJECTS.items() for verb i
 CREATES |= {"CREATE_TABLE_AS": OBJECTS["TABLE"], **RENAMES}
 DROPS = {f"DROP_{what}": found for what, found in OBJECTS.items()} | RENAMES
 NAMED_WITH_TABLE = ("trigger", "column", "constraint")
-CONSTRAINTS = [
-    f"{kind}_CONSTRAINT" for kind in ["CHECK", "UNIQUE", "FOREIGN_KEY", "REFERENCES", "PRIMARY_KEY", "EXCLUDE"]
-]
+# Constraints whose name may be left to PostgreSQL.
+NAMEABLE = [f"{kind}_CONSTRAINT" for kind in ("CHECK", "UNIQUE", "FOREIGN_KEY", "REFERENCES", "PRIMARY_KEY", "EXCLUDE")]
 
 
 class SchemaObject(NamedTuple):
@@ -57,9 +56,10 @@ class SchemaObject(NamedTuple):
 
 @dataclass
 class Effects:
-    """The objects that statements create (positive) and drop (negative), each with the text of its statement."""
+    """What statements create, drop and alter."""
 
     net: Counter[SchemaObject] = field(default_factory=Counter)
+    """Positive for created objects (`+net`), negative for dropped ones (`-net`)."""
     texts: dict[SchemaObject, str] = field(default_factory=dict)
     tables: dict[SchemaObject, str | None] = field(default_factory=dict)
     """The table of an index, and the partitioned table of a partition."""
@@ -69,12 +69,6 @@ class Effects:
     unnamed: bool = False
     """Whether PostgreSQL chooses the name of an index or a constraint."""
 
-    def created(self) -> list[SchemaObject]:
-        return [item for item, count in self.net.items() if count > 0]
-
-    def dropped(self) -> list[SchemaObject]:
-        return [item for item, count in self.net.items() if count < 0]
-
     def table_of(self, item: SchemaObject) -> str | None:
         return item.table or self.tables.get(item)
 
@@ -82,18 +76,18 @@ class Effects:
 def differences(migrate: Sequence[Node], rollback: Sequence[Node]) -> Iterator[str]:
     """Yield in sentences what the rollback does not undo of its migration, and what else it drops."""
     forward, backward = effects(migrate), effects(rollback)
-    for item in forward.created():
-        if not _covered(item, backward.dropped(), forward.texts[item], forward.table_of(item)):
+    for item in +forward.net:
+        if not _covered(item, -backward.net, forward.texts[item], forward.table_of(item)):
             yield f"rollback does not drop the {item}, which migrate creates"
-    for item in forward.dropped():
-        if not _covered(item, backward.created(), "", backward.table_of(item)):
+    for item in -forward.net:
+        if not _covered(item, +backward.net, "", backward.table_of(item)):
             yield f"rollback does not create the {item} again, which migrate drops"
-    for item in backward.dropped():
+    for item in -backward.net:
         known = not (forward.unnamed and item.kind in ("index", "constraint")) and item not in forward.replaced
-        if known and not _covered(item, forward.created(), backward.texts[item], forward.table_of(item)):
+        if known and not _covered(item, +forward.net, backward.texts[item], forward.table_of(item)):
             yield f"rollback drops the {item}, which migrate does not create"
     for item in sorted(forward.altered - backward.altered):
-        if not _covered(item, backward.dropped(), "", item.table):
+        if not _covered(item, -backward.net, "", item.table):
             yield f"rollback does not restore the {item}, which migrate alters"
 
 
@@ -110,7 +104,7 @@ def effects(statements: Sequence[Node]) -> Effects:
             if node.kind in CREATES:
                 _count(found, statement, node, *CREATES[node.kind], 1, tables)
             if node.kind in ("ADD_COLUMN", "ADD_CONSTRAINT"):
-                found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in node.all(*CONSTRAINTS))
+                found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in node.all(*NAMEABLE))
                 for name in _named(node, "USING_INDEX_NAME"):  # The constraint takes over the index.
                     found.net.pop(SchemaObject("index", None, name), None)
             if node.kind == "ALTER_COLUMN" and not node.has("SET_STATISTICS"):
@@ -137,7 +131,7 @@ def _named(node: Node, kind: str) -> list[str]:
     return [path[-1] for part in node.all(kind) if (path := names.parts(part))]
 
 
-def _covered(item: SchemaObject, items: Sequence[SchemaObject], text: str, table: str | None) -> bool:
+def _covered(item: SchemaObject, items: Collection[SchemaObject], text: str, table: str | None) -> bool:
     """Return whether an object is among `items`, or belongs to a table or a column that is."""
     return any(
         other == item
