@@ -46,18 +46,14 @@ class Connection(peewee.PostgresqlDatabase):
         self._observer: Any = None
         self.inspect: Callable[[str, Any], None] | None = None
         self.url = url or settings.databases[name].direct_url
-        # `DIRECT_SETTING` reaches the server only without a pooler in between: poolers refuse or drop start-up options.
-        options = {
-            DIRECT_SETTING: "yes",
-            "lock_timeout": f"{lock_retry.LOCK_TIMEOUT}s",
-            "statement_timeout": f"{lock_retry.STATEMENT_TIMEOUT}s",
-        }
         own = psycopg2.extensions.parse_dsn(self.url).get("options", "")
+        limits = f"-c lock_timeout={lock_retry.LOCK_TIMEOUT}s -c statement_timeout={lock_retry.STATEMENT_TIMEOUT}s"
         super().__init__(
             self.url,
             connect_timeout=settings.connect_timeout,
             application_name=f"blog_app migrate {name}",
-            options=" ".join([own, *(f"-c {key}={value}" for key, value in options.items())]).strip(),
+            # The setting reaches the server only without a pooler in between: poolers refuse or drop start-up options.
+            options=f"{own} -c {DIRECT_SETTING}=yes {limits}".strip(),
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
@@ -113,8 +109,9 @@ class Connection(peewee.PostgresqlDatabase):
         return self.execute_sql(sql.replace("%", "%%"))
 
     def value(self, sql: str, params: Any = None) -> Any:
-        """Return the first column of the first row."""
-        return self.execute_sql(sql, params).fetchone()[0]
+        """Return the first column of the first row; None if there is no row."""
+        row = self.execute_sql(sql, params).fetchone()
+        return row[0] if row else None
 
     def retry_on_lock_timeout(self, attempt: Callable[[], T], what: str) -> T:
         """Return what `attempt` returns, trying again when it gets no lock (see `lock_retry`)."""

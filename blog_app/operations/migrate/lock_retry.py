@@ -78,7 +78,7 @@ def retry(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
     began = time.monotonic()
     wait = LockWait()
 
-    def attempt_once() -> T:
+    def try_once() -> T:
         if wait.only_autovacuum and wait.table:
             cancel_autovacuum(database, wait.table)
         with watching(database, wait):
@@ -89,18 +89,12 @@ def retry(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
                     raise LockTimeout from error
                 raise
 
-    def report(_: Exception, seconds: float) -> None:
+    def warn(_: Exception, seconds: float) -> None:
         database.say(f"{database.name}: {what}: lock timeout; blocked by {wait}; next try in {seconds:.1f} s")
 
     try:
         return backoff.retry(
-            attempt_once,
-            LockTimeout,
-            report,
-            tries=MAX_TRIES,
-            first=MIN_BACKOFF,
-            longest=MAX_BACKOFF,
-            growth=BACKOFF_GROWTH,
+            try_once, LockTimeout, warn, tries=MAX_TRIES, first=MIN_BACKOFF, longest=MAX_BACKOFF, growth=BACKOFF_GROWTH
         )
     except LockTimeout as error:
         raise MigrationError(

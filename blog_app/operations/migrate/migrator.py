@@ -34,10 +34,8 @@ class Operations(PostgresqlMigrator):
     def add_column(self, table: str, column: str, field: peewee.Field, default: Any = None) -> Any:
         """ALTER TABLE … ADD COLUMN in one statement: a constant default costs no rewrite (PostgreSQL 11 and later)."""
         if default is not None:
-            field.constraints = [
-                *(field.constraints or ()),
-                peewee.NodeList((peewee.SQL("DEFAULT"), peewee.Value(default))),
-            ]
+            default_clause = peewee.NodeList((peewee.SQL("DEFAULT"), peewee.Value(default)))
+            field.constraints = [*(field.constraints or ()), default_clause]
         field.default = None
         statements: list[Any] = [self.alter_add_column(table, column, field, allow_not_null=True)]
         if field.index or field.unique:
@@ -113,9 +111,8 @@ class Migrator(PeeweeMigrator):
                 )
             model._meta.add_field(name, field)
             value = None if default is None else field.db_value(default)
-            self.__ops__.append(
-                self.__migrator__.add_column(model._meta.table_name, field.column_name, field.clone(), value)
-            )
+            column = self.__migrator__.add_column(model._meta.table_name, field.column_name, field.clone(), value)
+            self.__ops__.append(column)
         return model
 
     def change_fields(self, model: Any, **fields: peewee.Field) -> Any:
@@ -210,14 +207,13 @@ class Migrator(PeeweeMigrator):
 
         `deferrable` is DEFERRABLE or DEFERRABLE INITIALLY DEFERRED.
         """
-        definition = f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(self.schema, to)} ({quoted(to_column)})"
+        key, other, other_key = quoted(column), quoted(self.schema, to), quoted(to_column)
+        definition = f"FOREIGN KEY ({key}) REFERENCES {other} ({other_key})"
         for event, action in (("DELETE", on_delete), ("UPDATE", on_update)):
             definition += f" ON {event} {action}" if action else ""
         definition += f" {deferrable}" if deferrable else ""
-        there = (
-            f"SELECT FROM {quoted(self.schema, to)} AS there WHERE there.{quoted(to_column)} = this.{quoted(column)}"
-        )
-        violated = f"this.{quoted(column)} IS NOT NULL AND NOT EXISTS ({there})"
+        there = f"SELECT FROM {other} AS there WHERE there.{other_key} = this.{key}"
+        violated = f"this.{key} IS NOT NULL AND NOT EXISTS ({there})"
         self._append(AddConstraint(self.schema, table, name or f"{table}_{column}_fkey", definition, violated))
 
     def backfill(self, table: str, assignments: str, where: str | None = None) -> None:

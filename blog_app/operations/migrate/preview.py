@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import peewee
-
 from blog_app.data.databases import first_line
 from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.dry_run import DryRunDatabase, Statement
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.migrator import Migrator, type_of
@@ -36,10 +35,7 @@ class Preview:
 
 
 def preview(
-    database_name: str,
-    migrations: Sequence[Migration],
-    wanted: Sequence[Migration],
-    live: peewee.PostgresqlDatabase | None = None,
+    name: str, migrations: Sequence[Migration], wanted: Sequence[Migration], live: Connection | None = None
 ) -> list[Preview]:
     """Return what each of the `wanted` would send after those before it; `live` answers catalog queries."""
     found: list[Preview] = []
@@ -47,8 +43,8 @@ def preview(
     for migration in wanted:
         before = migrations[: migrations.index(migration)]
         result = Preview(migration)
-        dry_run = DryRunDatabase(database_name, live, earlier)
-        migrator = replay(dry_run, database_name, before)
+        dry_run = DryRunDatabase(name, live, earlier)
+        migrator = replay(dry_run, name, before)
         result.types = {
             (model._meta.table_name, column): type_of(found)
             for model in migrator.orm
@@ -58,9 +54,9 @@ def preview(
         result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
         result.statements = dry_run.statements
         earlier = [*earlier, *result.statements]
-        result.whole = _on_empty_database(database_name, before, migration, migration.migrate)
+        result.whole = _on_empty_database(name, before, migration, migration.migrate)
         if "rollback" in migration.namespace:
-            result.rollback = _on_empty_database(database_name, [*before, migration], migration, migration.rollback)
+            result.rollback = _on_empty_database(name, [*before, migration], migration, migration.rollback)
         found.append(result)
     return found
 

@@ -26,14 +26,7 @@ from blog_app.operations.migrate.migrator import Migrator
 from blog_app.operations.migrate.plan import LintGuard
 from blog_app.operations.migrate.preview import preview
 from blog_app.operations.migrate.replay import replay
-from blog_app.operations.migrate.steps.base import (
-    BLOCKING,
-    NON_TRANSACTIONAL,
-    Step,
-    describe,
-    perform,
-    raw_sql,
-)
+from blog_app.operations.migrate.steps.base import BLOCKING, NON_TRANSACTIONAL, Step, describe, perform, raw_sql
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]

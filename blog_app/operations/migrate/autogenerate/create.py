@@ -17,7 +17,7 @@ from blog_app.operations.migrate.connection import connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.schema import catalog, comparison
-from blog_app.operations.migrate.schema.shadow import schema_of_models, scratch_database
+from blog_app.operations.migrate.schema.shadow import schema_after, schema_of_models, scratch_database
 
 TEMPLATE = '''\
 """{title}."""
@@ -88,9 +88,7 @@ def _try(
 
 
 def _schema_after(work: all_databases.Work, settings: Settings, name: str, folder: Path | None) -> catalog.Schema:
-    all_databases.run(settings, [name], work, lambda _: None, folder)
-    with connected(settings, name, lambda _: None) as connection:
-        return comparison.described_by_models(catalog.read(connection, name))
+    return comparison.described_by_models(schema_after(work, settings, name, folder))
 
 
 def _write(name: str, title: str, changes: Sequence[Change], folder: Path | None, options: str = "") -> Path:

@@ -82,8 +82,6 @@ def draft(old: Schema, new: Schema, models: Sequence[Any], old_models: Mapping[s
 
 
 class _TableChanges:
-    """The changes of one table."""
-
     def __init__(self, found: Draft, model: Any, old_model: Any) -> None:
         self.found, self.model, self.old_model = found, model, old_model
         self.schema, self.table = model._meta.schema, model._meta.table_name
@@ -98,9 +96,11 @@ class _TableChanges:
             else:
                 self._stepwise(self._drop_index(name), self._add_index(name, old.indexes[name]))
         self._columns(old.columns, new.columns)
-        for name in sorted(new.constraints.keys()):
-            if old.constraints.get(name) != new.constraints[name]:
-                self._constraint(name, old.constraints.get(name), new.constraints[name])
+        for name, definition in sorted(new.constraints.items()):
+            if name in old.constraints and old.constraints[name] != definition:
+                self._stepwise(self._drop_constraint(name), self._add_constraint(name, old.constraints[name]))
+            if old.constraints.get(name) != definition:
+                self._stepwise(self._add_constraint(name, definition), self._drop_constraint(name))
         for name in sorted(new.indexes.keys()):
             self._index(name, old.indexes.get(name), new.indexes[name])
 
@@ -150,11 +150,6 @@ class _TableChanges:
         if old.generated != new.generated:
             self.found.to_decide.append(f"{self.table}.{name}: from {old} to {new} needs a new column")
         return None
-
-    def _constraint(self, name: str, old: str | None, new: str) -> None:
-        if old is not None:
-            self._stepwise(self._drop_constraint(name), self._add_constraint(name, old))
-        self._stepwise(self._add_constraint(name, new), self._drop_constraint(name))
 
     def _add_constraint(self, name: str, definition: str) -> str:
         if found := FOREIGN_KEY.fullmatch(definition):

@@ -18,7 +18,7 @@ import peewee
 
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, all_databases
-from blog_app.operations.migrate.connection import advisory_lock, connected
+from blog_app.operations.migrate.connection import Connection, advisory_lock, connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
 from blog_app.operations.migrate.schema import catalog
 
@@ -27,9 +27,7 @@ class CannotCreateDatabase(MigrationError):
     """The role of the logical database may not create databases."""
 
 
-def schema_of_models(
-    database: peewee.PostgresqlDatabase, name: str, models: Sequence[type[peewee.Model]]
-) -> catalog.Schema:
+def schema_of_models(database: Connection, name: str, models: Sequence[type[peewee.Model]]) -> catalog.Schema:
     """Return the schema that the models describe; nothing of it stays in `database`."""
     dry_run = DryRunDatabase("models")
     for model in peewee.sort_models(models):
@@ -55,9 +53,14 @@ def schema_of_migrations(
 ) -> catalog.Schema:
     """Return the schema that all files make, or `only` these; raise `CannotCreateDatabase`."""
     with scratch_database(settings, name) as scratch:
-        all_databases.run(scratch, [name], lambda runner: runner.up(only=only), lambda _: None, folder)
-        with connected(scratch, name, lambda _: None) as connection:
-            return catalog.read(connection, name)
+        return schema_after(lambda runner: runner.up(only=only), scratch, name, folder)
+
+
+def schema_after(work: all_databases.Work, settings: Settings, name: str, folder: Path | None) -> catalog.Schema:
+    """Call `work` with a runner and return the schema that it leaves."""
+    all_databases.run(settings, [name], work, lambda _: None, folder)
+    with connected(settings, name, lambda _: None) as connection:
+        return catalog.read(connection, name)
 
 
 @contextmanager

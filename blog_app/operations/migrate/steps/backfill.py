@@ -64,9 +64,7 @@ class Backfill(Step):
 
         def batch() -> tuple[list[str], int] | None:
             with database.atomic():
-                end = batches.end(database, position, round(size))
-                if end:
-                    batches.update(database, position, end[0])
+                if end := batches.update_next(database, position, round(size)):
                     save_progress(end[0], rows + end[1])
                     epochs.close(database)
             return end
@@ -101,27 +99,24 @@ class Batches:
         self.texts = ", ".join(f"{quoted(name)}::text" for name, _ in keys)
         self.types = ", ".join(f"%s::{type_}" for _, type_ in keys)
 
-    def end(self, database: Database, position: Any, size: int) -> tuple[list[str], int] | None:
-        """Return the last key of the batch after `position` and the number of its rows; None when no row is left."""
+    def update_next(self, database: Database, position: Any, size: int) -> tuple[list[str], int] | None:
+        """Update the rows after `position`; return the last key and the number of rows, None when no row is left."""
+        after = f"WHERE ({self.columns}) > ({self.types})" if position else ""
         batch = (
             f"SELECT {self.columns}, row_number() OVER (ORDER BY {self.columns}) AS number "  # noqa: S608
-            f"FROM {self.backfill.table} {self._after(position)} ORDER BY {self.columns} LIMIT {size}"
+            f"FROM {self.backfill.table} {after} ORDER BY {self.columns} LIMIT {size}"
         )
         last = f"SELECT {self.texts}, number FROM ({batch}) AS batch ORDER BY number DESC LIMIT 1"  # noqa: S608
         row = database.execute_sql(last, position).fetchone()
-        return (list(row[:-1]), row[-1]) if row else None
-
-    def update(self, database: Database, position: Any, end: list[str]) -> None:
-        """Update the batch's rows."""
-        after = self._after(position)
+        if row is None:
+            return None
+        *end, rows = row
         until = f"{'AND' if after else 'WHERE'} ({self.columns}) <= ({self.types})"
         where = f" AND ({self.backfill.where})".replace("%", "%%") if self.backfill.where else ""
         assignments = self.backfill.assignments.replace("%", "%%")
         sql = f"UPDATE {self.backfill.table} SET {assignments} {after} {until}{where}"  # noqa: S608
         database.execute_sql(sql, [*(position or ()), *end])
-
-    def _after(self, position: Any) -> str:
-        return f"WHERE ({self.columns}) > ({self.types})" if position else ""
+        return end, rows
 
 
 def next_size(size: float, seconds: float) -> float:

@@ -36,8 +36,7 @@ class AddConstraint(Step):
         add_validated(database, self.table, self.name, self.definition, self.violated)
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
-        row = database.execute_sql(IS_VALIDATED, (self.table, self.name)).fetchone()
-        if row and row[0] and not progress:
+        if database.value(IS_VALIDATED, (self.table, self.name)) and not progress:
             raise MigrationError(
                 f"{self.table} already has a constraint {self.name} that this migration did not create. Drop it, or "
                 "choose another name"
@@ -58,8 +57,7 @@ class SetNotNull(Step):
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         column, check = quoted(self.column), quoted(self.check)
-        row = database.execute_sql(IS_NOT_NULL, (self.table, self.column)).fetchone()
-        if row is None or not row[0]:
+        if not database.value(IS_NOT_NULL, (self.table, self.column)):
             add_validated(database, self.table, self.check, f"CHECK ({column} IS NOT NULL)", f"{column} IS NULL")
             send_with_retry(database, f"ALTER TABLE {self.table} ALTER COLUMN {column} SET NOT NULL", str(self))
         send_with_retry(database, f"ALTER TABLE {self.table} DROP CONSTRAINT IF EXISTS {check}", str(self))
@@ -70,8 +68,8 @@ def add_validated(database: Database, table: str, name: str, definition: str, vi
 
     Rows that meet the condition `violated` are looked for first, so that no write is refused in vain.
     """
-    row = database.execute_sql(IS_VALIDATED, (table, name)).fetchone()
-    if row and row[0]:
+    validated = database.value(IS_VALIDATED, (table, name))
+    if validated:
         return
     explained = MigrationError(
         f"rows of {table} violate the constraint {name}: {definition}. Fix them first (migrator.backfill), and make "
@@ -80,7 +78,7 @@ def add_validated(database: Database, table: str, name: str, definition: str, vi
     with database.limits(statement=0):
         if database.send(f"SELECT 1 FROM {table} AS this WHERE {violated} LIMIT 1").fetchone():  # noqa: S608
             raise explained
-    if row is None:
+    if validated is None:
         add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {definition} NOT VALID"
         send_with_retry(database, add, f"add constraint {name} to {table}")
     validate = f"ALTER TABLE {table} VALIDATE CONSTRAINT {quoted(name)}"

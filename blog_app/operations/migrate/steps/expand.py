@@ -19,18 +19,18 @@ NEW_TYPE = "{column}__new"
 # The new column wins in an INSERT, because the old one may hold its default. In an UPDATE the changed one wins; a
 # backfill that copies old to new changes nothing else.
 FUNCTION = """
-CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION {pair.function}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        IF NEW.{new} IS NULL THEN
-            NEW.{new} := {forward};
+        IF NEW.{pair.new} IS NULL THEN
+            NEW.{pair.new} := {forward};
         ELSE
-            NEW.{old} := {backward};
+            NEW.{pair.old} := {backward};
         END IF;
-    ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} THEN
-        NEW.{new} := {forward};
-    ELSIF NEW.{new} IS DISTINCT FROM OLD.{new} AND NEW.{new} IS DISTINCT FROM {forward} THEN
-        NEW.{old} := {backward};
+    ELSIF NEW.{pair.old} IS DISTINCT FROM OLD.{pair.old} THEN
+        NEW.{pair.new} := {forward};
+    ELSIF NEW.{pair.new} IS DISTINCT FROM OLD.{pair.new} AND NEW.{pair.new} IS DISTINCT FROM {forward} THEN
+        NEW.{pair.old} := {backward};
     END IF;
     RETURN NEW;
 END $$
@@ -45,8 +45,9 @@ class ColumnPair:
         self.table, self.old, self.new = quoted(schema, table), quoted(old), quoted(new)
         self.trigger, self.function = quoted(self.name), quoted(schema, self.name)
 
-    def drop_trigger(self) -> list[str]:
-        return [f"DROP TRIGGER {self.trigger} ON {self.table}", f"DROP FUNCTION {self.function}()"]
+    def drop_trigger(self, database: Database) -> None:
+        database.send(f"DROP TRIGGER {self.trigger} ON {self.table}")
+        database.send(f"DROP FUNCTION {self.function}()")
 
 
 class Expand(Step):
@@ -65,8 +66,7 @@ class Expand(Step):
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         pair = self.pair
         database.send(f"ALTER TABLE {pair.table} ADD COLUMN {pair.new} {self.new_type}")
-        names = {"old": pair.old, "new": pair.new, "function": pair.function}
-        database.send(FUNCTION.format(**names, forward=self.forward, backward=self.backward).strip())
+        database.send(FUNCTION.format(pair=pair, forward=self.forward, backward=self.backward).strip())
         database.send(
             f"CREATE TRIGGER {pair.trigger} BEFORE INSERT OR UPDATE ON {pair.table} "
             f"FOR EACH ROW EXECUTE FUNCTION {pair.function}()"
@@ -83,8 +83,7 @@ class UndoExpand(Step):
         return f"take back the expansion of {self.pair.table}.{self.pair.old} to {self.pair.new}"
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
-        for statement in self.pair.drop_trigger():
-            database.send(statement)
+        self.pair.drop_trigger(database)
         database.send(f"ALTER TABLE {self.pair.table} DROP COLUMN {self.pair.new}")
 
 
@@ -108,8 +107,7 @@ class Contract(Step):
 
         def swap() -> None:
             with database.atomic():
-                for statement in pair.drop_trigger():
-                    database.send(statement)
+                pair.drop_trigger(database)
                 if self.default:
                     database.send(f"ALTER TABLE {pair.table} ALTER COLUMN {pair.new} SET DEFAULT {self.default}")
                 database.send(f"ALTER TABLE {pair.table} DROP COLUMN {pair.old}")

@@ -18,13 +18,11 @@ from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted, s
 
 WORD = r'(?:"(?:[^"]|"")+"|\w+)'
 CREATE = re.compile(
-    rf"\s*CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?P<may_exist>IF\s+NOT\s+EXISTS\s+)?(?P<name>{WORD})"
-    rf"\s+ON\s+(?:ONLY\s+)?(?P<table>{WORD}(?:\.{WORD})?)",
+    r"\s*CREATE\s+(?P<unique>UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+"
+    rf"(?:(?P<may_exist>IF\s+NOT\s+EXISTS\s+)?(?P<name>{WORD})\s+)?ON\s+(?:ONLY\s+)?(?P<table>{WORD}(?:\.{WORD})?)",
     re.I,
 )
 DROP = re.compile(rf"\s*DROP\s+INDEX\s+CONCURRENTLY\s+(?:IF\s+EXISTS\s+)?(?P<index>{WORD}(?:\.{WORD})?)\s*;?\s*", re.I)
-
-UNNAMED = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+ON\b", re.I)
 
 STATE = """
 SELECT CASE WHEN x.indrelid <> to_regclass(%s) THEN 'elsewhere' WHEN x.indisvalid THEN 'valid' ELSE 'invalid' END
@@ -42,11 +40,11 @@ class AddIndex(Step):
         return f"create index {self.index} concurrently"
 
     def preview(self, database: Database) -> None:
-        if _state(database, self.table, self.index) != "valid":
+        if database.value(STATE, (self.table, self.index)) != "valid":
             self._build(database)
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
-        state = _state(database, self.table, self.index)
+        state = database.value(STATE, (self.table, self.index))
         if state == "valid" and (progress or self.may_exist):
             return
         if state in ("valid", "elsewhere"):
@@ -65,7 +63,7 @@ class AddIndex(Step):
     def _build(self, database: Database) -> None:
         def attempt() -> None:
             # Left by an earlier run, or by a try that ended in a deadlock.
-            if _state(database, self.table, self.index) == "invalid":
+            if database.value(STATE, (self.table, self.index)) == "invalid":
                 database.say(f"{database.name}: rebuild {self.index}, which an unfinished build left invalid")
                 drop(database, self.index)
             database.send(self.sql)
@@ -88,9 +86,9 @@ class DropIndex(Step):
 def step_for_sql(schema: str, sql: str) -> Step | None:
     """Return the step for a CREATE or DROP INDEX CONCURRENTLY statement; None for any other SQL."""
     sql = strip_leading_comments(sql)
-    if UNNAMED.match(sql):
-        raise MigrationError(f"name the index, so that the next run can find what a killed build left: {sql[:200]}")
     if found := CREATE.match(sql):
+        if not found["name"]:
+            raise MigrationError(f"name the index, so that the next run can find what a killed build left: {sql[:200]}")
         may_exist = bool(found["may_exist"])
         rest = f"{found['name']} ON {found['table']}{sql[found.end() :]}".replace("%%", "%")
         create = f"CREATE {found['unique'] or ''}INDEX CONCURRENTLY {rest}"
@@ -105,8 +103,3 @@ def drop(database: Database, index: str) -> None:
     sql = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
     with database.limits(lock=0, statement=0):
         send_with_retry(database, sql, f"drop index {index}")
-
-
-def _state(database: Database, table: str, index: str) -> str | None:
-    row = database.execute_sql(STATE, (table, index)).fetchone()
-    return row[0] if row else None
