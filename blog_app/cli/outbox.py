@@ -12,7 +12,6 @@ from flask.cli import AppGroup
 
 from blog_app.background.outbox.tables import DELIVERIES
 from blog_app.cli.options import databases_option
-from blog_app.config import DATABASE_NAMES
 from blog_app.data.models import now
 
 outbox = AppGroup("outbox", help="Deliveries of events to other databases.")
@@ -24,7 +23,7 @@ publishers_option = databases_option("The logical database that published the ev
 def status(names: Sequence[str]) -> None:
     """Count pending, retried and dead deliveries. Exit code 1 if a delivery is dead."""
     any_dead = False
-    for name in names or DATABASE_NAMES:
+    for name in names:
         table = DELIVERIES[name]
         alive = table.dead_at.is_null()
         pending, retried, dead, oldest = (
@@ -50,7 +49,7 @@ def status(names: Sequence[str]) -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
     """List deliveries, oldest first: event, handler, subject, attempts and last error."""
-    for name in names or DATABASE_NAMES:
+    for name in names:
         table = DELIVERIES[name]
         query = table.select().order_by(table.position).limit(limit)
         for each in query.where(table.dead_at.is_null(False)) if dead else query:
@@ -68,7 +67,7 @@ def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None
     if (event_id is None) is not everything:
         raise click.UsageError("give either EVENT_ID or --all")
     count = 0
-    for name in names or DATABASE_NAMES:
+    for name in names:
         table = DELIVERIES[name]
         query = table.update(dead_at=None, attempts=0, due_at=now()).where(table.dead_at.is_null(False))
         count += (query if event_id is None else query.where(table.event_id == event_id)).execute()
@@ -85,7 +84,7 @@ def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None
 def purge(days: int, names: Sequence[str]) -> None:
     """Delete old dead deliveries. Their handlers will never run."""
     count = 0
-    for name in names or DATABASE_NAMES:
+    for name in names:
         table = DELIVERIES[name]
         count += table.delete().where(table.dead_at <= now() - timedelta(days=days)).execute()
     click.echo(f"{count} deleted")

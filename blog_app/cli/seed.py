@@ -51,7 +51,7 @@ def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
     """
     _confirm_in_production(force)
     files.check_folders()
-    for name in (each for each in DATABASE_NAMES if each in (names or DATABASE_NAMES)):
+    for name in (each for each in DATABASE_NAMES if each in names):
         if if_empty and not loading.is_empty(name):
             click.echo(f"{name}: skipped, it holds rows already")
             continue
