@@ -71,7 +71,7 @@ class PageViewBuffer:
 
     def add(self, representation: Representation, scope: Scope, environ: dict[str, Any]) -> None:
         """Buffer a read of a post: the read hook, called in the request for cached and fresh responses alike."""
-        read = buffered_read(representation.about, scope, environ)
+        read = buffered_read(representation.hook_values, scope, environ)
         if read is None:
             return
         if len(self._buffer) >= MAX_BUFFERED:

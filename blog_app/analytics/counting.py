@@ -1,7 +1,7 @@
-"""Page view counting: which reads count as page views (bot detection), and what is stored of them.
+"""Page view counting: which reads count as page views, and what is stored of them.
 
-The rules are in docs/reference/page-views.md. The list of bots is the community's `crawler-user-agents`, which includes
-tools like curl. The blog's own hosts, which are not stored: the requested one, those of SITE_URL and CORS_ORIGINS.
+The rules are in docs/reference/page-views.md. The blog's own hosts, which are not stored: the requested one, those of
+SITE_URL and CORS_ORIGINS.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from time import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import crawleruseragents
 from uuid_utils.compat import uuid7
 
 from blog_app.analytics import visitors
+from blog_app.analytics.bots import is_bot
 from blog_app.config import Settings
 from blog_app.permissions import Scope
 
@@ -30,8 +30,8 @@ class BufferedRead(NamedTuple):
     """A read of a post that waits in the buffer, for about a second."""
 
     at: float
-    about: tuple[str, ...]
-    """The ids of the post and of its author."""
+    post_and_author: tuple[str, ...]
+    """Their ids."""
     address: str
     forwarded: str
     agent: str
@@ -39,14 +39,14 @@ class BufferedRead(NamedTuple):
     host: str
 
 
-def buffered_read(about: tuple[str, ...], scope: Scope, environ: dict[str, Any]) -> BufferedRead | None:
+def buffered_read(post_and_author: tuple[str, ...], scope: Scope, environ: dict[str, Any]) -> BufferedRead | None:
     """Return what to buffer of a read, None if it is no page view. This is all the work done in the request."""
     get = environ.get
     if scope is not Scope.PUBLIC or environ["REQUEST_METHOD"] != "GET" or "prefetch" in get("HTTP_SEC_PURPOSE", ""):
         return None
     return BufferedRead(
         time(),
-        about,
+        post_and_author,
         get("REMOTE_ADDR", ""),
         get("HTTP_X_FORWARDED_FOR", "")[-MAX_HEADER_LENGTH:],
         get("HTTP_USER_AGENT", "")[:MAX_HEADER_LENGTH],
@@ -69,7 +69,7 @@ class PageViewCounter:
         return [self._row(read, salt_of(visitors.day_of(read.at))) for read in reads if not is_bot(read.agent)]
 
     def _row(self, read: BufferedRead, salt: bytes | None) -> dict[str, str | None]:
-        post_id, author_id = read.about
+        post_id, author_id = read.post_and_author
         return {
             "id": str(uuid7()),
             "viewed_at": datetime.fromtimestamp(read.at, UTC).isoformat(),
@@ -89,12 +89,6 @@ class PageViewCounter:
         if not self._proxies or len(forwarded) < self._proxies:
             return read.address
         return forwarded[-self._proxies] or read.address
-
-
-@lru_cache(maxsize=4096)
-def is_bot(agent: str) -> bool:
-    """Return whether a user agent is empty or a bot's."""
-    return not agent or crawleruseragents.is_crawler(agent)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""Storing batches of page views, exactly once, and publishing them as `posts.viewed`.
+"""Storing batches of page views with deduplication, and publishing them as `posts.viewed`.
 
 A row gets its key when the view is counted. A batch that is stored again, because a worker was killed after its commit
 or Redis did not confirm a push, finds its rows: it changes and publishes nothing.

@@ -1,7 +1,7 @@
 """Authentication and authorization: who sends the request, and on which objects they may do what they ask.
 
 A caller sends an opaque token, `Authorization: Bearer …`. The accounts domain knows who holds it: the app factory hands
-its look-up to `init_app`. What a caller may do is read from `blog_app.permissions`.
+its lookup to `init_app`. What a caller may do is read from `blog_app.permissions`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def init_app(app: Flask, tokens: TokenCache) -> None:
     app.extensions["token_cache"] = tokens
 
 
-class Credentials:
+class BearerToken:
     """The token of one request, or its absence.
 
     Before authorization, `presumed` tells who sends the request as far as this process remembers, so that a cached

@@ -84,7 +84,7 @@ class Blueprint(flask.Blueprint):
         return self._route(
             "POST",
             path,
-            writes.act,
+            writes.run_action,
             body=schema,
             response=response or schema,
             load=load,
@@ -98,7 +98,7 @@ class Blueprint(flask.Blueprint):
         _require_defaults(schema)
 
         def decorate(view: View) -> View:
-            for method, run in (("PUT", writes.act), ("PATCH", writes.patch)):
+            for method, run in (("PUT", writes.run_action), ("PATCH", writes.patch)):
                 self._route(method, path, run, body=schema, response=schema, load=load)(view)
             return view
 
@@ -106,9 +106,9 @@ class Blueprint(flask.Blueprint):
 
     def deletes(self, path: str, *, load: View | None = None) -> Callable[[View], View]:
         """DELETE: the view gets the loaded record (or the path's values); 204."""
-        return self._route("DELETE", path, writes.act, load=load, status=204)
+        return self._route("DELETE", path, writes.run_action, load=load, status=204)
 
-    def does(
+    def acts(
         self,
         method: str,
         path: str,
@@ -126,7 +126,7 @@ class Blueprint(flask.Blueprint):
         return self._route(
             method,
             path,
-            writes.act,
+            writes.run_action,
             body=body,
             response=response,
             load=load,

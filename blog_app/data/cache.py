@@ -8,9 +8,9 @@
 asked for, which the API layer knows; `reads` declares the same for views that are not cached and for functions that
 others call. A test run fails if a view reads something that it did not declare.
 
-Guarantee: a cached response is what the primary would have answered (`docs/reference/cache-and-replicas.md` has the
-limits). Errors are never cached. Cached values are bytes; nothing is unpickled. Flask-Caching's Redis backend does the
-fetching, over the connections of the watermarks.
+Invalidation: see `blog_app.data.watermarks`. Guarantee: a cached response is what the primary would have returned
+(`docs/reference/cache-and-replicas.md` has the limits). Errors are never cached. Cached values are bytes; nothing is
+unpickled. Flask-Caching's Redis backend does the fetching, over the connections of the watermarks.
 """
 
 from __future__ import annotations
@@ -115,18 +115,18 @@ class Representation(NamedTuple):
     link: str
     """The value of the `Link` header; empty for none."""
     body: bytes
-    about: tuple[str, ...] = ()
-    """What it shows, for read hooks (`Meta.about` of its schema)."""
+    hook_values: tuple[str, ...] = ()
+    """What read hooks get of an item: the values of `Meta.hook_columns` of its schema."""
 
     def dumps(self) -> bytes:
-        head = "\n".join((self.etag, repr(self.read_at), self.content_type, self.link, " ".join(self.about), ""))
-        return head.encode() + self.body
+        head = (self.etag, repr(self.read_at), self.content_type, self.link, " ".join(self.hook_values), "")
+        return "\n".join(head).encode() + self.body
 
     @classmethod
     def loads(cls, value: bytes) -> Representation:
-        etag, read_at, content_type, link, about, body = value.split(b"\n", 5)
+        etag, read_at, content_type, link, values, body = value.split(b"\n", 5)
         return cls(
-            etag.decode(), float(read_at), content_type.decode(), link.decode(), body, tuple(about.decode().split())
+            etag.decode(), float(read_at), content_type.decode(), link.decode(), body, tuple(values.decode().split())
         )
 
 

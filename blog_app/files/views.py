@@ -120,13 +120,13 @@ def list_trash() -> Any:
     return Node.with_trash(scope(), user_id()).where(Node.deleted_at.is_null(False))
 
 
-@files.does("DELETE", "/trash")
+@files.acts("DELETE", "/trash")
 def empty_trash() -> None:
     """Empty your trash. Everything in it is permanently deleted."""
     tree.empty_trash(identity().user_id)
 
 
-@files.does(
+@files.acts(
     "PUT",
     "/files/<uuid:node_id>/restoration",
     body=schemas.RestorationSchema,

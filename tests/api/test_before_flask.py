@@ -154,7 +154,7 @@ def test_an_exception_is_a_500_that_is_logged_once(app: Flask, monkeypatch, capl
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(auth.Credentials, "authorize", fail)
+    monkeypatch.setattr(auth.BearerToken, "authorize", fail)
     with caplog.at_level(logging.ERROR):
         response = anonymous(app).get("/posts", status=500, **{"X-Request-Id": "mine"})
     assert (response.json["request_id"], response.headers["X-Request-Id"]) == ("mine", "mine")

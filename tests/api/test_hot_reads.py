@@ -103,7 +103,7 @@ def test_a_hit_is_answered_before_flask_with_the_same_headers_and_log_line(
 def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypatch) -> None:
     monkeypatch.setitem(api.extensions, "watchers", {})
     calls = []
-    read_hooks.add(api, "posts.show_post", lambda response, scope, environ: calls.append((response.about, scope)))
+    read_hooks.add(api, "posts.show_post", lambda response, scope, environ: calls.append((response.hook_values, scope)))
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"
@@ -112,8 +112,8 @@ def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypa
     etag = anonymous(api).get(path).headers["ETag"]
     anonymous(api).get(path, status=304, **{"If-None-Match": etag})
     assert (ways, how(author, path)) == (["miss", "hit", "hit"], "bypass")
-    about = (post["id"], author.user_id)
-    assert calls == [(about, Scope.PUBLIC)] * 5 + [(about, Scope.OWN)]
+    hook_values = (post["id"], author.user_id)
+    assert calls == [(hook_values, Scope.PUBLIC)] * 5 + [(hook_values, Scope.OWN)]
 
 
 def test_remembered_urls_are_limited_in_length_and_number(api: Flask, monkeypatch) -> None:

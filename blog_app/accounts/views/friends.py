@@ -56,7 +56,7 @@ def send_request(user_id: UUID) -> Relationship:
     return actions.send_request(identity().user_id, user_id)
 
 
-@requests.does("PUT", "/<uuid:request_id>/acceptance", response=FriendRequestSchema, load=request_to_me_at)
+@requests.acts("PUT", "/<uuid:request_id>/acceptance", response=FriendRequestSchema, load=request_to_me_at)
 def accept_request(request: Relationship) -> Relationship:
     """Accept a friend request that you received."""
     return actions.accept(request)
@@ -103,7 +103,7 @@ def list_blocks() -> Any:
     return User.select().where(User.id.in_(Relationship.blocked_ids(identity().user_id)))
 
 
-@friends.does("PUT", "/me/blocks/<uuid:user_id>")
+@friends.acts("PUT", "/me/blocks/<uuid:user_id>")
 def block_user(user_id: UUID) -> Relationship:
     """Block a user: you no longer see each other, and any friendship or request between you ends.
 

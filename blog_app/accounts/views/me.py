@@ -54,20 +54,20 @@ def change_my_profile(profile: Profile, **values: Any) -> Profile:
     return profile.change(**values)
 
 
-@me.does("PUT", "/password", body=schemas.PasswordChangeSchema, atomic=False)
+@me.acts("PUT", "/password", body=schemas.PasswordChangeSchema, atomic=False)
 def change_my_password(current_password: str, password: str) -> None:
     """Change your password. All your other sessions end."""
     credentials.change_password(identity(), current_password, password)
 
 
-@me.does("PUT", "/email", body=schemas.CredentialsSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
+@me.acts("PUT", "/email", body=schemas.CredentialsSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def change_my_email(email: str, password: str) -> dict[str, str]:
     """Request a new email address. It takes effect when you confirm the token that is mailed to it."""
     credentials.request_email_change(identity(), email, password)
     return MAIL_SENT
 
 
-@me.does("POST", "/email/confirmation", body=schemas.ConfirmationSchema, atomic=False)
+@me.acts("POST", "/email/confirmation", body=schemas.ConfirmationSchema, atomic=False)
 def confirm_my_email(token: str) -> None:
     """Confirm a new email address with the mailed token, signed in or not. All your other sessions end."""
     credentials.confirm_email_change(token)

@@ -26,7 +26,7 @@ def list_roles(user_id: UUID) -> Any:
     return allowed(RoleGrant).where(RoleGrant.user == user_id)
 
 
-@roles.does("PUT", "/<uuid:user_id>/roles/<role>", response=RoleGrantSchema)
+@roles.acts("PUT", "/<uuid:user_id>/roles/<role>", response=RoleGrantSchema)
 def grant_role(user_id: UUID, role: str) -> RoleGrant:
     """Grant a role to a user. Does nothing if the user already has it."""
     return actions.grant(user_id, role, granted_by=identity().user_id)

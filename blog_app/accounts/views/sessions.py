@@ -44,14 +44,14 @@ def revoke_all_tokens() -> None:
     actions.revoke_all(identity().user_id)
 
 
-@resets.does("POST", "", body=schemas.EmailAddressSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
+@resets.acts("POST", "", body=schemas.EmailAddressSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def ask_for_reset(email: str) -> dict[str, str]:
     """Request an email with a password reset token."""
     credentials.request_password_reset(email)
     return MAIL_SENT
 
 
-@resets.does("POST", "/completion", body=schemas.NewPasswordSchema, atomic=False)
+@resets.acts("POST", "/completion", body=schemas.NewPasswordSchema, atomic=False)
 def reset_password(token: str, password: str) -> None:
     """Set a new password with the mailed token. All your sessions end."""
     credentials.reset_password(token, password)

@@ -25,14 +25,14 @@ def user_or_deleted_at(user_id: UUID) -> Any:
     return allowed(User, deleted="with").where(User.id == user_id)
 
 
-@users.does("POST", "", body=schemas.RegistrationSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
+@users.acts("POST", "", body=schemas.RegistrationSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
 def create_user(email: str, name: str, password: str) -> dict[str, str]:
     """Register. The account is created when you confirm the token that is mailed to the address."""
     registration.register(email, name, password)
     return MAIL_SENT
 
 
-@users.does("POST", "/confirmation", body=schemas.ConfirmationSchema, response=schemas.MeSchema)
+@users.acts("POST", "/confirmation", body=schemas.ConfirmationSchema, response=schemas.MeSchema)
 def confirm_user(token: str) -> User:
     """Confirm a registration with the mailed token, and create the account."""
     return registration.confirm(token)
@@ -59,7 +59,7 @@ def show_profile(user_id: UUID) -> Any:
     return allowed(Profile).where(Profile.user == user_id)
 
 
-@users.does("PUT", "/<uuid:user_id>/status", body=schemas.StatusSchema, response=schemas.UserSchema, load=user_at)
+@users.acts("PUT", "/<uuid:user_id>/status", body=schemas.StatusSchema, response=schemas.UserSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
     """Set a user's status. Any status other than `active` ends the user's sessions."""
     return lifecycle.set_status(user, status)
@@ -71,7 +71,7 @@ def delete_user(user: User) -> None:
     lifecycle.delete(user)
 
 
-@users.does("PUT", "/<uuid:user_id>/restoration", response=schemas.UserSchema, load=user_or_deleted_at)
+@users.acts("PUT", "/<uuid:user_id>/restoration", response=schemas.UserSchema, load=user_or_deleted_at)
 def restore_user(user: User) -> User:
     """Restore a deleted user; 409 if another account uses the email address now."""
     return user.restore()

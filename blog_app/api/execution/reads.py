@@ -49,16 +49,16 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
     assert operation.render
     produce = partial(operation.render, read_request)
     declared = cache.reads_of(operation.view)
-    credentials = auth.Credentials(app, authorization)
+    token = auth.BearerToken(app, authorization)
     if declared is None:
-        credentials.authorize(operation.endpoint)
+        token.authorize(operation.endpoint)
         return produce(), ""
     presumed_key = None
     if is_known(read_request):
         read_request.collections = read_request.collections or collections_of(read_request, declared)
-        if presumed := credentials.presumed(operation.endpoint):
+        if presumed := token.presumed(operation.endpoint):
             presumed_key = _key(read_request, declared, presumed)
-    found = credentials.authorize(operation.endpoint, presumed_key)
+    found = token.authorize(operation.endpoint, presumed_key)
     if read_request.collections is None:  # Only now: a caller who may not ask does not learn what is wrong here.
         read_request.collections = collections_of(read_request, declared)
     key = _key(read_request, declared, auth.current())
@@ -160,5 +160,5 @@ def download(operation: Operation, values: dict[str, Any]) -> Response:
 
 
 def _authorize(operation: Operation) -> None:
-    auth.Credentials(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
+    auth.BearerToken(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
     refuse_parameters(request.query_string)

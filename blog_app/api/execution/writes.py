@@ -27,7 +27,7 @@ from blog_app.data.models import Record
 from blog_app.errors import NotFound
 
 
-def act(operation: Operation, values: dict[str, Any]) -> Response:
+def run_action(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, PUT, DELETE: validate the body, load the record, run the view."""
     fieldset, parameters = _begin(operation)
     schema = operation.body
@@ -58,7 +58,7 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
 
 def _begin(operation: Operation) -> tuple[Fieldset | None, Mapping[str, Any]]:
     """Authorize and count the request; return the fieldset of its response, and the values of its own parameters."""
-    auth.Credentials(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
+    auth.BearerToken(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
     rate_limits.count_request()
     if operation.response and operation.response.opts.model:
         return item_arguments(operation.response, request.query_string, operation.parameters)

@@ -9,7 +9,7 @@ Marshmallow validates input and feeds the documentation; it never serializes row
 * `sortable`, `sort`: fields that `?sort=` accepts; the default order.
 * `key`: the unique field that ends every order, so that it is total.
 * `search`: what `?q=` does, where there is full-text search.
-* `about`: columns that identify the record for read hooks (`blog_app.api.execution.read_hooks`).
+* `hook_columns`: columns whose values an item hands to read hooks (`blog_app.api.execution.read_hooks`).
 * `kinds`: where the field `kind` is a discriminator, the schema of the body of each kind.
 """
 
@@ -65,7 +65,7 @@ class SchemaOptions(marshmallow.SchemaOpts):
         self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
         self.key: str = getattr(meta, "key", "id")
         self.search: Search | None = getattr(meta, "search", None)
-        self.about: tuple[Any, ...] = getattr(meta, "about", ())
+        self.hook_columns: tuple[Any, ...] = getattr(meta, "hook_columns", ())
         self.kinds: Mapping[str, type[Schema]] = getattr(meta, "kinds", {})
 
 

@@ -48,7 +48,7 @@ def render_record(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fie
     if found is None:
         raise NotFound(NOT_FOUND)
     body = to_json(found.data)
-    return Representation(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.about)
+    return Representation(f"{found.version}-{digest(body)}", time.time(), JSON, "", body, found.hook_values)
 
 
 def _links(request: ReadRequest, page: dict[str, Any]) -> str:

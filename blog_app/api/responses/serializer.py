@@ -38,7 +38,7 @@ class Selection:
     orders: tuple[tuple[Any, ...], ...]
     """The terms of ORDER BY, forwards and backwards; empty for an item."""
     keys: tuple[int, ...]
-    """The indexes of the sort keys' columns; for an item, those of its version and of `about`."""
+    """The indexes of the sort keys' columns; for an item, those of its version and of `hook_columns`."""
     joined: tuple[JoinedInclude, ...]
     batches: tuple[tuple[str, BatchInclude, int], ...]
     """The name of each batch include, and the index of its key's column."""
@@ -61,14 +61,14 @@ class Item:
 
     data: dict[str, Any]
     version: int
-    about: tuple[str, ...]
+    hook_values: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
 def build_selection(
     schema: type[Schema], fieldset: Fieldset, sort_keys: tuple[SortKey, ...] = (), item: bool = False
 ) -> Selection:
-    """Return the selection for a fieldset, the sort keys of a list and, for an item, its version and `about`."""
+    """Return the selection for a fieldset, the sort keys of a list and, for an item, its version and `hook_columns`."""
     readable = readable_columns(schema)
     options = schema.opts
     columns = [readable[name] for name in fieldset.fields]
@@ -80,7 +80,7 @@ def build_selection(
         columns.append(column)
         return len(columns) - 1
 
-    key_columns = (options.model.version, *options.about) if item else [key.column for key in sort_keys]
+    key_columns = (options.model.version, *options.hook_columns) if item else [key.column for key in sort_keys]
     keys = tuple(index_of(column) for column in key_columns)
     joined, batches, related = [], [], {}
     for name in fieldset.includes:
@@ -123,8 +123,8 @@ def fetch_item(schema: type[Schema], query: peewee.ModelSelect, fieldset: Fields
     tuples = selection.rows(query)  # Without LIMIT: it would make planning slower, and there is one row at most.
     if not tuples:
         return None
-    version, *about = (tuples[0][index] for index in selection.keys)
-    return Item(represent(selection, tuples)[0], version, tuple(about))
+    version, *hook_values = (tuples[0][index] for index in selection.keys)
+    return Item(represent(selection, tuples)[0], version, tuple(hook_values))
 
 
 def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments) -> dict[str, Any]:

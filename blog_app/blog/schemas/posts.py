@@ -124,7 +124,7 @@ class PostSchema(PostFields):
     class Meta:
         model = Post
         kinds = {"article": ArticleSchema, "video": VideoSchema}
-        about = (Post.id, Post.author_id)
+        hook_columns = (Post.id, Post.author_id)
         columns = {"metadata": METADATA, "relevance": search.RELEVANCE, "snippet": search.SNIPPET}
         filterable = (
             "kind", "title", "slug", "status", "author_id", "category_id", "word_count",

@@ -86,7 +86,7 @@ def delete_comment(comment: Comment) -> None:
     comment.soft_delete()
 
 
-@comments.does(
+@comments.acts(
     "PUT",
     "/comments/<uuid:comment_id>/moderation",
     body=ModerationSchema,

@@ -20,13 +20,13 @@ def show_like(key: str) -> dict[str, Any]:
     return actions.like_status(post_or_404(key), identity().user_id)
 
 
-@reactions.does("PUT", "/<key>/like", response=LikeSchema)
+@reactions.acts("PUT", "/<key>/like", response=LikeSchema)
 def like_post(key: str) -> dict[str, Any]:
     """Like a post. Liking it again has no effect."""
     return actions.like(post_or_404(key), identity().user_id)
 
 
-@reactions.does("DELETE", "/<key>/like", response=LikeSchema)
+@reactions.acts("DELETE", "/<key>/like", response=LikeSchema)
 def unlike_post(key: str) -> dict[str, Any]:
     """Remove your like from a post."""
     return actions.unlike(post_or_404(key), identity().user_id)

@@ -67,7 +67,7 @@ def delete_post(post: Post) -> None:
     post.soft_delete()
 
 
-@posts.does("PUT", "/<key>/restoration", response=PostSchema, load=any_post_at)
+@posts.acts("PUT", "/<key>/restoration", response=PostSchema, load=any_post_at)
 def restore_post(post: Post) -> Post:
     """Restore a deleted post."""
     return post.restore()
@@ -79,25 +79,25 @@ def purge_post(post: Post) -> None:
     actions.purge(post)
 
 
-@posts.does("PUT", "/<key>/publication", body=PublicationSchema, response=PostSchema, load=post_at)
+@posts.acts("PUT", "/<key>/publication", body=PublicationSchema, response=PostSchema, load=post_at)
 def publish_post(post: Post, published_at: datetime | None) -> Post:
     """Publish a post now, or schedule it."""
     return actions.publish(post, published_at)
 
 
-@posts.does("DELETE", "/<key>/publication", response=PostSchema, load=post_at)
+@posts.acts("DELETE", "/<key>/publication", response=PostSchema, load=post_at)
 def unpublish_post(post: Post) -> Post:
     """Unpublish a post. It becomes a draft again."""
     return actions.unpublish(post)
 
 
-@posts.does("PUT", "/<key>/archival", response=PostSchema, load=post_at)
+@posts.acts("PUT", "/<key>/archival", response=PostSchema, load=post_at)
 def archive_post(post: Post) -> Post:
     """Archive a post. It is hidden and keeps its publication time."""
     return actions.archive(post)
 
 
-@posts.does("DELETE", "/<key>/archival", response=PostSchema, load=post_at)
+@posts.acts("DELETE", "/<key>/archival", response=PostSchema, load=post_at)
 def unarchive_post(post: Post) -> Post:
     """Unarchive a post. It is published again, or a draft if it never was published."""
     return actions.unarchive(post)

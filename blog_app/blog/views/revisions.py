@@ -40,7 +40,7 @@ def show_revision(key: str, revision_id: UUID) -> Any:
     return revisions_of(key).where(Revision.id == revision_id)
 
 
-@revisions.does("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", response=PostSchema, load=post_at)
+@revisions.acts("PUT", "/<key>/revisions/<uuid:revision_id>/restoration", response=PostSchema, load=post_at)
 def restore_revision(post: Post, revision_id: UUID) -> Post:
     """Restore the title and content of a revision. The present ones become a revision."""
     return actions.restore(post, identity().user_id, revision_id)

@@ -63,7 +63,7 @@ def show_purchase_limit(user_id: UUID) -> dict[str, Decimal]:
     return actions.purchase_limit_of(user_id)
 
 
-@customers.does(
+@customers.acts(
     "PUT", "/customers/<uuid:user_id>/purchase-limit", body=NewPurchaseLimitSchema, response=PurchaseLimitSchema
 )
 def set_purchase_limit(user_id: UUID, monthly_limit: Decimal | None) -> dict[str, Decimal]:

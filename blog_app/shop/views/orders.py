@@ -44,19 +44,19 @@ def create_order(items: list[dict[str, Any]], address_id: UUID | None) -> Order:
     return checkout.place_order(identity().user_id, items, address_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/cancellation", response=OrderSchema, load=order_at)
+@orders.acts("PUT", "/<uuid:order_id>/cancellation", response=OrderSchema, load=order_at)
 def cancel_order(order: Order) -> Order:
     """Cancel an order that is not shipped yet. Its stock becomes available again."""
     return actions.set_status(order, "cancelled", identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/status", body=OrderStatusSchema, response=OrderSchema, load=order_at)
+@orders.acts("PUT", "/<uuid:order_id>/status", body=OrderStatusSchema, response=OrderSchema, load=order_at)
 def set_order_status(order: Order, status: str) -> Order:
     """Set the status of an order: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
     return actions.set_status(order, status, identity().user_id)
 
 
-@orders.does("PUT", "/<uuid:order_id>/payment", body=OrderPaymentSchema, response=OrderSchema, load=order_at)
+@orders.acts("PUT", "/<uuid:order_id>/payment", body=OrderPaymentSchema, response=OrderSchema, load=order_at)
 def set_order_payment(order: Order, payment: str) -> Order:
     """Set the payment status of an order: pending, then paid or failed; refunded only after paid."""
     return actions.set_payment(order, payment, identity().user_id)
