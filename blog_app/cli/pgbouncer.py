@@ -27,9 +27,14 @@ from blog_app.operations import pgbouncer as pooler
     show_default=True,
     help="Server connections for each logical database and each replica.",
 )
+@click.option(
+    "--socket-dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Listen on a Unix socket in this folder only, not on the address of the pooled URLs.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; fail if the files are not up to date.")
 @with_appcontext
-def pgbouncer(output: Path, pool_size: int, check: bool) -> None:
+def pgbouncer(output: Path, pool_size: int, socket_dir: Path | None, check: bool) -> None:
     """Write pgbouncer.ini, userlist.txt and pgbouncer.env for the environment's URLs.
 
     The direct URLs name the servers. A pooled URL beside a direct one names the address on which PgBouncer listens, and
@@ -38,7 +43,7 @@ def pgbouncer(output: Path, pool_size: int, check: bool) -> None:
     """
     admin_password = os.environ.get(pooler.ADMIN_PASSWORD, "")
     try:
-        contents = pooler.files(settings(), pool_size=pool_size, admin_password=admin_password)
+        contents = pooler.files(settings(), pool_size=pool_size, admin_password=admin_password, socket_dir=socket_dir)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     if check:

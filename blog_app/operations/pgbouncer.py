@@ -52,15 +52,21 @@ class Entry(NamedTuple):
     def url(self) -> str:
         """The address for the app."""
         login = f"{quote(self.client.user, safe='')}:{quote(self.client.password, safe='')}"
-        return f"postgresql://{login}@{':'.join(self.listen)}/{quote(self.name, safe='')}"
+        host, port = self.listen
+        return f"postgresql://{login}@{quote(host, safe='')}:{port}/{quote(self.name, safe='')}"
 
 
-def files(settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str = "") -> dict[str, str]:
+def files(
+    settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str = "", socket_dir: Path | None = None
+) -> dict[str, str]:
     """Return the files by name: `pgbouncer.ini`, `userlist.txt`, and `pgbouncer.env` for the app.
 
-    Raises `ConfigurationError` if the URLs contradict each other.
+    With `socket_dir`, PgBouncer listens on a Unix socket in that folder only, whatever the pooled URLs name. Raises
+    `ConfigurationError` if the URLs contradict each other.
     """
     entries = list(_entries(settings))
+    if socket_dir:
+        entries = [entry._replace(listen=(str(socket_dir.resolve()), LISTEN[1])) for entry in entries]
     return {
         "pgbouncer.ini": _ini(settings, entries, pool_size, admin=bool(admin_password)),
         "userlist.txt": _userlist(entries, admin_password),
@@ -135,8 +141,8 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: boo
     names = list(dict.fromkeys(entry.name for entry in entries))
     return INI.format(
         databases="\n".join(_line([e for e in entries if e.name == name], pool_size, statement_ms) for name in names),
-        host=host,
-        port=port,
+        listen=(SOCKET if host.startswith("/") else TCP).format(host=host, port=port),
+        console=f"{quote(host, safe='')}:{port}",
         pool_size=pool_size,
         server_connections=pool_size * len(entries),
         client_users=", ".join(sorted({entry.client.user for entry in entries})),
@@ -222,6 +228,18 @@ ADMIN = """\
 admin_users = pgbouncer_admin
 """
 
+TCP = """\
+listen_addr = {host}
+listen_port = {port}
+; No Unix socket: a second PgBouncer would use the same name in /tmp.
+unix_socket_dir ="""
+
+SOCKET = """\
+; A Unix socket only. The port is part of its name.
+listen_addr =
+listen_port = {port}
+unix_socket_dir = {host}"""
+
 INI = """\
 ; Written by `flask pgbouncer` from the environment's URLs: change those and run it again.
 ; Start with: pgbouncer pgbouncer.ini   (in this folder, not as root)
@@ -234,10 +252,7 @@ INI = """\
 {databases}
 
 [pgbouncer]
-listen_addr = {host}
-listen_port = {port}
-; No Unix socket: a second PgBouncer would use the same name in /tmp.
-unix_socket_dir =
+{listen}
 
 ; A server connection belongs to a client for one transaction.
 pool_mode = transaction
@@ -246,7 +261,7 @@ auth_type = scram-sha-256
 ; Relative to the folder in which PgBouncer is started. The passwords are in plain text, because PgBouncer logs in to
 ; PostgreSQL with them; only the owner may read the file.
 auth_file = userlist.txt
-; Users who may run SHOW POOLS, SHOW STATS ...: psql postgresql://USER@{host}:{port}/pgbouncer
+; Users who may run SHOW POOLS, SHOW STATS ...: psql postgresql://USER@{console}/pgbouncer
 stats_users = {client_users}
 {admin_users}
 ; The app sends its statement timeout in `options` when it connects. connect_query above sets it for all, so it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -16,10 +17,9 @@ from blog_app import create_app
 from blog_app.config import DATABASE_NAMES, ROOT, ConfigurationError, Settings
 from blog_app.development.local import development
 from blog_app.development.local.group import Group
-from blog_app.development.local.ports import port_is_taken
-from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 from blog_app.operations import pgbouncer
+from blog_app.operations.move.redirection import PgBouncerRedirection
 from tests.helpers.programs import Program
 
 HEROKU = {"DATABASE_URL": "postgres://u1:p%401@db1.internal:5432/d1"}
@@ -200,32 +200,101 @@ def test_the_checked_in_pair_is_what_the_command_writes_for_make_run(tmp_path: P
         assert (ROOT / name).read_text() == written[name]
 
 
+def test_with_a_socket_dir_it_listens_there_only_and_what_it_writes_gives_the_same_files_again(tmp_path: Path) -> None:
+    pooled = {
+        "BLOG_DATABASE_URL": "postgres://u1:p%401@pool.internal:7000/b",
+        "BLOG_DIRECT_URL": HEROKU["DATABASE_URL"],
+    }
+    first = pgbouncer.files(settings(**HEROKU | pooled), socket_dir=tmp_path)
+    ini = first["pgbouncer.ini"]
+
+    assert [value(ini, name) for name in ("listen_addr", "unix_socket_dir")] == ["", str(tmp_path)]
+    assert "pool.internal" not in "".join(first.values())
+    assert pgbouncer.files(settings(**variables(first["pgbouncer.env"]))) == first
+
+
 COMMAND = """
-import os, signal, sys, time, psycopg2
-for _ in range(100):
+import json, os, sys, time, psycopg2
+print(json.dumps({name: url for name, url in os.environ.items() if name.endswith("_URL")}), flush=True)
+served = None
+while True:
     try:
-        connection = psycopg2.connect(os.environ["BLOG_DATABASE_URL"])
-        break
-    except psycopg2.OperationalError:
-        time.sleep(0.1)
-print("connected to", connection.info.port, flush=True)
-signal.pause()
+        with psycopg2.connect(os.environ["BLOG_DATABASE_URL"]) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT current_database()")
+            (database,) = cursor.fetchone()
+    except psycopg2.OperationalError as error:
+        database = f"nothing: {error}"
+    if database != served:
+        served = database
+        print("served by", served, flush=True)
+    time.sleep(0.05)
 """
 
 
-@pytest.mark.pgbouncer
-def test_the_start_script_runs_pgbouncer_beside_the_command_and_stops_it(stack: Stack, port: int) -> None:
-    theirs, ours = (f"@127.0.0.1:{number}/" for number in (stack.pgbouncer.port, port))
-    urls = {name: url.replace(theirs, ours) for name, url in stack.environment().items()}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    before = set(stack.folder.iterdir())
+def with_pgbouncer(stack: Stack, database: str, **environment: str) -> Program:
+    """Start `COMMAND` behind a PgBouncer of its own in front of the physical database."""
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "APP_MODE": "test",
+        "DATABASE_URL": stack.postgres.url(database, "blog_app", stack.passwords.app),
+        "TMPDIR": str(stack.folder),
+        pgbouncer.ADMIN_PASSWORD: stack.passwords.admin,
+    }
+    return Program(ROOT / "bin/with-pgbouncer", sys.executable, "-c", COMMAND, environment=variables | environment)
 
-    environment = urls | {"APP_MODE": "test", "PATH": path, "TMPDIR": str(stack.folder)}
-    with Program(ROOT / "bin/with-pgbouncer", sys.executable, "-c", COMMAND, environment=environment) as script:
-        script.until("wrote")
-        script.until(f"connected to {port}\n")
-        assert port_is_taken(port)
+
+@pytest.fixture(scope="module")
+def other_database(stack: Stack) -> str:
+    """The name of a physical database with the same login on the same server."""
+    stack.postgres.create_database("other_deployment", owner="blog_app")
+    return "other_deployment"
+
+
+@pytest.mark.pgbouncer
+def test_the_start_script_runs_pgbouncer_beside_the_command_and_stops_it(stack: Stack) -> None:
+    before = set(stack.folder.iterdir())
+    with with_pgbouncer(stack, "blog_app") as script:
+        script.until("served by blog_app\n")
+        [folder] = set(stack.folder.iterdir()) - before
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_ISSOCK((folder / ".s.PGSQL.6432").stat().st_mode)
         assert script.end(signal.SIGTERM) == 128 + signal.SIGTERM
 
-    assert wait_until(lambda: not port_is_taken(port), 60)
     assert set(stack.folder.iterdir()) == before
+
+
+@pytest.mark.pgbouncer
+def test_two_start_scripts_serve_their_own_databases_whichever_ends_first(stack: Stack, other_database: str) -> None:
+    with with_pgbouncer(stack, "blog_app") as first, with_pgbouncer(stack, other_database) as second:
+        first.until("served by blog_app\n")
+        second.until(f"served by {other_database}\n")
+        first.end(signal.SIGTERM)
+        with with_pgbouncer(stack, "blog_app") as third:
+            third.until("served by blog_app\n")
+        assert second.said.count("served by") == 1, second.said
+
+
+@pytest.mark.pgbouncer
+def test_the_start_script_ends_with_an_error_if_pgbouncer_does_not_start(stack: Stack) -> None:
+    (too_long_for_a_socket := stack.folder / ("x" * 100)).mkdir()
+    with with_pgbouncer(stack, "blog_app", TMPDIR=str(too_long_for_a_socket)) as script:
+        assert script.wait() == 1
+        assert "pgbouncer does not start" in script.said
+        assert "DATABASE_URL" not in script.said, "the command has started"
+    assert list(too_long_for_a_socket.iterdir()) == []
+    too_long_for_a_socket.rmdir()
+
+
+@pytest.mark.pgbouncer
+def test_a_move_redirects_the_command_of_the_start_script(stack: Stack, other_database: str) -> None:
+    before = set(stack.folder.iterdir())
+    with with_pgbouncer(stack, "blog_app") as script:
+        environment = json.loads(script.until("BLOG_DATABASE_URL").splitlines()[-1])
+        script.until("served by blog_app\n")
+        [folder] = set(stack.folder.iterdir()) - before
+        redirection = PgBouncerRedirection(settings(**environment), "blog", folder, stack.passwords.admin)
+        target = stack.postgres.url(other_database, "blog_app", stack.passwords.app)
+        redirection.check(target)
+        redirection.redirect(target)
+        script.until(f"served by {other_database}\n")
+        assert "nothing" not in script.said
