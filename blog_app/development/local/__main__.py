@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from blog_app.config import DATABASE_NAMES, ROOT
 from blog_app.development.local import development, programs
-from blog_app.development.local.checkout import data_folder, running_environment
 from blog_app.development.local.group import Command, StartError
+from blog_app.development.local.run_state import data_folder, running_environment
 
 
 def main(arguments: list[str]) -> int:

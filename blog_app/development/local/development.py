@@ -24,10 +24,10 @@ from types import FrameType
 
 from blog_app.config import ROOT
 from blog_app.development.local import programs
-from blog_app.development.local.checkout import data_folder, display_path, run_lock, write_environment
 from blog_app.development.local.group import Command, Group, StartError
 from blog_app.development.local.ports import private_ports
 from blog_app.development.local.process import PortTaken, Process, wait_until
+from blog_app.development.local.run_state import data_folder, display_path, run_lock, write_environment
 from blog_app.development.local.stack import Passwords, Stack
 from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 

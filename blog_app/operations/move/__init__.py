@@ -47,7 +47,7 @@ copied; roles with `session_replication_role = replica` pass the fence; rows del
 hidden, until the move is confirmed.
 
 state         the record of the move
-endpoint      a logical database on one server: its fence, its standing
+fence         a logical database on one server, and its write fence
 replication   the initial copy of rows, and the changes made meanwhile
 structure     schema, indexes, sequences, views
 verification  whether both servers hold the same

@@ -10,7 +10,7 @@ import peewee
 from blog_app.data.databases import first_line, sqlstates
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.endpoint import Endpoint
+from blog_app.operations.move.fence import FencedDatabase
 from blog_app.operations.move.replication import TABLES_WITHOUT_KEY
 from blog_app.operations.move.state import Addresses
 
@@ -88,9 +88,9 @@ WHERE n.nspname = %s AND a.grantee <> n.nspowner
 """
 
 
-def tables_without_key(endpoint: Endpoint) -> tuple[str, ...]:
+def tables_without_key(database: FencedDatabase) -> tuple[str, ...]:
     """Return the tables without a key that identifies a row for replication."""
-    return tuple(name for (name,) in endpoint.connection.execute_sql(TABLES_WITHOUT_KEY, (endpoint.name,)).fetchall())
+    return tuple(name for (name,) in database.connection.execute_sql(TABLES_WITHOUT_KEY, (database.name,)).fetchall())
 
 
 def require_different(name: str, source: Connection, target: Connection) -> None:
@@ -99,7 +99,7 @@ def require_different(name: str, source: Connection, target: Connection) -> None
         raise MoveError(f"{name} is there already: --to names the database that it would leave")
 
 
-def require_movable(source: Endpoint, target: Endpoint, addresses: Addresses, *, offline: bool) -> None:
+def require_movable(source: FencedDatabase, target: FencedDatabase, addresses: Addresses, *, offline: bool) -> None:
     """Raise `MoveError` that lists all reasons against this move."""
     reasons = [*_about_both(source, target), *_about_source(source, offline=offline), *_about_target(source, target)]
     if not offline and not reasons:
@@ -108,18 +108,18 @@ def require_movable(source: Endpoint, target: Endpoint, addresses: Addresses, *,
         raise MoveError("\n  ".join([f"{source.name} cannot be moved:", *reasons]))
 
 
-def _about_both(source: Endpoint, target: Endpoint) -> Iterator[str]:
-    encoding, other = (endpoint.connection.value(ENCODING) for endpoint in (source, target))
+def _about_both(source: FencedDatabase, target: FencedDatabase) -> Iterator[str]:
+    encoding, other = (database.connection.value(ENCODING) for database in (source, target))
     if encoding != other:
         yield f"the databases have different encodings, {encoding} and {other}: CREATE DATABASE … ENCODING '{encoding}'"
-    old, new = (endpoint.connection.server_version // 10_000 for endpoint in (source, target))
+    old, new = (database.connection.server_version // 10_000 for database in (source, target))
     if old < MIN_VERSION:
         yield f"the source is PostgreSQL {old}: a move needs {MIN_VERSION} or newer"
     if new < old:
         yield f"the target is PostgreSQL {new}, older than the source ({old}): an older version cannot restore the dump"
 
 
-def _about_source(source: Endpoint, *, offline: bool) -> Iterator[str]:
+def _about_source(source: FencedDatabase, *, offline: bool) -> Iterator[str]:
     name, connection = source.name, source.connection
     if not source.exists(name):
         yield f"the database of {name.upper()}_DIRECT_URL has no schema {name} (flask migrate up creates it)"
@@ -136,7 +136,7 @@ def _about_source(source: Endpoint, *, offline: bool) -> Iterator[str]:
         yield "the role may not create a schema at the source: GRANT CREATE ON DATABASE … TO …"
 
 
-def _about_target(source: Endpoint, target: Endpoint) -> Iterator[str]:
+def _about_target(source: FencedDatabase, target: FencedDatabase) -> Iterator[str]:
     name, connection = source.name, target.connection
     if target.exists(name) and (tables := target.relations("r", "p", "v", "m", "S", "f")):
         yield (
@@ -159,12 +159,12 @@ def _about_target(source: Endpoint, target: Endpoint) -> Iterator[str]:
             yield f'the target lacks a role that has privileges on {name}: CREATE ROLE "{role}", or REVOKE them'
 
 
-def _about_replication(source: Endpoint, target: Endpoint, addresses: Addresses) -> Iterator[str]:
+def _about_replication(source: FencedDatabase, target: FencedDatabase, addresses: Addresses) -> Iterator[str]:
     """Try each operation on the servers and undo it: providers grant privileges in different ways."""
-    for endpoint in (source, target):
-        version = endpoint.connection.server_version // 10_000
+    for database in (source, target):
+        version = database.connection.server_version // 10_000
         if version < MIN_VERSION_ONLINE:
-            yield f"the {endpoint.side} is PostgreSQL {version}; a move needs {MIN_VERSION_ONLINE} or newer. {OFFLINE}"
+            yield f"the {database.side} is PostgreSQL {version}; a move needs {MIN_VERSION_ONLINE} or newer. {OFFLINE}"
             return
     back = "(for the way back)"
     yield from _trial(source, "the source", lambda: _try_slot(source))
@@ -186,29 +186,29 @@ REMEDIES = {
 }
 
 
-def _trial(endpoint: Endpoint, who: str, attempt: Callable[[], None]) -> Iterator[str]:
+def _trial(database: FencedDatabase, who: str, attempt: Callable[[], None]) -> Iterator[str]:
     try:
-        with endpoint.connection.limits(lock=0, statement=TRIAL_TIMEOUT):
+        with database.connection.limits(lock=0, statement=TRIAL_TIMEOUT):
             attempt()
     except peewee.DatabaseError as error:
         code = sqlstates.sqlstate(error)
         if code == sqlstates.QUERY_CANCELED:
             return  # It waits for an open transaction, so the role may. The move itself reports that, and waits.
-        role = endpoint.connection.value("SELECT current_user")
+        role = database.connection.value("SELECT current_user")
         remedy = REMEDIES.get(code, UNREACHABLE).format(role=role)
         yield f"{who} refuses: {first_line(error)}: {remedy}. {OFFLINE}"
 
 
-def _try_slot(endpoint: Endpoint) -> None:
-    slot = f"move_{endpoint.name}_trial_{os.getpid()}"
-    endpoint.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
-    endpoint.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
+def _try_slot(database: FencedDatabase) -> None:
+    slot = f"move_{database.name}_trial_{os.getpid()}"
+    database.connection.execute_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', true)", (slot,))
+    database.connection.execute_sql("SELECT pg_drop_replication_slot(%s)", (slot,))
 
 
-def _try_subscription(endpoint: Endpoint, address: str) -> None:
-    with endpoint.connection.atomic() as transaction:
-        endpoint.connection.execute_sql(
-            f"CREATE SUBSCRIPTION move_{endpoint.name}_trial CONNECTION %s PUBLICATION move_{endpoint.name}_trial "
+def _try_subscription(database: FencedDatabase, address: str) -> None:
+    with database.connection.atomic() as transaction:
+        database.connection.execute_sql(
+            f"CREATE SUBSCRIPTION move_{database.name}_trial CONNECTION %s PUBLICATION move_{database.name}_trial "
             "WITH (create_slot = false, copy_data = false, enabled = false, origin = none)",
             (address,),
         )

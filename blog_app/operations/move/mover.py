@@ -11,7 +11,7 @@ from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, signals
 from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError, checks, state, structure, verification
-from blog_app.operations.move.endpoint import Endpoint
+from blog_app.operations.move.fence import FencedDatabase
 from blog_app.operations.move.redirection import Redirection, variables
 from blog_app.operations.move.replication import Channel
 from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, SOURCE, TARGET, Addresses, Record, redacted
@@ -26,8 +26,8 @@ class Mover:
     """A move between two servers, both locked for this run."""
 
     settings: Settings
-    source: Endpoint
-    target: Endpoint
+    source: FencedDatabase
+    target: FencedDatabase
     record: Record
     say: Say
     redirection: Redirection | None
@@ -92,7 +92,7 @@ class Mover:
             raise MoveError(f"{self.name} has not arrived yet, so there is nothing to confirm (flask databases)")
         self._drop_forward_replication()
         self._channel(self.target, self.source).drop()
-        self.target.restore_identity(self.record.full_identity)
+        self.target.restore_replica_identity(self.record.full_identity)
         self.source.drop(self.source.hidden)
         state.mark_gone(self.source.connection)
         state.delete(self.target.connection)
@@ -159,7 +159,7 @@ class Mover:
         channel.wait_until_caught_up()
         return checked
 
-    def _switch(self, publisher: Endpoint, subscriber: Endpoint, checked: Sequence[ComparedTable]) -> None:
+    def _switch(self, publisher: FencedDatabase, subscriber: FencedDatabase, checked: Sequence[ComparedTable]) -> None:
         """Make `subscriber` the server that takes writes; if that fails, `publisher` stays it."""
         self.say(f"{self.name}: freeze")
         before = publisher.record
@@ -168,7 +168,7 @@ class Mover:
             self._finish_copy(publisher, subscriber, marker, checked)
             publisher.wait_for_leases()
             publisher.extend_freeze()
-            self._require_redirection().redirect(self.addresses.of(subscriber.side))
+            self._require_redirection().redirect(self.addresses.of_side(subscriber.side))
             publisher.wait_for_running_queries()
             with signals.defer_signals():
                 publisher.leave()
@@ -188,7 +188,7 @@ class Mover:
         self.say(f"{self.name}: switched; writes were refused {refused}")
 
     def _finish_copy(
-        self, publisher: Endpoint, subscriber: Endpoint, marker: str, checked: Sequence[ComparedTable]
+        self, publisher: FencedDatabase, subscriber: FencedDatabase, marker: str, checked: Sequence[ComparedTable]
     ) -> None:
         """Copy what is missing, and compare; writes are refused meanwhile."""
         if self.record.offline:
@@ -204,10 +204,10 @@ class Mover:
         structure.refresh_views(subscriber)
         verification.compare_at_rest(publisher, subscriber, _quick(checked))
 
-    def _resume_writes(self, endpoint: Endpoint) -> None:
+    def _resume_writes(self, database: FencedDatabase) -> None:
         """Redirect processes back and accept writes again: the switch is cancelled."""
-        record = endpoint.record
-        address = self.addresses.of(endpoint.side)
+        record = database.record
+        address = self.addresses.of_side(database.side)
         if record and record.rerouting:
             try:
                 self._require_redirection().redirect(address)
@@ -216,7 +216,7 @@ class Mover:
                     f"{error}. So it is unknown which server the processes of {self.name} use: reads go on, and writes "
                     "stay refused on both servers. Fix that and run the same command again, or --abort"
                 ) from error
-        endpoint.accept_writes()
+        database.accept_writes()
         self.say(f"{self.name}: writes go on at {redacted(address)}")
 
     def _drop_forward_replication(self) -> None:
@@ -230,7 +230,7 @@ class Mover:
         """Remove the rest of the move from both servers; the source takes writes."""
         self._channel(self.target, self.source).drop()
         self.source.drop_fence()
-        self.source.restore_identity(self.record.full_identity)
+        self.source.restore_replica_identity(self.record.full_identity)
         self.source.drop(self.source.hidden)
         self.target.drop(self.target.hidden)
         state.delete(self.target.connection)
@@ -239,7 +239,7 @@ class Mover:
     def _standing(self) -> tuple[str | None, str | None]:
         return self.source.standing, self.target.standing
 
-    def _channel(self, publisher: Endpoint, subscriber: Endpoint) -> Channel:
+    def _channel(self, publisher: FencedDatabase, subscriber: FencedDatabase) -> Channel:
         return Channel(publisher, subscriber, self.record.move, self.addresses.inside(publisher.side))
 
     def _require_redirection(self) -> Redirection:

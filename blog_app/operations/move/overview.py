@@ -10,7 +10,7 @@ from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.migrate import MigrationError, move_check
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.move import checks, state
-from blog_app.operations.move.endpoint import MATERIALIZED
+from blog_app.operations.move.fence import MATERIALIZED
 from blog_app.operations.move.mover import Mover
 from blog_app.operations.move.state import LEFT, RECEIVING, SERVING, SIDES, Record, redacted
 
@@ -80,7 +80,7 @@ def dry_run(mover: Mover) -> Iterator[str]:
     checks.require_movable(source, target, mover.addresses, offline=mover.record.offline)
     if mover.redirection:
         mover.redirection.check(mover.addresses.target)
-    versions = [endpoint.connection.server_version // 10_000 for endpoint in (source, target)]
+    versions = [database.connection.server_version // 10_000 for database in (source, target)]
     yield f"{name} can be moved."
     yield f"  from  {redacted(mover.addresses.source)}, PostgreSQL {versions[0]}, {_size(source.connection, name)}"
     yield f"  to    {redacted(mover.addresses.target)}, PostgreSQL {versions[1]}"
@@ -109,7 +109,7 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
     lines, switching = [], False
     for side in SIDES:
         try:
-            with connected(settings, name, lambda _: None, record.addresses.of(side)) as connection:
+            with connected(settings, name, lambda _: None, record.addresses.of_side(side)) as connection:
                 other = state.read(connection)
                 standings.append(other.standing if other else None)
                 switching |= bool(other and other.rerouting)
@@ -117,7 +117,7 @@ def _move(settings: Settings, name: str, record: Record) -> list[str]:
                 for size, status in connection.execute_sql(RETAINED_LOG, (slot,)).fetchall():
                     lines.append(f"{redacted(connection.url)} keeps {size} of log for it ({status})")
         except DATABASE_ERRORS as error:
-            return [f"is moving, and {redacted(record.addresses.of(side))} is unreachable: {first_line(error)}"]
+            return [f"is moving, and {redacted(record.addresses.of_side(side))} is unreachable: {first_line(error)}"]
     source, target = redacted(record.addresses.source), redacted(record.addresses.target)
     unknown = "in an unknown state: ({}, {})".format(*standings)
     text = SWITCHING if switching else STANDINGS.get((standings[0], standings[1]), unknown)

@@ -27,7 +27,7 @@ from blog_app.data.databases import first_line
 from blog_app.data.databases.polling import poll_until_done
 from blog_app.operations import pgbouncer as pooler
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.endpoint import DRAIN_TIMEOUT, POLL_INTERVAL
+from blog_app.operations.move.fence import DRAIN_TIMEOUT, POLL_INTERVAL
 
 POOL_SIZE = re.compile(r"^default_pool_size = (\d+)$", re.M)
 CONSOLE = "pgbouncer"

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import peewee
 
 from blog_app.data.databases.sqlstates import QUERY_CANCELED, sqlstate
-from blog_app.operations.migrate.progress import ProgressBar
+from blog_app.operations.migrate.progress_bar import ProgressBar
 from blog_app.operations.move import MoveError, state
-from blog_app.operations.move.endpoint import Endpoint, FreezeExpired
+from blog_app.operations.move.fence import FencedDatabase, FreezeExpired
 
 POLL_INTERVAL = 0.01
 SLOT_TIMEOUT = 3.0
@@ -64,7 +64,7 @@ SELECT EXISTS (SELECT FROM pg_subscription WHERE subname = %s
 class Channel:
     """Replication of one logical database from `publisher` to `subscriber`."""
 
-    def __init__(self, publisher: Endpoint, subscriber: Endpoint, move: str, address: str) -> None:
+    def __init__(self, publisher: FencedDatabase, subscriber: FencedDatabase, move: str, address: str) -> None:
         self.publisher = publisher
         self.subscriber = subscriber
         self.address = address
@@ -73,17 +73,17 @@ class Channel:
 
     def publish(self, full_identity: tuple[str, ...]) -> None:
         """Publish all tables; those without a key get REPLICA IDENTITY FULL meanwhile."""
-        endpoint, connection = self.publisher, self.publisher.connection
+        database, connection = self.publisher, self.publisher.connection
         if connection.value("SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %s)", (self.name,)):
             return
-        tables = [f"ONLY {endpoint.quoted_name(table)}" for table in endpoint.copied_tables()] + [
-            state.markers(endpoint.name)
+        tables = [f"ONLY {database.quoted_name(table)}" for table in database.copied_tables()] + [
+            state.markers(database.name)
         ]
 
         def attempt() -> None:
             with connection.atomic():
                 for table in full_identity:
-                    connection.send(f"ALTER TABLE {endpoint.quoted_name(table)} REPLICA IDENTITY FULL")
+                    connection.send(f"ALTER TABLE {database.quoted_name(table)} REPLICA IDENTITY FULL")
                 connection.send(f"CREATE PUBLICATION {self.name} FOR TABLE {', '.join(tables)}")
 
         connection.retry_on_lock_timeout(attempt, "publish")

@@ -12,7 +12,7 @@ from blog_app.operations.migrate import move_check
 from blog_app.operations.migrate.connection import advisory_lock, connected
 from blog_app.operations.migrate.database import Say
 from blog_app.operations.move import MoveError, checks, state
-from blog_app.operations.move.endpoint import Endpoint
+from blog_app.operations.move.fence import FencedDatabase
 from blog_app.operations.move.mover import Mover
 from blog_app.operations.move.redirection import Redirection
 from blog_app.operations.move.replication import Channel
@@ -38,7 +38,7 @@ def open_move(
     """Yield the mover of a move that is under way, or of a new one that leads to `to`; both servers are locked."""
     with connected(settings, name, lambda _: None) as connection:
         record = state.read(connection)
-        if record is None and not Endpoint(connection, SOURCE).exists(name):
+        if record is None and not FencedDatabase(connection, SOURCE).exists(name):
             move_check.refuse_if_elsewhere(connection, name)
     if record:
         addresses = record.addresses
@@ -58,9 +58,9 @@ def open_move(
     ):
         checks.require_different(name, old, new)
         with advisory_lock(old, name), advisory_lock(new, name):
-            source, target = Endpoint(old, SOURCE), Endpoint(new, TARGET)
-            for endpoint in (source, target):
-                endpoint.start_session()
+            source, target = FencedDatabase(old, SOURCE), FencedDatabase(new, TARGET)
+            for database in (source, target):
+                database.start_session()
             record = source.record or target.record
             if record and offline and not record.offline:
                 raise MoveError(
@@ -80,7 +80,7 @@ def end_without_other_server(settings: Settings, name: str, say: Say, redirectio
         record = state.read(connection)
         if record is None:
             raise MoveError(f"{name} does not move from or to {redacted(connection.url)}")
-        here = record.addresses.of(record.side)
+        here = record.addresses.of_side(record.side)
         if record.standing != SERVING:
             raise MoveError(
                 f"writes of {name} do not go to {redacted(here)}, so the last writes are on the other server: "
@@ -90,11 +90,11 @@ def end_without_other_server(settings: Settings, name: str, say: Say, redirectio
             if redirection is None:
                 raise MoveError("processes may have been redirected: use --pgbouncer or --then to redirect them back")
             redirection.redirect(here)
-        endpoint = Endpoint(connection, record.side)
-        endpoint.accept_writes()
+        database = FencedDatabase(connection, record.side)
+        database.accept_writes()
         for side in SIDES:
-            Channel(Endpoint(connection, side), endpoint, record.move, here).drop()
-        endpoint.drop_fence()
-        endpoint.restore_identity(record.full_identity)
+            Channel(FencedDatabase(connection, side), database, record.move, here).drop()
+        database.drop_fence()
+        database.restore_replica_identity(record.full_identity)
         state.delete(connection)
         say(f"{name} stays at {redacted(here)}, and the record of the move is deleted here")

@@ -79,7 +79,7 @@ class Addresses:
     source_inside: str
     target_inside: str
 
-    def of(self, side: str) -> str:
+    def of_side(self, side: str) -> str:
         return self.source if side == SOURCE else self.target
 
     def inside(self, side: str) -> str:

@@ -16,7 +16,7 @@ from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
 from blog_app.operations.migrate.schema import catalog, comparison
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.endpoint import FENCE, FOREVER, MATERIALIZED, SEQUENCES, Endpoint, copy_session
+from blog_app.operations.move.fence import FENCE, FOREVER, MATERIALIZED, SEQUENCES, FencedDatabase, copy_session
 
 DUMP = ("--format=custom", "--no-owner", "--no-publications", "--no-subscriptions", "--lock-wait-timeout=10000")
 RESTORE = ("--no-owner", "--exit-on-error")
@@ -30,7 +30,7 @@ WHERE i.relnamespace = to_regnamespace(quote_ident(%s)) AND NOT x.indisunique AN
 INDEX_JOBS = 2
 
 
-def copy_schema(source: Endpoint, target: Endpoint) -> None:
+def copy_schema(source: FencedDatabase, target: FencedDatabase) -> None:
     """Copy everything but rows and plain indexes to a target without that schema, and fence it, in one transaction."""
     later = _plain_indexes(source)
     with _schema_dump(source, target, lambda index: index not in later) as (folder, dump):
@@ -40,7 +40,7 @@ def copy_schema(source: Endpoint, target: Endpoint) -> None:
         _run("psql", target, target.connection.url, *SCRIPT, f"--file={script}", f"--file={fence}")
 
 
-def copy_schema_and_rows(publisher: Endpoint, subscriber: Endpoint) -> None:
+def copy_schema_and_rows(publisher: FencedDatabase, subscriber: FencedDatabase) -> None:
     """Copy everything, rows too, while writes are refused; what the subscriber has is replaced."""
     subscriber.drop(subscriber.name)
     dump = programs.find("pg_dump", publisher.connection)
@@ -54,7 +54,7 @@ def copy_schema_and_rows(publisher: Endpoint, subscriber: Endpoint) -> None:
     subscriber.receive()
 
 
-def build_indexes(source: Endpoint, target: Endpoint) -> int:
+def build_indexes(source: FencedDatabase, target: FencedDatabase) -> int:
     """Build the plain indexes that are missing at the target; return how many those are."""
     missing = _plain_indexes(source) - _plain_indexes(target)
     if missing:
@@ -63,31 +63,31 @@ def build_indexes(source: Endpoint, target: Endpoint) -> int:
     return len(missing)
 
 
-def copy_sequences(publisher: Endpoint, subscriber: Endpoint) -> None:
+def copy_sequences(publisher: FencedDatabase, subscriber: FencedDatabase) -> None:
     """Set every sequence of the subscriber to the publisher's value."""
     for sequence in map(publisher.quoted_name, publisher.relations(SEQUENCES)):
         position = publisher.connection.execute_sql(f"SELECT last_value, is_called FROM {sequence}").fetchone()
         subscriber.connection.execute_sql("SELECT setval(%s::regclass, %s, %s)", (sequence, *position))
 
 
-def refresh_views(endpoint: Endpoint) -> None:
+def refresh_views(database: FencedDatabase) -> None:
     """Refresh the materialized views, in the order of their creation: one may read another."""
-    with endpoint.connection.limits(statement=0, lock=0):
-        for view in endpoint.relations(MATERIALIZED):
-            endpoint.connection.send(f"REFRESH MATERIALIZED VIEW {endpoint.quoted_name(view)}")
+    with database.connection.limits(statement=0, lock=0):
+        for view in database.relations(MATERIALIZED):
+            database.connection.send(f"REFRESH MATERIALIZED VIEW {database.quoted_name(view)}")
 
 
-def analyze(endpoint: Endpoint) -> None:
+def analyze(database: FencedDatabase) -> None:
     """Update the statistics of the query planner."""
-    with endpoint.connection.limits(statement=0):
-        for table in endpoint.copied_tables():
-            endpoint.connection.send(f"ANALYZE {endpoint.quoted_name(table)}")
+    with database.connection.limits(statement=0):
+        for table in database.copied_tables():
+            database.connection.send(f"ANALYZE {database.quoted_name(table)}")
 
 
-def require_same_schema(publisher: Endpoint, subscriber: Endpoint) -> None:
+def require_same_schema(publisher: FencedDatabase, subscriber: FencedDatabase) -> None:
     """Raise `MoveError` that names what differs between the two schemas."""
-    found = [catalog.read(endpoint.connection, endpoint.name) for endpoint in (publisher, subscriber)]
-    names = [f"the {endpoint.side}" for endpoint in (publisher, subscriber)]
+    found = [catalog.read(database.connection, database.name) for database in (publisher, subscriber)]
+    names = [f"the {database.side}" for database in (publisher, subscriber)]
     for schema in found:
         for table in schema.values():
             table.triggers.pop(FENCE, None)
@@ -103,13 +103,13 @@ def require_same_schema(publisher: Endpoint, subscriber: Endpoint) -> None:
         )
 
 
-def _plain_indexes(endpoint: Endpoint) -> set[str]:
-    return {name for (name,) in endpoint.connection.execute_sql(PLAIN_INDEXES, (endpoint.name,)).fetchall()}
+def _plain_indexes(database: FencedDatabase) -> set[str]:
+    return {name for (name,) in database.connection.execute_sql(PLAIN_INDEXES, (database.name,)).fetchall()}
 
 
 @contextmanager
 def _schema_dump(
-    source: Endpoint, target: Endpoint, wanted: Callable[[str | None], bool]
+    source: FencedDatabase, target: FencedDatabase, wanted: Callable[[str | None], bool]
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield a temporary folder, and the arguments by which pg_restore restores the wanted entries of the schema.
 
@@ -126,7 +126,7 @@ def _schema_dump(
         yield folder, (*RESTORE, f"--use-list={chosen}", str(dump))
 
 
-def _run(program: str, endpoint: Endpoint, url: str | None, *options: str) -> str:
+def _run(program: str, database: FencedDatabase, url: str | None, *options: str) -> str:
     """Run one of PostgreSQL's programs for a server; return its output."""
-    found = programs.find(program, endpoint.connection)
-    return programs.run(found, url, options, PGAPPNAME=copy_session(endpoint.name))
+    found = programs.find(program, database.connection)
+    return programs.run(found, url, options, PGAPPNAME=copy_session(database.name))

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
-from blog_app.operations.migrate.progress import ProgressBar
+from blog_app.operations.migrate.progress_bar import ProgressBar
 from blog_app.operations.move import MoveError
-from blog_app.operations.move.endpoint import Endpoint
+from blog_app.operations.move.fence import FencedDatabase
 
 HALT_TIMEOUT = 30.0
 POLL_INTERVAL = 0.005
@@ -59,13 +59,13 @@ class ComparedTable(NamedTuple):
     seconds: float
 
 
-def tables_of(endpoint: Endpoint) -> list[Table]:
+def tables_of(database: FencedDatabase) -> list[Table]:
     """Return the tables whose rows move, the smallest first."""
-    rows = endpoint.connection.execute_sql(COLUMNS, (endpoint.name, endpoint.copied_tables())).fetchall()
-    return [Table(name, about, _checksum(endpoint.quoted_name(name), columns)) for name, about, columns in rows]
+    rows = database.connection.execute_sql(COLUMNS, (database.name, database.copied_tables())).fetchall()
+    return [Table(name, about, _checksum(database.quoted_name(name), columns)) for name, about, columns in rows]
 
 
-def compare_under_load(publisher: Endpoint, subscriber: Endpoint) -> list[ComparedTable]:
+def compare_under_load(publisher: FencedDatabase, subscriber: FencedDatabase) -> list[ComparedTable]:
     """Compare all tables at one point in time; raise `MoveError` that names those that differ."""
     with _session(publisher) as sent, _session(subscriber) as received:
         key = f"{subscriber.name} halts"
@@ -84,21 +84,23 @@ def compare_under_load(publisher: Endpoint, subscriber: Endpoint) -> list[Compar
         return _compare(tables_of(publisher), sent, received)
 
 
-def compare_at_rest(publisher: Endpoint, subscriber: Endpoint, tables: Sequence[Table]) -> list[ComparedTable]:
+def compare_at_rest(
+    publisher: FencedDatabase, subscriber: FencedDatabase, tables: Sequence[Table]
+) -> list[ComparedTable]:
     """Compare these tables, whose writes are refused; raise `MoveError` that names those that differ."""
     with _session(publisher) as sent, _session(subscriber) as received:
         return _compare(tables, sent, received)
 
 
-def _snapshot(endpoint: Endpoint, session: Any) -> None:
+def _snapshot(database: FencedDatabase, session: Any) -> None:
     def attempt() -> None:
-        with endpoint.connection.atomic():
-            endpoint.lock_tables("SHARE")
+        with database.connection.atomic():
+            database.lock_tables("SHARE")
             session.rollback()
             _query(session, "SELECT 1")
-            endpoint.write_marker()
+            database.write_marker()
 
-    endpoint.connection.retry_on_lock_timeout(attempt, "take a snapshot")
+    database.connection.retry_on_lock_timeout(attempt, "take a snapshot")
 
 
 def _compare(tables: Sequence[Table], sent: Any, received: Any) -> list[ComparedTable]:
@@ -133,9 +135,9 @@ def _checksum(table: str, columns: Sequence[str]) -> str:
 
 
 @contextmanager
-def _session(endpoint: Endpoint) -> Iterator[Any]:
+def _session(database: FencedDatabase) -> Iterator[Any]:
     """Yield a new connection whose snapshot lasts from its first query to its end."""
-    session = psycopg2.connect(endpoint.connection.url, application_name=f"blog_app move {endpoint.name} (compare)")
+    session = psycopg2.connect(database.connection.url, application_name=f"blog_app move {database.name} (compare)")
     try:
         session.autocommit = True
         session.cursor().execute(SETTINGS)

@@ -27,8 +27,8 @@ BOOT_SECONDS = 150
 SCRIPT = """
 import sys
 from pathlib import Path
-from blog_app.development.local import checkout
-checkout.data_folder = lambda: Path(sys.argv[1])
+from blog_app.development.local import run_state
+run_state.data_folder = lambda: Path(sys.argv[1])
 from blog_app.development.local import development
 from blog_app.development.local.__main__ import main
 development.RESTART_DELAY = 0.5

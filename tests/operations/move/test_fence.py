@@ -37,7 +37,7 @@ def frozen(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("blog_app.operations.move.endpoint.Endpoint.accept_writes", lambda _: None)
+        patch.setattr("blog_app.operations.move.fence.FencedDatabase.accept_writes", lambda _: None)
         with pytest.raises(KeyboardInterrupt):
             scenario.move(redirection=Interrupting(), freeze_limit=250)
     yield

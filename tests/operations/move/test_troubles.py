@@ -15,7 +15,7 @@ from blog_app.config import Settings
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
 from blog_app.operations.move import MoveError, checks, overview, redirection, replication, structure, verification
-from blog_app.operations.move.endpoint import Endpoint, FreezeExpired
+from blog_app.operations.move.fence import FencedDatabase, FreezeExpired
 from tests.helpers.threads import BackgroundCall
 from tests.operations.move.conftest import Scenario, make_scenario
 
@@ -74,7 +74,7 @@ def test_a_freeze_that_takes_too_long_expires(scenario: Scenario, monkeypatch: p
 
 def test_a_freeze_expires_when_its_process_does_not_end_it(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Endpoint, "accept_writes", lambda _: None)
+        patch.setattr(FencedDatabase, "accept_writes", lambda _: None)
         patch.setattr(structure, "copy_sequences", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             scenario.move(freeze_limit=5)
@@ -87,7 +87,7 @@ def test_a_freeze_expires_when_its_process_does_not_end_it(scenario: Scenario, m
 def test_rows_that_differ_stop_the_move(scenario: Scenario, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     compare = verification.compare_under_load
 
-    def meddled(publisher: Endpoint, subscriber: Endpoint) -> Any:
+    def meddled(publisher: FencedDatabase, subscriber: FencedDatabase) -> Any:
         database = scenario.target.rpartition("/")[2]
         stack.postgres.execute(
             "SET session_replication_role = replica; DELETE FROM blog.comments WHERE id = 7", database=database
@@ -105,7 +105,7 @@ def test_rows_that_differ_stop_the_move(scenario: Scenario, stack: Stack, monkey
 def test_a_schema_that_changes_meanwhile_stops_the_move(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     analyze = structure.analyze
 
-    def meddled(side: Endpoint) -> None:
+    def meddled(side: FencedDatabase) -> None:
         scenario.query("source", "ALTER TABLE blog.posts ADD colour text")
         analyze(side)
 
@@ -175,7 +175,7 @@ def fragile() -> Iterator[Any]:
 
 def test_a_server_that_fails_in_the_copy_and_in_the_freeze(fragile: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stack, scenario = fragile
-    for owner, step in ((structure, "analyze"), (structure, "copy_sequences"), (Endpoint, "leave")):
+    for owner, step in ((structure, "analyze"), (structure, "copy_sequences"), (FencedDatabase, "leave")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, step, lambda *_: stack.postgres.kill())
             with pytest.raises(Exception, match=r"lost|terminat|connect"):

@@ -78,19 +78,19 @@ def transaction(what: str) -> Callable[[Method], Method]:
 
     def decorate(method: Method) -> Method:
         @wraps(method)
-        def run(endpoint: Endpoint, *args: Any, **options: Any) -> Any:
+        def run(database: FencedDatabase, *args: Any, **options: Any) -> Any:
             def attempt() -> Any:
-                with endpoint.connection.atomic():
-                    return method(endpoint, *args, **options)
+                with database.connection.atomic():
+                    return method(database, *args, **options)
 
-            return endpoint.connection.retry_on_lock_timeout(attempt, what)
+            return database.connection.retry_on_lock_timeout(attempt, what)
 
         return cast(Method, run)
 
     return decorate
 
 
-class Endpoint:
+class FencedDatabase:
     """A logical database on one server, by a direct connection that holds the lock of its migrations."""
 
     def __init__(self, connection: Connection, side: str) -> None:
@@ -221,7 +221,7 @@ class Endpoint:
             sql = f"DROP TRIGGER IF EXISTS {FENCE} ON {self.quoted_name(table)}"
             send_with_retry(self.connection, sql, f"drop the fence of {table}")
 
-    def restore_identity(self, tables: Sequence[str]) -> None:
+    def restore_replica_identity(self, tables: Sequence[str]) -> None:
         """Reset REPLICA IDENTITY of the tables without a key, as it was before the move."""
         for table in sorted({*tables} & {*self.relations(TABLES)}):
             sql = f"ALTER TABLE {self.quoted_name(table)} REPLICA IDENTITY DEFAULT"
