@@ -20,7 +20,7 @@ from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.connection import Connection, connected, run_lock
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 
 SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
 DUMP = ("--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=10000")
@@ -55,10 +55,10 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     return target
 
 
-def restore(settings: Settings, file: Path, say: Say) -> str:
+def restore(settings: Settings, file: Path, report: Reporter) -> str:
     """Restore a backup into its logical database, which must be empty, in one transaction; return its name."""
     name = name_of(file)
-    with connected(settings, name, say) as connection, run_lock(connection):
+    with connected(settings, name, report) as connection, run_lock(connection):
         if tables := _tables(connection, name):
             raise BackupError(
                 f"{name} is not empty, it has {len(tables)} tables ({', '.join(tables[:5])}, …). Restore into an empty "

@@ -21,7 +21,7 @@ from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import MigrationError, all_databases, plan
 from blog_app.operations.migrate.connection import connected
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.schema.drift import check
 
@@ -39,7 +39,7 @@ class Release:
     """One run of `flask deploy`."""
 
     settings: Settings
-    say: Say
+    report: Reporter
     backup_dir: Path | None
     without_backfills: bool = False
     folder: Path | None = None
@@ -56,7 +56,7 @@ class Release:
             "verify": self._verify,
         }
         for title, step in steps.items():
-            self.say(f"deploy: {title}")
+            self.report(f"deploy: {title}")
             try:
                 step()
             except (MigrationError, *DATABASE_ERRORS, OSError, KeyboardInterrupt) as error:
@@ -71,7 +71,7 @@ class Release:
                 retry(
                     partial(self._connect, name),
                     databases.DatabaseAway,
-                    lambda error, seconds: self.say(f"  {error}; next try in {seconds:.2g} s"),
+                    lambda error, seconds: self.report(f"  {error}; next try in {seconds:.2g} s"),
                     timeout=deadline - time.monotonic(),
                     first=MIN_BACKOFF,
                     longest=MAX_BACKOFF,
@@ -82,16 +82,16 @@ class Release:
     def _connect(self, name: str) -> None:
         """Connect by both addresses: through the pooler, as the app does, and directly."""
         databases.require_answer(self.settings, name)
-        with connected(self.settings, name, self.say):
+        with connected(self.settings, name, self.report):
             pass
 
     def _back_up(self) -> None:
         if self.backup_dir is None:
-            self.say(f"  no backup: {'--no-backup' if self.settings.backup_dir else 'BACKUP_DIR is not set'}")
+            self.report(f"  no backup: {'--no-backup' if self.settings.backup_dir else 'BACKUP_DIR is not set'}")
             return
         for name in DATABASE_NAMES:
             file = backups.dump(self.settings, name, self.backup_dir)
-            self.say(f"  {file} ({file.stat().st_size:,} bytes)" if file else f"  {name} is still empty")
+            self.report(f"  {file} ({file.stat().st_size:,} bytes)" if file else f"  {name} is still empty")
 
     def _lint(self) -> None:
         for name in DATABASE_NAMES:
@@ -110,7 +110,7 @@ class Release:
                 if runner.applied != before or runner.unfinished:
                     self.changed[runner.name] = before[-1] if before else "zero"
 
-        all_databases.run(self.settings, DATABASE_NAMES, work, self.say, self.folder)
+        all_databases.run(self.settings, DATABASE_NAMES, work, self.report, self.folder)
 
     def _verify(self) -> None:
         problems = []
@@ -140,7 +140,7 @@ class Release:
             return runner.down(to=self.changed[runner.name])
 
         for name in list(reversed(self.changed)):
-            all_databases.run(self.settings, [name], revert, self.say, self.folder)
+            all_databases.run(self.settings, [name], revert, self.report, self.folder)
             del self.changed[name]
 
     def undo_command(self) -> str:

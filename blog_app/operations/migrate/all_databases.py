@@ -10,7 +10,7 @@ from blog_app.config import Settings
 from blog_app.data.databases import DatabaseAway, first_line
 from blog_app.operations.migrate import MigrationError, files
 from blog_app.operations.migrate.connection import connected, run_lock
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.signals import Stopped
 
@@ -18,7 +18,7 @@ Work = Callable[[Runner], Sequence[str]]
 
 
 def run(
-    settings: Settings, names: Sequence[str], work: Work, say: Say, folder: Path | None = None
+    settings: Settings, names: Sequence[str], work: Work, report: Reporter, folder: Path | None = None
 ) -> dict[str, Sequence[str]]:
     """Call `work` with a runner for each logical database in turn; return which migrations it ran in each.
 
@@ -29,7 +29,7 @@ def run(
     done: dict[str, Sequence[str]] = {}
     for name in names:
         try:
-            with connected(settings, name, say) as connection, run_lock(connection):
+            with connected(settings, name, report) as connection, run_lock(connection):
                 runner = Runner(connection, folder)
                 before = set(runner.applied)
                 try:

@@ -24,7 +24,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from blog_app.config import Settings
 from blog_app.data.databases import CONNECTION_ERRORS, DatabaseAway, first_line
 from blog_app.operations.migrate import MigrationError, lock_retry, move_check, signals
-from blog_app.operations.migrate.database import BYPASSES_CHECKS, Say
+from blog_app.operations.migrate.database import BYPASSES_CHECKS, Reporter
 
 T = TypeVar("T")
 
@@ -40,9 +40,9 @@ CHECK_CLIENT_CONNECTION = (
 class Connection(peewee.PostgresqlDatabase):
     """A direct connection to the primary of one logical database. It leaves no marks; writers close the epoch."""
 
-    def __init__(self, settings: Settings, name: str, say: Say, url: str | None = None) -> None:
+    def __init__(self, settings: Settings, name: str, report: Reporter, url: str | None = None) -> None:
         self.name = name
-        self.say = say
+        self.report = report
         self._observer: Any = None
         self.inspect: Callable[[str, Any], None] | None = None
         self.url = url or settings.databases[name].direct_url
@@ -168,9 +168,9 @@ class Connection(peewee.PostgresqlDatabase):
 
 
 @contextmanager
-def connected(settings: Settings, name: str, say: Say, url: str | None = None) -> Iterator[Connection]:
+def connected(settings: Settings, name: str, report: Reporter, url: str | None = None) -> Iterator[Connection]:
     """Yield a direct connection; raise `MigrationError` when it leads through a pooler."""
-    connection = Connection(settings, name, say, url)
+    connection = Connection(settings, name, report, url)
     try:
         connection.connect()
     except CONNECTION_ERRORS as error:
@@ -207,7 +207,7 @@ def advisory_lock(connection: Connection, what: str) -> Iterator[None]:
     announced = False
     while not connection.value("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key):
         if not announced:
-            connection.say(f"{what}: waiting for another run to finish ({_holder(connection, what)})")
+            connection.report(f"{what}: waiting for another run to finish ({_holder(connection, what)})")
             announced = True
         time.sleep(LOCK_POLL_INTERVAL)
     try:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
-Say = Callable[[str], None]
+Reporter = Callable[[str], None]
 BYPASSES_CHECKS = (
     "a cursor or a connection of your own bypasses the checks. Use migrator.sql or database.execute_sql instead"
 )
@@ -17,7 +17,7 @@ class Database(Protocol):
     name: str
 
     @property
-    def say(self) -> Say: ...
+    def report(self) -> Reporter: ...
     def execute_sql(self, sql: str, params: Any = None) -> Any: ...
     def send(self, sql: str) -> Any: ...
     def value(self, sql: str, params: Any = None) -> Any: ...

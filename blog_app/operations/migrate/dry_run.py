@@ -116,7 +116,7 @@ class DryRunDatabase(peewee.PostgresqlDatabase):
         """Refuse what bypasses `execute_sql`, and so would not be recorded."""
         raise MigrationError(BYPASSES_CHECKS)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Print nothing: nothing happens."""
 
     def send(self, sql: str) -> Any:

@@ -90,7 +90,7 @@ def retry(database: LockingDatabase, attempt: Callable[[], T], what: str) -> T:
                 raise
 
     def warn(_: Exception, seconds: float) -> None:
-        database.say(f"{database.name}: {what}: lock timeout; blocked by {wait}; next try in {seconds:.1f} s")
+        database.report(f"{database.name}: {what}: lock timeout; blocked by {wait}; next try in {seconds:.1f} s")
 
     try:
         return backoff.retry(
@@ -113,12 +113,12 @@ def cancel_autovacuum(database: LockingDatabase, table: str) -> None:
             with database.atomic():
                 database.execute_sql(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         except peewee.OperationalError:
-            database.say(f"{database.name}: autovacuum keeps {table} (to prevent wraparound it does not yield)")
+            database.report(f"{database.name}: autovacuum keeps {table} (to prevent wraparound it does not yield)")
 
 
 @contextmanager
 def watching(database: LockingDatabase, wait: LockWait) -> Iterator[None]:
-    """Record in `wait` what blocks the connection while the context runs; say it when that takes long."""
+    """Record in `wait` what blocks the connection while the context runs; report it when that takes long."""
     done = threading.Event()
     pid = database.pid
     watcher = threading.Thread(target=_watch, args=(database, pid, done, wait), daemon=True)
@@ -144,7 +144,7 @@ def _watch(database: LockingDatabase, pid: int, done: threading.Event, wait: Loc
                 wait.only_autovacuum = all(row[2] is None for row in rows)
                 wait.table = wanted[0] if wanted else None
                 if time.monotonic() - last_message > MESSAGE_INTERVAL:
-                    database.say(f"{database.name}: still waiting; blocked by {wait}")
+                    database.report(f"{database.name}: still waiting; blocked by {wait}")
                     last_message = time.monotonic()
     except psycopg2.Error:
         pass  # The run's own connection reports what is wrong.

@@ -116,7 +116,7 @@ class LintGuard:
         for item in planned:
             for line in item.preview.unpreviewed:
                 where = f"{connection.name}: {item.preview.migration.name}"
-                connection.say(f"{where}: {line}; its statements are checked as it sends them")
+                connection.report(f"{where}: {line}; its statements are checked as it sends them")
         refuse_dangers(planned)
         for item in planned:
             self._rows = {table: rows for table, (rows, _) in item.sizes.items()}

@@ -98,7 +98,7 @@ class Runner:
 
     def _run(self, migration: Migration, verb: str, function: Function, record: Record) -> None:
         move_check.refuse_during_move(self.connection, self.name)
-        self.connection.say(f"{self.name}: {verb} {migration.name}")
+        self.connection.report(f"{self.name}: {verb} {migration.name}")
         run = self._run_atomic if migration.atomic else self._run_steps
         try:
             with self.connection.limits(statement=migration.statement_timeout):
@@ -145,7 +145,7 @@ class Runner:
                 continue
             self.unfinished = migration.name
             resumed = f" (resumes after {progress.rows:,} rows)" if progress and progress.rows else ""
-            self.connection.say(f"{self.name}:   step {number} of {len(operations)}: {shorten(what, 160)}{resumed}")
+            self.connection.report(f"{self.name}:   step {number} of {len(operations)}: {shorten(what, 160)}{resumed}")
             self._step(migration, label, number, operation, progress)
         with self.connection.atomic():
             record(self.connection, self.name, migration.name)

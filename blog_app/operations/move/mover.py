@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from blog_app.config import Settings
 from blog_app.operations.migrate import MigrationError, signals
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 from blog_app.operations.move import MoveError, checks, state, structure, verification
 from blog_app.operations.move.fence import FencedDatabase
 from blog_app.operations.move.redirection import Redirection, variables
@@ -29,7 +29,7 @@ class Mover:
     source: FencedDatabase
     target: FencedDatabase
     record: Record
-    say: Say
+    report: Reporter
     redirection: Redirection | None
     freeze_limit: float
     has_new_target: bool
@@ -63,7 +63,7 @@ class Mover:
         if self._standing() == (RECEIVING, LEFT):
             self.source.accept_writes()
         self._clean_up_at_source()
-        self.say(f"{self.name} is back at {redacted(self.addresses.source)}, with everything written meanwhile.")
+        self.report(f"{self.name} is back at {redacted(self.addresses.source)}, with everything written meanwhile.")
         self._report_variables(self.addresses.source)
 
     def abort(self) -> None:
@@ -75,14 +75,14 @@ class Mover:
             if self.record.offline:
                 self.source.drop(self.name)
             self.source.leave()
-            self.say(f"{self.name} stays at {redacted(self.addresses.target)}; --back is still possible")
+            self.report(f"{self.name} stays at {redacted(self.addresses.target)}; --back is still possible")
         elif standing in ((SERVING, RECEIVING), (SERVING, None)):
             self._resume_writes(self.source)
             self._channel(self.source, self.target).drop()
             if standing[1]:
                 self.target.drop(self.name)
             self._clean_up_at_source()
-            self.say(f"the move is taken back: {self.name} stays at {redacted(self.addresses.source)}")
+            self.report(f"the move is taken back: {self.name} stays at {redacted(self.addresses.source)}")
         else:
             raise MoveError(f"{self.name} has been switched: run the move to its end, then use --back or --confirm")
 
@@ -96,7 +96,7 @@ class Mover:
         self.source.drop(self.source.hidden)
         state.mark_gone(self.source.connection)
         state.delete(self.target.connection)
-        self.say(f"confirmed: {redacted(self.addresses.source)} no longer holds anything of {self.name}")
+        self.report(f"confirmed: {redacted(self.addresses.source)} no longer holds anything of {self.name}")
 
     @property
     def name(self) -> str:
@@ -120,15 +120,15 @@ class Mover:
         channel, way_back = self._channel(source, target), self._channel(target, source)
         channel.publish(self.record.full_identity)
         if not target.exists(self.name):
-            self.say(f"{self.name}: copy the schema")
+            self.report(f"{self.name}: copy the schema")
             structure.copy_schema(source, target)
         target.receive()
         channel.create_slot()
         channel.subscribe(copy=True)
-        self.say(f"{self.name}: copy the rows")
+        self.report(f"{self.name}: copy the rows")
         channel.wait_for_copy(sum(table.rows for table in verification.tables_of(source)))
         if built := structure.build_indexes(source, target):
-            self.say(f"{self.name}: built {built} indexes")
+            self.report(f"{self.name}: built {built} indexes")
         structure.analyze(target)
         way_back.publish(())
         way_back.create_slot()
@@ -142,7 +142,7 @@ class Mover:
         channel.require_log_retained()
         self.source.receive(show=True)
         channel.subscribe(copy=False)
-        self.say(
+        self.report(
             f"{self.name}: the source catches up (a process that still has its address reads old rows there meanwhile)"
         )
         return self._compare(channel)
@@ -152,16 +152,16 @@ class Mover:
         structure.require_same_schema(publisher, subscriber)
         structure.refresh_views(subscriber)
         channel.wait_until_caught_up()
-        self.say(f"{self.name}: compare all rows")
+        self.report(f"{self.name}: compare all rows")
         checked = verification.compare_under_load(publisher, subscriber)
         rows = sum(table.rows for table in checked)
-        self.say(f"{self.name}: {len(checked)} tables with {rows:,} rows are the same on both servers")
+        self.report(f"{self.name}: {len(checked)} tables with {rows:,} rows are the same on both servers")
         channel.wait_until_caught_up()
         return checked
 
     def _switch(self, publisher: FencedDatabase, subscriber: FencedDatabase, checked: Sequence[ComparedTable]) -> None:
         """Make `subscriber` the server that takes writes; if that fails, `publisher` stays it."""
-        self.say(f"{self.name}: freeze")
+        self.report(f"{self.name}: freeze")
         before = publisher.record
         marker = publisher.freeze(self.freeze_limit)
         try:
@@ -175,7 +175,7 @@ class Mover:
                 subscriber.accept_writes()
         except BaseException:
             if publisher.connection.lost:
-                self.say(
+                self.report(
                     f"{self.name}: the connection was lost in the freeze, which expires unless the switch was ready. "
                     "Run the same command again (or --abort)"
                 )
@@ -185,14 +185,14 @@ class Mover:
         seconds = time.monotonic() - publisher.frozen_at
         interrupted = before is not None and before.rerouting
         refused = "since an earlier run was interrupted in the switch" if interrupted else f"for {seconds:.1f} s"
-        self.say(f"{self.name}: switched; writes were refused {refused}")
+        self.report(f"{self.name}: switched; writes were refused {refused}")
 
     def _finish_copy(
         self, publisher: FencedDatabase, subscriber: FencedDatabase, marker: str, checked: Sequence[ComparedTable]
     ) -> None:
         """Copy what is missing, and compare; writes are refused meanwhile."""
         if self.record.offline:
-            self.say(f"{self.name}: copy all rows; writes are refused meanwhile")
+            self.report(f"{self.name}: copy all rows; writes are refused meanwhile")
             structure.copy_schema_and_rows(publisher, subscriber)
             structure.refresh_views(subscriber)
             structure.analyze(subscriber)
@@ -217,14 +217,14 @@ class Mover:
                     "stay refused on both servers. Fix that and run the same command again, or --abort"
                 ) from error
         database.accept_writes()
-        self.say(f"{self.name}: writes go on at {redacted(address)}")
+        self.report(f"{self.name}: writes go on at {redacted(address)}")
 
     def _drop_forward_replication(self) -> None:
         self._channel(self.source, self.target).drop()
         try:
             self.target.drop_fence()
         except MigrationError as error:
-            self.say(f"{error}. It refuses nothing; the next run drops it")
+            self.report(f"{error}. It refuses nothing; the next run drops it")
 
     def _clean_up_at_source(self) -> None:
         """Remove the rest of the move from both servers; the source takes writes."""
@@ -251,23 +251,23 @@ class Mover:
         return self.redirection
 
     def _report_moved(self) -> None:
-        self.say(f"{self.name} is at {redacted(self.addresses.target)}.")
+        self.report(f"{self.name} is at {redacted(self.addresses.target)}.")
         self._report_variables(self.addresses.target)
         upper = self.name.upper()
         if self.settings.databases[self.name].replica_urls:
-            self.say(
+            self.report(
                 f"{upper}_REPLICA_URLS names replicas of the source, which are out of use: name replicas of the "
                 "target, or none"
             )
-        self.say(
+        self.report(
             f"Until you confirm, {'' if self.record.offline else 'the target keeps its log and '}the source "
             f"keeps its rows, hidden. Next: flask databases move {self.name} --confirm, or --back"
         )
 
     def _report_variables(self, url: str) -> None:
-        self.say("Set this in the environment of every process and of these commands:")
+        self.report("Set this in the environment of every process and of these commands:")
         for variable in variables(self.settings, self.name, url):
-            self.say(f"  {variable}=<the address of {redacted(url)}>")
+            self.report(f"  {variable}=<the address of {redacted(url)}>")
 
 
 def _quick(checked: Sequence[ComparedTable]) -> list[Table]:

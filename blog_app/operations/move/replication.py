@@ -101,7 +101,7 @@ class Channel:
                     raise
                 if time.monotonic() - reported > REPORT_INTERVAL:
                     reported = time.monotonic()
-                    connection.say(
+                    connection.report(
                         f"waiting for transactions to end: {self.publisher.long_transactions() or 'unknown'}"
                     )
 
@@ -152,7 +152,7 @@ class Channel:
                     bar.update(min(done, bar.total))
                 elif time.monotonic() - progress_at > REPORT_INTERVAL:
                     progress_at = time.monotonic()
-                    connection.say(
+                    connection.report(
                         f"no progress; {ready} of {tables} tables are copied; "
                         f"{self.publisher.side}: {self.publisher.long_transactions() or 'no long transaction is open'}"
                     )

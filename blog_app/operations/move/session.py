@@ -10,7 +10,7 @@ from secrets import token_hex
 from blog_app.config import Settings
 from blog_app.operations.migrate import move_check
 from blog_app.operations.migrate.connection import advisory_lock, connected
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 from blog_app.operations.move import MoveError, checks, state
 from blog_app.operations.move.fence import FencedDatabase
 from blog_app.operations.move.mover import Mover
@@ -26,7 +26,7 @@ FREEZE_SECONDS, OFFLINE_SECONDS = 10.0, 4 * 3600.0
 def open_move(
     settings: Settings,
     name: str,
-    say: Say,
+    report: Reporter,
     *,
     to: str | None = None,
     source_inside: str | None = None,
@@ -53,8 +53,8 @@ def open_move(
     else:
         raise MoveError(f"{name} is not being moved: name the target (--to URL)")
     with (
-        connected(settings, name, say, addresses.source) as old,
-        connected(settings, name, say, addresses.target) as new,
+        connected(settings, name, report, addresses.source) as old,
+        connected(settings, name, report, addresses.target) as new,
     ):
         checks.require_different(name, old, new)
         with advisory_lock(old, name), advisory_lock(new, name):
@@ -71,12 +71,12 @@ def open_move(
                 now = datetime.now(UTC)
                 record = Record(token_hex(4), SOURCE, SERVING, False, offline, addresses, full_identity, now)
             limit = freeze_limit or (OFFLINE_SECONDS if record.offline else FREEZE_SECONDS)
-            yield Mover(settings, source, target, record, say, redirection, limit, has_new_target=to is not None)
+            yield Mover(settings, source, target, record, report, redirection, limit, has_new_target=to is not None)
 
 
-def end_without_other_server(settings: Settings, name: str, say: Say, redirection: Redirection | None) -> None:
+def end_without_other_server(settings: Settings, name: str, report: Reporter, redirection: Redirection | None) -> None:
     """End the move at the configured server; raise `MoveError` if this is not the server that takes writes."""
-    with connected(settings, name, say) as connection, advisory_lock(connection, name):
+    with connected(settings, name, report) as connection, advisory_lock(connection, name):
         record = state.read(connection)
         if record is None:
             raise MoveError(f"{name} does not move from or to {redacted(connection.url)}")
@@ -97,4 +97,4 @@ def end_without_other_server(settings: Settings, name: str, say: Say, redirectio
         database.drop_fence()
         database.restore_replica_identity(record.full_identity)
         state.delete(connection)
-        say(f"{name} stays at {redacted(here)}, and the record of the move is deleted here")
+        report(f"{name} stays at {redacted(here)}, and the record of the move is deleted here")

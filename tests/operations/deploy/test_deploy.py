@@ -177,18 +177,18 @@ def test_a_release_waits_for_the_databases_and_says_so(shop, stack, monkeypatch)
     nowhere = replace(shop.settings.databases["shop"], direct_url="postgresql://nobody@127.0.0.1:1/none")
     away = replace(shop.settings, databases={**shop.settings.databases, "shop": nowhere})
 
-    def say(line: str) -> None:
-        shop.said.append(line)
-        if len(shop.said) == 3:
+    def report(line: str) -> None:
+        shop.reported.append(line)
+        if len(shop.reported) == 3:
             release.settings = shop.settings
 
-    release = Release(away, say, None)
+    release = Release(away, report, None)
     release._wait()
 
-    assert len(shop.said) == 3
-    assert shop.said[0].startswith("  cannot connect to shop: ")
-    assert shop.said[0].endswith("; next try in 0.05 s")
-    assert shop.settings.databases["shop"].direct_url not in str(shop.said)
+    assert len(shop.reported) == 3
+    assert shop.reported[0].startswith("  cannot connect to shop: ")
+    assert shop.reported[0].endswith("; next try in 0.05 s")
+    assert shop.settings.databases["shop"].direct_url not in str(shop.reported)
 
     release.settings = away
     monkeypatch.setattr(release_module, "DATABASE_TIMEOUT", 0.2)

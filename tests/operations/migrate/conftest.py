@@ -15,7 +15,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.development.local.stack import Stack
 from blog_app.operations.migrate import all_databases
 from blog_app.operations.migrate.connection import Connection, connected
-from blog_app.operations.migrate.database import Say
+from blog_app.operations.migrate.database import Reporter
 from blog_app.operations.migrate.schema import catalog
 
 numbers = count(1)
@@ -38,8 +38,8 @@ class Workshop:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.folder = folder
-        self.said: list[str] = []
-        self.say: Say = self.said.append
+        self.reported: list[str] = []
+        self.report: Reporter = self.reported.append
 
     def write(self, name: str, migrate: str, rollback: str = "pass", *, database: str = "blog", head: str = "") -> Path:
         """Write migrations/<database>/<name>.py with these bodies."""
@@ -66,11 +66,11 @@ class Workshop:
         return self.run(lambda runner: runner.down(**options), *names)
 
     def run(self, work: all_databases.Work, *names: str) -> dict[str, Any]:
-        return all_databases.run(self.settings, names or DATABASE_NAMES, work, self.say, self.folder)
+        return all_databases.run(self.settings, names or DATABASE_NAMES, work, self.report, self.folder)
 
     def query(self, statement: str, parameters: Any = None, database: str = "blog") -> list[Any]:
         """Return the rows of a statement sent over a direct connection."""
-        with connected(self.settings, database, self.said.append) as connection:
+        with connected(self.settings, database, self.reported.append) as connection:
             cursor = connection.execute_sql(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 

@@ -79,7 +79,7 @@ def test_a_backfill_waits_for_a_locked_row_without_blocking_others(posts, monkey
     with psycopg2.connect(posts.settings.databases["blog"].url) as holder, holder.cursor() as cursor:
         cursor.execute("UPDATE blog.posts SET title = 'held' WHERE id = (SELECT max(id::text)::uuid FROM blog.posts)")
         runner = BackgroundCall(posts.up, "blog")
-        assert wait_until(lambda: any("lock timeout; blocked by pid" in line for line in posts.said), SECONDS)
+        assert wait_until(lambda: any("lock timeout; blocked by pid" in line for line in posts.reported), SECONDS)
         rows = posts.query("SELECT count(*) FROM blog.posts WHERE words IS NULL", database="shop")
         assert 0 < rows[0][0] < ROWS
     holder.close()

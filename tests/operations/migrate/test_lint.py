@@ -188,7 +188,8 @@ def test_python_code_that_cannot_be_previewed_is_reported_and_checked_as_it_runs
     ):
         workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
     assert (
-        "blog: 003_clear: run clear() cannot be previewed; its statements are checked as it sends them" in workshop.said
+        "blog: 003_clear: run clear() cannot be previewed; its statements are checked as it sends them"
+        in workshop.reported
     )
     assert workshop.query("SELECT x FROM blog.t") == [(1,)]
 

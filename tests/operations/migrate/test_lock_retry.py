@@ -43,7 +43,7 @@ def test_a_blocking_transaction_is_named_and_readers_never_wait_long(posts, quic
                 # Behind a runner that kept its place in the queue this would wait for the holder: for ever.
                 reading.execute("SELECT title FROM blog.posts")
                 reader.commit()
-                return sum("lock timeout; blocked by" in line for line in posts.said) == 3
+                return sum("lock timeout; blocked by" in line for line in posts.reported) == 3
 
             reading.execute("SET statement_timeout = '30s'")
             assert wait_until(read_while_it_tries, TIMEOUT_SECONDS)
@@ -51,7 +51,7 @@ def test_a_blocking_transaction_is_named_and_readers_never_wait_long(posts, quic
     holder.close()
     runner.result()
 
-    line = next(line for line in posts.said if "lock timeout; blocked by pid" in line)
+    line = next(line for line in posts.reported if "lock timeout; blocked by pid" in line)
     assert line.startswith("blog: apply 002_wide: lock timeout; blocked by pid ")
     assert "report of the boss, user blog_app, idle in transaction" in line
     assert "SELECT count(*) FROM blog.posts" in line
@@ -80,7 +80,7 @@ def test_a_transaction_is_retried_as_a_whole_and_holds_nothing_meanwhile(posts, 
     with holder.cursor() as cursor:
         cursor.execute("SELECT 1 FROM blog.posts")
         runner = BackgroundCall(posts.up, "blog")
-        assert wait_until(lambda: any("lock timeout; blocked by" in line for line in posts.said), TIMEOUT_SECONDS)
+        assert wait_until(lambda: any("lock timeout; blocked by" in line for line in posts.reported), TIMEOUT_SECONDS)
         assert posts.tables() == ["posts"]
     holder.close()
     runner.result()
@@ -113,7 +113,7 @@ def test_autovacuum_is_cancelled_without_blocking_anybody(posts, stack):
     posts.sql("002_wide", "ALTER TABLE blog.posts ADD COLUMN words integer")
     posts.up("blog")
 
-    assert any("(autovacuum)" in line for line in posts.said)
+    assert any("(autovacuum)" in line for line in posts.reported)
     stack.postgres.execute("ALTER SYSTEM RESET autovacuum_naptime")
     stack.postgres.execute("SELECT pg_reload_conf()")
 

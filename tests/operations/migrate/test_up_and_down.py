@@ -178,7 +178,7 @@ def test_a_migration_without_a_file_or_a_rollback_cannot_be_rolled_back(workshop
 def test_a_second_run_waits_names_the_first_and_reads_the_history_again(workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()")
     waiting = threading.Event()
-    workshop.say = lambda line: waiting.set() if "waiting for another run" in line else None
+    workshop.report = lambda line: waiting.set() if "waiting for another run" in line else None
     with connected(workshop.settings, "blog", print) as first, run_lock(first):
         second = BackgroundCall(workshop.up, "blog")
         assert waiting.wait(TIMEOUT_SECONDS)

@@ -33,7 +33,7 @@ def each(stack: Stack, first: int, stride: int) -> int:
                 print(way.__name__, fatal, ended, flush=True)
             except Exception:
                 harm += 1
-                print(way.__name__, fatal, "HARM", scenario.standings(), scenario.said[-3:], flush=True)
+                print(way.__name__, fatal, "HARM", scenario.standings(), scenario.reported[-3:], flush=True)
                 traceback.print_exc()
             fatal += stride
     return harm

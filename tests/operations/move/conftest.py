@@ -70,12 +70,12 @@ class Scenario:
 
     def __init__(self, settings: Settings, source: str, target: str) -> None:
         self.settings, self.source, self.target = settings, source, target
-        self.said: list[str] = []
+        self.reported: list[str] = []
         self.redirection = FakeRedirection()
 
     def open(self, **options: Any) -> Any:
         options = {"to": self.target, "redirection": self.redirection} | options
-        return open_move(self.settings, "blog", self.said.append, **options)
+        return open_move(self.settings, "blog", self.reported.append, **options)
 
     def move(self, **options: Any) -> None:
         self._do(Mover.forward, options)

@@ -140,7 +140,7 @@ def test_two_that_share_a_database_move_concurrently_and_a_third_stays(scenario:
 
     def move_shop() -> None:
         with open_move(
-            settings, "shop", scenario.said.append, to=scenario.target, redirection=FakeRedirection()
+            settings, "shop", scenario.reported.append, to=scenario.target, redirection=FakeRedirection()
         ) as mover:
             Mover.forward(mover)
 
@@ -150,7 +150,7 @@ def test_two_that_share_a_database_move_concurrently_and_a_third_stays(scenario:
     assert scenario.query("target", "SELECT count(*), count(DISTINCT i) FROM shop.things") == [(99, 99)]
     scenario.query("source", "INSERT INTO files.things VALUES (100, 'more')")
     scenario.confirm()
-    with open_move(settings, "shop", scenario.said.append, redirection=FakeRedirection()) as mover:
+    with open_move(settings, "shop", scenario.reported.append, redirection=FakeRedirection()) as mover:
         Mover.back(mover)
     assert scenario.query("source", "SELECT count(*) FROM shop.things") == [(99,)]
     assert scenario.query("target", "SELECT count(*) FROM blog.posts") == [(500,)]

@@ -23,7 +23,7 @@ def test_everything_moves_and_the_old_place_answers_no_more(scenario: Scenario) 
     assert scenario.writes("target")
     assert not scenario.writes("source")
     assert scenario.redirection.urls == [scenario.target]
-    assert any("writes were refused for" in line for line in scenario.said)
+    assert any("writes were refused for" in line for line in scenario.reported)
 
 
 def test_confirmed_nothing_is_left_but_a_word(scenario: Scenario) -> None:

@@ -57,8 +57,8 @@ def test_a_pgbouncer_that_hangs_in_the_switch_times_out(
     assert scenario.contents("source") == scenario.contents("target")
     assert "writes are refused on both servers" in overview.describe(scenario.settings, "blog", sizes=False).lines[0]
     scenario.resume()
-    assert scenario.said[-1].startswith("Until you confirm")
-    assert "blog: switched; writes were refused since an earlier run was interrupted in the switch" in scenario.said
+    assert scenario.reported[-1].startswith("Until you confirm")
+    assert "blog: switched; writes were refused since an earlier run was interrupted in the switch" in scenario.reported
     assert scenario.writes("target")
 
 
@@ -122,8 +122,8 @@ def test_a_long_transaction_is_named_and_waited_for(scenario: Scenario, monkeypa
     with psycopg2.connect(scenario.source, application_name="somebody's report") as report:
         report.cursor().execute("UPDATE blog.posts SET price = 3 WHERE number = 1")
         moving = BackgroundCall(scenario.move)
-        named = lambda: any("somebody's report" in line for line in scenario.said)  # noqa: E731
-        assert wait_until(named, 60), scenario.said
+        named = lambda: any("somebody's report" in line for line in scenario.reported)  # noqa: E731
+        assert wait_until(named, 60), scenario.reported
     report.close()
     moving.result()
     assert scenario.standings() == ("left", "serving")

@@ -58,7 +58,7 @@ def open_epochs(redis_url: str | None) -> list[str]:
 def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, elsewhere: str) -> None:
     assert site.stack.pgbouncer
     follow = PgBouncerRedirection(site.settings, "blog", site.stack.pgbouncer.folder, site.stack.passwords.admin)
-    said: list[str] = []
+    reported: list[str] = []
     posts = site.posts[:3]
     for post in posts:
         site.query("UPDATE blog.posts SET content = 'number 0 ' WHERE id = %s", (post,))
@@ -68,7 +68,7 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
         return wait_until(lambda: load.seen[kind] > before + 10, 60)
 
     def go(way: object) -> None:
-        with open_move(site.settings, "blog", said.append, to=elsewhere, redirection=follow) as mover:
+        with open_move(site.settings, "blog", reported.append, to=elsewhere, redirection=follow) as mover:
             way(mover)  # type: ignore[operator]
 
     epochs = []
@@ -79,7 +79,7 @@ def test_people_notice_a_few_seconds_in_which_they_cannot_write(site: Site, else
             go(way)
             assert goes_on("write 200"), load.seen
     assert len(set(epochs)) == 2, "what was cached at one side was looked up for the other"
-    log.info("%s; writes refused for %.1f s at most; %s", dict(load.seen), load.longest_refusal, "\n".join(said))
+    log.info("%s; writes refused for %.1f s at most; %s", dict(load.seen), load.longest_refusal, "\n".join(reported))
     assert load.wrong == []
     assert load.seen["write 503"]
     assert load.longest_refusal < MAX_REFUSAL_SECONDS

@@ -16,7 +16,7 @@ MODELS, FILES, LIVE = "the models", "the migrations", "the database"
 
 
 @dataclass
-class Report:
+class DriftReport:
     """What differs in one logical database, in sentences."""
 
     differences: list[str] = field(default_factory=list)
@@ -29,9 +29,9 @@ class Report:
         return self.pending + self.differences
 
 
-def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | None = None) -> Report:
+def check(settings: Settings, name: str, models: Sequence[Any], folder: Path | None = None) -> DriftReport:
     """Compare types, nullability, defaults, checks, indexes, foreign keys; a pending migration is a problem too."""
-    report = Report()
+    report = DriftReport()
     with connected(settings, name, report.notes.append) as connection:
         applied = list(history.applied(connection, name))
         wanted = shadow.schema_of_models(connection, name, models)

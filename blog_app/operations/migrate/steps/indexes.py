@@ -64,7 +64,7 @@ class AddIndex(Step):
         def attempt() -> None:
             # Left by an earlier run, or by a try that ended in a deadlock.
             if database.value(STATE, (self.table, self.index)) == "invalid":
-                database.say(f"{database.name}: rebuild {self.index}, which an unfinished build left invalid")
+                database.report(f"{database.name}: rebuild {self.index}, which an unfinished build left invalid")
                 drop(database, self.index)
             database.send(self.sql)
 
