@@ -127,22 +127,21 @@ def test_every_path_and_module_exists(document: Path) -> None:
             assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
 
 
-@of_each()
+@of_each([document for document in DOCUMENTS if document.name != "CHANGELOG.md"])
 def test_every_python_file_exists(document: Path) -> None:
     for path in re.findall(r"`([\w/]+\.py)`", prose(document)):
         assert (ROOT / path).exists() or any((ROOT / "blog_app").rglob(path)), f"there is no {path}"
 
 
 def test_every_log_line_of_the_troubleshooting_exists() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "blog_app").rglob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "blog_app").rglob("*.py"))
     _, _, section = (ROOT / "docs/operations.md").read_text().partition("## Troubleshooting")
-    lines = [
-        line for row in re.findall(r"^\|.*\|$", section, re.MULTILINE) for line in SPAN.findall(row) if "…" in line
-    ]
+    rows = "\n".join(re.findall(r"^\|.*\|$", section, re.MULTILINE))
+    lines = [line for line in SPAN.findall(rows) if "…" in line]
     assert lines
     for line in lines:
         for part in line.split("…"):
-            assert part.strip(" :") in code, f"nothing logs {line!r}"
+            assert part.strip(" :") in source, f"nothing logs {line!r}"
 
 
 @of_each()
