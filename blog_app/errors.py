@@ -1,4 +1,4 @@
-"""The exceptions of the API (problem details), and the error handler that turns any exception into a response.
+"""The exceptions of the API (problem details), and the function that turns any exception into a response.
 
 Every error response is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `instance`,
 `request_id`, and for invalid input `errors`, a list of `{"pointer", "detail"}` (RFC 6901 JSON Pointers into the body)
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 RETRY_AFTER_SECONDS = 2
+ROUTING_ERRORS = {
+    HTTPStatus.NOT_FOUND: "No such URL. See /docs.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This URL does not support this method. See the Allow header.",
+}
 
 
 class Problem(Exception):
@@ -206,7 +210,7 @@ def _from_werkzeug(error: HTTPException) -> Problem:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     known = (problem_type for problem_type in PROBLEM_TYPES.values() if problem_type.status == status)
     problem_type = next(known, None) or type("OtherProblem", (Problem,), {}, status=status)
-    problem = problem_type(error.description or status.phrase)
+    problem = problem_type(ROUTING_ERRORS.get(status) or error.description or status.phrase)
     problem.headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return problem
 

@@ -33,7 +33,7 @@ class User(AccountsRecord, SoftDeletable):
     name = peewee.CharField(max_length=100)
     password_hash = peewee.CharField(max_length=255)
     credentials_version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
-    """Grows with each change of the password or the address, which invalidates tokens and sign-ins begun before it."""
+    """Grows with each change of password or email address, which invalidates tokens and sign-ins begun before it."""
     status = peewee.CharField(max_length=20, default="active", constraints=[peewee.SQL("DEFAULT 'active'")])
 
     class Meta:
@@ -151,7 +151,7 @@ class Token(AccountsRecord):
 
 
 class Registration(AccountsRecord):
-    """An account to be, until its address is confirmed; several registrations may name one address."""
+    """A registration that waits for confirmation; several may name one email address."""
 
     created_at = TimestampField(default=now, index=True)
     email = peewee.CharField(max_length=email_addresses.MAX_LENGTH)

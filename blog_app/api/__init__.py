@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
     app.extensions["before_flask"] = app.wsgi_app = BeforeFlask(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
     read_hooks.init_app(app)
     app.session_interface = NoSessions()
-    app.url_map.merge_slashes = False  # `//` is another address, not a redirect to whatever host was named.
+    app.url_map.merge_slashes = False  # `//` is another URL, not a redirect to whatever host was named.
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter
     headers.init_app(app)
     rate_limits.init_app(app)

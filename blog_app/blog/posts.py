@@ -1,4 +1,4 @@
-"""Operations on posts: creating, editing, publishing, archiving, restoring and purging."""
+"""Actions on posts: creating, updating, publishing, archiving, restoring and purging."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import Conflict, invalid
 
 
-def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
+def create(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
     """Create a draft and return it; without a slug it gets one from its title."""
     found = Tag.by_slugs(tags, lock=True)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
@@ -28,7 +28,7 @@ def write(author_id: UUID, tags: list[str], slug: str | None = None, **values: A
     return post
 
 
-def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
+def update(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
     """Update the post with these values and exactly these tags; its former title and content become a revision."""
     if kind != post.kind:
         raise invalid("kind", f"The kind of a post cannot be changed; this is a post of kind {post.kind!r}.")
@@ -42,7 +42,7 @@ def edit(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | No
 
 
 def publish(post: Post, published_at: datetime | None) -> Post:
-    """Publish the post now, or schedule it; a public post keeps its time of publication unless another is given."""
+    """Publish the post now, or schedule it (`Post.is_public`); a public post keeps its time unless another is given."""
     instant = now()
     public_since = post.published_at if post.published_at and post.published_at <= instant else None
     return post.change(status="published", published_at=published_at or public_since or instant)
@@ -68,7 +68,7 @@ def unarchive(post: Post) -> Post:
 def purge(post: Post) -> None:
     """Delete the post permanently, with everything that belongs to it; raise `Conflict` if it is not soft-deleted.
 
-    Comments have no foreign key to their subject and are deleted here; the caller holds the lock of the post. Its tags,
+    Comments have no foreign key to their subject and are deleted here; the post must be locked. Its tags,
     images, revisions, likes, counters and former slugs are deleted by cascade.
     """
     if post.deleted_at is None:

@@ -1,4 +1,4 @@
-"""Operations on revisions: recording the former title and content of a post, and restoring them."""
+"""Actions on revisions: recording the former title and content of a post, and restoring them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REVISED_FIELDS = ("title", "content", "content_format")
 
 
 def record(post: Post, editor_id: UUID, **values: Any) -> None:
-    """Record the present title and content of the post if `values` change them. The caller holds the post's lock."""
+    """Record the present title and content of the post if `values` change them. The post must be locked."""
     if all(values.get(name, getattr(post, name)) == getattr(post, name) for name in REVISED_FIELDS):
         return
     last = Revision.select().where(Revision.post == post.id).order_by(Revision.number.desc()).first()

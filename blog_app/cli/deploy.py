@@ -60,9 +60,9 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @with_appcontext
 def restore(file: Path) -> None:
-    """Restore a backup of one logical database into its database, which must be empty.
+    """Restore a backup into an empty database.
 
-    The file names the logical database; the environment has its address.
+    The file names the logical database; the environment has its URL.
     """
     with readable_errors():
         name = backups.restore(settings(), file, click.echo)

@@ -35,11 +35,11 @@ from blog_app.operations import pgbouncer as pooler
 @click.option("--check", is_flag=True, help="Write nothing; fail if the files are not up to date.")
 @with_appcontext
 def pgbouncer(output: Path, pool_size: int, socket_dir: Path | None, check: bool) -> None:
-    """Write pgbouncer.ini, userlist.txt and pgbouncer.env for the environment's URLs.
+    """Write PgBouncer's configuration.
 
-    The direct URLs name the servers. A pooled URL beside a direct one names the address on which PgBouncer listens, and
-    the entry and login of the app; without one, pgbouncer.env has the pooled URLs for the app. A login
-    `pgbouncer_admin` is added if PGBOUNCER_ADMIN_PASSWORD is set.
+    Writes pgbouncer.ini, userlist.txt and pgbouncer.env. The direct URLs name the servers. A pooled URL beside a direct
+    one names the host and port on which PgBouncer listens, and the entry and login of the app; without one,
+    pgbouncer.env has the pooled URLs for the app. PGBOUNCER_ADMIN_PASSWORD adds a login `pgbouncer_admin`.
     """
     admin_password = os.environ.get(pooler.ADMIN_PASSWORD, "")
     try:

@@ -84,7 +84,7 @@ class Chunk(Base):
 
 
 class Part(Base):
-    """A chunk at a position, in bytes, of a content."""
+    """A chunk of a content; `position` is its offset in bytes."""
 
     content = peewee.ForeignKeyField(Content, column_name="content", on_delete="RESTRICT", index=False)
     position = peewee.BigIntegerField()

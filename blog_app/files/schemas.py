@@ -68,7 +68,7 @@ class UploadParameters(Schema):
     parent_id = ma.UUID(load_default=None, metadata={"description": "Folder to upload to; by default the top level."})
 
 
-class PlaceParameters(Schema):
+class PathParameters(Schema):
     """The query parameters of the list of files."""
 
     path = Path(load_default=None, metadata={"description": "Only what is at this path, such as `/Kettles/Tea.pdf`."})

@@ -1,4 +1,4 @@
-"""Folder and file operations: create, move, rename, copy, move to trash, restore, purge.
+"""Actions on folders and files: create, move, rename, copy, move to trash, restore, purge.
 
 All of them lock the owner's drive (`lock_drive_of`), so what they read stays true until the transaction ends; therefore
 no folder can become its own descendant. A subtree of any size is changed by one statement. Constraints of the table

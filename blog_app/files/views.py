@@ -52,7 +52,7 @@ def store_within_quota(upload: Upload) -> StoredContent:
     return contents.store(upload)
 
 
-@files.lists("/files", schemas.NodeSchema, parameters=schemas.PlaceParameters)
+@files.lists("/files", schemas.NodeSchema, parameters=schemas.PathParameters)
 def list_files(path: str | None, under: str | None) -> Any:
     """List your folders and files, newest first. Admins see all users' files.
 

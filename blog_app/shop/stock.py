@@ -1,7 +1,7 @@
 """Stock and reservations: open orders reserve stock; shipping takes it, cancelling releases it.
 
-Lock order: products by identifier, locked before their stock changes, so no two transactions deadlock. Availability is
-checked on the locked row, so nothing is sold twice; a CHECK constraint guards it besides.
+Lock order: products by identifier, locked before their stock changes, so no two transactions deadlock. `checkout`
+checks availability on the locked rows, so nothing is sold twice; a CHECK constraint guards it besides.
 """
 
 from __future__ import annotations

@@ -118,13 +118,13 @@ def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypa
 
 def test_remembered_urls_are_limited_in_length_and_number(api: Flask, monkeypatch) -> None:
     monkeypatch.setattr(before_flask, "MAX_REQUESTS", 3)
-    addresses = api.extensions["before_flask"]._requests
-    addresses.clear()
+    remembered = api.extensions["before_flask"]._requests
+    remembered.clear()
     long = "/categories?" + "&".join(f"or[{n}][name]={'x' * 40}" for n in range(12))
     for path in (long, *(f"/categories?limit={limit}" for limit in range(1, 6))):
         assert wait_until(lambda path=path: how(anonymous(api), path) == "hit", SECONDS)
-        assert len(addresses) <= 3
-        assert (len(addresses) == 0) == (path == long)
+        assert len(remembered) <= 3
+        assert (len(remembered) == 0) == (path == long)
 
 
 def test_a_caller_without_permission_is_rejected_where_others_get_hits(api: Flask) -> None:

@@ -1,1 +1,1 @@
-"""How a request runs, from the route to the answer."""
+"""How a request runs, from the route to the response."""

@@ -4,10 +4,10 @@ Routing, authorization, the cache, the view and the representation are the same 
 is left out: docs/decisions/0003-reads-before-flask.md.
 
 It passes on what is no plain read: another method, a page of another site (`Origin`), an unknown path, and errors.
-Flask gets the exception, so that it is answered like any other, and nothing is done twice. Every response, also
+Flask gets the exception, so that its response is like any other, and nothing is done twice. Every response, also
 Flask's, gets its common headers and its log line here.
 
-The address of a list, and an address at which there was a hit, is remembered with all that does not depend on the
+The URL of a list, and a URL at which there was a hit, is remembered with all that does not depend on the
 caller: from then on a hit is one MGET (the response, its marks, the caller's token), a look into the table of
 permissions, and a response.
 """
@@ -33,7 +33,7 @@ from blog_app.config import Settings
 from blog_app.data import databases
 
 MAX_REQUESTS = 10_000
-MAX_ADDRESS_LENGTH = 500
+MAX_URL_LENGTH = 500
 """With this many characters each, that many remembered requests take some megabytes, whatever is requested."""
 
 Headers = list[tuple[str, str]]
@@ -119,7 +119,7 @@ class BeforeFlask:
 
     def _remember(self, read_request: ReadRequest) -> None:
         key = read_request.path, read_request.query_string.decode("latin-1")
-        if key in self._requests or sum(map(len, key)) > MAX_ADDRESS_LENGTH:
+        if key in self._requests or sum(map(len, key)) > MAX_URL_LENGTH:
             return
         if len(self._requests) >= MAX_REQUESTS:
             self._requests.clear()

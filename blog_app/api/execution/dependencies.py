@@ -27,7 +27,7 @@ class Dependencies(NamedTuple):
     """What the requests with one query string to one endpoint depend on."""
 
     collections: tuple[tuple[str, str], ...]
-    by_row: tuple[Any, ...]
+    row_models: tuple[Any, ...]
     """Models of which only the row counts that the path names, if it names one by its id."""
 
 
@@ -49,13 +49,13 @@ def collections_of(request: ReadRequest, declared: Reads) -> tuple[tuple[str, st
             if len(_known) >= MAX_QUERIES:
                 _known.clear()
             _known[key] = found
-    if not found.by_row:
+    if not found.row_models:
         return found.collections
     assert declared.row
     row = request.values[declared.row]
     if isinstance(row, str):
         row = parse_uuid(row)  # None: a slug, and any row may have it, or get it.
-    return found.collections + tuple(pair for model in found.by_row for pair in read_dependencies(model, row))
+    return found.collections + tuple(pair for model in found.row_models for pair in read_dependencies(model, row))
 
 
 def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
@@ -70,9 +70,9 @@ def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
     for name in fieldset.includes:
         models += options.includes[name].reads
     # Rows that share the id of the row which is shown: it, and what belongs to it or what it belongs to.
-    alike = [model for model in models if declared.row and row_key_model(model) is row_key_model(options.model)]
-    pairs = [pair for model in models if model not in alike for pair in read_dependencies(model)]
-    return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(alike)))
+    row_models = [model for model in models if declared.row and row_key_model(model) is row_key_model(options.model)]
+    pairs = [pair for model in models if model not in row_models for pair in read_dependencies(model)]
+    return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(row_models)))
 
 
 def entry_name(scope: Scope, path: str, query_string: bytes) -> str:

@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
 
 
 def add(app: Flask, endpoint: str, hook: ReadHook) -> None:
-    """Call `hook` for every GET of an endpoint that is answered with 200 or 304, before the response is sent."""
+    """Call `hook` for every GET of an endpoint whose response is 200 or 304, before it is sent."""
     app.extensions["read_hooks"].setdefault(endpoint, []).append(hook)
 
 

@@ -103,7 +103,7 @@ def _checked(
 
 
 def cached_view(produce: Callable[..., Representation]) -> Callable[..., Response]:
-    """Make a Flask view, outside the API, of a function that declares what it reads and answers everybody alike."""
+    """Make a Flask view, outside the API, of a function that declares what it reads and is the same for everybody."""
     declared = cache.reads_of(produce)
     assert declared
     collections = tuple(dict.fromkeys(pair for model in declared.models for pair in read_dependencies(model)))

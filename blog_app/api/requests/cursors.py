@@ -44,7 +44,7 @@ class SortKey:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The position of a page: the sort values of the row that it begins after or, if `backwards`, ends before."""
+    """The edge of a page: the sort values of the row that it begins after or, if `backwards`, ends before."""
 
     values: tuple[Any, ...]
     backwards: bool = False

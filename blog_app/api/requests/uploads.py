@@ -56,9 +56,9 @@ class Upload:
         self._hash.update(data)
         self.file.write(data)
 
-    def seek(self, position: int) -> None:
-        """Move to a position (called by the form parser when a file is complete)."""
-        self.file.seek(position)
+    def seek(self, offset: int) -> None:
+        """Move to an offset (called by the form parser when a file is complete)."""
+        self.file.seek(offset)
 
 
 @contextmanager

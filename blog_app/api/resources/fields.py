@@ -50,7 +50,7 @@ class Email(fields.String):
 
 
 class Url(fields.Url):
-    """A public web address: `http` or `https`, with a host, without credentials."""
+    """A public URL: `http` or `https`, with a host, without credentials."""
 
     def __init__(self, **kwargs: Any) -> None:
         validators: list[Any] = [validate.Length(max=2_000), require_storable, _require_safe_url]

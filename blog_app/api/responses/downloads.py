@@ -33,7 +33,7 @@ class Download:
     size: int
     etag: str
     read: Callable[[int, int], Iterator[bytes]]
-    """Yields the bytes from a start position up to an end position."""
+    """Yields the bytes from a start offset up to an end offset."""
 
 
 def respond(download: Download) -> Response:

@@ -1,6 +1,6 @@
 """The headers of every response: Cache-Control, CORS, request id.
 
-A cache must revalidate each response, because the next read must see a write that has been answered; with an ETag that
+A cache must revalidate each response, because the next read must see an acknowledged write; with an ETag that
 costs little. Shared caches must not store the response to an authenticated request.
 """
 

@@ -49,7 +49,7 @@ class Category(BlogRecord):
     def move_to(self, parent_id: UUID | None) -> None:
         """Set the parent of the category, None for none; raise `Invalid` if that would create a cycle.
 
-        The caller holds the lock of the tree.
+        The tree must be locked.
         """
         if parent_id is not None and parent_id != self.parent_id:
             subtree = {UUID(str(found)) for (found,) in type(self).subtree(Category.id == self.id).tuples()}

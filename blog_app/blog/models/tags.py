@@ -97,14 +97,14 @@ class PostTag(Base):
 
     @classmethod
     def replace(cls, post: Post, tags: list[TagRow]) -> None:
-        """Replace the tags of the post; the caller updates its `tag_words`."""
+        """Replace the tags of the post; updating its `tag_words` is left to the calling function."""
         others = cls.tag.not_in([tag.id for tag in tags])
         databases.blog.pipeline(cls.delete().where((cls.post == post.id) & others))
         cls.add(post, tags)
 
     @classmethod
     def add(cls, post: Post, tags: list[TagRow]) -> None:
-        """Add tags to the post; the caller updates its `tag_words`."""
+        """Add tags to the post; updating its `tag_words` is left to the calling function."""
         if tags:
             places = ", ".join(["(%s, %s)"] * len(tags))
             sql = f"INSERT INTO blog.post_tags (post_id, tag_id) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608

@@ -39,7 +39,7 @@ def list_comments() -> Any:
 def list_comments_on_post(key: str) -> Any:
     """List the comments on a post, oldest first.
 
-    You see approved comments and your own. `parent_id` is the comment that a reply answers.
+    You see approved comments and your own. `parent_id` is the comment that is replied to.
     """
     return Comment.visible_to(scope(), user_id()).where(
         Comment.subject_type == "post", Comment.subject_id == post_at(key).select(Post.id)
@@ -77,7 +77,7 @@ def show_comment(comment_id: UUID) -> Any:
 @comments.changes("/comments/<uuid:comment_id>", CommentSchema, load=present_comment_at)
 def change_comment(comment: Comment, **values: Any) -> Comment:
     """Update a comment. It needs approval again."""
-    return actions.edit(comment, scope=scope(), **values)
+    return actions.update(comment, scope=scope(), **values)
 
 
 @comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)

@@ -52,13 +52,13 @@ def list_related_posts(key: str) -> Any:
 @posts.creates("", PostSchema)
 def create_post(**values: Any) -> Post:
     """Create a post. It is a draft until it is published."""
-    return actions.write(identity().user_id, **values)
+    return actions.create(identity().user_id, **values)
 
 
 @posts.changes("/<key>", PostSchema, load=post_at)
 def change_post(post: Post, **values: Any) -> Post:
     """Update a post. The former title and content become a revision."""
-    return actions.edit(post, identity().user_id, **values)
+    return actions.update(post, identity().user_id, **values)
 
 
 @posts.deletes("/<key>", load=post_at)
