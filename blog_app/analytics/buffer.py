@@ -13,8 +13,8 @@ What can be lost, and when; nothing is ever counted twice:
   shuts down flushes once.
 * A Redis that loses its data loses the views that the worker had not stored yet: some seconds, more if no worker runs.
 * While the buffer cannot be flushed it holds `MAX_BUFFERED` views; further ones are lost, and their number is logged.
-  That is while Redis and the analytics database are both down; and while the database is down, once Redis has
-  `queue.MAX_BATCHES` batches, or in a process that has not read the day's salt yet. Redis alone may stay down.
+  That is while Redis and the analytics database are both unreachable; and while the database is, once Redis has
+  `queue.MAX_BATCHES` batches, or in a process that has not read the day's salt yet. Redis alone may stay unreachable.
 * A worker that is killed loses nothing.
 
 A post's view counter lags by this pipeline, some ten seconds, and by the age of a cached response (COUNTERS_SECONDS).

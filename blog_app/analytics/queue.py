@@ -20,11 +20,11 @@ def push(batch: bytes) -> bool:
 
 
 def oldest(number: int) -> list[bytes]:
-    """Return up to `number` of the oldest batches; none if Redis is down."""
+    """Return up to `number` of the oldest batches; none if Redis is unreachable."""
     replies = ask_redis(("LRANGE", KEY, 0, number - 1))
     return list(replies[0]) if replies else []
 
 
 def remove(batches: list[bytes]) -> None:
-    """Remove these batches if present. If Redis is down they are read again later, which changes nothing."""
+    """Remove these batches if present. If Redis is unreachable, they are read again later, which changes nothing."""
     ask_redis(*[("LREM", KEY, 1, batch) for batch in batches])

@@ -19,7 +19,7 @@ from blog_app.permissions import Scope
 
 
 def _actor_id() -> peewee.Node:
-    """Return the expression for the actor's id; without administrator scope it is null unless it is the caller's own.
+    """Return the expression for the actor's id; without admin scope it is null unless it is the caller's own.
 
     Authors, for example, do not see who likes their posts.
     """
@@ -28,7 +28,7 @@ def _actor_id() -> peewee.Node:
 
 
 def _actor_name() -> peewee.Node:
-    """Return the expression for the name of a command's user, which only administrators see."""
+    """Return the expression for the name of a command's user, which only admins see."""
     return AuditEntry.actor_name if scope() is Scope.ALL else peewee.SQL("NULL")
 
 
@@ -38,7 +38,7 @@ ACTOR_ID = PerRequest(_actor_id)
 class AuditEntrySchema(Schema):
     """An audit entry: who did what to which object, and what changed.
 
-    `actor_id` is null for commands, anonymous callers and deleted users; only administrators see other users there.
+    `actor_id` is null for commands, anonymous callers and deleted users; only admins see other users there.
     `action` is the name of an operation or a command. `changes` maps fields to `before` and `after`, or to
     `{"redacted": true}` if the values are private.
     """
@@ -145,8 +145,8 @@ class ReferrerParameters(RangeParameters):
 
 
 class CacheCountsSchema(Schema):
-    """Cache statistics. A bypass is a response without the cache: a private one, or one made while Redis is down or a
-    write is in progress. `hit_ratio` is hits divided by hits and misses, null if there are none.
+    """Cache statistics. A bypass is a response without the cache: a private one, or one made while Redis is
+    unreachable or a write is in progress. `hit_ratio` is hits divided by hits and misses, null if there are none.
     """
 
     hits = Integer(required=True)
@@ -164,7 +164,7 @@ class ViewCacheCountsSchema(CacheCountsSchema):
 
 
 class CacheReportSchema(Schema):
-    """The cache report. While Redis is down or not configured, nothing is cached and there are no statistics."""
+    """The cache report. While Redis is unreachable or not configured, nothing is cached and there are no statistics."""
 
     status = ma.String(required=True, validate=validate.OneOf(("ok", "away", "not configured")))
     since = Timestamp(required=True)

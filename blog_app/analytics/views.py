@@ -19,7 +19,7 @@ caching = Blueprint("caching", database=databases.analytics, prefix="/analytics"
 
 @audit_entries.lists("", schemas.AuditEntrySchema)
 def list_audit_entries() -> Any:
-    """List audit entries, latest first: your actions and those on your objects. Administrators see all.
+    """List audit entries, latest first: your actions and those on your objects. Admins see all.
 
     An entry appears a second or two after its action.
     """

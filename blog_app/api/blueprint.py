@@ -55,9 +55,9 @@ class Blueprint(flask.Blueprint):
             parameters=parameters,
         )
 
-    def shows(self, path: str, schema: type[Schema], *, moved_to: View | None = None) -> Callable[[View], View]:
-        """GET the one row of the query that the view returns; else 301 to the key that `moved_to` returns, or 404."""
-        return self._route("GET", path, reads.show, render=render_item, response=schema, moved_to=moved_to)
+    def shows(self, path: str, schema: type[Schema], *, redirect_key: View | None = None) -> Callable[[View], View]:
+        """GET the one row of the query that the view returns; else 301 to the key from `redirect_key`, or 404."""
+        return self._route("GET", path, reads.show, render=render_item, response=schema, redirect_key=redirect_key)
 
     def computes(self, path: str, schema: type[Schema]) -> Callable[[View], View]:
         """GET a document that is no row: the view computes and returns it."""

@@ -38,7 +38,7 @@ class Operation:
     """Returns the query for the record that the path names; it takes what it needs of the path, the view the rest."""
     parent: View | None = None
     """Returns the query for the resource that a list belongs to: if there is none, the list is a 404."""
-    moved_to: View | None = None
+    redirect_key: View | None = None
     """Returns the key under which an item that is not found here is found now, or None."""
     store: Callable[[Upload], Any] | None = None
     """Stores the uploaded file, before anything is loaded."""

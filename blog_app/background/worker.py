@@ -52,7 +52,7 @@ def _deliver_from(app: Flask, database: LogicalDatabase, backoff: Backoff, stop:
             handlers = handlers_with_due_deliveries(database, backoff)
         for handler in handlers:
             for _ in range(MAX_PER_TURN):
-                with app.app_context():  # As for a request: its pinned servers and connections end with it.
+                with app.app_context():  # As for a request: its routes and connections end with it.
                     delivered = 0 if stop.is_set() else deliver_next(database, handler, backoff)
                 if not delivered:
                     break

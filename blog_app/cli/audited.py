@@ -1,7 +1,7 @@
 """Audited commands: every command that changes something is an audited action of the operating system's user.
 
 An audit entry has the name of the command, and the record that it changes, if it is one; no arguments, which may be
-e-mail addresses.
+email addresses.
 """
 
 from __future__ import annotations

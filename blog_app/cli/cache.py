@@ -11,7 +11,7 @@ from blog_app.data.cache_counters import Counts
 cache = AppGroup("cache", help="The response cache.")
 
 REASONS = {
-    "away": "Redis is unavailable: nothing is cached, and there are no statistics.",
+    "away": "Redis is unreachable: nothing is cached, and there are no statistics.",
     "not configured": "REDIS_URL is not set: nothing is cached.",
 }
 HEADINGS = ("", "hits", "misses", "bypasses", "hit ratio", "mean fill", "longest fill")
@@ -27,7 +27,7 @@ FORMS = ("{:,}", "{:,}", "{:,}", "{:.1%}", "{:.1f} ms", "{:.1f} ms")
     help="Number of hours to cover, including the current one.",
 )
 def status(hours: int) -> None:
-    """Show cache hits, misses, bypasses and fill times by view, for all processes. Exit code 1 if Redis is down."""
+    """Show hits, misses, bypasses and fill times by view, of all processes. Exit code 1 if Redis is unreachable."""
     report = cache_counters.report(hours)
     if report.status in REASONS:
         click.echo(REASONS[report.status])

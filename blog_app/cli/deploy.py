@@ -17,7 +17,7 @@ LOSES_DATA = "data in new tables and columns is lost"
 
 
 @click.command()
-@click.option("--rollback", is_flag=True, help=f"On failure, revert what this release applied; {LOSES_DATA}.")
+@click.option("--rollback", is_flag=True, help=f"On failure, roll back what this release applied; {LOSES_DATA}.")
 @click.option("--without-backfills", is_flag=True, help="Stop before a migration that backfills a big table.")
 @click.option("--no-backup", is_flag=True, help="Do not back up, even if BACKUP_DIR is set.")
 @with_appcontext
@@ -26,7 +26,7 @@ def deploy(rollback: bool, without_backfills: bool, no_backup: bool) -> None:
 
     Dumps every logical database to BACKUP_DIR, if that is set. Checks pending migrations for unsafe operations, applies
     them, and compares the schema with models and migrations. If a step fails, the release stops and prints the command
-    that reverts what it applied.
+    that rolls back what it applied.
     """
     release = Release(settings(), click.echo, None if no_backup else settings().backup_dir, without_backfills)
     with readable_errors():
@@ -43,16 +43,16 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
     if not release.changed:
         click.echo("deploy: this release has changed nothing", err=True)
     elif rollback:
-        click.echo(f"deploy: reverting what this release applied; {LOSES_DATA}", err=True)
+        click.echo(f"deploy: rolling back what this release applied; {LOSES_DATA}", err=True)
         try:
             release.roll_back()
         except (MigrationError, KeyboardInterrupt) as failure:
             click.echo(f"deploy: the rollback failed: {failure}", err=True)
-            click.echo(f"deploy: to revert the rest:\n  {release.undo_command()}", err=True)
+            click.echo(f"deploy: to roll back the rest:\n  {release.undo_command()}", err=True)
         else:
-            click.echo("deploy: everything that this release applied is reverted", err=True)
+            click.echo("deploy: everything that this release applied is rolled back", err=True)
     else:
-        click.echo(f"deploy: to revert what this release applied ({LOSES_DATA}):", err=True)
+        click.echo(f"deploy: to roll back what this release applied ({LOSES_DATA}):", err=True)
         click.echo(f"  {release.undo_command()}", err=True)
 
 

@@ -60,11 +60,11 @@ def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
 
 @outbox.command()
 @click.argument("event_id", type=click.UUID, required=False)
-@click.option("--all", "everything", is_flag=True, help="Retry every dead delivery.")
+@click.option("--all", "all_", is_flag=True, help="Retry every dead delivery.")
 @publishers_option
-def retry(event_id: UUID | None, everything: bool, names: Sequence[str]) -> None:
+def retry(event_id: UUID | None, all_: bool, names: Sequence[str]) -> None:
     """Retry the dead deliveries of EVENT_ID, or all, with their attempts reset to 0."""
-    if (event_id is None) is not everything:
+    if (event_id is None) is not all_:
         raise click.UsageError("give either EVENT_ID or --all")
     count = 0
     for name in names:

@@ -92,7 +92,7 @@ def test_users_see_their_own_actions_and_those_on_their_objects(app: Flask, admi
     anonymous(app).get("/audit-entries", status=401)
 
 
-def test_the_user_of_a_command_is_visible_to_administrators_only(app: Flask, admin: Caller) -> None:
+def test_the_user_of_a_command_is_visible_to_admins_only(app: Flask, admin: Caller) -> None:
     member = sign_up(app)
     app.test_cli_runner().invoke(args=["users", "activate", member.get("/me").json["email"]])
     (entry,) = trail(member)

@@ -123,7 +123,7 @@ def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, mo
     admin = sign_up(dead_redis, "admin")
     assert admin.get("/analytics/cache").json["status"] == "away"
     result = dead_redis.test_cli_runner().invoke(args=["cache", "status"])
-    assert (result.exit_code, "Redis is unavailable" in result.output) == (1, True)
+    assert (result.exit_code, "Redis is unreachable" in result.output) == (1, True)
     monkeypatch.undo()
     assert wait_until(process.flush, SECONDS)
     assert counts_of("another.view")["bypasses"] == 2

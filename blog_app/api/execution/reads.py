@@ -132,7 +132,7 @@ def show(operation: Operation, values: dict[str, Any]) -> Response:
             raise request.environ[FAILED]
         representation, outcome = read(current_app, read_request, request.headers.get("Authorization"))
     except NotFound:
-        key = operation.moved_to(**values) if operation.moved_to else None
+        key = operation.redirect_key(**values) if operation.redirect_key else None
         if key is None:
             raise
         query = f"?{request.query_string.decode()}" if request.query_string else ""

@@ -84,7 +84,7 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
         responses["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
     if operation.is_download:
         responses["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
-    if operation.moved_to:
+    if operation.redirect_key:
         responses["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
     names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
     for status in _errors(operation, path):

@@ -82,7 +82,7 @@ class DeletedParameter(Schema):
     deleted = marshmallow.fields.String(
         load_default=None,
         validate=marshmallow.validate.OneOf(("with", "only")),
-        metadata={"description": "`with` includes deleted objects, `only` returns nothing else. Administrators only."},
+        metadata={"description": "`with` includes deleted objects, `only` returns nothing else. Admins only."},
     )
 
 

@@ -35,7 +35,7 @@ def list_posts(deleted: str | None) -> Any:
     return allowed(Post, deleted=deleted)
 
 
-@posts.shows("/<key>", PostSchema, moved_to=current_slug)
+@posts.shows("/<key>", PostSchema, redirect_key=current_slug)
 @hot(row="key", until=Post.seconds_to_next_publication, lifetime=COUNTERS_SECONDS)
 def show_post(key: str) -> Any:
     """Retrieve a post by id or slug."""

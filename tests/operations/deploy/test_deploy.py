@@ -147,7 +147,7 @@ def test_a_failure_prints_the_command_that_reverts_the_release_and_that_command_
 def test_rollback_reverts_the_release_and_warns_of_lost_data(released, run):
     code, output = run("deploy", "--rollback")
     assert code == 1
-    assert "reverting what this release applied; data in new tables and columns is lost" in output
+    assert "rolling back what this release applied; data in new tables and columns is lost" in output
     assert not {"more", "odd"} & set(released.tables())
 
 
