@@ -73,7 +73,7 @@ def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -
 
 def alive(port: int) -> str | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
-            return json.load(answer)["status"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as response:
+            return json.load(response)["status"]
     except OSError:
         return None

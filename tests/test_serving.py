@@ -33,7 +33,7 @@ CONNECTIONS = 32
 
 @contextmanager
 def serving(folder: Path, worker: str = "blog_app.serving.BalancedThreadWorker") -> Iterator[int]:
-    """Serve an app that answers with its worker's process id; yield the port when both workers answer."""
+    """Serve an app that returns its worker's process id; yield the port when both workers respond."""
     (folder / "pid_app.py").write_text(APP)
     command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4"]
     options = ["--worker-class", worker, "--keep-alive", "30", "--no-control-socket"]
@@ -45,11 +45,11 @@ def serving(folder: Path, worker: str = "blog_app.serving.BalancedThreadWorker")
         ) as program,
     ):
         program.until("Listening at")
-        assert wait_until(lambda: both_answer(port), 60)
+        assert wait_until(lambda: both_respond(port), 60)
         yield port
 
 
-def both_answer(port: int) -> bool:
+def both_respond(port: int) -> bool:
     with ExitStack() as stack:
         return len(workers_of(stack, port)) == 2
 
@@ -84,15 +84,15 @@ def test_new_connections_are_served_after_a_worker_was_killed(tmp_path: Path) ->
         assert sum(workers_of(stack, port).values()) == CONNECTIONS
 
 
-def test_what_is_too_long_or_no_http_is_answered_as_a_problem(tmp_path: Path) -> None:
+def test_what_is_too_long_or_no_http_gets_a_problem_document(tmp_path: Path) -> None:
     with serving(tmp_path) as port:
         for path, status in (("/" + "x" * 9_000, 414), ("/ b", 400)):
             with socket.create_connection(("127.0.0.1", port), 10) as client:
                 client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                answer = http.client.HTTPResponse(client)
-                answer.begin()
-                assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
-                assert orjson.loads(answer.read())["status"] == status
+                response = http.client.HTTPResponse(client)
+                response.begin()
+                assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
+                assert orjson.loads(response.read())["status"] == status
 
 
 IMPATIENT = """

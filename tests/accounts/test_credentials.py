@@ -122,11 +122,11 @@ def test_a_confirmed_address_cannot_be_confirmed_again_after_a_change_back(app: 
 def test_only_the_mail_says_that_an_address_is_taken(app: Flask, ada: Caller) -> None:
     with app.app_context():
         User.create_with_profile("taken@example.com", "Eve", "-")
-    answers = [
+    bodies = [
         ada.put("/me/email", {"email": email, "password": PASSWORD}, status=202).data
         for email in ("taken@example.com", "free@example.com")
     ]
-    assert len(set(answers)) == 1
+    assert len(set(bodies)) == 1
     assert mails(app, "taken@example.com")[-1]["Subject"] == "This email address is already in use"
 
 

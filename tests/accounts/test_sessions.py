@@ -43,7 +43,7 @@ def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_the_same_r
     suspended_id = open_account(app, "suspended@example.com")
     with app.app_context():
         User.update(status="suspended").where(User.id == suspended_id).execute()
-    answers = set()
+    problems = set()
     for email, password in (
         (EMAIL, "Wrong-1234"),
         ("nobody@example.com", PASSWORD),
@@ -51,8 +51,8 @@ def test_a_wrong_password_an_unknown_address_and_a_suspended_user_get_the_same_r
     ):
         problem = anonymous(app).post("/tokens", {"email": email, "password": password}, status=401).json
         problem.pop("request_id")
-        answers.add(str(problem))
-    assert len(answers) == 1
+        problems.add(str(problem))
+    assert len(problems) == 1
 
 
 def test_a_wrong_password_and_an_unknown_address_need_the_same_statements(app: Flask) -> None:

@@ -152,12 +152,12 @@ def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting
         "HTTP_REFERER": "https://news.example.com/item",
         "HTTP_HOST": "blog.example.com",
     }
-    answer = Representation("", 0, "", "", b"", ("post", "author"))
+    response = Representation("", 0, "", "", b"", ("post", "author"))
 
     def seconds_each() -> float:
         started = time.thread_time()
         for _ in range(1_000):
-            counting.buffer.add(answer, rules.Scope.PUBLIC, environ)
+            counting.buffer.add(response, rules.Scope.PUBLIC, environ)
         return (time.thread_time() - started) / 1_000
 
     assert min(seconds_each() for _ in range(5)) < 50e-6  # One or two on an idle machine.

@@ -56,16 +56,16 @@ class Site:
 
     def read(self, times: int) -> Counter[str]:
         """Read posts; return the number of responses of each."""
-        answered: Counter[str] = Counter()
+        served: Counter[str] = Counter()
         with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=30)) as connection:
             for _ in range(times):
                 post = random.choice(self.posts)
                 connection.request("GET", f"{API}/posts/{post['slug']}", headers={"User-Agent": BROWSER})
-                answer = connection.getresponse()
-                answer.read()
-                assert answer.status == 200
-                answered[post["id"]] += 1
-        return answered
+                response = connection.getresponse()
+                response.read()
+                assert response.status == 200
+                served[post["id"]] += 1
+        return served
 
     def counted(self) -> Counter[str]:
         """Return the view counters of the posts."""
@@ -110,32 +110,32 @@ def test_every_view_counts_once_through_worker_kills_and_redis_outages(site: Sit
         disturbed.set()
 
     def read() -> Counter[str]:
-        answered: Counter[str] = Counter()
+        served: Counter[str] = Counter()
         while not disturbed.is_set():
-            answered += site.read(ROUNDS)
+            served += site.read(ROUNDS)
             time.sleep(0.2)
-        return answered + site.read(ROUNDS)
+        return served + site.read(ROUNDS)
 
     with ThreadPoolExecutor(READERS + 1) as pool:
         disturbing = pool.submit(disturb)
         disturbing.add_done_callback(lambda _: disturbed.set())
         reading = [pool.submit(read) for _ in range(READERS)]
         disturbing.result()
-        answered = sum((each.result() for each in reading), Counter())
-    assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
-    assert PageView.select().count() == answered.total()
+        served = sum((each.result() for each in reading), Counter())
+    assert wait_until(lambda: site.counted() == served, SECONDS), (site.counted(), served)
+    assert PageView.select().count() == served.total()
     with databases.analytics.atomic():
         roll_up_days()
-    assert DailyTotal.select(fn.SUM(DailyTotal.views)).scalar() == answered.total()
+    assert DailyTotal.select(fn.SUM(DailyTotal.views)).scalar() == served.total()
 
 
 def test_a_killed_web_process_loses_a_second_and_a_stopped_one_nothing(site: Site) -> None:
     site.start_worker()
-    answered = site.read(ROUNDS)
-    assert wait_until(lambda: site.counted() == answered, SECONDS)
+    served = site.read(ROUNDS)
+    assert wait_until(lambda: site.counted() == served, SECONDS)
     for child in site.web.children():
         os.kill(child, signal.SIGKILL)
     assert wait_until(site.web.responds, SECONDS)
-    answered += site.read(ROUNDS)
+    served += site.read(ROUNDS)
     assert site.web.end() == 0
-    assert wait_until(lambda: site.counted() == answered, SECONDS), (site.counted(), answered)
+    assert wait_until(lambda: site.counted() == served, SECONDS), (site.counted(), served)

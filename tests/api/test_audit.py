@@ -112,7 +112,7 @@ class Attempt:
     app: Flask
     operation: Operation
     caller: Caller
-    address: str
+    url: str
     body: Any
 
     def send(self) -> TestResponse:
@@ -120,7 +120,7 @@ class Attempt:
         if self.operation.replayable:
             headers["Idempotency-Key"] = "0b51ad2e-1"
         return self.app.test_client().open(
-            API + self.address, method=self.operation.method, json=self.body, headers=headers
+            API + self.url, method=self.operation.method, json=self.body, headers=headers
         )
 
 
@@ -135,11 +135,11 @@ def prepare(app: Flask, name: str, document: dict[str, Any]) -> Attempt:
         User.update(known).where(User.id == admin.user_id).execute()
         example = objects.body_of(document, document["paths"][API + path][method.lower()])
         body = BODIES[name](admin) if name in BODIES else example
-        address = objects.address(app, path, owner=UUID(owner.user_id))
+        url = objects.url(app, path, owner=UUID(owner.user_id))
         if name in DELETED:
-            DELETED[name](address.split("/")[2])
+            DELETED[name](url.split("/")[2])
     caller = anonymous(app) if name in ANONYMOUS else admin
-    return Attempt(app, UNSAFE[name], caller, address + QUERIES.get(name, ""), body)
+    return Attempt(app, UNSAFE[name], caller, url + QUERIES.get(name, ""), body)
 
 
 @pytest.mark.parametrize("name", UNSAFE)
@@ -166,7 +166,7 @@ def test_an_operation_leaves_one_audit_entry_none_if_it_fails_and_no_second_if_i
     elif response.is_json and "id" in response.json:
         assert entry["subject_id"] == response.json["id"]
     else:
-        named = list(objects.values_in(name.partition(" ")[2], attempt.address).values())
+        named = list(objects.values_in(name.partition(" ")[2], attempt.url).values())
         assert entry["subject_id"] == (named[-1] if named else caller.user_id)
 
 
@@ -196,8 +196,8 @@ def test_a_rejected_request_leaves_no_audit_entry(
         foreign = objects.post(UUID(other.user_id), public=True)
         Post.update(slug="taken").where(Post.id == foreign).execute()
         own = objects.post(UUID(author.user_id), public=True)
-        address = path.format(post=own, foreign=foreign, author=author.user_id)
-    author.send(method, address, body, status=status, headers=headers)
+        url = path.format(post=own, foreign=foreign, author=author.user_id)
+    author.send(method, url, body, status=status, headers=headers)
     assert audit_entries.pending() == []
 
 

@@ -79,13 +79,13 @@ def operations(document: dict[str, Any], method: str | None = None) -> Iterator[
                 yield each.upper(), path.removeprefix(API), operation
 
 
-def send(caller: Caller, method: str, address: str, **options: Any) -> TestResponse:
+def send(caller: Caller, method: str, url: str, **options: Any) -> TestResponse:
     """Send a request as raw bytes; check that the response is no 5xx, and a problem document if it is an error."""
     headers = {"Authorization": f"Bearer {caller.token}", **options.pop("headers", {})}
-    path, _, query = address.partition("?")
+    path, _, query = url.partition("?")
     builder = EnvironBuilder(path=API + path, method=method, query_string=query, headers=headers, **options)
     response = caller.app.test_client().open(builder)
-    assert response.status_code < 500, (method, address, response.text)
+    assert response.status_code < 500, (method, url, response.text)
     if response.status_code >= 400:
         assert response.mimetype == "application/problem+json"
         assert response.json["detail"]
@@ -102,7 +102,7 @@ def test_any_query_parameter_value_gets_200_or_400(
     values = st.sampled_from([quote(text) for text in HOSTILE_TEXTS] + HOSTILE_BYTES) | st.text().map(quote)
     parameters = data.draw(st.dictionaries(st.sampled_from(names or ["x"]), values, min_size=1, max_size=3))
     query = "&".join(f"{quote(name)}={value}" for name, value in parameters.items())
-    assert send(admin, "GET", f"{address_of(admin, path)}?{query}").status_code in (200, 400)
+    assert send(admin, "GET", f"{url_of(admin, path)}?{query}").status_code in (200, 400)
 
 
 @bounded
@@ -110,8 +110,8 @@ def test_any_query_parameter_value_gets_200_or_400(
 def test_any_path_value_gets_no_server_error(admin: Caller, document: dict[str, Any], data: st.DataObject) -> None:
     method, path, operation = data.draw(st.sampled_from([each for each in operations(document) if "{" in each[1]]))
     text = data.draw(st.sampled_from(HOSTILE_TEXTS) | st.text(min_size=1))
-    address = "/".join(quote(text, safe="") if part.startswith("{") else part for part in path.split("/"))
-    send(admin, method, address, json=objects.body_of(document, operation))
+    url = "/".join(quote(text, safe="") if part.startswith("{") else part for part in path.split("/"))
+    send(admin, method, url, json=objects.body_of(document, operation))
 
 
 @bounded
@@ -128,26 +128,26 @@ def test_any_body_gets_no_server_error(admin: Caller, document: dict[str, Any], 
             **objects.body_of(document, operation),
             **data.draw(st.dictionaries(st.sampled_from(fields), JSON_VALUES)),
         }
-    send(admin, method, address_of(admin, path), data=as_json(body), content_type="application/json")
+    send(admin, method, url_of(admin, path), data=as_json(body), content_type="application/json")
 
 
 @bounded
 @given(data=st.data())
 def test_any_forged_cursor_gets_200_or_400(admin: Caller, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(LISTS))
-    address = address_of(admin, path)
+    url = url_of(admin, path)
     signature = st.sampled_from(["-id", "id", "name,id", "-published_at,-id", "", 0, None])
     forged = data.draw(JSON_VALUES | st.tuples(signature, st.sampled_from([0, 1, 2, True]), JSON_VALUES, JSON_VALUES))
     cursor = urlsafe_b64encode(as_json(forged)).decode().rstrip("=")
-    assert send(admin, "GET", f"{address}?cursor={cursor}").status_code in (200, 400)
-    assert send(admin, "GET", f"{address}?cursor={cursor[:-1]}").status_code in (200, 400)
+    assert send(admin, "GET", f"{url}?cursor={cursor}").status_code in (200, 400)
+    assert send(admin, "GET", f"{url}?cursor={cursor[:-1]}").status_code in (200, 400)
 
 
-def address_of(caller: Caller, path: str) -> str:
+def url_of(caller: Caller, path: str) -> str:
     """Return the URL path of an existing object, which is created once."""
     known = caller.__dict__.setdefault("known", {})
     if path not in known:
-        known[path] = objects.address(caller.app, path, owner=caller.user_id)
+        known[path] = objects.url(caller.app, path, owner=caller.user_id)
     return known[path]
 
 

@@ -41,13 +41,13 @@ def test_a_read_before_flask_has_the_same_response_as_through_flask(
     app: Flask, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = sign_up(app, "admin")
-    address = objects.address(app, name.partition(" ")[2], owner=admin.user_id)
-    by_flask = through_flask(admin, address, status=200)
-    unchanged_by_flask = through_flask(admin, address, status=304, **{"If-None-Match": by_flask.headers["ETag"]})
+    url = objects.url(app, name.partition(" ")[2], owner=admin.user_id)
+    by_flask = through_flask(admin, url, status=200)
+    unchanged_by_flask = through_flask(admin, url, status=304, **{"If-None-Match": by_flask.headers["ETag"]})
     monkeypatch.setattr(Flask, "wsgi_app", None)
     monkeypatch.setattr(app.extensions["before_flask"], "_flask", None)
-    assert same(admin.get(address), by_flask)
-    assert same(admin.get(address, status=304, **{"If-None-Match": by_flask.headers["ETag"]}), unchanged_by_flask)
+    assert same(admin.get(url), by_flask)
+    assert same(admin.get(url, status=304, **{"If-None-Match": by_flask.headers["ETag"]}), unchanged_by_flask)
 
 
 @pytest.fixture
@@ -111,9 +111,9 @@ def test_any_read_has_the_same_response_as_through_flask(
     client = member.app.test_client()
     if signed_in:
         headers = {"Authorization": f"Bearer {member.token}"} | headers
-    address = f"{API}{path}?{query}"
-    by_flask = client.get(address, headers=headers | {"Origin": "https://x.example"})
-    found = client.get(address, headers=headers)
+    url = f"{API}{path}?{query}"
+    by_flask = client.get(url, headers=headers | {"Origin": "https://x.example"})
+    found = client.get(url, headers=headers)
     assert found.status_code == by_flask.status_code < 500
     assert without_id(found) == without_id(by_flask)
     assert set(found.headers.keys()) - set(VARYING) == set(by_flask.headers.keys()) - set(VARYING)

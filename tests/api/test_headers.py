@@ -14,7 +14,7 @@ from blog_app.config import ConfigurationError, Settings
 from tests.helpers.caller import anonymous, sign_up
 
 
-def test_head_answers_like_get_without_the_body(app: Flask) -> None:
+def test_head_responds_like_get_without_the_body(app: Flask) -> None:
     get, head = (anonymous(app).send(method, "/tags", status=200) for method in ("GET", "HEAD"))
     assert head.data == b""
     assert [head.headers[name] for name in ("ETag", "Content-Length", "Content-Type")] == [
@@ -50,8 +50,8 @@ def test_a_valid_request_id_is_repeated(client: FlaskClient, given: str) -> None
 
 @pytest.mark.parametrize("given", ["", " ", "x" * 65, "a b", "a\u00e9", "a;b", '{"a":1}'])
 def test_an_invalid_request_id_is_replaced(client: FlaskClient, given: str) -> None:
-    answered = client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"]
-    assert re.fullmatch(r"[0-9a-f]{32}", answered)
+    returned = client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", returned)
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("PUT", "/publication"), ("DELETE", "/publication")])

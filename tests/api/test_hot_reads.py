@@ -76,7 +76,7 @@ def test_the_second_read_is_a_hit_with_the_same_bytes_and_headers(api: Flask) ->
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_a_hit_is_answered_before_flask_with_the_same_headers_and_log_line(
+def test_a_hit_is_served_before_flask_with_the_same_headers_and_log_line(
     api: Flask, monkeypatch, caplog, signed_in: bool
 ) -> None:
     write_post(sign_up(api, "author"))

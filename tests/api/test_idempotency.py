@@ -86,18 +86,18 @@ def test_a_response_with_a_secret_is_not_stored(app: Flask) -> None:
 
 
 def test_a_key_expires_after_a_day_and_its_row_is_purged(app: Flask, author: Caller) -> None:
-    answers = idempotency.STORED_RESPONSES["blog"]
+    stored = idempotency.STORED_RESPONSES["blog"]
     first = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     with app.app_context():
-        answers.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
+        stored.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
     second = author.post("/posts", {"title": "Tea", "content": "Boil."}, **KEY).json
     assert first["id"] != second["id"]
     with app.app_context(), databases.blog.atomic():
         assert idempotency.purge_idempotency_keys(databases.blog) is False
-        assert answers.select().count() == 1
-        answers.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
+        assert stored.select().count() == 1
+        stored.update(created_at=now() - idempotency.RETENTION - timedelta(minutes=1)).execute()
         idempotency.purge_idempotency_keys(databases.blog)
-        assert answers.select().count() == 0
+        assert stored.select().count() == 0
 
 
 def test_the_worker_purges_the_keys_of_every_database() -> None:

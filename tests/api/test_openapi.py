@@ -40,10 +40,10 @@ def test_every_operation_documents_its_permissions(document: dict[str, Any], app
 
 def test_every_error_is_a_problem_document_and_503_is_documented(document: dict[str, Any]) -> None:
     for operation in operations(document):
-        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        errors = {status: reference for status, reference in operation["responses"].items() if status >= "400"}
         assert {"400", "401", "503"} <= set(errors)
-        for answer in errors.values():
-            response = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+        for reference in errors.values():
+            response = document["components"]["responses"][reference["$ref"].rpartition("/")[2]]
             assert list(response["content"]) == ["application/problem+json"]
 
 
@@ -71,9 +71,9 @@ def test_the_docs_page_loads_nothing_from_other_sites(client: FlaskClient) -> No
     with client.get("/docs") as page:
         text = page.get_data(as_text=True)
     assert "//" not in text.replace("<!DOCTYPE", "")
-    for address in re.findall(r'(?:src|href)="([^"]+)"', text):
-        with client.get(address) as part:
-            assert part.status_code == 200, address
+    for url in re.findall(r'(?:src|href)="([^"]+)"', text):
+        with client.get(url) as part:
+            assert part.status_code == 200, url
 
 
 @pytest.mark.parametrize("name", ["..%2findex.html", "index.html", "swagger-ui.js", "%00"])

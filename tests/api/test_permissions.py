@@ -28,8 +28,8 @@ def call(caller: Caller, name: str, document: dict[str, Any], *, owner: Caller, 
     if name in objects.PREPARATIONS:
         with caller.app.app_context():
             objects.PREPARATIONS[name]()
-    address = objects.address(caller.app, path, owner=owner.user_id, public=public)
-    return caller.app.test_client().open(API + address, method=method, headers=headers, json=body)
+    url = objects.url(caller.app, path, owner=owner.user_id, public=public)
+    return caller.app.test_client().open(API + url, method=method, headers=headers, json=body)
 
 
 def is_allowed(rule: Rule, roles: tuple[str, ...] | None, operation: Operation, *, own: bool, public: bool) -> bool:

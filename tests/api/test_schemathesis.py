@@ -51,5 +51,5 @@ def test_an_operation_conforms_to_the_openapi_document(app: Flask, schema: Any, 
     case = data.draw(operation.as_strategy(generation_mode=mode))
     admin = sign_up(app, "admin")
     if "{" in path and data.draw(st.booleans()):
-        case.path_parameters = objects.values_in(path, objects.address(app, path, owner=admin.user_id))
+        case.path_parameters = objects.values_in(path, objects.url(app, path, owner=admin.user_id))
     case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Bearer {admin.token}"})

@@ -32,25 +32,25 @@ MANY_POSTS = """
 def make_rows(caller: Caller, path: str, number: int) -> str:
     """Create `number` objects of the list at `path`; return the URL path of the list."""
     makers = [each for each in objects.MAKERS if each.rpartition("/")[0] == path and each.endswith("}")]
-    address = objects.address(caller.app, path, owner=caller.user_id)
-    values = objects.values_in(path, address)
+    url = objects.url(caller.app, path, owner=caller.user_id)
+    values = objects.values_in(path, url)
     for _ in range(number if makers else 0):
-        objects.address(caller.app, makers[0], owner=caller.user_id, given=values)
-    return address
+        objects.url(caller.app, makers[0], owner=caller.user_id, given=values)
+    return url
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_has_a_fixed_number_of_statements(app: Flask, name: str) -> None:
     operation = OPERATIONS[name]
     admin = sign_up(app, "admin")
-    address = make_rows(admin, name.partition(" ")[2], 3)
+    url = make_rows(admin, name.partition(" ")[2], 3)
     includes = operation.response.opts.includes
-    empty = not admin.get(address).json["data"]
+    empty = not admin.get(url).json["data"]
     for wanted in ((), *[(each,) for each in includes], tuple(includes)):
         fetched = sum(isinstance(includes[each], BatchInclude) for each in wanted)
         most = AUTHENTICATION + ROWS + fetched + (empty and operation.parent is not None)
         with captured_statements() as sent:
-            admin.get(f"{address}?include={','.join(wanted)}" if wanted else address)
+            admin.get(f"{url}?include={','.join(wanted)}" if wanted else url)
         assert len(sent) <= most, (wanted, sent)
 
 

@@ -58,8 +58,8 @@ def test_concurrent_moves_create_no_cycle(app: Flask) -> None:
         return app.test_client().patch(path, json=body, headers=header).status_code
 
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(move, range(40)))
-    assert set(answers) == {200, 422}
+        statuses = list(threads.map(move, range(40)))
+    assert set(statuses) == {200, 422}
     parents = {each["id"]: each["parent_id"] for each in anonymous(app).get("/categories").json["data"]}
     assert sum(parent is None for parent in parents.values()) == 1  # All in one line, none in a circle.
 

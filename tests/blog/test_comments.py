@@ -137,8 +137,8 @@ def test_no_comment_outlives_a_subject_that_is_deleted_concurrently(app: Flask, 
             if number == 5:
                 admin.delete(path)
                 return admin.delete(f"{post}/remains").status_code if kind == "post" else 204
-            answer = app.test_client().post(f"/api/v1{path}/comments", json={"content": "Ah!"}, headers=header)
-            return answer.status_code
+            response = app.test_client().post(f"/api/v1{path}/comments", json={"content": "Ah!"}, headers=header)
+            return response.status_code
 
         with ThreadPoolExecutor(8) as threads:
             assert set(threads.map(write, range(16))) <= {201, 204, 404}

@@ -26,8 +26,8 @@ def test_liking_and_unliking_are_idempotent(app: Flask) -> None:
 def test_two_hundred_concurrent_likes_of_one_user_are_one(app: Flask) -> None:
     post, reader = write_post(sign_up(app, "author")), sign_up(app)
     with ThreadPoolExecutor(THREADS) as threads:
-        answers = list(threads.map(lambda _: reader.put(f"/posts/{post['id']}/like").json, range(TRIES)))
-    assert answers == [{"liked": True, "likes": 1}] * TRIES
+        likes = list(threads.map(lambda _: reader.put(f"/posts/{post['id']}/like").json, range(TRIES)))
+    assert likes == [{"liked": True, "likes": 1}] * TRIES
 
 
 def test_no_concurrent_like_is_lost(app: Flask) -> None:

@@ -33,8 +33,8 @@ def test_of_concurrent_posts_with_the_same_slug_one_succeeds(app: Flask) -> None
         return response.status_code
 
     with ThreadPoolExecutor(THREADS) as threads:
-        answers = list(threads.map(write, range(TRIES)))
-    assert sorted(answers) == [201] + [409] * (TRIES - 1)
+        statuses = list(threads.map(write, range(TRIES)))
+    assert sorted(statuses) == [201] + [409] * (TRIES - 1)
 
 
 def test_a_duplicate_slug_is_a_conflict_of_the_slug(app: Flask) -> None:

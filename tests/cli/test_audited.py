@@ -46,7 +46,7 @@ def test_every_unaudited_command_exists() -> None:
     assert every >= UNAUDITED_COMMANDS
 
 
-def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
+def test_a_command_that_changes_a_record_is_recorded_with_it(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada --admin", answers=f"{PASSWORD}\n{PASSWORD}\n")
     (entry,) = audit_entries.pending()
     user = User.get()
@@ -56,7 +56,7 @@ def test_a_command_that_changes_a_record_is_told_with_it(app: Flask) -> None:
     assert entry["changes"]["email"] == {"redacted": True}
 
 
-def test_a_command_that_is_refused_is_not_told(app: Flask) -> None:
+def test_a_command_that_is_refused_is_not_recorded(app: Flask) -> None:
     run(app, "users create ada@example.com --name Ada", answers="short\nshort\n", status=1)
     run(app, "users suspend nobody@example.com", status=1)
     assert audit_entries.pending() == []
@@ -81,19 +81,19 @@ def test_the_user_is_the_operating_systems_whatever_the_environment_says(
         "migrate up",
     ],
 )
-def test_a_command_is_told_once_however_much_it_writes(app: Flask, command: str) -> None:
+def test_a_command_is_recorded_once_however_much_it_writes(app: Flask, command: str) -> None:
     run(app, command)
-    told = [entry["action"] for entry in audit_entries.pending()]
-    assert told == ["flask " + " ".join(command.split()[:2])]
+    recorded = [entry["action"] for entry in audit_entries.pending()]
+    assert recorded == ["flask " + " ".join(command.split()[:2])]
 
 
-def test_looking_is_not_told(app: Flask) -> None:
+def test_reading_is_not_recorded(app: Flask) -> None:
     for command in ("users list", "outbox status", "outbox list", "migrate status", "migrate plan"):
         run(app, command)
     assert audit_entries.pending() == []
 
 
-def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it_fails(app: Flask) -> None:
+def test_what_a_command_committed_on_connections_of_its_own_is_recorded_also_when_it_fails(app: Flask) -> None:
     settings = app.config["SETTINGS"]
     with (
         pytest.raises(RuntimeError),
@@ -106,7 +106,7 @@ def test_what_a_command_committed_on_connections_of_its_own_is_told_also_when_it
     assert [entry["action"] for entry in audit_entries.pending()] == ["flask migrate up"]
 
 
-def test_where_an_outbox_is_gone_another_tells(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_an_outbox_is_unreachable_another_records(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setitem(
             tables.INSERT_DELIVERY, "analytics", tables.INSERT_DELIVERY["analytics"].replace("analytics", "elsewhere")

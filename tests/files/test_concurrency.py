@@ -67,13 +67,13 @@ def test_concurrent_moves_copies_deletions_and_uploads_leave_a_tree(app: Flask) 
     for _ in range(25):
         one, two = chance.sample(folders, 2)
         who = chance.choice([ada, admin])
-        address = f"/files/{one['id']}"
+        url = f"/files/{one['id']}"
         calls += [
-            who.deferred("PATCH", address, {"parent_id": chance.choice([two["id"], None])}),
-            ada.deferred("PATCH", address, {"name": chance.choice("0123")}),
-            ada.deferred("POST", f"{address}/copies", {"name": chance.choice("abcd"), "parent_id": two["id"]}),
-            who.deferred("DELETE", address, None),
-            who.deferred("PUT", f"{address}/restoration", {}),
+            who.deferred("PATCH", url, {"parent_id": chance.choice([two["id"], None])}),
+            ada.deferred("PATCH", url, {"name": chance.choice("0123")}),
+            ada.deferred("POST", f"{url}/copies", {"name": chance.choice("abcd"), "parent_id": two["id"]}),
+            who.deferred("DELETE", url, None),
+            who.deferred("PUT", f"{url}/restoration", {}),
             uploading(ada, chance.choice("xyz"), b"tea"),
         ]
     chance.shuffle(calls)

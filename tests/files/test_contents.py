@@ -46,11 +46,11 @@ def stored() -> tuple[int, int, int]:
 def test_a_download_returns_the_uploaded_bytes(ada: Caller, size: int) -> None:
     file = upload(ada, "file", BIG[:size])
     assert (file["size"], file["sha256"]) == (size, sha256(BIG[:size]).hexdigest())
-    answer = download(ada, file)
-    assert answer.data == BIG[:size]
-    assert answer.headers["ETag"] == f'"{file["sha256"]}"'
-    assert int(answer.headers["Content-Length"]) == size
-    assert download(ada, file, status=304, **{"If-None-Match": answer.headers["ETag"]}).data == b""
+    response = download(ada, file)
+    assert response.data == BIG[:size]
+    assert response.headers["ETag"] == f'"{file["sha256"]}"'
+    assert int(response.headers["Content-Length"]) == size
+    assert download(ada, file, status=304, **{"If-None-Match": response.headers["ETag"]}).data == b""
     head = ada.send("HEAD", f"/files/{file['id']}/content", status=200)
     assert (head.data, int(head.headers["Content-Length"])) == (b"", size)
 
@@ -80,8 +80,8 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_a_malformed_form_stores_nothing(ada: Caller, name: str) -> None:
     body, status = FORMS[name]
-    answer = send_bytes(ada, "POST", "/files?name=x", body, status=status, content_type=FORM)
-    assert "bytes" not in answer.json["detail"]  # It is not the file that is too large.
+    response = send_bytes(ada, "POST", "/files?name=x", body, status=status, content_type=FORM)
+    assert "bytes" not in response.json["detail"]  # It is not the file that is too large.
     assert stored() == (0, 0, 0)
     assert ada.get("/files").json["data"] == []
 
@@ -102,8 +102,8 @@ def test_the_file_size_is_limited(settings: Settings, app: Flask) -> None:
         (len(BIG), 413),
     ):  # As gunicorn passes on a body without a length.
         body = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(BIG[:length])}
-        answer = ada.app.test_client().post(f"/api/v1/files?name={status}", headers=headers, environ_overrides=body)
-        assert answer.status_code == status
+        response = ada.app.test_client().post(f"/api/v1/files?name={status}", headers=headers, environ_overrides=body)
+        assert response.status_code == status
     assert ada.post("/folders", {"name": "x" * 1_100_000}, status=413)
     assert len(ada.get("/files").json["data"]) == 2
 
@@ -112,8 +112,8 @@ def test_a_truncated_body_stores_no_file(ada: Caller) -> None:
     # What a server passes on after a client disconnects: fewer bytes than announced, and no error.
     short = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "500000", "wsgi.input": BytesIO(BIG[:400_000])}
     headers = {"Authorization": f"Bearer {ada.token}"}
-    answer = ada.app.test_client().post("/api/v1/files?name=x", headers=headers, environ_overrides=short)
-    assert answer.status_code == 400
+    response = ada.app.test_client().post("/api/v1/files?name=x", headers=headers, environ_overrides=short)
+    assert response.status_code == 400
     assert stored() == (0, 0, 0)
 
 
@@ -137,18 +137,18 @@ def test_a_range_of_a_file_is_downloaded(ada: Caller, asked: str) -> None:
     start, stop = RANGES[asked]
     file = upload(ada, "big", BIG)
     for more in ({}, {"If-Range": f'"{file["sha256"]}"'}):
-        answer = download(ada, file, status=206, Range=asked, **more)
-        assert answer.data == BIG[start:stop]
-        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
-        assert int(answer.headers["Content-Length"]) == stop - start
+        response = download(ada, file, status=206, Range=asked, **more)
+        assert response.data == BIG[start:stop]
+        assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
+        assert int(response.headers["Content-Length"]) == stop - start
     for stale in ('"another"', f'W/"{file["sha256"]}"', "Fri, 20 Nov 2026 12:00:00 GMT"):
         assert download(ada, file, Range=asked, **{"If-Range": stale}).data == BIG
 
 
 @pytest.mark.parametrize("asked", [f"bytes={len(BIG)}-", f"bytes={10**30}-"])
 def test_a_range_beyond_the_end_is_a_416(ada: Caller, asked: str) -> None:
-    answer = download(ada, upload(ada, "big", BIG), status=416, Range=asked)
-    assert answer.headers["Content-Range"] == f"bytes */{len(BIG)}"
+    response = download(ada, upload(ada, "big", BIG), status=416, Range=asked)
+    assert response.headers["Content-Range"] == f"bytes */{len(BIG)}"
     download(ada, upload(ada, "empty", b""), status=416, Range="bytes=0-")
 
 
@@ -208,13 +208,13 @@ def test_the_same_bytes_are_stored_once(ada: Caller) -> None:
 
 def test_replacing_content_honours_if_match(ada: Caller) -> None:
     file = upload(ada, "1", BIG)
-    address = f"/files/{file['id']}/content"
+    url = f"/files/{file['id']}/content"
     seen = download(ada, file).headers["ETag"]
-    changed = send_bytes(ada, "PUT", address, TEXT, status=200, **{"If-Match": seen})
+    changed = send_bytes(ada, "PUT", url, TEXT, status=200, **{"If-Match": seen})
     assert (changed.json["size"], changed.json["media_type"]) == (len(TEXT), "text/plain")
     assert download(ada, file).data == TEXT
-    send_bytes(ada, "PUT", address, BIG, status=412, **{"If-Match": seen})
-    send_bytes(ada, "PUT", address, BIG, status=200, **{"If-Match": changed.headers["ETag"]})
+    send_bytes(ada, "PUT", url, BIG, status=412, **{"If-Match": seen})
+    send_bytes(ada, "PUT", url, BIG, status=200, **{"If-Match": changed.headers["ETag"]})
     send_bytes(ada, "PUT", f"/files/{create_folder(ada, 'Tea')['id']}/content", BIG, status=404)
 
 
@@ -269,8 +269,8 @@ def test_corrupt_content_is_not_sent(ada: Caller) -> None:
 def test_a_download_reads_in_short_statements_and_no_transaction(ada: Caller) -> None:
     file = upload(ada, "big", BIG)
     headers = {"Authorization": f"Bearer {ada.token}"}
-    answer = ada.app.test_client().get(f"/api/v1/files/{file['id']}/content", headers=headers, buffered=False)
-    pieces = iter(answer.response)
+    response = ada.app.test_client().get(f"/api/v1/files/{file['id']}/content", headers=headers, buffered=False)
+    pieces = iter(response.response)
     start = next(pieces)
     assert 0 < len(start) < CHUNK_BYTES
     assert not databases.files.in_transaction()

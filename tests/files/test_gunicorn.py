@@ -63,8 +63,8 @@ def send(
     """Send a request over a connection of its own; return the status and the body of the response."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, API + path, body, {"Authorization": f"Bearer {caller.token}", **headers})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
 BROKEN = {
@@ -84,10 +84,10 @@ def test_an_incomplete_upload_stores_nothing(
         with socket.create_connection(("127.0.0.1", port), 60) as client:
             client.sendall(head(ada, f"/files?name={number}", *lines) + half)
             if ending == "stalls":
-                answer = http.client.HTTPResponse(client)
-                answer.begin()
-                assert answer.status == 400
-                assert json.loads(answer.read())["title"] == "Bad Request"
+                response = http.client.HTTPResponse(client)
+                response.begin()
+                assert response.status == 400
+                assert json.loads(response.read())["title"] == "Bad Request"
     # All threads are free again, and the broken connections have been handled.
     for number in range(2 * THREADS):
         assert send(ada, port, "POST", f"/files?name=whole-{number}", BIG)[0] == 201
@@ -99,9 +99,9 @@ def test_an_incomplete_upload_stores_nothing(
 @pytest.mark.parametrize("content_type", ["application/octet-stream", FORM])
 def test_a_too_large_upload_gets_a_413_response(port: int, ada: Caller, content_type: str) -> None:
     body = form_body("x", BIG * 3) if content_type == FORM else BIG * 3
-    status, answer = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
+    status, response = send(ada, port, "POST", "/files?name=x", body, **{"Content-Type": content_type})
     assert status == 413
-    assert json.loads(answer)["detail"] == "The file is larger than 8000000 bytes."
+    assert json.loads(response)["detail"] == "The file is larger than 8000000 bytes."
     assert send(ada, port, "POST", "/files?name=x", BIG)[0] == 201
 
 
@@ -114,13 +114,13 @@ def test_a_file_is_downloaded_whole_in_part_and_by_a_slow_client(port: int, ada:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         slow.connect(("127.0.0.1", port))
         slow.sendall(head(ada, path).replace(b"POST", b"GET", 1))
-        answer = http.client.HTTPResponse(slow)
-        answer.begin()
+        response = http.client.HTTPResponse(slow)
+        response.begin()
         # The client reads nothing yet; meanwhile no transaction is open for it. Lease renewals are ignored.
         databases.files.release()
         idle = "SELECT query FROM pg_stat_activity WHERE starts_with(state, 'idle in') AND query !~ 'watermark'"
         assert databases.files.execute_sql(idle).fetchall() == []
-        assert answer.read() == BIG
+        assert response.read() == BIG
 
 
 def test_a_client_that_never_reads_its_download_blocks_no_thread(port: int, ada: Caller) -> None:

@@ -155,14 +155,14 @@ def test_restoring_onto_a_taken_name_is_a_conflict_unless_another_is_given(ada: 
     upload(ada, "1.txt", parent=tea)
     ada.delete(f"/files/{tea['id']}")
     other = create_folder(ada, "tea")
-    address = f"/files/{tea['id']}/restoration"
-    assert problem(ada.put(address, status=409).json) == (409, "/name")
-    assert problem(ada.put(address, {"parent_id": tea["id"]}, status=422).json) == (422, "/parent_id")
-    assert ada.put(address, {"parent_id": other["id"]}).json["path"] == "/tea/Tea"
+    url = f"/files/{tea['id']}/restoration"
+    assert problem(ada.put(url, status=409).json) == (409, "/name")
+    assert problem(ada.put(url, {"parent_id": tea["id"]}, status=422).json) == (422, "/parent_id")
+    assert ada.put(url, {"parent_id": other["id"]}).json["path"] == "/tea/Tea"
     assert paths(ada) == ["/tea", "/tea/Tea", "/tea/Tea/1.txt"]
     ada.delete(f"/files/{tea['id']}")
-    assert ada.put(address, {"name": "More", "parent_id": None}).json["path"] == "/More"
-    assert ada.put(address).json["path"] == "/More"
+    assert ada.put(url, {"name": "More", "parent_id": None}).json["path"] == "/More"
+    assert ada.put(url).json["path"] == "/More"
 
 
 def test_a_file_whose_folder_is_gone_is_restored_at_the_top(ada: Caller) -> None:
@@ -211,13 +211,13 @@ def test_nothing_can_be_put_into_another_users_folder(ada: Caller) -> None:
 
 def test_the_audit_trail_records_changes_without_names(ada: Caller) -> None:
     tea, pots = create_folder(ada, "Tea"), create_folder(ada, "Pots")
-    address = f"/files/{tea['id']}"
+    url = f"/files/{tea['id']}"
     audit_entries.discard_pending()
-    ada.patch(address, {"name": "Secret", "parent_id": pots["id"]})
-    ada.delete(address)
-    ada.put(f"{address}/restoration")
-    ada.delete(address)
-    ada.delete(f"{address}/remains")
+    ada.patch(url, {"name": "Secret", "parent_id": pots["id"]})
+    ada.delete(url)
+    ada.put(f"{url}/restoration")
+    ada.delete(url)
+    ada.delete(f"{url}/remains")
     entries = audit_entries.pending()
     assert {(entry["subject_id"], entry["owner_id"]) for entry in entries} == {(tea["id"], ada.user_id)}
     moved, trashed, restored, _, purged = (entry["changes"] for entry in entries)

@@ -23,8 +23,8 @@ from blog_app.accounts.passwords import hash_password
 from blog_app.api.openapi.parameters import PATH_PARAMETER
 from blog_app.api.operation import Operation
 from blog_app.api.requests.uploads import Upload
+from blog_app.blog import posts
 from blog_app.blog.models import Category, Comment, Image, Post, Revision, Tag
-from blog_app.blog.posts import edit, publish, write
 from blog_app.data.models import Base, now
 from blog_app.files.contents import store
 from blog_app.files.tree import add_file
@@ -46,13 +46,14 @@ def tag() -> UUID:
 
 
 def post(owner: UUID, public: bool) -> UUID:
-    written = write(owner, [], title=f"Post {next(_numbers)}", content="Boil water.")
-    return (publish(written, None) if public else written).id
+    written = posts.create(owner, [], title=f"Post {next(_numbers)}", content="Boil water.")
+    return (posts.publish(written, None) if public else written).id
 
 
 def revision(key: UUID) -> UUID:
     post = Post.get_by_id(key)
-    edit(post, post.author_id, kind=post.kind, title=f"{post.title}, again", content=post.content, tags=[], slug=None)
+    title = f"{post.title}, again"
+    posts.update(post, post.author_id, kind=post.kind, title=title, content=post.content, tags=[], slug=None)
     return Revision.get(post=key).id
 
 
@@ -220,7 +221,7 @@ def visibilities(path: str) -> set[bool]:
     return {True}
 
 
-def address(
+def url(
     app: Flask,
     path: str,
     *,
@@ -239,9 +240,9 @@ def address(
     return path.format(**values)
 
 
-def values_in(path: str, address: str) -> dict[str, str]:
-    """Return the values that an address has for the parameters of its path."""
-    pairs = zip(path.split("/"), address.split("/"), strict=True)
+def values_in(path: str, url: str) -> dict[str, str]:
+    """Return the values that a URL has for the parameters of its path."""
+    pairs = zip(path.split("/"), url.split("/"), strict=True)
     return {name.strip("{}"): value for name, value in pairs if name.startswith("{")}
 
 

@@ -107,16 +107,16 @@ class Machine:
         }
         self._web = Program(*command, environment=os.environ | environment | own)
 
-    def await_answer(self) -> None:
-        """Return when a worker answers."""
+    def await_start(self) -> None:
+        """Return when a worker has started."""
 
-        def answers() -> bool:
+        def has_started() -> bool:
             assert self._web.poll() is None, self._web.said
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return "Booting worker" in self._web.said
             return False
 
-        assert wait_until(answers, 60), self._web.said
+        assert wait_until(has_started, 60), self._web.said
 
     def unmarked_lately(self) -> bool:
         """Return whether a write was unmarked here in the last seconds, or was about to be."""
@@ -152,7 +152,7 @@ def machines(
         started = [Machine(environment, next(ports), redis_port, mutation) for _ in range(count)]
         try:
             for machine in started:
-                machine.await_answer()
+                machine.await_start()
             yield started
         finally:
             for machine in started:

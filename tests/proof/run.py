@@ -154,17 +154,17 @@ class Caller:
             connection = self._connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
             connection.request(method, path)
-            answer = connection.getresponse()
-            answer.content = answer.read()  # type: ignore[attr-defined]
+            response = connection.getresponse()
+            response.content = response.read()  # type: ignore[attr-defined]
         except (OSError, http.client.HTTPException):
             connection.close()
-            self.history.count("unanswered")
+            self.history.count("without a response")
             time.sleep(0.02)
             return None
-        if answer.status != 200:
-            self.history.failed(f"{method} {path}", answer.status)
+        if response.status != 200:
+            self.history.failed(f"{method} {path}", response.status)
             return None
-        return answer
+        return response
 
 
 class Writer(Caller):
@@ -172,9 +172,9 @@ class Writer(Caller):
 
     def act(self) -> None:
         row = self.chance.choice(self.rows)
-        answer = self.send("POST", f"/proof/{row}")
-        if answer:
-            self.history.wrote(row, int(answer.content))  # type: ignore[attr-defined]
+        response = self.send("POST", f"/proof/{row}")
+        if response:
+            self.history.wrote(row, int(response.content))  # type: ignore[attr-defined]
         time.sleep(self.chance.uniform(0, 0.06))
 
 
@@ -190,19 +190,19 @@ class Reader(Caller):
         kind = self.chance.choice(("item", "list", "uncached"))
         bounds = {each: self.history.lower_bound(each) for each in self.rows}
         if kind == "uncached":
-            answer = self.send("GET", f"/proof/{row}")
-            if answer:
-                how = "primary" if answer.headers["X-Server"] == self.primary else "replica"
-                self.history.read(row, bounds[row], int(answer.content), how)  # type: ignore[attr-defined]
+            response = self.send("GET", f"/proof/{row}")
+            if response:
+                how = "primary" if response.headers["X-Server"] == self.primary else "replica"
+                self.history.read(row, bounds[row], int(response.content), how)  # type: ignore[attr-defined]
             return
         path = f"/api/v1/categories/{row}" if kind == "item" else "/api/v1/categories?limit=100"
-        answer = self.send("GET", path)
-        if answer:
-            document = json.loads(answer.content)  # type: ignore[attr-defined]
+        response = self.send("GET", path)
+        if response:
+            document = json.loads(response.content)  # type: ignore[attr-defined]
             for found in [document] if kind == "item" else document["data"]:
                 if found["id"] in bounds:
                     value = int(found["description"])
-                    self.history.read(found["id"], bounds[found["id"]], value, answer.headers["X-Cache"])
+                    self.history.read(found["id"], bounds[found["id"]], value, response.headers["X-Cache"])
 
 
 def _watch_epochs(stack: Stack, epochs: set[str], over: threading.Event) -> None:

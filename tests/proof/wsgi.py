@@ -32,7 +32,7 @@ def add(row: UUID) -> Response:
 
 
 def show(row: UUID) -> Response:
-    """Return the row's value, and the port of the server that answered, a replica if one is healthy."""
+    """Return the row's value, and the port of the server that was read, a replica if one is healthy."""
 
     def produce() -> tuple[str, int]:
         query = Category.select(Category.description, peewee.fn.inet_server_port()).where(Category.id == row)
@@ -70,7 +70,7 @@ def unchecked_replica() -> None:
 
 
 def no_wait() -> None:
-    """Answer an unmarked write without waiting for the leases to end."""
+    """Acknowledge an unmarked write without waiting for the leases to end."""
     leases.LeaseManager.wait_until_closed = lambda *_: None  # type: ignore[method-assign]
 
 
@@ -99,14 +99,14 @@ def log_unmarked_writes() -> None:
     """Log each write that is about to close the epoch because it could not be marked."""
     mark = Announcer._mark
 
-    def told(self: Announcer, begun: Any, keys: list[str]) -> bool:
+    def mark_and_log(self: Announcer, begun: Any, keys: list[str]) -> bool:
         marked = mark(self, begun, keys)
         if not marked:
             sys.stderr.write(f"unmarked {time.time()}\n")
             sys.stderr.flush()
         return marked
 
-    Announcer._mark = told  # type: ignore[method-assign]
+    Announcer._mark = mark_and_log  # type: ignore[method-assign]
 
 
 def make() -> Flask:

@@ -92,7 +92,7 @@ class Site:
         with private_port() as port:
             environment = os.environ | self.environment | {"PORT": str(port), "LOG_LEVEL": "WARNING"}
             with Program(sys.executable, "-m", "gunicorn", "wsgi:app", environment=environment) as web:
-                assert wait_until(lambda: _answers(port), 20), web.said
+                assert wait_until(lambda: _is_ready(port), 20), web.said
                 yield port
 
     @contextmanager
@@ -102,7 +102,7 @@ class Site:
             yield traffic
 
 
-def _answers(port: int) -> bool:
+def _is_ready(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
             return True

@@ -84,9 +84,9 @@ class Traffic(BackgroundLoops):
         try:
             connection.request(method, f"/api/v1{path}", body=json.dumps(body) if body else None, headers=self.headers)
             response = connection.getresponse()
-            answer = response.read()
+            content = response.read()
             if response.status != expected:
-                measured.failures.append(f"{method} {path}: {response.status} {answer[:200]!r}")
+                measured.failures.append(f"{method} {path}: {response.status} {content[:200]!r}")
         except (OSError, http.client.HTTPException) as error:
             measured.failures.append(f"{method} {path}: {error!r}")
             connection.close()

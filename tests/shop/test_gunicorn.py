@@ -41,9 +41,9 @@ def test_a_thousand_orders_for_the_last_item_over_http_sell_exactly_one(app: Fla
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
             for _ in range(ORDERS):
                 connection.request("POST", f"{API}/orders", body, headers)
-                answer = connection.getresponse()
-                answer.read()
-                statuses.append(answer.status)
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
         return statuses
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
