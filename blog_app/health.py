@@ -40,7 +40,7 @@ def healthz() -> Response:
 
 
 def readyz() -> Response:
-    """Check readiness: every database and Redis respond, and no migrations are pending; otherwise 503."""
+    """Check readiness: every database is the right one and migrated, and Redis responds; otherwise 503."""
     checks = {database.name: _check_database(database) for database in databases.ALL}
     checks["redis"] = _check_redis(settings().redis_url)
     ready = all(check["status"] in ("ok", "not configured") for check in checks.values())
@@ -49,9 +49,12 @@ def readyz() -> Response:
 
 def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
     try:
+        database.verify(settings())
         pending = status.pending(database, database.name)
     except databases.CONNECTION_ERRORS:
         return {"status": "away"}
+    except databases.WrongDatabase:
+        return {"status": "wrong database"}
     return {"status": "migrations pending", "pending": pending} if pending else {"status": "ok"}
 
 

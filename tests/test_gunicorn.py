@@ -57,6 +57,17 @@ def test_it_names_every_variable_that_is_wrong() -> None:
     assert "SECRET_KEY is missing" in said
 
 
+def test_it_refuses_a_pooler_that_leads_to_another_database(stack: Stack) -> None:
+    stack.postgres.create_database("another_deployment", owner="blog_app")
+    direct = stack.postgres.url("another_deployment", "blog_app", stack.passwords.app)
+
+    said = start(**stack.environment() | {"SHOP_DIRECT_URL": direct})
+
+    assert "shop: SHOP_DATABASE_URL (or DATABASE_URL) leads to another database than SHOP_DIRECT_URL" in said
+    assert "next try" not in said
+    assert stack.passwords.app not in said
+
+
 def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -> None:
     left_out = shutil.ignore_patterns(".git", ".venv", "var", "tests", "__pycache__", ".hypothesis", ".*_cache")
     copy = Path(shutil.copytree(ROOT, tmp_path / "copy", ignore=left_out))

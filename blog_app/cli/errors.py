@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from blog_app.config import ConfigurationError
 from blog_app.data.databases import DATABASE_ERRORS, first_line
 from blog_app.operations.migrate import MigrationError, signals
 
@@ -15,14 +16,14 @@ INTERRUPTED = 130  # The exit code of a program that Ctrl-C ended, by convention
 
 @contextmanager
 def readable_errors(hint: str = "") -> Iterator[None]:
-    """Turn `MigrationError`, database errors, Ctrl-C and SIGTERM inside into a message and an exit code.
+    """Turn the errors of migrations, configuration and databases, Ctrl-C and SIGTERM into a message and an exit code.
 
-    `hint` says what to do after one of the last three.
+    `hint` says what to do after a database error, Ctrl-C or SIGTERM.
     """
     try:
         with signals.handle_signals():
             yield
-    except MigrationError as error:
+    except (MigrationError, ConfigurationError) as error:
         raise click.ClickException(str(error)) from error
     except DATABASE_ERRORS as error:
         raise click.ClickException("\n".join(filter(None, (first_line(error), hint)))) from error

@@ -18,6 +18,7 @@ Guarantees:
 
 servers        one address: connections, transactions, pipelined statements
 dependencies   the collections that a statement writes or reads
+identity       whether a pooler leads to the right database
 routing        which server answers the reads of this request
 replicas       the replicas and their health checks
 """
@@ -38,12 +39,21 @@ from flask import Flask
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
 from blog_app.data.backoff import retry
 from blog_app.data.compiled import compile_sql
-from blog_app.data.databases import dependencies, routing
+from blog_app.data.databases import dependencies, identity, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
+from blog_app.data.databases.identity import WrongDatabase
 from blog_app.data.databases.replicas import Rotation
 from blog_app.data.databases.servers import CONNECTION_ERRORS, DATABASE_ERRORS, DatabaseAway, Server, first_line
 
-__all__ = ["CONNECTION_ERRORS", "DATABASE_ERRORS", "DatabaseAway", "Server", "UndeclaredWrite", "first_line"]
+__all__ = [
+    "CONNECTION_ERRORS",
+    "DATABASE_ERRORS",
+    "DatabaseAway",
+    "Server",
+    "UndeclaredWrite",
+    "WrongDatabase",
+    "first_line",
+]
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +77,8 @@ class LogicalDatabase(peewee.DatabaseProxy):
     settings: DatabaseSettings
     rotation: Rotation
     """Its replicas."""
+    verified = ""
+    """The fingerprint of the physical database that the direct URL confirmed."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -89,6 +101,26 @@ class LogicalDatabase(peewee.DatabaseProxy):
     def savepoint(self) -> Any:
         """Return the server's own savepoint; the proxy would make a plain one."""
         return self.obj.savepoint()
+
+    def verify(self, settings: Settings) -> None:
+        """Raise `WrongDatabase` if requests reach another database than the one that the direct URL names.
+
+        It connects directly only when what answers has changed. If the direct URL does not answer, nothing is verified.
+        """
+        if self.settings.url == self.settings.direct_url:
+            return
+        found = identity.fingerprint(self.obj)
+        if found == self.verified:
+            return
+        direct = server(settings, self.name, self.settings.direct_url)
+        try:
+            identity.require_same(self.obj, direct)
+        except CONNECTION_ERRORS as error:
+            log.warning("%s cannot be verified: %s", self.name, first_line(error))
+        else:
+            self.verified = found
+        finally:
+            direct.discard()
 
     def release(self) -> None:
         """Release this thread's connections, for its next request."""
@@ -122,6 +154,7 @@ def bind(settings: Settings) -> None:
         if database.obj is not None:
             database.rotation.stop()
         database.settings = settings.databases[name]
+        database.verified = ""
         database.initialize(server(settings, name, database.settings.url))
         database.rotation = Rotation(settings, name, database.obj)
 
@@ -132,7 +165,10 @@ def server(settings: Settings, name: str, url: str) -> Server:
 
 
 def wait_until_available(settings: Settings) -> None:
-    """Return once every logical database answers; raise `DatabaseAway` after `START_TRIES` tries with backoff."""
+    """Return once every logical database answers; raise `DatabaseAway` after `START_TRIES` tries with backoff.
+
+    Raises `WrongDatabase` if requests would reach another database than the one that the direct URL names.
+    """
     for name in DATABASE_NAMES:
         retry(
             partial(require_answer, settings, name),
@@ -145,9 +181,13 @@ def wait_until_available(settings: Settings) -> None:
 
 
 def require_answer(settings: Settings, name: str) -> None:
-    """Return if a logical database answers at the app's address; raise `DatabaseAway`."""
-    found = server(settings, name, settings.databases[name].url)
+    """Return if a logical database answers, by both addresses; raise `DatabaseAway` or `WrongDatabase`."""
+    addresses = settings.databases[name]
+    pooled, direct = server(settings, name, addresses.url), server(settings, name, addresses.direct_url)
     try:
-        found.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is away.
+        pooled.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is away.
+        if addresses.url != addresses.direct_url:
+            identity.require_same(pooled, direct)
     finally:
-        found.discard()
+        pooled.discard()
+        direct.discard()

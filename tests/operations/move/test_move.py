@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from blog_app.data import databases
 from tests.operations.move.conftest import Scenario
 
 LEFTOVERS = """
@@ -47,3 +52,18 @@ def test_the_way_back_brings_all_that_was_written_meanwhile(scenario: Scenario) 
     assert scenario.writes("source")
     assert not scenario.writes("target")
     assert scenario.query("source", LEFTOVERS) == scenario.query("target", LEFTOVERS) == []
+
+
+def test_a_process_starts_behind_a_pooler_that_leads_to_the_target(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blog = replace(scenario.settings.databases["blog"], url=scenario.target, direct_url=scenario.source)
+    redirected = replace(scenario.settings, databases=dict(scenario.settings.databases, blog=blog))
+    with pytest.raises(databases.WrongDatabase):
+        databases.require_answer(redirected, "blog")
+
+    monkeypatch.setattr(scenario.redirection, "redirect", lambda _: databases.require_answer(redirected, "blog"))
+    scenario.move()
+    databases.require_answer(redirected, "blog")
+    scenario.confirm()
+    databases.require_answer(redirected, "blog")
