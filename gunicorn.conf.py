@@ -9,6 +9,8 @@ from flask.cli import load_dotenv
 from blog_app import logs
 from blog_app.config import ConfigurationError, Settings
 from blog_app.data import databases, watermarks
+from blog_app.serving import incoming
+from blog_app.serving.worker import count_reload
 
 load_dotenv()
 
@@ -16,8 +18,11 @@ load_dotenv()
 _host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0"  # noqa: S104
 bind = f"{_host}:{os.environ.get('PORT', '8000')}"
 
-# `gthread`, with keep-alive connections spread evenly over the workers (see blog_app/serving.py).
-worker_class = "blog_app.serving.BalancedThreadWorker"
+# Threads get complete requests only (see blog_app/serving/worker.py).
+worker_class = "blog_app.serving.worker.BufferingWorker"
+on_reload = count_reload
+# The worker sends responses itself, so that no client blocks a thread.
+sendfile = False
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 
@@ -40,6 +45,7 @@ def on_starting(_server: object) -> None:
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
+        incoming.MAX_BODY = settings.max_file_bytes + incoming.FORM_OVERHEAD
         databases.wait_until_available(settings)
         watermarks.close_epochs_without_redis(settings)
     except ConfigurationError as error:

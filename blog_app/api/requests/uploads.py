@@ -8,7 +8,7 @@ upload leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import Any, cast
@@ -81,7 +81,6 @@ def receive_upload() -> Iterator[Upload]:
         try:
             _read_form(open_upload) if is_form else _read_raw(open_upload())
         except (RequestEntityTooLarge, TooLarge) as error:
-            _drain(max_bytes)
             raise (error if isinstance(error, TooLarge) else too_large(max_bytes)) from error
         if not uploads:
             raise invalid("file", "The form must contain a file.")
@@ -125,12 +124,3 @@ def _read_form(open_upload: Any) -> None:
         raise
     for name in fields:
         raise invalid(name or "", "Unknown field. Send only the file in the form, everything else in the query string.")
-
-
-def _drain(max_bytes: int) -> None:
-    """Read the rest of the body, up to a limit: some clients read the response only after they have sent everything."""
-    if "wsgi.input_terminated" in request.environ and (request.content_length or 0) <= 2 * max_bytes:
-        with suppress(OSError):
-            for _ in range(max_bytes // CHUNK_BYTES + 1):
-                if not request.environ["wsgi.input"].read(CHUNK_BYTES):
-                    break

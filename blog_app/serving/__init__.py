@@ -1,0 +1,1 @@
+"""How gunicorn serves the app: a worker whose threads get complete requests only."""
