@@ -50,7 +50,7 @@ def on_starting(_server: object) -> None:
         watermarks.close_epochs_without_redis(settings)
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")
-    except databases.DatabaseAway as error:
+    except databases.DatabaseUnreachable as error:
         sys.exit(f"Giving up after {databases.START_TRIES} tries: {error}")
 
 

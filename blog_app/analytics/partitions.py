@@ -16,7 +16,7 @@ from blog_app.analytics.rollups import roll_up_all
 from blog_app.background import jobs
 from blog_app.config import settings
 from blog_app.data import databases
-from blog_app.data.databases import DatabaseAway, move_record
+from blog_app.data.databases import DatabaseUnreachable, move_record
 from blog_app.data.models import now
 
 MONTHS_AHEAD = 2
@@ -50,7 +50,7 @@ def ensure_partitions(months: Iterable[date]) -> None:
     if not missing:
         return
     if _is_moving():
-        raise DatabaseAway("analytics is being moved: it gets no new partition until the move is confirmed")
+        raise DatabaseUnreachable("analytics is being moved: it gets no new partition until the move is confirmed")
     databases.analytics.declare_write(PageView, ())
     databases.analytics.execute_sql("LOCK TABLE analytics.page_views IN SHARE UPDATE EXCLUSIVE MODE")
     for month in sorted(missing - existing_months()):

@@ -97,7 +97,7 @@ class TokenCache:
 
     def _refresh(self, token_hash: bytes, found: Lookup | None) -> Identity | None:
         """Return the holder as the database knows it; cache that if no write is pending."""
-        storable = found is not None and not found.has_pending_write() and found.establish()
+        storable = found is not None and not found.watch_pending_writes() and found.establish()
         asked = time.monotonic()
         holder = self.find_holder(token_hash)
         if found and storable and holder:

@@ -23,7 +23,7 @@ import peewee
 
 from blog_app.data import databases
 from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import DATABASE_ERRORS, DatabaseAway, LogicalDatabase, first_line
+from blog_app.data.databases import DATABASE_ERRORS, DatabaseUnreachable, LogicalDatabase, first_line
 from blog_app.data.models import Base, TimestampField, model_for_each_database, now
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _run_if_due(job: Job) -> bool:
         try:
             with job.database.atomic():
                 outcome = job.function()
-        except DatabaseAway:
+        except DatabaseUnreachable:
             raise
         except Exception as error:
             log.warning("%s failed", job.name, exc_info=error)

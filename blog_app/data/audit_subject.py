@@ -1,4 +1,4 @@
-"""The audit subject: the record that an audited action is about, and its values before; models capture it.
+"""The audit subject: the record that an audited action is about, with its values before and after. Models capture it.
 
 A model's `Meta` says what an audit entry may show of its records; other fields never appear:
 

@@ -54,7 +54,7 @@ def retry(
 
 
 class Backoff:
-    """The keys that this process leaves alone for a while because they failed, such as databases that are away."""
+    """The keys that this process leaves alone for a while because they failed, such as unreachable databases."""
 
     MAX_SECONDS = 30
 

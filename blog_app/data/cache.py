@@ -179,7 +179,7 @@ def _respond(
     while found is not None:
         if (cached := found.hit()) is not None:
             return Representation.loads(cached), "hit"
-        if found.has_pending_write():
+        if found.watch_pending_writes():
             break
         if found.lock_fill(FILL_LOCK_SECONDS) or time.monotonic() > deadline:
             return _fill(found, produce, declared)
@@ -212,7 +212,7 @@ def read_uncached(collections: Iterable[tuple[str, str]], produce: Callable[[], 
     key = CacheKey(tuple(collections))
     if any(databases.BY_NAME[name].rotation for name, _ in key.collections):
         (found,) = look_up(key)
-        if found and not found.has_pending_write() and found.establish():
+        if found and not found.watch_pending_writes() and found.establish():
             return found.read(produce)
     return produce()
 

@@ -6,8 +6,8 @@ every few seconds, as increments of one hash an hour, which expires after a day.
 What can be lost, and when; nothing is counted twice, and no response depends on any of it:
 
 * A process that is killed loses what it counted in the last `FLUSH_SECONDS`. A process that shuts down flushes.
-* A Redis that loses or evicts its data loses these counts too. While Redis is away each process keeps its counts, and
-  adds them to the hour in which Redis is back; those of a process that ends before are lost.
+* A Redis that loses or evicts its data loses these counts too. While Redis is unreachable, each process keeps its
+  counts and adds them to the hour in which Redis is back; those of a process that ends before are lost.
 
 Without Redis nothing is cached, so nothing is counted.
 """

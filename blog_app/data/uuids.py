@@ -1,4 +1,4 @@
-"""Is a text a UUID? A path names a row by its UUID or its slug, so no slug may be one."""
+"""UUID parsing. A path names a row by its UUID or its slug, so no slug may be a UUID."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 
 def until(is_right: Callable[[Any], bool], ask: Callable[[], Any]) -> Any:
-    """Repeat until the result is right, and return it: on a slow machine Redis may be away for a moment."""
+    """Repeat until the result is right, and return it: on a slow machine Redis may be unreachable for a moment."""
     answers: list[Any] = []
 
     def asked() -> bool:

@@ -14,7 +14,7 @@ CATCHING = {
     "mark first": ("redis flushed",),
     "unchecked replica": ("replicas paused",),
     "no wait": ("redis cut off from the first machine",),
-    "no identity": ("redis swapped for an older copy",),
+    "no run id": ("redis swapped for an older copy",),
 }
 """Each rule, with the fault under which a protocol without it fails."""
 

@@ -74,24 +74,24 @@ def no_wait() -> None:
     leases.LeaseManager.wait_until_closed = lambda *_: None  # type: ignore[method-assign]
 
 
-def no_identity() -> None:
+def no_run_id() -> None:
     """Trust any Redis, not only the one of the epoch."""
-    calls, identify = RedisLink.calls, RedisLink.identify
+    calls, read_run_id = RedisLink.calls, RedisLink.read_run_id
     first: list[str] = []
 
     def one(self: RedisLink) -> str:
         first[1:] = []
-        found = identify(self)
+        found = read_run_id(self)
         first.append(found)
         return first[0]
 
     RedisLink.calls = lambda self, _, *commands: calls(self, None, *commands)  # type: ignore[method-assign, assignment]
-    RedisLink.identify = one  # type: ignore[method-assign]
-    Lookup.redis = property(lambda self: self.lease_manager.link.identity)  # type: ignore[assignment, method-assign]
+    RedisLink.read_run_id = one  # type: ignore[method-assign]
+    Lookup.redis = property(lambda self: self.lease_manager.link.run_id)  # type: ignore[assignment, method-assign]
 
 
 MUTATIONS = {
-    function.__name__.replace("_", " "): function for function in (mark_first, unchecked_replica, no_wait, no_identity)
+    function.__name__.replace("_", " "): function for function in (mark_first, unchecked_replica, no_wait, no_run_id)
 }
 
 

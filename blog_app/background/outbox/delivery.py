@@ -17,7 +17,7 @@ from blog_app.background import jobs
 from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS, Delivery, delete_delivered, mark_processed
 from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import DatabaseAway, LogicalDatabase
+from blog_app.data.databases import DatabaseUnreachable, LogicalDatabase
 from blog_app.data.models import now
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def deliver_next(database: LogicalDatabase, handler: str, backoff: Backoff) -> i
     """Deliver the next due event to a handler from the outbox of `database`, or a batch if it takes batches.
 
     Return how many deliveries were attempted; 0 if none is due, or other workers hold them all, or the handler is in
-    `backoff`, to which it is added if its database cannot be reached. Raise `DatabaseAway` if the outbox cannot be.
+    `backoff`, to which it is added if its database is unreachable. Raise `DatabaseUnreachable` if the outbox is.
     """
     if handler in backoff:
         return 0
@@ -84,7 +84,7 @@ def _attempt(deliveries: Sequence[Delivery], backoff: Backoff) -> None:
     name = deliveries[0].handler
     try:
         _handle(deliveries)
-    except DatabaseAway as error:
+    except DatabaseUnreachable as error:
         log.warning("%s backs off: %s", name, error)
         backoff.record_failure(name)
     except Exception as error:

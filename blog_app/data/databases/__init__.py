@@ -1,4 +1,4 @@
-"""The logical databases: configuration, connections, transactions, read routing, behaviour when one is away.
+"""The logical databases: configuration, connections, transactions, read routing, behaviour when one is unreachable.
 
 Guarantees:
 
@@ -7,7 +7,7 @@ Guarantees:
   a read outside a transaction, and a BEGIN, are then repeated once. Everything else fails with
   `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
 * Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
-  stand in between. The statement time limit comes from the pooler's `connect_query`, or, on a direct connection,
+  stand in between. The statement timeout comes from the pooler's `connect_query`, or, on a direct connection,
   from the connection's own options.
 * A write outside `atomic()` runs in a transaction of its own. A pipelined write (`pipeline`, `Record.save`) goes in one
   message with the next statement, which fails if the write fails.
@@ -19,8 +19,12 @@ Guarantees:
 servers        one address: connections, transactions, pipelined statements
 dependencies   the collections that a statement writes or reads
 identity       whether a pooler leads to the right database
-routing        which server answers the reads of this request
+routing        the read routes of this request
 replicas       the replicas and their health checks
+polling        waiting for psycopg2 with a deadline
+catalog        catalog queries: whether a table exists
+move_record    whether a logical database is being moved to another server
+sqlstates      PostgreSQL's error codes
 """
 
 from __future__ import annotations
@@ -43,12 +47,12 @@ from blog_app.data.databases import dependencies, identity, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.identity import WrongDatabase
 from blog_app.data.databases.replicas import Rotation
-from blog_app.data.databases.servers import CONNECTION_ERRORS, DATABASE_ERRORS, DatabaseAway, Server, first_line
+from blog_app.data.databases.servers import CONNECTION_ERRORS, DATABASE_ERRORS, DatabaseUnreachable, Server, first_line
 
 __all__ = [
     "CONNECTION_ERRORS",
     "DATABASE_ERRORS",
-    "DatabaseAway",
+    "DatabaseUnreachable",
     "Server",
     "UndeclaredWrite",
     "WrongDatabase",
@@ -85,18 +89,18 @@ class LogicalDatabase(peewee.DatabaseProxy):
         self.name = name
 
     def execute(self, query: peewee.Node) -> Any:
-        """Run a Peewee query; a read goes to the reader of this request."""
-        reader = routing.reader_of(self.name)
-        if reader is None or self.obj.in_transaction() or dependencies.written_by_query(query):
+        """Run a Peewee query; a read takes the route of this request."""
+        route = routing.read_route(self.name)
+        if route is None or self.obj.in_transaction() or dependencies.written_by_query(query):
             return self.obj.execute(query)
-        return reader.read(*compile_sql(self.obj, query))
+        return route.read(*compile_sql(self.obj, query))
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Run a statement; a read goes to the reader of this request."""
-        reader = routing.reader_of(self.name)
-        if reader is None or self.obj.in_transaction() or dependencies.is_write(sql):
+        """Run a statement; a read takes the route of this request."""
+        route = routing.read_route(self.name)
+        if route is None or self.obj.in_transaction() or dependencies.is_write(sql):
             return self.obj.execute_sql(sql, params)
-        return reader.read(sql, params)
+        return route.read(sql, params)
 
     def savepoint(self) -> Any:
         """Return the server's own savepoint; the proxy would make a plain one."""
@@ -160,19 +164,19 @@ def bind(settings: Settings) -> None:
 
 
 def server(settings: Settings, name: str, url: str) -> Server:
-    """Return a new `Server` of the logical database `name` at `url`, with the time limits of the settings."""
+    """Return a new `Server` of the logical database `name` at `url`, with the timeouts of the settings."""
     return Server(name, url, connect_timeout=settings.connect_timeout, statement_timeout=settings.statement_timeout)
 
 
 def wait_until_available(settings: Settings) -> None:
-    """Return once every logical database answers; raise `DatabaseAway` after `START_TRIES` tries with backoff.
+    """Return once every logical database answers; raise `DatabaseUnreachable` after `START_TRIES` tries.
 
     Raises `WrongDatabase` if requests would reach another database than the one that the direct URL names.
     """
     for name in DATABASE_NAMES:
         retry(
             partial(require_answer, settings, name),
-            DatabaseAway,
+            DatabaseUnreachable,
             lambda error, seconds: log.warning("%s; next try in %.2g s", error, seconds),
             tries=START_TRIES,
             first=MIN_START_BACKOFF,
@@ -181,11 +185,11 @@ def wait_until_available(settings: Settings) -> None:
 
 
 def require_answer(settings: Settings, name: str) -> None:
-    """Return if a logical database answers, by both addresses; raise `DatabaseAway` or `WrongDatabase`."""
+    """Return if a logical database answers, by both addresses; raise `DatabaseUnreachable` or `WrongDatabase`."""
     addresses = settings.databases[name]
     pooled, direct = server(settings, name, addresses.url), server(settings, name, addresses.direct_url)
     try:
-        pooled.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is away.
+        pooled.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is unreachable.
         if addresses.url != addresses.direct_url:
             identity.require_same(pooled, direct)
     finally:

@@ -1,4 +1,4 @@
-"""Questions to PostgreSQL's catalog."""
+"""Catalog queries."""
 
 from __future__ import annotations
 

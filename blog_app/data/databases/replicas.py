@@ -2,11 +2,11 @@
 
 * A replica is out of the rotation until it has passed a health check, and while it is unreachable or too far behind, in
   bytes of write-ahead log or in seconds. It comes back by itself.
-* A background thread for each replica does the checks, not the requests; it ends while there are no readers.
-* A replica that stops answering delays no request for longer than one connect time-out: the thread notices, and breaks
+* A background thread for each replica does the checks, not the requests; it ends when no reads were routed for a while.
+* A replica that stops answering delays no request for longer than one connect timeout: the thread notices, and breaks
   the connections that wait for it.
 
-Whether a result is new enough is not decided here: the caller sends that condition with the statement.
+Whether a result is new enough is not decided here: `watermarks.lookup` sends that condition with the statement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.5
 IDLE_SECONDS = 10.0
-"""Without a reader for so long, the checks end."""
+"""The checks end when no read was routed for so long."""
 PRIMARY_LSN = "SELECT pg_current_wal_flush_lsn()::text"
 REPLICA_LSN = "SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery()"
 
@@ -84,7 +84,7 @@ class Replica:
         return self.healthy
 
     def _watch(self) -> None:
-        # With the wait before it, a failed check takes one connect time-out.
+        # With the wait before it, a failed check takes one connect timeout.
         probe = Probe(self.server.url, max(self._settings.connect_timeout - CHECK_SECONDS, CHECK_SECONDS))
         history: deque[tuple[float, int]] = deque(maxlen=10_000)
         idle = 0.0
@@ -122,7 +122,7 @@ class Replica:
 
 
 class Probe:
-    """A persistent connection to one address, whose answers have a hard time limit.
+    """A persistent connection to one address, whose answers have a hard timeout.
 
     A blocking connection cannot promise that: a frozen server keeps the connection open and never answers.
     """

@@ -1,6 +1,6 @@
-"""Read routing: which server answers the reads of this request outside transactions; by default the primary.
+"""Read routing: the route of this request's reads outside transactions; without one they go to the primary.
 
-And, for tests and their checks, a record of the statements that were sent.
+`watermarks.lookup` chooses the routes. Also here, for tests and their checks: a record of the statements sent.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 
-class Reader(Protocol):
-    """Answers reads instead of the primary."""
+class ReadRoute(Protocol):
+    """Sends reads to another server than the primary."""
 
     def read(self, sql: str, params: Any) -> Any:
         """Return the cursor of a statement that only reads."""
 
 
-_readers: ContextVar[dict[str, Reader] | None] = ContextVar("readers", default=None)
+_routes: ContextVar[dict[str, ReadRoute] | None] = ContextVar("routes", default=None)
 
 
-def reader_of(name: str) -> Reader | None:
-    """Return the reader that answers for a logical database; None: the primary."""
-    readers = _readers.get()
-    return readers.get(name) if readers else None
+def read_route(name: str) -> ReadRoute | None:
+    """Return the route of reads of a logical database; None: the primary."""
+    routes = _routes.get()
+    return routes.get(name) if routes else None
 
 
 @contextmanager
-def route_reads(readers: Mapping[str, Reader]) -> Iterator[None]:
-    """Let these readers, by logical database, answer the reads of the context."""
-    token = _readers.set(dict(readers))
+def route_reads(routes: Mapping[str, ReadRoute]) -> Iterator[None]:
+    """Send the reads of the context by these routes, one for each logical database."""
+    token = _routes.set(dict(routes))
     try:
         yield
     finally:
-        _readers.reset(token)
+        _routes.reset(token)
 
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded", default=None)
@@ -63,6 +63,6 @@ def record_statement(sql: str) -> None:
 
 def to_primary(name: str) -> None:
     """Let the primary of a logical database answer for the rest of the current context."""
-    readers = _readers.get()
-    if readers:
-        readers.pop(name, None)
+    routes = _routes.get()
+    if routes:
+        routes.pop(name, None)

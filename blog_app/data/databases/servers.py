@@ -29,7 +29,7 @@ DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError)
 """Every error of a server or of the connection to it."""
 
 
-class DatabaseAway(peewee.OperationalError):
+class DatabaseUnreachable(peewee.OperationalError):
     """The server of a logical database cannot be reached, or the connection to it was lost."""
 
 
@@ -98,7 +98,7 @@ class Server(peewee.PostgresqlDatabase):
             parameters["options"] = f"-c statement_timeout={round(statement_timeout * 1000)}"
         super().__init__(url, **parameters)
         # Connections belong to threads. Under Peewee's lock they would connect one after the other, each after the
-        # time-outs of all before it.
+        # timeouts of all before it.
         self._lock = peewee._NoopLock()
         self.announcer: Announcer | None = None
 
@@ -109,7 +109,7 @@ class Server(peewee.PostgresqlDatabase):
             if "unsupported startup parameter" not in str(error):
                 raise
         log.warning(
-            "the pooler of %s refuses start-up options: no statement time limit of ours holds behind it, "
+            "the pooler of %s refuses start-up options: our statement timeout does not hold behind it, "
             "set one with its connect_query or with ALTER ROLE",
             self.name,
         )
@@ -120,7 +120,7 @@ class Server(peewee.PostgresqlDatabase):
         try:
             return bool(super().connect(reuse_if_open))
         except CONNECTION_ERRORS as error:
-            raise DatabaseAway(f"cannot connect to {self.name}: {first_line(error)}") from error
+            raise DatabaseUnreachable(f"cannot connect to {self.name}: {first_line(error)}") from error
 
     def execute(self, query: peewee.Node) -> Any:
         written = dependencies.written_by_query(query)
@@ -232,7 +232,7 @@ class Server(peewee.PostgresqlDatabase):
         self.discard()
 
     def _attempt(self, action: Callable[[], Any], *, repeatable: bool = False, loss: str = "was lost") -> Any:
-        """Return what `action` returns. If the connection is lost, drop it and raise `DatabaseAway`.
+        """Return what `action` returns. If the connection is lost, drop it and raise `DatabaseUnreachable`.
 
         A persistent connection that turns out to be broken says nothing about the server: a repeatable action is then
         repeated once on a new connection. Not if the loss took longer than `RETRY_WINDOW`: the server was at work, or
@@ -243,29 +243,29 @@ class Server(peewee.PostgresqlDatabase):
         try:
             return action()
         except DATABASE_ERRORS as error:
-            if isinstance(error, DatabaseAway):
+            if isinstance(error, DatabaseUnreachable):
                 raise
             if not self.is_lost(error):
                 self._raise_if_moved(error)
                 raise
-            if self._state.conn is None:  # connect() raised DatabaseAway; Peewee wrapped it in another type.
-                raise DatabaseAway(first_line(error)) from error
+            if self._state.conn is None:  # connect() raised DatabaseUnreachable; Peewee wrapped it in another type.
+                raise DatabaseUnreachable(first_line(error)) from error
             if self.in_transaction():
                 self._state.conn.close()  # rollback() discards it: until then nothing may connect anew.
             else:
                 self.discard()
             if not (persistent and repeatable and time.monotonic() - started < RETRY_WINDOW):
-                raise DatabaseAway(f"the connection to {self.name} {loss}: {first_line(error)}") from error
+                raise DatabaseUnreachable(f"the connection to {self.name} {loss}: {first_line(error)}") from error
         return self._attempt(action)
 
     def _raise_if_moved(self, error: Exception) -> None:
-        """Raise `DatabaseAway` if the error says that this logical database moves, has moved, or has no tables here."""
+        """Raise `DatabaseUnreachable` if this logical database moves, has moved, or has no tables here."""
         code = sqlstate(error)
         if code == LOGICAL_DATABASE_MOVING:
-            raise DatabaseAway(first_line(error)) from error
+            raise DatabaseUnreachable(first_line(error)) from error
         if code == UNDEFINED_TABLE:
             why = "it was moved to another server, or its migrations have not run (flask migrate up)"
-            raise DatabaseAway(f"{self.name} is not here: {why}: {first_line(error)}") from error
+            raise DatabaseUnreachable(f"{self.name} is not here: {why}: {first_line(error)}") from error
 
     def discard(self) -> None:
         """Close this thread's connection, whatever its state; the next statement opens another."""

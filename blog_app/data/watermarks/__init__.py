@@ -6,10 +6,12 @@ misses it, also when its writer was killed between BEGIN and the response; the o
 write that could not be announced in Redis. Without Redis there is no cache and the primary answers: slower, never
 stale. A Redis restart with old memory and a lost mark are detected, so the promise holds then too.
 
-How this works, what is not promised, and how it was checked: `docs/reference/cache-and-replicas.md`.
+How this works, what each fault does, what is not promised, and how it was checked:
+`docs/reference/cache-and-replicas.md`.
 
-redis_link  Redis connections, one for each thread, the three scripts, the circuit breaker
+redis_link  Redis connections, one for each thread; the circuit breaker; the three scripts
 epochs      the epoch row of each logical database
+clock       the clock of leases, and how long they last
 leases      how long a process may trust an epoch; the thread that renews leases, opens epochs and cleans up
 lookup      the read path
 announcer   the write path
@@ -27,7 +29,7 @@ from blog_app.data.databases.catalog import table_exists
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.announcer import Announcer
 from blog_app.data.watermarks.leases import LeaseManager
-from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
+from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable
 
 lease_manager: LeaseManager | None = None
 """The leases of this process; None without Redis, and then the watermarks cost no statement."""
@@ -50,7 +52,7 @@ def bind(settings: Settings) -> None:
 
 
 def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
-    """Return the replies of Redis to commands that do not concern marks; None without Redis, or while it is away.
+    """Return Redis's replies to commands that do not concern marks; None without Redis, or while it is unreachable.
 
     They go in one message, over the connections and through the circuit breaker of the marks.
     """
@@ -58,7 +60,7 @@ def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
         return None
     try:
         return lease_manager.link.calls(None, *commands)
-    except RedisAway:
+    except RedisUnreachable:
         return None
 
 

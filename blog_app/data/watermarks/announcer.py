@@ -23,9 +23,9 @@ import psycopg2.extensions
 
 from blog_app.data.databases import Server
 from blog_app.data.watermarks import epochs
-from blog_app.data.watermarks.epochs import CLOSED, Row
+from blog_app.data.watermarks.epochs import CLOSED, EpochRow
 from blog_app.data.watermarks.leases import LeaseManager, mark_key
-from blog_app.data.watermarks.redis_link import RedisAway
+from blog_app.data.watermarks.redis_link import RedisUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Begun(NamedTuple):
     """The result of BEGIN."""
 
     xid: str
-    row: Row
-    strict: bool
+    row: EpochRow
+    is_read_committed: bool
     """Whether the isolation level is READ COMMITTED, so that each statement sees the newest row."""
 
 
@@ -65,7 +65,7 @@ class Announcer:
             except (psycopg2.ProgrammingError, peewee.ProgrammingError):
                 cursor.execute("ROLLBACK")
                 raise
-        return Begun(xid, Row(*row), level.upper() == "READ COMMITTED")
+        return Begun(xid, EpochRow(*row), level.upper() == "READ COMMITTED")
 
     def commit(self, server: Server, begun: Begun, written: frozenset[str], last: bytes) -> None:
         keys = self._keys(begun, written)
@@ -79,11 +79,11 @@ class Announcer:
             self.lease_manager.wait_until_closed(self.name, epoch)
 
     def _mark(self, begun: Begun, keys: list[str]) -> bool:
-        if not (begun.row.marks and begun.strict):
+        if not (begun.row.accepts_marks and begun.is_read_committed):
             return False
         try:
             self.lease_manager.link.script(begun.row.redis, "BEGIN", keys, begun.xid)
-        except RedisAway as error:
+        except RedisUnreachable as error:
             log.warning("a write to %s is unmarked, its epoch closes: %s", self.name, error)
             return False
         return True
@@ -102,7 +102,7 @@ class Announcer:
     def _settle(self, begun: Begun, keys: list[str], position: str) -> None:
         try:
             self.lease_manager.settle(begun.row, keys, begun.xid, position, begun.xid)
-        except RedisAway as error:
+        except RedisUnreachable as error:
             log.warning("a mark of %s keeps its token for now: %s", self.name, error)
 
     def _keys(self, begun: Begun, written: frozenset[str]) -> list[str]:

@@ -22,7 +22,7 @@ TABLE = "watermark_epoch"
 
 # To the microsecond, so no other server has it. The system identifier would say the same of a server that restarted,
 # but takes a tenth of a millisecond, for it is read from a file; pg_control_checkpoint() would lag behind a promotion.
-HERE = (
+SERVER = (
     "extract(epoch FROM pg_postmaster_start_time())::text || '/' || "
     "left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 )
@@ -37,8 +37,8 @@ class Database(Protocol):
     def atomic(self) -> AbstractContextManager[Any]: ...
 
 
-class Row(NamedTuple):
-    """The row, and the identity of the server that returned it."""
+class EpochRow(NamedTuple):
+    """The row, and which server returned it."""
 
     epoch: str
     status: str
@@ -46,21 +46,21 @@ class Row(NamedTuple):
     """`run_id/master_replid` of the one Redis process that holds this epoch."""
     server: str
     """`start time/timeline` of the primary that opened it: a restart of the primary ends an epoch too."""
-    here: str
+    current_server: str
     """The same of the server that returned the row."""
 
     @property
-    def marks(self) -> bool:
+    def accepts_marks(self) -> bool:
         """Whether writers set marks under this epoch."""
-        return self.status != CLOSED and self.server == self.here
+        return self.status != CLOSED and self.server == self.current_server
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether readers may trust the marks of this epoch."""
-        return self.status == OPEN and self.server == self.here
+        return self.status == OPEN and self.server == self.current_server
 
 
-COLUMNS = f"epoch, status, redis, server, {HERE}"
+COLUMNS = f"epoch, status, redis, server, {SERVER}"
 
 
 def table(name: str) -> str:
@@ -83,9 +83,9 @@ def create(database: Database, name: str) -> None:
         database.execute_sql(f"INSERT INTO {table(name)} DEFAULT VALUES")
 
 
-def read(database: Database) -> Row:
+def read(database: Database) -> EpochRow:
     """Return the current row; raise Peewee's errors, also if the server is not a primary."""
-    return Row(*fetch_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
+    return EpochRow(*fetch_row(database, database.execute_sql(f"SELECT {COLUMNS} FROM {table(database.name)}")))
 
 
 def fetch_row(database: Database, cursor: Any) -> tuple[Any, ...]:
@@ -108,7 +108,7 @@ def close(database: Database) -> None:
 
 def begin_opening(database: Database, closed: str, redis: str) -> bool:
     """Replace the closed epoch by a new one that is opening; return False if another process was faster."""
-    change = f"epoch = %s, status = '{OPENING}', redis = %s, server = {HERE} WHERE epoch = %s AND status = '{CLOSED}'"
+    change = f"epoch = %s, status = '{OPENING}', redis = %s, server = {SERVER} WHERE epoch = %s AND status = '{CLOSED}'"
     return _update(database, change, (str(uuid.uuid4()), redis, closed))
 
 
@@ -131,7 +131,7 @@ def barrier_passed(database: Database, xid: str) -> bool:
 
 def finish_opening(database: Database, epoch: str) -> bool:
     """Open the epoch; return whether it still was opening on this server."""
-    change = f"status = '{OPEN}' WHERE epoch = %s AND status = '{OPENING}' AND server = {HERE}"
+    change = f"status = '{OPEN}' WHERE epoch = %s AND status = '{OPENING}' AND server = {SERVER}"
     return _update(database, change, (epoch,))
 
 
@@ -145,7 +145,7 @@ def position_of_ended(database: Database, epoch: str, token: str) -> str | None:
     over = "true" if token.startswith("r") else "coalesce(pg_xact_status(%s::xid8), '') <> 'in progress'"
     found = database.execute_sql(
         f"SELECT pg_current_wal_insert_lsn() FROM {table(database.name)} "
-        f"WHERE epoch = %s AND server = {HERE} AND {over}",
+        f"WHERE epoch = %s AND server = {SERVER} AND {over}",
         (epoch,) if token.startswith("r") else (epoch, token),
     ).fetchone()
     return to_position(found[0]) if found else None

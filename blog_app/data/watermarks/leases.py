@@ -24,8 +24,8 @@ from blog_app.data.backoff import delay
 from blog_app.data.databases import CONNECTION_ERRORS, DATABASE_ERRORS, LogicalDatabase, Server, first_line
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED, LEASE, clock
-from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, Row
-from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
+from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, EpochRow
+from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ MAX_WATCHED_TOKENS = 1000
 class EpochState:
     """What this process knows of the epoch of one logical database."""
 
-    row: Row | None = None
+    row: EpochRow | None = None
     asked: float = float("-inf")
     """When the query was sent that returned `row`."""
     wanted: float = float("-inf")
@@ -60,7 +60,7 @@ class EpochState:
     error: str = ""
     """The error of the last tick."""
 
-    def update(self, row: Row, sent: float) -> None:
+    def update(self, row: EpochRow, sent: float) -> None:
         before, self.row, self.asked = self.row, row, sent
         if row.status != CLOSED:
             return
@@ -80,7 +80,7 @@ class LeaseManager:
         self.known = {name: EpochState() for name in databases}
         self._thread = BackgroundThread("watermarks", self._run, after_fork=self._reset)
 
-    def lease(self, name: str) -> Row | None:
+    def lease(self, name: str) -> EpochRow | None:
         """Return the epoch that this process may trust for T from its last query; None: use the primary, no cache."""
         known = self.known[name]
         known.wanted = clock()
@@ -91,9 +91,9 @@ class LeaseManager:
             except (*CONNECTION_ERRORS, peewee.ProgrammingError) as error:
                 log.warning("no lease on %s: %s", name, first_line(error))
                 known.row, known.asked = None, known.wanted
-        return known.row if known.row is not None and known.row.open else None
+        return known.row if known.row is not None and known.row.is_open else None
 
-    def ask(self, name: str) -> Row:
+    def ask(self, name: str) -> EpochRow:
         """Query the primary for the row; raise Peewee's errors."""
         sent = clock()
         row = epochs.read(self.server(name))
@@ -133,14 +133,14 @@ class LeaseManager:
             if not wanted:
                 break
             try:
-                identity = self.link.identify()
-            except RedisAway:
-                identity = None
+                run_id = self.link.read_run_id()
+            except RedisUnreachable:
+                run_id = None
             for name in wanted:
                 try:
-                    self.tick(name, identity)
+                    self.tick(name, run_id)
                     self.known[name].error = ""
-                except (*DATABASE_ERRORS, RedisAway) as error:
+                except (*DATABASE_ERRORS, RedisUnreachable) as error:
                     self._log_new_error(name, first_line(error))
                 self.server(name).release()
         for name in self.known:
@@ -152,28 +152,28 @@ class LeaseManager:
             self.known[name].error = error
             log.warning("watermarks of %s: %s", name, error)
 
-    def tick(self, name: str, identity: str | None) -> None:
-        """Renew the lease on one logical database, and do its next step; `identity`: of the Redis that answers now."""
+    def tick(self, name: str, run_id: str | None) -> None:
+        """Renew the lease on one logical database, and do its next step; `run_id`: of the Redis that answers now."""
         row = self.ask(name)
         if row.status == CLOSED:
-            self._begin_opening(name, row, identity)
-        elif row.server != row.here or (identity is not None and row.redis != identity):
+            self._begin_opening(name, row, run_id)
+        elif row.server != row.current_server or (run_id is not None and row.redis != run_id):
             epochs.close(self.server(name))
             log.warning("epoch of %s closed: its Redis or its primary has changed", name)
         elif row.status == OPENING:
             self._finish_opening(name, row)
-        elif identity is not None:
+        elif run_id is not None:
             self._settle_dangling_tokens(name, row)
 
-    def _begin_opening(self, name: str, row: Row, identity: str | None) -> None:
+    def _begin_opening(self, name: str, row: EpochRow, run_id: str | None) -> None:
         known = self.known[name]
-        if identity is None or clock() - known.closed[1] < ENDED + known.backoff:
+        if run_id is None or clock() - known.closed[1] < ENDED + known.backoff:
             return
-        self._require_usable_redis(name, identity)
-        if epochs.begin_opening(self.server(name), row.epoch, identity):
+        self._require_usable_redis(name, run_id)
+        if epochs.begin_opening(self.server(name), row.epoch, run_id):
             self._finish_opening(name, self.ask(name))
 
-    def _finish_opening(self, name: str, row: Row) -> None:
+    def _finish_opening(self, name: str, row: EpochRow) -> None:
         if row.status != OPENING:
             return
         known, server = self.known[name], self.server(name)
@@ -185,16 +185,16 @@ class LeaseManager:
             log.info("epoch of %s opened", name)
             self._delete_old_keys(name, row)
 
-    def _require_usable_redis(self, name: str, identity: str) -> None:
-        """Raise `RedisAway` unless Redis accepts marks, and never evicts one that has a token."""
-        memory = self.link.call(identity, "INFO", "memory").decode()
+    def _require_usable_redis(self, name: str, run_id: str) -> None:
+        """Raise `RedisUnreachable` unless Redis accepts marks, and never evicts one that has a token."""
+        memory = self.link.call(run_id, "INFO", "memory").decode()
         values = dict(line.split(":", 1) for line in memory.splitlines() if ":" in line)
         if values.get("maxmemory", "0") != "0" and values.get("maxmemory_policy", "").startswith("allkeys"):
             log.error("Redis is not used: maxmemory-policy allkeys-* may evict keys without expiry")
-            raise RedisAway("its eviction policy is allkeys-*")
-        self.link.call(identity, "SET", f"{{{name}}}:probe", "1", "EX", "60")
+            raise RedisUnreachable("its eviction policy is allkeys-*")
+        self.link.call(run_id, "SET", f"{{{name}}}:probe", "1", "EX", "60")
 
-    def _settle_dangling_tokens(self, name: str, row: Row) -> None:
+    def _settle_dangling_tokens(self, name: str, row: EpochRow) -> None:
         known = self.known[name]
         for (key, token), since in list(known.watched_tokens.items()):
             if clock() - since < TOKEN_AGE:
@@ -211,12 +211,12 @@ class LeaseManager:
             else:
                 self.settle(row, [key], token, position, f"h{secrets.token_hex(8)}")
 
-    def settle(self, row: Row, keys: list[str], token: str, position: str, tag: str) -> list[bytes | None]:
-        """Remove a token from the marks and return them; raise `RedisAway`."""
+    def settle(self, row: EpochRow, keys: list[str], token: str, position: str, tag: str) -> list[bytes | None]:
+        """Remove a token from the marks and return them; raise `RedisUnreachable`."""
         settled = self.link.script(row.redis, "SETTLE", keys, token, position, tag, MARK_LIFETIME)
         return [mark or None for mark in settled]
 
-    def _delete_old_keys(self, name: str, row: Row) -> None:
+    def _delete_old_keys(self, name: str, row: EpochRow) -> None:
         """Delete the keys of earlier epochs: they are never read, and marks with a token have no expiry."""
         cursor = None
         while cursor != b"0":

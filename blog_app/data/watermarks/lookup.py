@@ -26,9 +26,9 @@ from blog_app.data import databases
 from blog_app.data.databases import routing
 from blog_app.data.databases.replicas import Replica, Unusable
 from blog_app.data.watermarks import epochs
-from blog_app.data.watermarks.epochs import OPEN, Row
+from blog_app.data.watermarks.epochs import OPEN, EpochRow
 from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, mark_key, prefix
-from blog_app.data.watermarks.redis_link import RedisAway
+from blog_app.data.watermarks.redis_link import RedisUnreachable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Lookup:
 
     __slots__ = ("_fills", "entry", "keys", "lease_manager", "marks", "names", "rows", "value")
 
-    def __init__(self, lease_manager: LeaseManager, rows: tuple[Row, ...], key: CacheKey) -> None:
+    def __init__(self, lease_manager: LeaseManager, rows: tuple[EpochRow, ...], key: CacheKey) -> None:
         self.lease_manager = lease_manager
         self.rows = rows
         self.names, self.keys, entry_prefix = _keys(key.collections, tuple([row.epoch for row in rows]))
@@ -59,11 +59,11 @@ class Lookup:
         self.marks: list[bytes | None] = []
         self.value: bytes | None = None
         self._fills = False
-        """Whether this caller holds the fill lock."""
+        """Whether this lookup holds the fill lock."""
 
     @property
     def redis(self) -> str:
-        """The identity of the Redis process that holds the marks and the entry."""
+        """The run id of the Redis process that holds the marks and the entry."""
         return self.rows[0].redis
 
     def hit(self) -> bytes | None:
@@ -76,8 +76,8 @@ class Lookup:
         begin = len(stamp) + EXPIRY_LENGTH
         return self.value[begin:] if time.time() < float(self.value[len(stamp) : begin]) else None
 
-    def has_pending_write(self) -> bool:
-        """Return whether a write is pending, so that nothing may be stored; dangling tokens are settled later."""
+    def watch_pending_writes(self) -> bool:
+        """Return whether a write is pending, so that nothing may be stored; watch its tokens, which may be dangling."""
         pending = False
         for name, key, mark in zip(self.names, self.keys, self.marks, strict=True):
             if mark is not None and b"+" in mark:
@@ -92,9 +92,9 @@ class Lookup:
             token = f"r{secrets.token_hex(8)}"
             try:
                 self._establish(missing, token)
-            except RedisAway:
+            except RedisUnreachable:
                 return False
-        return None not in self.marks and not self.has_pending_write()
+        return None not in self.marks and not self.watch_pending_writes()
 
     def _establish(self, missing: list[int], token: str) -> None:
         new = (f"{0:016}.+{token};", "NX", "EX", MARK_LIFETIME)
@@ -147,7 +147,7 @@ class Lookup:
             stored = self.lease_manager.link.script(
                 self.redis, "STORE", [self.entry, *self.keys], stamp + value, milliseconds, *self.marks
             )
-        except RedisAway:
+        except RedisUnreachable:
             return False
         self._fills = False
         return bool(stored)
@@ -156,15 +156,15 @@ class Lookup:
         """Return whether the marks are still what they were."""
         try:
             return bool(self.lease_manager.link.call(self.redis, "MGET", *self.keys) == self.marks)
-        except RedisAway:
+        except RedisUnreachable:
             return False
 
     def lock_fill(self, seconds: float) -> bool:
-        """Acquire the fill lock of the entry; return whether this caller holds it, and nobody has filled it since."""
+        """Acquire the fill lock of the entry; return whether this lookup holds it, and nobody has filled it since."""
         commands = ("SET", f"{self.entry}:filling", "1", "NX", "PX", round(seconds * 1000)), ("GET", self.entry)
         try:
             first, value = self.lease_manager.link.calls(self.redis, *commands)
-        except RedisAway:
+        except RedisUnreachable:
             return True
         self._fills = bool(first)
         if self._fills and value != self.value:
@@ -172,13 +172,13 @@ class Lookup:
         return self._fills
 
     def unlock_fill(self) -> None:
-        """Release the fill lock if this caller holds it; storing the entry has released it."""
+        """Release the fill lock if this lookup holds it; storing the entry has released it."""
         if self._fills:
             self._fills = False
-            with suppress(RedisAway):
+            with suppress(RedisUnreachable):
                 self.lease_manager.link.call(self.redis, "DEL", f"{self.entry}:filling")
 
-    def _by_name(self) -> Iterator[tuple[str, Row]]:
+    def _by_name(self) -> Iterator[tuple[str, EpochRow]]:
         return zip(databases_of(self.names), self.rows, strict=True)
 
     def _highest(self, name: str) -> str:
@@ -190,7 +190,7 @@ class Lookup:
 class ReplicaRoute:
     """Sends the reads of one request to one replica; at its first refusal the primary takes over."""
 
-    def __init__(self, name: str, row: Row, replica: Replica, position: str) -> None:
+    def __init__(self, name: str, row: EpochRow, replica: Replica, position: str) -> None:
         self.name = name
         self.replica = replica
         self.used = False
@@ -220,18 +220,18 @@ def look_up(
         return lookups
     try:
         values = get_many(*[key for each in leased for key in (each.entry, *each.keys)])
-    except RedisAway:
+    except RedisUnreachable:
         return [None] * len(keys)
     first = 0
     for each in leased:
         last = first + len(each.keys)
         each.value, each.marks = values[first], values[first + 1 : last + 1]
         first = last + 1
-    identity = lease_manager.link.identity
-    return [each if each and each.redis == identity else None for each in lookups]
+    run_id = lease_manager.link.run_id
+    return [each if each and each.redis == run_id else None for each in lookups]
 
 
-def _leases(lease_manager: LeaseManager, key: CacheKey) -> tuple[Row, ...]:
+def _leases(lease_manager: LeaseManager, key: CacheKey) -> tuple[EpochRow, ...]:
     """Return the epoch of each logical database that the key depends on; empty if one of them may not be trusted."""
     rows = []
     for name in databases_of(tuple([name for name, _ in key.collections])):

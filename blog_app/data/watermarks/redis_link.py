@@ -1,9 +1,9 @@
-"""Redis connections, one for each thread, with the identity of the Redis process; and a circuit breaker.
+"""Redis connections, one for each thread, with the run id of the Redis process; and a circuit breaker.
 
-* A connection serves only callers that expect the identity which it read when it was made (`INFO`): a Redis that
-  restarted, failed over or was replaced has another, and none of its memory is trusted.
-* No command is repeated: after an error it may or may not have been applied, and only the caller knows what to do.
-* Circuit breaker: after an error each call fails at once, for a backoff of up to some seconds. Then one caller tries,
+* A connection reads the run id (`run_id/master_replid` of `INFO`) when it is made, and serves only calls that expect
+  it: a Redis that restarted, failed over or was replaced has another, and none of its memory is trusted.
+* No command is repeated: after an error it may or may not have been applied.
+* Circuit breaker: after an error each call fails at once, for a backoff of up to some seconds. Then one thread tries,
   and if Redis answers, all may. The thread of the leases, which delays no request, tries all the time.
 """
 
@@ -65,8 +65,8 @@ SCRIPTS = {"BEGIN": BEGIN, "SETTLE": SETTLE, "STORE": STORE}
 HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
 
 
-class RedisAway(Exception):
-    """Redis did not answer, returned an error, or has another identity than expected."""
+class RedisUnreachable(Exception):
+    """Redis did not answer, returned an error, or has another run id than expected."""
 
 
 class RedisLink:
@@ -92,26 +92,26 @@ class RedisLink:
         self._failures = 0
         self._next_try = 0.0
 
-    def call(self, identity: str | None, *command: Any) -> Any:
-        """Return the reply of the Redis with this identity (None: any); raise `RedisAway`."""
-        return self.calls(identity, command)[0]
+    def call(self, run_id: str | None, *command: Any) -> Any:
+        """Return the reply of the Redis with this run id (None: any); raise `RedisUnreachable`."""
+        return self.calls(run_id, command)[0]
 
-    def calls(self, identity: str | None, *commands: tuple[Any, ...]) -> list[Any]:
-        """Send the commands in one message and return their replies; raise `RedisAway` if one failed."""
+    def calls(self, run_id: str | None, *commands: tuple[Any, ...]) -> list[Any]:
+        """Send the commands in one message and return their replies; raise `RedisUnreachable` if one failed."""
         if self._failures and not self._may_try():
-            raise RedisAway("the circuit breaker is open: Redis failed a moment ago")
+            raise RedisUnreachable("the circuit breaker is open: Redis failed a moment ago")
         connection = self._connection()
         try:
             if not connection.is_connected:
                 connection.connect()
-            if identity is not None and connection.identity != identity:
-                raise RedisAway("this is not the Redis of the epoch")
+            if run_id is not None and connection.run_id != run_id:
+                raise RedisUnreachable("this is not the Redis of the epoch")
             connection.send_packed_command([b"".join(map(hiredis.pack_command, commands))])
             replies = [connection.read_response() for _ in commands]
         except (redis.RedisError, OSError) as error:
             connection.disconnect()
             self._open_circuit()
-            raise RedisAway(str(error)) from error
+            raise RedisUnreachable(str(error)) from error
         except BaseException:
             connection.disconnect()  # The reply may still come; the next command must not read it.
             raise
@@ -119,20 +119,20 @@ class RedisLink:
         return replies
 
     def mget(self, keys: list[str]) -> list[bytes | None]:
-        """Return the values of `keys` in any Redis, for Flask-Caching; `identity` says which one it was."""
+        """Return the values of `keys` in any Redis, for Flask-Caching; `run_id` says which one it was."""
         return list(self.call(None, "MGET", *keys))
 
     @property
-    def identity(self) -> str:
-        """The identity of the Redis at the other end of this thread's connection."""
-        return str(getattr(self._connection(), "identity", ""))
+    def run_id(self) -> str:
+        """The run id of the Redis at the other end of this thread's connection."""
+        return str(getattr(self._connection(), "run_id", ""))
 
-    def script(self, identity: str, name: str, keys: list[str], *arguments: Any) -> Any:
-        """Run one of `SCRIPTS` over `keys`; raise `RedisAway`."""
-        return self.call(identity, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
+    def script(self, run_id: str, name: str, keys: list[str], *arguments: Any) -> Any:
+        """Run one of `SCRIPTS` over `keys`; raise `RedisUnreachable`."""
+        return self.call(run_id, "EVALSHA", HASHES[name], len(keys), *keys, *arguments)
 
-    def identify(self) -> str:
-        """Return the identity of Redis, over a new connection; raise `RedisAway`.
+    def read_run_id(self) -> str:
+        """Return the run id of Redis, over a new connection; raise `RedisUnreachable`.
 
         It ignores the state of the circuit breaker, and sets it.
         """
@@ -142,9 +142,9 @@ class RedisLink:
             connection.connect()
         except (redis.RedisError, OSError) as error:
             self._open_circuit()
-            raise RedisAway(str(error)) from error
+            raise RedisUnreachable(str(error)) from error
         self._failures = 0
-        return self.identity
+        return self.run_id
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next call makes another."""
@@ -173,7 +173,7 @@ class RedisLink:
 
 
 def _on_connect(connection: Any) -> None:
-    """Prepare a new connection: authenticate, read the identity, load the scripts."""
+    """Prepare a new connection: authenticate, read the run id, load the scripts."""
     connection.on_connect()
     found: dict[str, str] = {}
     for section in ("server", "replication"):
@@ -181,7 +181,7 @@ def _on_connect(connection: Any) -> None:
         for line in connection.read_response().decode().splitlines():
             name, _, value = line.partition(":")
             found[name] = value
-    connection.identity = f"{found['run_id']}/{found['master_replid']}"
+    connection.run_id = f"{found['run_id']}/{found['master_replid']}"
     for script in SCRIPTS.values():
         connection.send_command("SCRIPT", "LOAD", script)
         connection.read_response()
@@ -190,7 +190,7 @@ def _on_connect(connection: Any) -> None:
 
 
 def _set_kernel_timeout(sock: socket.socket) -> None:
-    """Let the kernel enforce the time-out: Python's own polls before each call, and releases the GIL once more."""
+    """Let the kernel enforce the timeout: Python's own polls before each call, and releases the GIL once more."""
     limit = sock.gettimeout()
     if limit:
         sock.setblocking(True)

@@ -70,13 +70,13 @@ class Release:
             try:
                 retry(
                     partial(self._connect, name),
-                    databases.DatabaseAway,
+                    databases.DatabaseUnreachable,
                     lambda error, seconds: self.report(f"  {error}; next try in {seconds:.2g} s"),
                     timeout=deadline - time.monotonic(),
                     first=MIN_BACKOFF,
                     longest=MAX_BACKOFF,
                 )
-            except databases.DatabaseAway as error:
+            except databases.DatabaseUnreachable as error:
                 raise MigrationError(f"{name} did not respond for {DATABASE_TIMEOUT:g} s: {error}") from error
 
     def _connect(self, name: str) -> None:

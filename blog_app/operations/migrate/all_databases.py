@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from blog_app.config import Settings
-from blog_app.data.databases import DatabaseAway, first_line
+from blog_app.data.databases import DatabaseUnreachable, first_line
 from blog_app.operations.migrate import MigrationError, files
 from blog_app.operations.migrate.connection import connected, run_lock
 from blog_app.operations.migrate.database import Reporter
@@ -41,9 +41,7 @@ def run(
             where = "; ".join(text for text in (_reason(error), "run it again to resume") if text)
             raise Stopped(_report(names, name, done, f"was stopped: {where}")) from error
         except Exception as error:
-            again = (
-                ". Run it again when the database is back, and it resumes" if isinstance(error, DatabaseAway) else ""
-            )
+            again = ". Run it again to resume when it is back" if isinstance(error, DatabaseUnreachable) else ""
             raise MigrationError(_report(names, name, done, f"failed: {_reason(error)}{again}")) from error
     return done
 

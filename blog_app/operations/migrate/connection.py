@@ -22,7 +22,7 @@ import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
-from blog_app.data.databases import CONNECTION_ERRORS, DatabaseAway, first_line
+from blog_app.data.databases import CONNECTION_ERRORS, DatabaseUnreachable, first_line
 from blog_app.operations.migrate import MigrationError, lock_retry, move_check, signals
 from blog_app.operations.migrate.database import BYPASSES_CHECKS, Reporter
 
@@ -102,7 +102,7 @@ class Connection(peewee.PostgresqlDatabase):
         except CONNECTION_ERRORS as error:
             if not self.lost:
                 raise
-            raise DatabaseAway(f"the connection to {self.name} was lost: {first_line(error)}") from error
+            raise DatabaseUnreachable(f"the connection to {self.name} was lost: {first_line(error)}") from error
 
     def send(self, sql: str) -> Any:
         """Run SQL without parameters; a percent sign is a percent sign."""
@@ -174,7 +174,7 @@ def connected(settings: Settings, name: str, report: Reporter, url: str | None =
     try:
         connection.connect()
     except CONNECTION_ERRORS as error:
-        raise DatabaseAway(f"cannot connect to {name}: {first_line(error)}") from error
+        raise DatabaseUnreachable(f"cannot connect to {name}: {first_line(error)}") from error
     connection.autoconnect = False
     try:
         if connection.value("SELECT current_setting(%s, true)", (DIRECT_SETTING,)) != "yes":

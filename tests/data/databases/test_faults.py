@@ -1,4 +1,4 @@
-"""A thread's persistent connection while servers go away and come back."""
+"""A thread's persistent connection while servers fail and come back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from blog_app.config import Settings
 from blog_app.data import backoff, databases
-from blog_app.data.databases import DatabaseAway, Server
+from blog_app.data.databases import DatabaseUnreachable, Server
 from blog_app.data.databases.servers import RETRY_WINDOW
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
@@ -44,12 +44,12 @@ def notes(stack: Stack) -> list[str]:
 def is_reachable(server: Server) -> bool:
     try:
         return read(server) == 1
-    except DatabaseAway:
+    except DatabaseUnreachable:
         return False
 
 
 def end_of_connections(stack: Stack) -> None:
-    """End every connection of the app, as a firewall's idle time-out or an administrator does."""
+    """End every connection of the app, as a firewall's idle timeout or an administrator does."""
     stack.postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'blog_app'")
     if stack.pgbouncer:
         stack.pgbouncer.admin("KILL blog")
@@ -80,7 +80,7 @@ def test_a_transaction_on_a_connection_lost_meanwhile_begins(server: Server, fra
 
 @pytest.mark.parametrize("fault", [end_of_connections, restart_after_a_crash])
 def test_a_transaction_that_loses_its_connection_fails_as_a_whole(server: Server, fragile: Stack, fault) -> None:
-    with pytest.raises(DatabaseAway, match="lost"), server.atomic():
+    with pytest.raises(DatabaseUnreachable, match="lost"), server.atomic():
         write(server, "first")
         fault(fragile)
         write(server, "second")
@@ -91,7 +91,7 @@ def test_a_transaction_that_loses_its_connection_fails_as_a_whole(server: Server
 
 
 def test_a_read_inside_a_transaction_is_never_repeated(server: Server, fragile: Stack) -> None:
-    with pytest.raises(DatabaseAway, match="lost"), server.atomic():
+    with pytest.raises(DatabaseUnreachable, match="lost"), server.atomic():
         write(server, "first")
         end_of_connections(fragile)
         read(server)
@@ -101,11 +101,11 @@ def test_a_read_inside_a_transaction_is_never_repeated(server: Server, fragile: 
 
 def test_a_loss_caught_inside_a_transaction_does_not_let_the_rest_commit(server: Server, fragile: Stack) -> None:
     def swallow() -> None:
-        with pytest.raises(DatabaseAway), server.atomic():
+        with pytest.raises(DatabaseUnreachable), server.atomic():
             end_of_connections(fragile)
             write(server, "lost")
 
-    with pytest.raises(DatabaseAway), server.atomic():
+    with pytest.raises(DatabaseUnreachable), server.atomic():
         swallow()
         write(server, "alone")
 
@@ -114,7 +114,7 @@ def test_a_loss_caught_inside_a_transaction_does_not_let_the_rest_commit(server:
 
 
 def test_a_loss_in_commit_says_that_the_outcome_is_unknown(server: Server, fragile: Stack) -> None:
-    with pytest.raises(DatabaseAway, match="outcome is unknown"), server.atomic():
+    with pytest.raises(DatabaseUnreachable, match="outcome is unknown"), server.atomic():
         write(server, "first")
         end_of_connections(fragile)
 
@@ -142,7 +142,7 @@ def test_a_long_read_that_loses_its_server_is_not_repeated(server: Server, fragi
     crash = threading.Timer(RETRY_WINDOW + 0.2, fragile.postgres.kill)
     crash.start()
 
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnreachable):
         server.execute_sql("SELECT pg_sleep(8)")
 
     crash.join()
@@ -151,7 +151,7 @@ def test_a_long_read_that_loses_its_server_is_not_repeated(server: Server, fragi
 def test_requests_fail_while_postgresql_is_away_and_recover(server: Server, fragile: Stack) -> None:
     fragile.postgres.kill()
     assert wait_until(lambda: not is_reachable(server), SECONDS)  # A backend may outlive its postmaster for a moment.
-    with pytest.raises(DatabaseAway), server.atomic():
+    with pytest.raises(DatabaseUnreachable), server.atomic():
         write(server, "lost")
 
     fragile.postgres.start()
@@ -162,9 +162,9 @@ def test_requests_fail_while_postgresql_is_away_and_recover(server: Server, frag
 @pytest.mark.pgbouncer
 def test_requests_fail_while_pgbouncer_is_away_and_recover(pooled: Server, fragile: Stack) -> None:
     fragile.pgbouncer.kill()
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnreachable):
         read(pooled)
-    with pytest.raises(DatabaseAway), pooled.atomic():
+    with pytest.raises(DatabaseUnreachable), pooled.atomic():
         write(pooled, "lost")
 
     fragile.pgbouncer.start()
@@ -205,7 +205,7 @@ def test_release_keeps_a_clean_connection_and_drops_one_inside_a_transaction(ser
 def test_threads_wait_for_a_hanging_server_in_parallel(pooled: Server, fragile: Stack) -> None:
     def attempt(_: int) -> float:
         started = time.monotonic()
-        with pytest.raises(DatabaseAway, match="timeout"):
+        with pytest.raises(DatabaseUnreachable, match="timeout"):
             pooled.connect()
         return time.monotonic() - started
 
@@ -239,7 +239,7 @@ def test_a_start_gives_up_after_five_tries_and_says_which_database(
     settings = Settings.from_environment({"APP_MODE": "test"} | addresses)
     fragile.postgres.stop()
 
-    with caplog.at_level(logging.WARNING), pytest.raises(DatabaseAway, match=r"^cannot connect to accounts"):
+    with caplog.at_level(logging.WARNING), pytest.raises(DatabaseUnreachable, match=r"^cannot connect to accounts"):
         databases.wait_until_available(settings)
 
     said = [record.getMessage() for record in caplog.records]  # Other threads may log too.

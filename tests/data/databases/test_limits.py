@@ -15,7 +15,7 @@ import pytest
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases
-from blog_app.data.databases import DatabaseAway, Server
+from blog_app.data.databases import DatabaseUnreachable, Server
 from blog_app.development.local.stack import Stack, throwaway
 
 STATEMENT_SECONDS = 0.5
@@ -26,7 +26,7 @@ SERVER_CONNECTIONS = 20
 
 @pytest.fixture(scope="module")
 def short_timeouts() -> Iterator[Stack]:
-    """Servers for an app with short time limits."""
+    """Servers for an app with short timeouts."""
     limits = {"STATEMENT_TIMEOUT": str(STATEMENT_SECONDS), "CONNECT_TIMEOUT": str(CONNECT_SECONDS)}
     with throwaway(variables=limits) as started:
         yield started
@@ -71,7 +71,7 @@ def test_connecting_to_a_hanging_server_ends_at_the_timeout(server: Server, shor
 
     hanging.freeze()
     try:
-        with pytest.raises(DatabaseAway, match="timeout"):
+        with pytest.raises(DatabaseUnreachable, match="timeout"):
             server.connect()
     finally:
         hanging.thaw()
@@ -87,7 +87,7 @@ def test_the_pooler_ends_a_statement_whose_server_hangs(short_timeouts: Stack) -
 
     os.kill(backend, signal.SIGSTOP)
     try:
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnreachable):
             pooled.execute_sql("SELECT 1")
     finally:
         os.kill(backend, signal.SIGCONT)

@@ -131,7 +131,7 @@ def test_a_hanging_redis_closes_the_epoch_with_the_commit_and_the_response_waits
     write = world.run(writer.write, world.row, 1)
     gate.wait()
     lease = world.lease_manager.ask(NAME)
-    assert lease.open
+    assert lease.is_open
     asked = world.lease_manager.known[NAME].asked
     world.stack.redis.freeze()
     gate.open()
@@ -221,7 +221,7 @@ def test_a_redis_that_restarted_is_another_redis(world: World, memory: str) -> N
     writer.write(world.row, 3)
     assert world.value() == 3
     assert wait_until(
-        lambda: world.lease_manager.ask(NAME).open and world.lease_manager.ask(NAME).epoch != epoch, SECONDS
+        lambda: world.lease_manager.ask(NAME).is_open and world.lease_manager.ask(NAME).epoch != epoch, SECONDS
     )
     world.warm()
     assert world.read() == (3, "hit")
@@ -303,7 +303,7 @@ def test_a_connection_lost_in_commit_leaves_the_token_to_be_settled_by_its_outco
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
     world.stack.postgres.execute(end)
     gate.open()
-    with pytest.raises(databases.DatabaseAway, match="outcome is unknown"):
+    with pytest.raises(databases.DatabaseUnreachable, match="outcome is unknown"):
         write.result(SECONDS)
     assert "+" in world.mark()
     world.warm()

@@ -1,4 +1,4 @@
-"""Replica reads: only from replicas that have replayed the marks, and never slower than one connect time-out."""
+"""Replica reads: only from replicas that have replayed the marks, and never slower than one connect timeout."""
 
 from __future__ import annotations
 

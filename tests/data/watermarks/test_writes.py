@@ -16,7 +16,7 @@ from blog_app.blog.models.counters import PostCounters
 from blog_app.data import databases, watermarks
 from blog_app.data.databases import UndeclaredWrite
 from blog_app.data.watermarks import epochs
-from blog_app.data.watermarks.redis_link import RedisAway, RedisLink
+from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable
 from blog_app.development.local.process import wait_until
 from tests.helpers.statements import captured_statements
 
@@ -41,10 +41,10 @@ def redis_calls(world: World) -> list[str]:
     calls: list[str] = []
     here, original = threading.get_ident(), world.lease_manager.link.calls
 
-    def recording(identity: str | None, *commands: tuple[Any, ...]) -> list[Any]:
+    def recording(run_id: str | None, *commands: tuple[Any, ...]) -> list[Any]:
         if threading.get_ident() == here:
             calls.extend(command[0] for command in commands)
-        return original(identity, *commands)
+        return original(run_id, *commands)
 
     world.lease_manager.link.calls = recording  # type: ignore[method-assign]
     return calls
@@ -176,7 +176,7 @@ def test_a_start_without_redis_closes_open_epochs(world: World) -> None:
     world.warm()
     assert world.settings.redis_url
     watermarks.close_epochs_without_redis(world.settings)
-    assert world.lease_manager.ask(NAME).open, "with Redis there is nothing to close"
+    assert world.lease_manager.ask(NAME).is_open, "with Redis there is nothing to close"
     watermarks.close_epochs_without_redis(replace(world.settings, redis_url=None))
     assert world.lease_manager.ask(NAME).status == epochs.CLOSED
 
@@ -201,17 +201,17 @@ def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
     world.stack.redis.freeze()
     try:
         started = time.monotonic()
-        with pytest.raises(RedisAway):
+        with pytest.raises(RedisUnreachable):
             link.call(None, "PING")
         assert time.monotonic() - started >= 0.2
-        with pytest.raises(RedisAway, match="a moment ago"):
+        with pytest.raises(RedisUnreachable, match="a moment ago"):
             link.call(None, "PING")
     finally:
         world.stack.redis.thaw()
-    assert wait_until(lambda: link.identify() != "", SECONDS)
-    with pytest.raises(RedisAway, match="syntax"):
+    assert wait_until(lambda: link.read_run_id() != "", SECONDS)
+    with pytest.raises(RedisUnreachable, match="syntax"):
         link.call(None, "SET", "only a key", "1", "nonsense")
-    with pytest.raises(RedisAway):
+    with pytest.raises(RedisUnreachable):
         link.call(None, "PING")  # An error counts too.
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 
 from blog_app.analytics import partitions
 from blog_app.data import databases
-from blog_app.data.databases import DatabaseAway
+from blog_app.data.databases import DatabaseUnreachable
 from blog_app.development.local.stack import Stack
 from blog_app.errors import as_problem
 from blog_app.operations.migrate.connection import connected
@@ -82,7 +82,7 @@ def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(f
     scenario, _ = fence
     server = databases.server(scenario.settings, "blog", scenario.source)
     connection = server.connection()
-    with pytest.raises(DatabaseAway, match="writes are refused here") as caught, server.atomic():
+    with pytest.raises(DatabaseUnreachable, match="writes are refused here") as caught, server.atomic():
         server.execute_sql(databases.dependencies.DeclaredSQL("UPDATE blog.posts SET price = 1"))
     problem = as_problem(caught.value)
     assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
@@ -94,7 +94,7 @@ def test_the_app_takes_it_for_a_database_that_is_away_and_keeps_its_connection(f
 def test_where_a_schema_is_no_more_the_database_is_away(scenario: Scenario) -> None:
     scenario.move()
     server = databases.server(scenario.settings, "blog", scenario.source)
-    with pytest.raises(DatabaseAway, match="blog is not here: it was moved to another server, or"):
+    with pytest.raises(DatabaseUnreachable, match="blog is not here: it was moved to another server, or"):
         server.execute_sql("SELECT count(*) FROM blog.posts")
     server.discard()
 
@@ -120,7 +120,7 @@ def test_partitions_stay_as_they_are_while_analytics_moves(app: Flask) -> None:
     with connected(settings, "analytics", print) as connection:
         state.write(connection, record)
         try:
-            refused = pytest.raises(DatabaseAway, match="it gets no new partition until the move is confirmed")
+            refused = pytest.raises(DatabaseUnreachable, match="it gets no new partition until the move is confirmed")
             with refused, databases.analytics.atomic():
                 partitions.ensure_partitions([date(2031, 1, 1)])
             partitions.ensure_partitions(before)
