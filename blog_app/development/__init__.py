@@ -1,1 +1,1 @@
-"""For those who change the blog: local servers, the generator and seed data."""
+"""Development: local servers, the code generator and seed data."""

@@ -1,1 +1,1 @@
-"""For those who run the blog: migrations, moves, deployment and the pooler. Nothing here knows a domain."""
+"""Operations: migrations, moves, deployment and the pooler. Nothing here knows a domain."""

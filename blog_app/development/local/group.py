@@ -17,7 +17,7 @@ Command = Sequence[str | Path]
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 # Waits until its parent ends (end of file), then ends its process group and removes the throwaway folder, if any.
-GUARD = """
+WATCHDOG = """
 trap '' HUP INT TERM QUIT
 read -r _
 kill -QUIT 0; kill -CONT 0
@@ -30,14 +30,14 @@ class StartError(Exception):
 
 
 class Group:
-    """A process group for servers. A guard process ends it when this process ends, even if it is killed."""
+    """A process group for servers. A watchdog ends it when this process ends, even if it is killed."""
 
     def __init__(self, *, throwaway: Path | None = None) -> None:
         self._user = unprivileged_user()
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", str(throwaway or "")], stdin=subprocess.PIPE, process_group=0
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(throwaway or "")], stdin=subprocess.PIPE, process_group=0
         )
-        self.number = self._guard.pid
+        self.number = self._watchdog.pid
         """The id of the process group."""
 
     def popen(self, command: Command, folder: Path, log: Path, **environment: str) -> subprocess.Popen[bytes]:
@@ -82,8 +82,8 @@ class Group:
 
     def close(self) -> None:
         """End the processes that still run, and remove the throwaway folder."""
-        with suppress(OSError, subprocess.TimeoutExpired):  # The guard continues by itself.
-            self._guard.communicate(timeout=60)
+        with suppress(OSError, subprocess.TimeoutExpired):  # The watchdog continues by itself.
+            self._watchdog.communicate(timeout=60)
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:

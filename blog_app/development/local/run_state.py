@@ -1,4 +1,4 @@
-"""What `make run` keeps for this checkout: the data folder, the lock of the one run, the environment for commands.
+"""The state of `make run` in this checkout: the data folder, the lock of the one run, the environment for commands.
 
 Guarantee: one checkout runs once at a time, and commands find the environment of the run that is under way or an error.
 """

@@ -1,8 +1,8 @@
-"""The migration history: which migrations are applied, in a table of the logical database's schema (`blog.migrations`).
+"""The migration history and what a resume needs: tables of the logical database's schema, such as `blog.migrations`.
 
 The columns are peewee-migrate's, so its own tools can read the table. The schema separates the histories where several
 logical databases share one physical database. `blog.migration_steps` records how far a migration got that does not run
-in one transaction; its rows are deleted when the migration is recorded as applied or rolled back.
+in one transaction, so that the next run resumes it; its rows are deleted once it is applied or rolled back.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class StepProgress:
     """How far one step of a migration got."""
 
     what: str
-    position: Any
-    """The primary key of the last row that a backfill has updated; None before the first batch."""
+    last_key: Any
+    """The primary key of the last row that a backfill has updated (column `position`); None before the first batch."""
     rows: int
     done: bool
     changed_at: datetime
@@ -93,7 +93,7 @@ def record_step(
     migration: str,
     step: int,
     what: str,
-    position: Any,
+    last_key: Any,
     rows: int,
     *,
     done: bool = False,
@@ -103,7 +103,7 @@ def record_step(
         f'INSERT INTO "{name}"."{STEPS}" (migration, step, what, position, rows, done) '  # noqa: S608
         "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (migration, step) DO UPDATE SET "
         "position = excluded.position, rows = excluded.rows, done = excluded.done, changed_at = clock_timestamp()",
-        (migration, step, what, orjson.dumps(position).decode(), rows, done),
+        (migration, step, what, orjson.dumps(last_key).decode(), rows, done),
     )
 
 

@@ -113,7 +113,7 @@ def cancel_autovacuum(database: LockingDatabase, table: str) -> None:
             with database.atomic():
                 database.execute_sql(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
         except peewee.OperationalError:
-            database.report(f"{database.name}: autovacuum keeps {table} (to prevent wraparound it does not yield)")
+            database.report(f"{database.name}: anti-wraparound autovacuum locks {table} and cannot be cancelled")
 
 
 @contextmanager

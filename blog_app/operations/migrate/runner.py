@@ -178,7 +178,7 @@ class Runner:
 
     def _perform(self, migration: Migration, operation: Any) -> None:
         if isinstance(operation, Step):
-            operation.run(self.connection, None, lambda position, rows: None)
+            operation.run(self.connection, None, lambda last_key, rows: None)
         else:
             with self._guarded(migration):
                 perform(operation)

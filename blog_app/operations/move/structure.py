@@ -66,8 +66,8 @@ def build_indexes(source: FencedDatabase, target: FencedDatabase) -> int:
 def copy_sequences(publisher: FencedDatabase, subscriber: FencedDatabase) -> None:
     """Set every sequence of the subscriber to the publisher's value."""
     for sequence in map(publisher.quoted_name, publisher.relations(SEQUENCES)):
-        position = publisher.connection.execute_sql(f"SELECT last_value, is_called FROM {sequence}").fetchone()
-        subscriber.connection.execute_sql("SELECT setval(%s::regclass, %s, %s)", (sequence, *position))
+        values = publisher.connection.execute_sql(f"SELECT last_value, is_called FROM {sequence}").fetchone()
+        subscriber.connection.execute_sql("SELECT setval(%s::regclass, %s, %s)", (sequence, *values))
 
 
 def refresh_views(database: FencedDatabase) -> None:

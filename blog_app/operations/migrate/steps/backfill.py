@@ -2,7 +2,7 @@
 
 Guarantees:
 
-* A batch is a transaction of its own that also records its position: after a crash anywhere the next run resumes
+* A batch is a transaction of its own that also records its last key: after a crash anywhere the next run resumes
   there, and no row is updated twice.
 * A batch takes about `BATCH_SECONDS`, so no request waits longer than that for a row. Its size follows the time that
   the last batch took; a batch that times out is tried again with fewer rows. A batch waits only briefly for a locked
@@ -59,12 +59,12 @@ class Backfill(Step):
         if not keys:
             raise MigrationError(f"cannot backfill {self.table}: it does not exist or has no primary key")
         batches = Batches(self, keys)
-        position, rows = (progress.position, progress.rows) if progress else (None, 0)
+        last_key, rows = (progress.last_key, progress.rows) if progress else (None, 0)
         size, total = float(FIRST_SIZE), database.value(ESTIMATE, (self.table,)) or 0
 
         def batch() -> tuple[list[str], int] | None:
             with database.atomic():
-                if end := batches.update_next(database, position, round(size)):
+                if end := batches.update_next(database, last_key, round(size)):
                     save_progress(end[0], rows + end[1])
                     epochs.close(database)
             return end
@@ -82,7 +82,7 @@ class Backfill(Step):
                 seconds = time.monotonic() - began
                 if end is None:
                     return
-                position, rows = end[0], rows + end[1]
+                last_key, rows = end[0], rows + end[1]
                 bar.update(rows)
                 if stop.is_set():
                     raise Stopped(f"{self} after {rows:,} rows")
@@ -99,15 +99,15 @@ class Batches:
         self.texts = ", ".join(f"{quoted(name)}::text" for name, _ in keys)
         self.types = ", ".join(f"%s::{type_}" for _, type_ in keys)
 
-    def update_next(self, database: Database, position: Any, size: int) -> tuple[list[str], int] | None:
-        """Update the rows after `position`; return the last key and the number of rows, None when no row is left."""
-        after = f"WHERE ({self.columns}) > ({self.types})" if position else ""
+    def update_next(self, database: Database, last_key: Any, size: int) -> tuple[list[str], int] | None:
+        """Update the rows after `last_key`; return the last key and the number of rows, None when no row is left."""
+        after = f"WHERE ({self.columns}) > ({self.types})" if last_key else ""
         batch = (
             f"SELECT {self.columns}, row_number() OVER (ORDER BY {self.columns}) AS number "  # noqa: S608
             f"FROM {self.backfill.table} {after} ORDER BY {self.columns} LIMIT {size}"
         )
         last = f"SELECT {self.texts}, number FROM ({batch}) AS batch ORDER BY number DESC LIMIT 1"  # noqa: S608
-        row = database.execute_sql(last, position).fetchone()
+        row = database.execute_sql(last, last_key).fetchone()
         if row is None:
             return None
         *end, rows = row
@@ -115,7 +115,7 @@ class Batches:
         where = f" AND ({self.backfill.where})".replace("%", "%%") if self.backfill.where else ""
         assignments = self.backfill.assignments.replace("%", "%%")
         sql = f"UPDATE {self.backfill.table} SET {assignments} {after} {until}{where}"  # noqa: S608
-        database.execute_sql(sql, [*(position or ()), *end])
+        database.execute_sql(sql, [*(last_key or ()), *end])
         return end, rows
 
 

@@ -25,7 +25,7 @@ NON_TRANSACTIONAL = re.compile(
 BLOCKING = re.compile(r"VACUUM\b[^;]*\bFULL\b|CLUSTER\b|REINDEX\b(?!.*\bCONCURRENTLY\b)", re.I | re.S)
 """Those of them that take a strong lock: while they wait for it, everybody else waits behind them."""
 SaveProgress = Callable[[Any, int], None]
-"""Records how far a step got: `save_progress(position, rows)`."""
+"""Records how far a step got: `save_progress(last_key, rows)`."""
 LEADING_COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*")
 
 
@@ -44,7 +44,7 @@ class Step:
 
     def preview(self, database: Database) -> None:
         """Send to a `DryRunDatabase` what `run` would send."""
-        self.run(database, None, lambda position, rows: None)
+        self.run(database, None, lambda last_key, rows: None)
 
 
 @dataclass
