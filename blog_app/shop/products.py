@@ -11,7 +11,7 @@ from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import invalid
 from blog_app.shop import stock
 from blog_app.shop.models import Product
-from blog_app.shop.models.catalogue import PRODUCT_TYPES
+from blog_app.shop.models.products import PRODUCT_TYPES
 
 
 def create(vendor_id: UUID, **values: Any) -> Product:

@@ -15,7 +15,7 @@ import peewee
 from blog_app.data.models import any_of, now
 from blog_app.errors import Conflict, invalid
 from blog_app.shop.models import Order, OrderItem, Product
-from blog_app.shop.models.catalogue import PRODUCT_TYPES
+from blog_app.shop.models.products import PRODUCT_TYPES
 
 WITH_STOCK = tuple(name for name, rules in PRODUCT_TYPES.items() if rules.has_stock)
 Quantities = Mapping[UUID, int]

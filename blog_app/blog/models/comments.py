@@ -64,7 +64,7 @@ class Comment(BlogRecord, SoftDeletable):
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the comments that a caller with this scope may see."""
-        visible = Post.visible(scope, user_id)
+        visible = Post.is_visible(scope, user_id)
         post = Post.with_deleted().where(visible & (Post.id == cls.subject_id))
         image = Image.select(Image.id).join(Post).where(visible & (Image.id == cls.subject_id))
         about_post = (cls.subject_type == "post") & peewee.fn.EXISTS(post.select(Post.id))

@@ -30,6 +30,6 @@ class Image(BlogRecord):
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the images that a caller with this scope may see: those of the posts that they may see."""
-        return cls.select(cls, Post.id, Post.author_id).join(Post).where(Post.visible(scope, user_id))
+        return cls.select(cls, Post.id, Post.author_id).join(Post).where(Post.is_visible(scope, user_id))
 
     owner_id = property(attrgetter("post.author_id"))

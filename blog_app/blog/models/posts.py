@@ -91,7 +91,7 @@ class Post(BlogRecord, SoftDeletable):
         return (cls.status == "published") & (cls.published_at <= NOW)
 
     @classmethod
-    def visible(cls, scope: Scope, user_id: UUID | None) -> peewee.Expression:
+    def is_visible(cls, scope: Scope, user_id: UUID | None) -> peewee.Expression:
         """Return the condition that a caller with this scope may see a post: public, their own, or any."""
         not_deleted = cls.deleted_at.is_null()
         if scope is Scope.ALL:
@@ -101,7 +101,7 @@ class Post(BlogRecord, SoftDeletable):
     @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the posts that a caller with this scope may see."""
-        return cls.select().where(cls.visible(scope, user_id))
+        return cls.select().where(cls.is_visible(scope, user_id))
 
     @classmethod
     def seconds_to_next_publication(cls) -> float | None:

@@ -11,7 +11,7 @@ import peewee
 from blog_app.data import databases
 from blog_app.permissions import Scope
 from blog_app.shop.models.base import ShopRecord, money_field
-from blog_app.shop.models.catalogue import Product
+from blog_app.shop.models.products import Product
 
 OPEN_STATUSES = ("pending", "processing")
 """The statuses in which an order reserves stock and can be cancelled: it is not shipped yet."""

@@ -71,7 +71,7 @@ class OrderSchema(Schema):
     updated_at = Timestamp(dump_only=True)
 
 
-class WishSchema(Schema):
+class WishSchema(Schema):  # Its name is public, in OpenAPI.
     """A product to order, and how many."""
 
     product_id = ma.UUID(required=True)

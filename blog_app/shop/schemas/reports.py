@@ -52,7 +52,7 @@ class ProductReportSchema(Schema):
     revenue = Money(dump_only=True, maximum=MAX_SUM)
 
 
-class DearProductSchema(Schema):
+class DearProductSchema(Schema):  # Its name is public, in OpenAPI.
     """A product that costs more than the average of its category."""
 
     class Meta:

@@ -9,7 +9,7 @@ from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
 from blog_app.api.resources.includes import belongs_to
 from blog_app.shop.models import Product, ProductCategory
-from blog_app.shop.models.catalogue import PRODUCT_TYPES
+from blog_app.shop.models.products import PRODUCT_TYPES
 
 MAX_STOCK = 1_000_000_000
 

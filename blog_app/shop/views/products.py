@@ -11,7 +11,7 @@ from blog_app.data.cache import hot
 from blog_app.data.slugs import make_slug
 from blog_app.shop import products as actions
 from blog_app.shop.models import Product, ProductCategory
-from blog_app.shop.schemas.catalogue import ProductCategorySchema, ProductSchema
+from blog_app.shop.schemas.products import ProductCategorySchema, ProductSchema
 
 product_categories = Blueprint("product_categories", database=databases.shop, prefix="/product-categories")
 products = Blueprint("products", database=databases.shop)
