@@ -27,7 +27,7 @@ FORMS = ("{:,}", "{:,}", "{:,}", "{:.1%}", "{:.1f} ms", "{:.1f} ms")
     help="Number of hours to cover, including the current one.",
 )
 def status(hours: int) -> None:
-    """Show hits, misses, bypasses and fill times by view, of all processes. Exit code 1 if Redis is unreachable."""
+    """Show hits, misses, bypasses and fill times by view. Covers all processes. Exit code 1 if Redis is unreachable."""
     report = cache_counters.report(hours)
     if report.status in REASONS:
         click.echo(REASONS[report.status])

@@ -31,11 +31,11 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show the changes as a di
 @click.option("--plural", help="The plural of NAME. Default: NAME and an s.")
 @dry_run
 def resource(name: str, database: str, fields: tuple[str, ...], plural: str | None, dry_run: bool) -> None:
-    """Write model, schema, views, permissions, migration, seed file and tests of the resource NAME.
+    """Generate the code of the resource NAME.
 
-    NAME is in the singular and in lower case, as in recipe or reading_list. TYPE is string, text, integer, money,
-    boolean, timestamp, uuid or json, or a table of the same database that the field refers to. :optional allows null;
-    :unique refuses a value that another row has.
+    Writes model, schema, views, permissions, migration, seed file and tests. NAME is in the singular and in lower case,
+    as in recipe or reading_list. TYPE is string, text, integer, money, boolean, timestamp, uuid or json, or a table of
+    the same database that the field refers to. :optional allows null; :unique refuses a value that another row has.
 
     \b
     flask generate resource recipe --database blog --field title:string:unique --field steps:text \\
@@ -52,7 +52,7 @@ def resource(name: str, database: str, fields: tuple[str, ...], plural: str | No
 @click.argument("name")
 @dry_run
 def new_database(name: str, dry_run: bool) -> None:
-    """Add the logical database NAME, in lower case, as in crm.
+    """Add the logical database NAME, in lower case.
 
     \b
     It writes the package blog_app/NAME, migrations/NAME, seed_data/NAME and tests/NAME, and adds NAME to
@@ -64,7 +64,8 @@ def new_database(name: str, dry_run: bool) -> None:
 
     Without a NAME_DATABASE_URL, it lives in its own schema of the database that DATABASE_URL names.
     """
-    _finish(databases.plan(name), dry_run, f"flask generate resource ... --database {name}, then flask migrate up")
+    following = f"restart make run (or set {name.upper()}_DATABASE_URL), flask generate resource ... --database {name}"
+    _finish(databases.plan(name), dry_run, f"{following}, flask migrate up")
 
 
 def _finish(plan: Plan, dry_run: bool, following: str) -> None:

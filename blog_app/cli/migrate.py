@@ -89,9 +89,9 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
 @migrate.command()
 @databases_option()
 def plan(names: Sequence[str]) -> None:
-    """Print the pending SQL with its locks, the sizes of the locked tables, and its dangers.
+    """Print the pending SQL with its locks and dangers.
 
-    Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
+    Also shows the sizes of the locked tables. Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
     """
     dangerous = False
     for name in names:

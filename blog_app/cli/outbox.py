@@ -48,7 +48,7 @@ def status(names: Sequence[str]) -> None:
 @click.option("--dead", is_flag=True, help="Only dead deliveries.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
-    """List deliveries, oldest first: event, handler, subject, attempts and last error."""
+    """List deliveries, oldest first. Shows event, handler, subject, attempts and last error."""
     for name in names:
         table = DELIVERIES[name]
         query = table.select().order_by(table.position).limit(limit)
@@ -63,7 +63,7 @@ def list_deliveries(names: Sequence[str], dead: bool, limit: int) -> None:
 @click.option("--all", "all_", is_flag=True, help="Retry every dead delivery.")
 @publishers_option
 def retry(event_id: UUID | None, all_: bool, names: Sequence[str]) -> None:
-    """Retry the dead deliveries of EVENT_ID, or all, with their attempts reset to 0."""
+    """Retry dead deliveries: those of EVENT_ID, or all. Their attempts start at 0 again."""
     if (event_id is None) is not all_:
         raise click.UsageError("give either EVENT_ID or --all")
     count = 0

@@ -44,10 +44,10 @@ seed = SeedGroup("seed", help="Fill the logical databases with rows. Without a s
 @click.option("--if-empty", is_flag=True, help="Skip a logical database whose tables hold rows.")
 @click.option("--force", is_flag=True, help="Do not ask for confirmation in production.")
 def load(names: Sequence[str], if_empty: bool, force: bool) -> None:
-    """Load seed_data/: insert missing rows, and change rows that differ from the files.
+    """Load the rows of seed_data/.
 
-    Can be repeated. Rows that equal the files, and rows that are in no file, are not touched. Each logical database is
-    one transaction.
+    Inserts missing rows, and changes rows that differ from the files. Can be repeated. Rows that equal the files, and
+    rows that are in no file, are not touched. Each logical database is one transaction.
     """
     _confirm_in_production(force)
     files.check_folders()
@@ -74,7 +74,7 @@ def create(table: str, name: str) -> None:
 @click.option("--seed", "number", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 @click.option("--force", is_flag=True, help="Do not ask for confirmation in production.")
 def fake(posts: int, users: int, number: int, force: bool) -> None:
-    """Insert fake users, posts, tags and comments into accounts and blog.
+    """Insert fake users, posts, tags and comments.
 
     The same command makes the same rows, and inserts only those that are missing: it can be stopped and repeated.
     Nobody can sign in as a fake user.

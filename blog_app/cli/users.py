@@ -21,7 +21,7 @@ users = AppGroup("users", help="Create, list and suspend users.")
 @click.option("--admin", is_flag=True, help="Grant the admin role.")
 @click.password_option(help="Prompted for if omitted. Omit it: other users of this machine can see command lines.")
 def create(email: str, name: str, admin: bool, password: str) -> None:
-    """Create a user with the address EMAIL, without confirmation by mail."""
+    """Create a user with the email address EMAIL. No confirmation mail is sent."""
     if problem := weakness(password):
         raise click.ClickException(f"the password is too weak: {problem}")
     if not 1 <= len(name.strip()) <= User.name.max_length:
@@ -51,14 +51,14 @@ def list_users(deleted: bool) -> None:
 @users.command()
 @click.argument("email")
 def suspend(email: str) -> None:
-    """Suspend the user with the address EMAIL, and end their sessions."""
+    """Suspend the user with the email address EMAIL, and end their sessions."""
     _set_status(email, "suspended")
 
 
 @users.command()
 @click.argument("email")
 def activate(email: str) -> None:
-    """Reactivate the user with the address EMAIL."""
+    """Reactivate the user with the email address EMAIL."""
     _set_status(email, "active")
 
 

@@ -30,10 +30,12 @@ def test_an_unsupported_method_is_a_405_with_the_allowed_ones(app: Flask) -> Non
     rejected = anonymous(app).send("PATCH", "/tags", status=405)
     assert rejected.allow.as_set() >= {"get", "head", "post"}
     assert rejected.json["type"] == "/problems/method-not-allowed"
+    assert rejected.json["detail"] == "This URL does not support this method. See the Allow header."
 
 
 def test_a_double_slash_is_a_404_and_no_redirect_to_a_forged_host(client: FlaskClient) -> None:
-    assert client.get("/api/v1//tags", headers={"Host": "elsewhere.example"}).status_code == 404
+    response = client.get("/api/v1//tags", headers={"Host": "elsewhere.example"})
+    assert (response.status_code, response.json["detail"]) == (404, "No such URL. See /docs.")
 
 
 def test_caches_must_revalidate_and_authenticated_responses_are_private(app: Flask) -> None:
