@@ -89,9 +89,9 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
 @migrate.command()
 @databases_option()
 def plan(names: Sequence[str]) -> None:
-    """Print the pending SQL with its locks and dangers.
+    """Print the pending SQL, its locks, the sizes of locked tables, and dangers.
 
-    Also shows the sizes of the locked tables. Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
+    Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
     """
     dangerous = False
     for name in names:

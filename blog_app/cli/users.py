@@ -51,7 +51,7 @@ def list_users(deleted: bool) -> None:
 @users.command()
 @click.argument("email")
 def suspend(email: str) -> None:
-    """Suspend the user with the email address EMAIL, and end their sessions."""
+    """Suspend the user with the email address EMAIL. Their sessions end."""
     _set_status(email, "suspended")
 
 
