@@ -4,15 +4,13 @@ import gc
 import os
 import sys
 
-from flask.cli import load_dotenv
-
-from blog_app import logs
+from blog_app import env_files, logs
 from blog_app.config import ConfigurationError, Settings
 from blog_app.data import databases, watermarks
 from blog_app.serving import incoming
 from blog_app.serving.worker import count_reload
 
-load_dotenv()
+env_files.load()
 
 # Platforms set PORT and connect from outside; in development only this machine can connect.
 _host = "127.0.0.1" if os.environ.get("APP_MODE") == "development" else "0.0.0.0"  # noqa: S104

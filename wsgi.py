@@ -2,12 +2,10 @@
 
 import sys
 
-from flask.cli import load_dotenv
-
-from blog_app import create_app, logs
+from blog_app import create_app, env_files, logs
 from blog_app.config import ConfigurationError, Settings
 
-load_dotenv()
+env_files.load()
 try:
     settings = Settings.from_environment()
 except ConfigurationError as error:

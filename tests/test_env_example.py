@@ -14,8 +14,8 @@ from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 EXAMPLE = ROOT / ".env.example"
 ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(?!HTTP_|REQUEST_|PATH_INFO|QUERY_)(\w+)"')
 """But not what WSGI, which calls a request's variables `environ` too, has in it."""
-FOREIGN = {"PATH", "PGTZ"}
-"""Variables of the system and of libpq."""
+FOREIGN = {"PATH", "PGTZ", "FLASK_ENV_FILE"}
+"""Variables of the system, of libpq and of Flask."""
 
 
 class Recorder(dict[str, str]):

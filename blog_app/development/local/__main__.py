@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from blog_app import env_files
 from blog_app.config import DATABASE_NAMES, ROOT
 from blog_app.development.local import development, programs
 from blog_app.development.local.group import Command, StartError
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
             case ["dev"]:
                 return development.run(reload=True)
             case ["shell"]:
-                _replace_process([Path(sys.executable).parent / "flask", "shell"], running_environment(data_folder()))
+                variables = running_environment(data_folder()) | env_files.NONE
+                _replace_process([Path(sys.executable).parent / "flask", "shell"], variables)
             case ["psql", name, *options]:
                 _psql(name, options)
             case _:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from blog_app import env_files
 from blog_app.config import ROOT
 
 Command = Sequence[str | Path]
@@ -60,8 +61,8 @@ class Group:
     def start_program(
         self, command: Command, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
     ) -> subprocess.Popen[bytes]:
-        """Start one of our own programs, as this user, in the checkout; it writes to this terminal."""
-        variables = os.environ | environment
+        """Start one of our own programs, as this user, in the checkout, on this terminal; it reads no `.env`."""
+        variables = {**os.environ, **env_files.NONE, **environment}
         return subprocess.Popen(command, cwd=ROOT, env=variables, process_group=self.number, pass_fds=pass_fds)
 
     def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
