@@ -48,12 +48,12 @@ def _explain(release: Release, error: ReleaseError, *, rollback: bool) -> None:
             release.roll_back()
         except (MigrationError, KeyboardInterrupt) as failure:
             click.echo(f"deploy: the rollback failed: {failure}", err=True)
-            click.echo(f"deploy: to roll back the rest:\n  {release.undo_command()}", err=True)
+            click.echo(f"deploy: to roll back the rest:\n  {release.rollback_command()}", err=True)
         else:
             click.echo("deploy: everything that this release applied is rolled back", err=True)
     else:
         click.echo(f"deploy: to roll back what this release applied ({LOSES_DATA}):", err=True)
-        click.echo(f"  {release.undo_command()}", err=True)
+        click.echo(f"  {release.rollback_command()}", err=True)
 
 
 @click.command()

@@ -64,7 +64,7 @@ def capture(record: Any, *, new: bool = False) -> None:
 
 
 def capture_deleted(record: Any) -> None:
-    """Capture a record that is about to be deleted for good."""
+    """Capture a record that is about to be deleted permanently."""
     capture(record)
     subject = current.get()
     if subject is not None and subject.record is record:

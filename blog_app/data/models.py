@@ -106,7 +106,7 @@ class Record(Base):
         return sql, values, written_by_insert(model, self.__data__)
 
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> Any:
-        """Delete the row for good."""
+        """Delete the row permanently."""
         audit_subject.capture_deleted(self)
         return super().delete_instance(recursive, delete_nullable)
 

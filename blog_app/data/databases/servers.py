@@ -236,7 +236,7 @@ class Server(peewee.PostgresqlDatabase):
 
         A persistent connection that turns out to be broken says nothing about the server: a repeatable action is then
         repeated once on a new connection. Not if the loss took longer than `RETRY_WINDOW`: the server was at work, or
-        the pooler waited for it, and the caller should not wait twice.
+        the pooler waited for it, and the request should not wait twice.
         """
         persistent = not self.is_closed()
         started = time.monotonic()

@@ -12,7 +12,7 @@ PORTS = range(20_000, 28_000, 20)
 
 
 def private_ports(seed: int | None = None) -> Generator[int]:
-    """Yield free ports; no other caller gets them until this generator is closed, because their block is locked.
+    """Yield free ports; no other process gets them until this generator is closed, because their block is locked.
 
     The same `seed` gives the same ports, as long as they are free.
     """
@@ -28,7 +28,7 @@ def private_ports(seed: int | None = None) -> Generator[int]:
 
 @contextmanager
 def private_port() -> Iterator[int]:
-    """Yield a free port that no other caller gets while the context lasts."""
+    """Yield a free port that no other process gets while the context lasts."""
     with closing(private_ports()) as ports:
         yield next(ports)
 

@@ -134,16 +134,16 @@ class Release:
         return problems
 
     def roll_back(self) -> None:
-        """Revert the migrations that this release applied; data written since may be lost."""
+        """Roll back the migrations that this release applied; data written since may be lost."""
 
-        def revert(runner: Runner) -> Sequence[str]:
+        def down(runner: Runner) -> Sequence[str]:
             return runner.down(to=self.changed[runner.name])
 
         for name in list(reversed(self.changed)):
-            all_databases.run(self.settings, [name], revert, self.report, self.folder)
+            all_databases.run(self.settings, [name], down, self.report, self.folder)
             del self.changed[name]
 
-    def undo_command(self) -> str:
-        """Return the shell command that reverts what this release applied."""
+    def rollback_command(self) -> str:
+        """Return the shell command that rolls back what this release applied."""
         newest_first = reversed(self.changed.items())
         return " && ".join(f"flask migrate down --database {name} --to {before}" for name, before in newest_first)

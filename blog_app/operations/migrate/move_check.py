@@ -14,7 +14,7 @@ def refuse_during_move(database: peewee.PostgresqlDatabase, name: str) -> None:
     if move := move_record.find_move(database, name):
         raise MigrationError(
             f"{name} is being moved to {move.target} (begun {move.begun}), so its schema cannot change. Finish the "
-            f"move (flask databases move {name} --confirm) or undo it (--abort, --back) first. See flask databases"
+            f"move (flask databases move {name} --confirm) or roll it back (--abort, --back) first. See flask databases"
         )
 
 

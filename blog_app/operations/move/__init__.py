@@ -7,7 +7,7 @@ Guarantees, whatever process is killed at whatever time:
   reads go on all the time where PgBouncer redirects the processes (or all get a new address together).
 * Once the target accepts writes, the source shows nothing any more: no read by a process that still has the old address
   is older than an acknowledged write. Responses cached at the source are never used for the target.
-* The next run continues a killed one. Until the switch, `--abort` undoes the move; after it, `--back` returns to the
+* The next run continues a killed one. Until the switch, `--abort` rolls it back; after it, `--back` returns to the
   source with everything written since; `--confirm` ends the move.
 
 Each server's standing is recorded in its own database (`state`), and changes in one transaction with what it describes:

@@ -160,7 +160,7 @@ def _about_target(source: FencedDatabase, target: FencedDatabase) -> Iterator[st
 
 
 def _about_replication(source: FencedDatabase, target: FencedDatabase, addresses: Addresses) -> Iterator[str]:
-    """Try each operation on the servers and undo it: providers grant privileges in different ways."""
+    """Try each operation on the servers and roll it back: providers grant privileges in different ways."""
     for database in (source, target):
         version = database.connection.server_version // 10_000
         if version < MIN_VERSION_ONLINE:

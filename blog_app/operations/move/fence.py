@@ -6,7 +6,7 @@ role, owners and superusers too, and to every session, and costs a request no st
 writers and makes new ones wait meanwhile, so it is tried briefly and repeatedly; once it is there, every earlier write
 is committed or rolled back. Row locks (`FOR UPDATE`) pass the fence; the writes that follow them do not.
 
-A server that was left also hides its schema under another name, so that nobody reads outdated rows there.
+A server that was left also hides its schema under another name, so that nobody reads stale rows there.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Mover:
         """Return to the source, with everything written at the target."""
         standing = self._standing()
         if standing in ((SERVING, RECEIVING), (LEFT, RECEIVING)):
-            raise MoveError(f"{self.name} has not arrived: finish the move (without --back), or take it back (--abort)")
+            raise MoveError(f"{self.name} has not arrived: finish the move (without --back), or roll it back (--abort)")
         if standing in ((LEFT, SERVING), (RECEIVING, SERVING)):
             self._require_redirection().check(self.addresses.source)
             self._drop_forward_replication()
@@ -82,7 +82,7 @@ class Mover:
             if standing[1]:
                 self.target.drop(self.name)
             self._clean_up_at_source()
-            self.report(f"the move is taken back: {self.name} stays at {redacted(self.addresses.source)}")
+            self.report(f"the move is rolled back: {self.name} stays at {redacted(self.addresses.source)}")
         else:
             raise MoveError(f"{self.name} has been switched: run the move to its end, then use --back or --confirm")
 

@@ -151,7 +151,7 @@ class CommandRedirection(Redirection):
 
     def redirect(self, url: str) -> None:
         environment = os.environ | variables(self.settings, self.name, url)
-        ended = subprocess.run(self.command, shell=True, env=environment, check=False)  # noqa: S602 - the caller's own command
+        ended = subprocess.run(self.command, shell=True, env=environment, check=False)  # noqa: S602 - the operator's own command
         if ended.returncode:
             raise MoveError(f"the command failed with status {ended.returncode}: {self.command}")
 

@@ -211,5 +211,5 @@ class Channel:
         if self._errors() - before >= MAX_ERRORS:
             raise MoveError(
                 f"the {self.subscriber.side} cannot apply the changes: see its server log (subscription {self.name}). "
-                "Fix that and run the command again, or take the move back (--abort)"
+                "Fix that and run the command again, or roll the move back (--abort)"
             )

@@ -45,7 +45,7 @@ def open_move(
         if to not in (None, addresses.target):
             raise MoveError(
                 f"{name} is being moved to {redacted(addresses.target)} already: "
-                "finish that move, or take it back (--abort)"
+                "finish that move, or roll it back (--abort)"
             )
     elif to:
         here = settings.databases[name].direct_url
@@ -64,7 +64,7 @@ def open_move(
             record = source.record or target.record
             if record and offline and not record.offline:
                 raise MoveError(
-                    f"the move of {name} was started without --offline: finish it without, or take it back (--abort)"
+                    f"the move of {name} was started without --offline: finish it without, or roll it back (--abort)"
                 )
             if record is None:
                 full_identity = checks.tables_without_key(source)

@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
-    """Insert the rows that are missing of the made-up blog of this seed and size.
+    """Insert the rows that are missing of the fake blog of this seed and size.
 
     Each batch is one transaction of one logical database: an interruption leaves whole batches.
     """

@@ -28,7 +28,7 @@ USER_INTERVAL = timedelta(hours=1)
 POST_INTERVAL = timedelta(minutes=20)
 PUBLICATION_DELAY = timedelta(minutes=15)
 COMMENT_DELAY = timedelta(hours=7)
-NO_PASSWORD = "!"  # noqa: S105 (no password fits it: nobody signs in as a made-up user)
+NO_PASSWORD = "!"  # noqa: S105 (no password fits it: nobody signs in as a fake user)
 USERS_PER_AUTHOR = 20
 TAGS_PER_POST = 3
 COMMENTS = (0, 0, 0, 1, 1, 2, 3)

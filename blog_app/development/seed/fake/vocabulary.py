@@ -1,4 +1,4 @@
-"""The words of the made-up blog. Common ones come first: the further down a list, the rarer a word is."""
+"""The words of the fake blog. Common ones come first: the further down a list, the rarer a word is."""
 
 from __future__ import annotations
 

@@ -184,8 +184,8 @@ def session_setting(statement: Node, context: Context) -> Messages:
     reserved = "session settings and locks are reserved for the runner"
     if statement.kind in ("SET", "SET_SESSION_AUTH", "SET_ROLE", "RESET", "DISCARD"):
         local = statement.has("LOCAL_KW")
-        names_ = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
-        if not local or not names_ or any(RESERVED_SETTINGS.fullmatch(name) for name in names_):
+        settings = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
+        if not local or not settings or any(RESERVED_SETTINGS.fullmatch(name) for name in settings):
             yield f"{reserved}: write statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for others"
     if statement.kind in ("LISTEN", "UNLISTEN") or (statement.kind == "DECLARE" and statement.has("WITH_HOLD")):
         yield f"{reserved}, and sessions are shared behind the pooler: remove {statement.kind}"
@@ -217,7 +217,7 @@ def hidden_code(statement: Node, context: Context) -> Messages:
 def trigger(statement: Node, context: Context) -> Messages:
     if statement.kind in ("CREATE_TRIGGER", "CREATE_RULE") and context.in_use(statement):
         yield (
-            "what a trigger or rule writes leaves no mark, so readers may get an outdated cached response: write it in "
+            "what a trigger or rule writes leaves no mark, so readers may get a stale cached response: write it in "
             "the model, or declare what it writes (declare_write())"
         )
 

@@ -174,7 +174,7 @@ def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collectio
             for table, name, definition in _rows(database, query, schema):
                 if table in found:
                     getattr(found[table], part)[name] = _without_text_casts(definition)
-        transaction.rollback()  # Also restores the search path of a caller's transaction.
+        transaction.rollback()  # Also restores the search path of an outer transaction.
     return found
 
 

@@ -7,12 +7,12 @@ from .world import (
     OPEN,
     OPENING,
     Entry,
+    EpochRow,
     Lease,
     Mark,
     Opener,
     Protocol,
     Reader,
-    Row,
     Setting,
     Steps,
     World,
@@ -123,7 +123,7 @@ def answers(world: World, index: int, protocol: Protocol) -> Steps:
     who = f"writer {index}: "
     done = world._replace(
         writers=put(world.writers, index, Writer("done")),
-        answered=world.answered | (1 << index & world.visible),
+        acknowledged=world.acknowledged | (1 << index & world.visible),
     )
     if not me.marked:
         yield who + "answers unmarked", leases_end(done, me.closed) if protocol.wait_after_closing else done
@@ -155,7 +155,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
 
     def returned(data: int, *, leased: bool, base: World = world) -> World:
         """The read is over; were the promises kept?"""
-        broken = "P1" if me.answered & ~data else ""
+        broken = "P1" if me.acknowledged & ~data else ""
         unseen = me.seen & ~data
         if not broken and unseen:
             excused = leased and not unseen & ~world.unmarked and not unseen & (me.lease.visible if me.lease else 0)
@@ -170,7 +170,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
 
     if me.at == "idle":
         if me.left:
-            start = {"answered": world.answered, "seen": world.seen}
+            start = {"acknowledged": world.acknowledged, "seen": world.seen}
             if me.lease:
                 yield who + "starts under its lease", move("look", **start)
             if me.lease is None or me.lease.epoch != row.epoch or row.status != OPEN:
@@ -197,7 +197,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
             yield who + "MGET: no mark", move("missing", len(world.log))
         elif mark.tokens:
             yield who + f"MGET: tokens {mark.tokens}", move("primary")
-            yield who + f"MGET: looks into token {mark.tokens[0]}", move("suspect", mark.tokens[0])
+            yield who + f"MGET: looks into token {mark.tokens[0]}", move("dangling", mark.tokens[0])
         elif entry is not None and entry.version == mark.version:
             yield who + "HIT", returned(entry.data, leased=True)
         else:
@@ -223,7 +223,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
             yield who + "SETTLE: established", move("read", mark.version, after)
         else:
             yield who + "SETTLE: established, data read before", move("store", (mark.version, data, False), after)
-    elif me.at == "suspect":
+    elif me.at == "dangling":
         over = me.note >= 100 or world.transactions[me.note - 1] in ("committed", "aborted")
         if over or not protocol.token_until_xid_is_over:
             yield who + f"token {me.note} is over", move("heal", (me.note, len(world.log)))
@@ -283,7 +283,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
         lease = lease if me.left > 1 and lease and not lease.ended else None
         after = after._replace(
             readers=put(after.readers, index, Reader("idle", me.left - 1, lease)),
-            answered=world.answered | data,
+            acknowledged=world.acknowledged | data,
             seen=world.seen | data,
         )
         yield who + "retry acknowledges", after
@@ -299,7 +299,7 @@ def opens(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
     def move(at: str = "idle", base: World = world, **now: object) -> World:
         return base._replace(openers=put(base.openers, index, Opener(at, **now)))
 
-    def write(new: Row) -> World:
+    def write(new: EpochRow) -> World:
         return world._replace(row=new, log=(*world.log, new))
 
     strange = (protocol.compare_redis and row.redis != world.redis) or (
@@ -318,7 +318,7 @@ def opens(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
     elif me.at == "waited" and not locked:
         if row.epoch == me.epoch and row.status == CLOSED and room:
             epoch = world.next_epoch if protocol.epochs_are_unique else row.epoch + 1
-            new = Row(epoch, OPENING if protocol.opening_waits else OPEN, world.redis, world.timeline)
+            new = EpochRow(epoch, OPENING if protocol.opening_waits else OPEN, world.redis, world.timeline)
             after = write(new)._replace(next_epoch=world.next_epoch + 1)
             at = "opening" if protocol.opening_waits else "idle"
             yield who + f"writes {new}", move(at, after, epoch=epoch)

@@ -61,7 +61,7 @@ class Setting:
     faults: tuple[tuple[str, int], ...] = ()
 
 
-class Row(NamedTuple):
+class EpochRow(NamedTuple):
     """The row of `watermark_epoch`."""
 
     epoch: int
@@ -94,11 +94,11 @@ class Keys(NamedTuple):
 
 class Writer(NamedTuple):
     at: str = "idle"
-    row: Row | None = None
+    row: EpochRow | None = None
     marked: bool = False
     position: int = 0
     closed: int = -1
-    """The epoch whose leases must end before this write is answered."""
+    """The epoch whose leases must end before this write is acknowledged."""
     closes: bool = False
 
 
@@ -114,9 +114,9 @@ class Reader(NamedTuple):
     at: str
     left: int
     lease: Lease | None = None
-    answered: int = 0
+    acknowledged: int = 0
     seen: int = 0
-    """What was answered, and what had been seen, when this read began."""
+    """What was acknowledged, and what had been seen, when this read began."""
     note: Any = None
 
 
@@ -129,7 +129,7 @@ class Opener(NamedTuple):
 class World(NamedTuple):
     log: tuple[Any, ...]
     visible: int
-    row: Row
+    row: EpochRow
     timeline: int
     replica: tuple[Any, ...] | None
     redis: int
@@ -140,7 +140,7 @@ class World(NamedTuple):
     readers: tuple[Reader, ...]
     openers: tuple[Opener, ...]
     faults: tuple[tuple[str, int], ...]
-    answered: int = 0
+    acknowledged: int = 0
     seen: int = 0
     unmarked: int = 0
     next_epoch: int = 1
@@ -149,7 +149,7 @@ class World(NamedTuple):
 
 
 def beginning(setting: Setting) -> World:
-    row = Row(0, CLOSED if setting.begin == "closed" else OPEN, 0, 0)
+    row = EpochRow(0, CLOSED if setting.begin == "closed" else OPEN, 0, 0)
     log: tuple[Any, ...] = (row, *("other",) * setting.log)
     writers = [Writer() for _ in range(setting.writers)]
     transactions = ["none"] * setting.writers
@@ -170,10 +170,10 @@ def beginning(setting: Setting) -> World:
     elif setting.begin == "opening":
         writers[0] = Writer("ready", row._replace(redis=-1), marked=True)
         transactions[0] = "active"
-        row = Row(1, OPENING, 0, 0)
+        row = EpochRow(1, OPENING, 0, 0)
         log += (row,)
     if setting.fork:
-        row = Row(1, OPEN, 0, 0)
+        row = EpochRow(1, OPEN, 0, 0)
         log += (row,)
     return World(
         log=log,
@@ -193,11 +193,11 @@ def beginning(setting: Setting) -> World:
     )
 
 
-def replayed(log: tuple[Any, ...]) -> tuple[int, Row]:
+def replayed(log: tuple[Any, ...]) -> tuple[int, EpochRow]:
     """Return the data and the row that a server shows after `log`. A commit is (writer, closes the epoch)."""
     data, row = 0, log[0]
     for record in log:
-        if isinstance(record, Row):
+        if isinstance(record, EpochRow):
             row = record
         elif record != "other":
             data |= 1 << record[0]
@@ -292,7 +292,7 @@ def promoted(world: World, log: tuple[Any, ...]) -> World:
         transactions.append(state)
         writers.append(Writer("dead") if gone else writer)
     readers = tuple(
-        reader._replace(answered=reader.answered & data, seen=reader.seen & data) for reader in world.readers
+        reader._replace(acknowledged=reader.acknowledged & data, seen=reader.seen & data) for reader in world.readers
     )
     return world._replace(
         log=log,
@@ -302,6 +302,6 @@ def promoted(world: World, log: tuple[Any, ...]) -> World:
         transactions=tuple(transactions),
         writers=tuple(writers),
         readers=readers,
-        answered=world.answered & data,
+        acknowledged=world.acknowledged & data,
         seen=world.seen & data,
     )
