@@ -2,7 +2,7 @@
 
 A visitor is a hash of IP address and user agent, keyed with the day's random salt. The views of one reader on one day
 share it; the next day has another salt and gives another hash. An hour after its day, when late views have arrived, the
-salt is deleted. From then on nobody, we included, can compute or test whose a hash was. Before that, whoever has the
+salt is deleted. From then on nobody can compute or test whose a hash was. Before that, whoever has the
 database can test a guess (an address with a user agent), so dumps of `flask deploy` leave the salt out; a replica, or a
 WAL archive, holds what the database held.
 

@@ -26,7 +26,7 @@ class Identity(NamedTuple):
     roles: tuple[str, ...]
     token_id: UUID
     has_blocks: bool = False
-    """Whether they block somebody, or somebody blocks them: then they see other people differently than others do."""
+    """Whether they block, or are blocked by, another user: then they see users differently than others do."""
 
     def dumps(self) -> bytes:
         return f"{self.user_id} {self.token_id} {self.has_blocks:d} {','.join(self.roles)} {self.name}".encode()

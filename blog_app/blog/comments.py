@@ -1,4 +1,4 @@
-"""Actions on comments: creating, replying and updating."""
+"""Actions on comments: creating, replying and changing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _comment(
     return comment
 
 
-def update(comment: Comment, *, scope: Scope, parent_id: UUID | None, content: str) -> Comment:
+def change(comment: Comment, *, scope: Scope, parent_id: UUID | None, content: str) -> Comment:
     """Change the content of a comment; unless a moderator does, it needs approval again. Its parent cannot change."""
     if parent_id not in (None, comment.parent_id):
         raise invalid("parent_id", "The parent of a comment cannot be changed.")

@@ -1,4 +1,4 @@
-"""Actions on posts: creating, updating, publishing, archiving, restoring and purging."""
+"""Actions on posts: creating, changing, publishing, archiving, restoring and purging."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def create(author_id: UUID, tags: list[str], slug: str | None = None, **values: 
     return post
 
 
-def update(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
-    """Update the post with these values and exactly these tags; its former title and content become a revision."""
+def change(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
+    """Change the post to these values and exactly these tags; its former title and content become a revision."""
     if kind != post.kind:
         raise invalid("kind", f"The kind of a post cannot be changed; this is a post of kind {post.kind!r}.")
     found = Tag.by_slugs(tags)

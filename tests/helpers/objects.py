@@ -53,7 +53,7 @@ def post(owner: UUID, public: bool) -> UUID:
 def revision(key: UUID) -> UUID:
     post = Post.get_by_id(key)
     title = f"{post.title}, again"
-    posts.update(post, post.author_id, kind=post.kind, title=title, content=post.content, tags=[], slug=None)
+    posts.change(post, post.author_id, kind=post.kind, title=title, content=post.content, tags=[], slug=None)
     return Revision.get(post=key).id
 
 

@@ -77,7 +77,7 @@ def show_comment(comment_id: UUID) -> Any:
 @comments.changes("/comments/<uuid:comment_id>", CommentSchema, load=present_comment_at)
 def change_comment(comment: Comment, **values: Any) -> Comment:
     """Update a comment. It needs approval again."""
-    return actions.update(comment, scope=scope(), **values)
+    return actions.change(comment, scope=scope(), **values)
 
 
 @comments.deletes("/comments/<uuid:comment_id>", load=present_comment_at)

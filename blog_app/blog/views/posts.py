@@ -58,7 +58,7 @@ def create_post(**values: Any) -> Post:
 @posts.changes("/<key>", PostSchema, load=post_at)
 def change_post(post: Post, **values: Any) -> Post:
     """Update a post. The former title and content become a revision."""
-    return actions.update(post, identity().user_id, **values)
+    return actions.change(post, identity().user_id, **values)
 
 
 @posts.deletes("/<key>", load=post_at)
