@@ -205,6 +205,13 @@ class _Reader:
             if len(replicas_direct) != len(replicas):
                 self.problems.append(f"{prefix}_REPLICA_DIRECT_URLS must name as many servers as {prefix}_REPLICA_URLS")
             found[name] = DatabaseSettings(name, url, direct, replicas, replicas_direct)
+        if shared_direct and all(self.text(f"{name.upper()}_DATABASE_URL") for name in DATABASE_NAMES):
+            unknown = [name.upper() for name in DATABASE_NAMES if not self.text(f"{name.upper()}_DIRECT_URL")]
+            if unknown:
+                self.problems.append(
+                    "DIRECT_URL has no effect: it belongs to DATABASE_URL, but every logical database has a URL of its "
+                    f"own. Set {', '.join(f'{prefix}_DIRECT_URL' for prefix in unknown)}, or remove DIRECT_URL"
+                )
         return found
 
     def _replicas(self, name: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from blog_app.config import ConfigurationError, Settings
 PAIR = ("pgbouncer.ini", "userlist.txt")
 ADMIN_PASSWORD = "PGBOUNCER_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 LISTEN = ("127.0.0.1", "6432")
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 POOL_SIZE = 4
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TLS_FILES = {"sslrootcert": "server_tls_ca_file", "sslcert": "server_tls_cert_file", "sslkey": "server_tls_key_file"}
@@ -49,6 +50,12 @@ class Entry(NamedTuple):
     """libpq's parameters for the server: host, port, dbname, sslmode ..."""
 
     @property
+    def is_circular(self) -> bool:
+        """Whether PgBouncer would connect to itself."""
+        hosts = {self.parameters.get("host", "localhost"), self.listen[0]}
+        return self.parameters.get("port", "5432") == self.listen[1] and (len(hosts) == 1 or hosts <= LOOPBACK)
+
+    @property
     def url(self) -> str:
         """The address for the app."""
         login = f"{quote(self.client.user, safe='')}:{quote(self.client.password, safe='')}"
@@ -67,6 +74,12 @@ def files(
     entries = list(_entries(settings))
     if socket_dir:
         entries = [entry._replace(listen=(str(socket_dir.resolve()), LISTEN[1])) for entry in entries]
+    for entry in entries:
+        if entry.is_circular:
+            raise ConfigurationError(
+                f"PgBouncer would connect to itself: the direct URL of {entry.name} is {':'.join(entry.listen)}, where "
+                f"it listens. Beside {entry.variable}, set the direct URL to the address of PostgreSQL itself"
+            )
     return {
         "pgbouncer.ini": _ini(settings, entries, pool_size, admin=bool(admin_password)),
         "userlist.txt": _userlist(entries, admin_password),

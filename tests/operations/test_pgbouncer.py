@@ -154,6 +154,18 @@ def test_limits_and_tls_follow_the_settings() -> None:
             },
             "share the entry 'b'",
         ),
+        (
+            {f"{name.upper()}_DATABASE_URL": f"postgres://u:p@localhost:6432/{name}" for name in DATABASE_NAMES},
+            "PgBouncer would connect to itself: the direct URL of accounts is 127.0.0.1:6432",
+        ),
+        (
+            {
+                "BLOG_DATABASE_URL": "postgres://u:p@pool.internal:6432/blog",
+                "BLOG_DIRECT_URL": "postgres://u:p@db/b",
+                "SHOP_DATABASE_URL": "postgres://u:p@pool.internal:6432/shop",
+            },
+            "PgBouncer would connect to itself: .* Beside SHOP_DATABASE_URL, set the direct URL",
+        ),
     ],
 )
 def test_urls_that_contradict_one_another_are_refused_in_one_line(environment: dict[str, str], message: str) -> None:
