@@ -37,7 +37,7 @@ def databases(context: click.Context) -> None:
 @databases.command()
 @click.option("--sizes/--no-sizes", default=True, help="Also show bytes and (about) rows.")
 def status(sizes: bool) -> None:
-    """Show the address, size and move of each logical database.
+    """Show the URL, size and move of each logical database.
 
     Exit code 1 if one is unreachable.
     """
@@ -61,9 +61,9 @@ def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> s
 
 @databases.command()
 @click.argument("name", type=click.Choice(DATABASE_NAMES))
-@click.option("--to", metavar="URL", callback=_address, help="The target: the address of PostgreSQL, not of a pooler.")
+@click.option("--to", metavar="URL", callback=_address, help="The target: the URL of PostgreSQL, not of a pooler.")
 @click.option("--pgbouncer", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False), help="See above.")
-@click.option("--then", "command", metavar="COMMAND", help="Runs in the freeze; its environment has the new address.")
+@click.option("--then", "command", metavar="COMMAND", help="Runs in the freeze; its environment has the new URL.")
 @click.option("--dry-run", is_flag=True, help="Check everything, show what would happen, change nothing.")
 @click.option("--abort", is_flag=True, help="Before the switch: stay at the source, remove the copy.")
 @click.option("--back", is_flag=True, help="After the switch: return with everything written since.")
@@ -77,8 +77,8 @@ def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> s
     type=click.FloatRange(3, 86_400),
     help="Refuse writes at most so long. Default: 10, offline 4 hours.",
 )
-@click.option("--source-inside", metavar="URL", callback=_address, help="The source's address, seen from the target.")
-@click.option("--target-inside", metavar="URL", callback=_address, help="The target's address, seen from the source.")
+@click.option("--source-inside", metavar="URL", callback=_address, help="The source's URL, seen from the target.")
+@click.option("--target-inside", metavar="URL", callback=_address, help="The target's URL, seen from the source.")
 def move(
     name: str,
     pgbouncer: Path | None,
@@ -108,7 +108,7 @@ def move(
     after --freeze-limit, unless processes were already being redirected. Migrations of this logical database wait until
     the move is confirmed or taken back.
 
-    How the processes get the new address:
+    How the processes get the new URL:
 
     \b
       --pgbouncer FOLDER  One PgBouncer serves all processes, with the files that

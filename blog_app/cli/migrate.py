@@ -89,7 +89,7 @@ def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> 
 @migrate.command()
 @databases_option()
 def plan(names: Sequence[str]) -> None:
-    """Print the pending SQL with locks, sizes of locked tables, and dangers.
+    """Print the pending SQL with locks, table sizes and dangers.
 
     Nothing is changed. Exit code 1 if there is a danger that its migration does not declare safe.
     """

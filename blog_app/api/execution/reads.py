@@ -1,8 +1,8 @@
 """How a GET is served: from the cache, by a replica, or by the primary, as its view declares (`blog_app.data.cache`).
 
-A cached response is shared by all callers with the same scope, PUBLIC or ALL; while it is produced, there
-is no caller. What depends on the caller is not cached: what the scope OWN shows, and all that a user sees who blocks,
-or is blocked by, another.
+A cached response is shared by all callers with the same scope, PUBLIC or ALL; while it is produced, there is no
+caller. What depends on the caller is not cached: what the scope OWN shows, and all that a user sees who blocks, or is
+blocked by, another.
 
 `read` needs no Flask context: `before_flask` and Flask's views call the same function.
 """
