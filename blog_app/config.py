@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
+import psycopg2
 from flask import current_app
+from psycopg2.extensions import parse_dsn
 
 DATABASE_NAMES = ("accounts", "blog", "shop", "files", "analytics")
 """The logical databases: each has a package `blog_app/NAME` and a folder `migrations/NAME`."""
@@ -21,6 +23,7 @@ Mode = Literal["production", "development", "test"]
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 MAIL_SCHEMES = ("smtp", "smtps", "file")
+ESCAPE = "in user and password, write %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %, %5B for ["
 MIN_SECRET_KEY_LENGTH = 16
 ROOT = Path(__file__).resolve().parent.parent
 MAIL_FOLDER = ROOT / "var" / "mail"
@@ -221,15 +224,21 @@ class _Reader:
 
     def _checked_url(self, name: str, value: str, schemes: tuple[str, ...]) -> str | None:
         """Return the URL, with `postgresql://` for the driver. It may hold a password: errors never repeat it."""
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            self.problems.append(f"{name} is not a valid URL: {ESCAPE}")
+            return None
         try:
             port_is_valid = parts.port != 0
         except ValueError:
             port_is_valid = False
         if parts.scheme not in schemes:
             allowed = " or ".join(f"{scheme}://" for scheme in schemes)
-            given = f"{parts.scheme}://" if parts.scheme else "a bare word"
+            given = f"{parts.scheme}://" if "://" in value else "a bare word"
             self.problems.append(f"{name} must begin with {allowed}, not {given}")
+        elif parts.scheme in POSTGRES_SCHEMES and not is_escaped(value):
+            self.problems.append(f"{name} is not a valid URL of PostgreSQL: {ESCAPE}")
         elif not port_is_valid:
             self.problems.append(f"{name} has a port that is not a number from 1 to 65535")
         elif parts.scheme not in POSTGRES_SCHEMES:
@@ -239,3 +248,14 @@ class _Reader:
         else:
             return f"postgresql://{value.partition('://')[2]}"
         return None
+
+
+def is_escaped(url: str) -> bool:
+    """Return whether libpq reads a URL as it is meant; a password that is not escaped becomes host or database."""
+    try:
+        parts = urlsplit(url)
+        parse_dsn(url)
+    except (ValueError, psycopg2.ProgrammingError):
+        return False
+    ends_early = parts.netloc.count("@") > 1 or "@" in parts.path or ("@" in parts.query and not parts.path)
+    return not ends_early and not parts.fragment

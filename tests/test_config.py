@@ -33,3 +33,23 @@ def test_a_direct_url_is_for_the_databases_without_a_url_of_their_own() -> None:
 
     assert found["blog"].direct_url == "postgresql://u:p@db2/blog"
     assert found["shop"].direct_url == "postgresql://u:p@db/site"
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BLOG_DIRECT_URL", "SHOP_REPLICA_URLS"])
+@pytest.mark.parametrize("letter", [*"@/?#%["])
+@pytest.mark.parametrize("piece", ["hunter{}secret", "12{}z4", "{}secret", "secret{}"])
+def test_a_password_that_is_not_escaped_is_refused_and_not_repeated(name: str, letter: str, piece: str) -> None:
+    password = piece.format(letter)
+    url = f"postgresql://someone:{password}@db.internal:5432/site"
+
+    with pytest.raises(ConfigurationError) as refused:
+        read({"DATABASE_URL": "postgresql://h/d"}, {name: url})
+
+    assert str(refused.value).startswith(f"{name} is not a valid URL")
+    assert not [part for part in ("hunter", "secret", "12", "z4") if part in str(refused.value)]
+
+
+def test_a_password_that_is_escaped_or_needs_no_escape_is_taken() -> None:
+    for password in ("a%40%2F%3F%23%25%5B", "a:b c!$&'()*+,;=-._~"):
+        url = f"postgresql://u:{password}@%2Frun%2Fpostgres:6432/site?sslmode=prefer"
+        assert read({"DATABASE_URL": url}).databases["blog"].url == url

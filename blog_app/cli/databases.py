@@ -12,7 +12,7 @@ import click
 from flask.cli import AppGroup
 
 from blog_app.cli.errors import readable_errors
-from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, settings
+from blog_app.config import DATABASE_NAMES, POSTGRES_SCHEMES, is_escaped, settings
 from blog_app.operations.move import overview
 from blog_app.operations.move.redirection import (
     CommandRedirection,
@@ -54,7 +54,7 @@ def status(sizes: bool) -> None:
 
 def _address(_: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
     """Return the URL if it is valid; it may hold a password, so the error does not repeat it."""
-    if url is None or (urlsplit(url).scheme in POSTGRES_SCHEMES and len(urlsplit(url).path) > 1):
+    if url is None or (is_escaped(url) and urlsplit(url).scheme in POSTGRES_SCHEMES and len(urlsplit(url).path) > 1):
         return url
     raise click.BadParameter("use the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", param=parameter)
 
