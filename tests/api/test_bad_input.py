@@ -181,7 +181,9 @@ BODIES = {
     "another charset": (b'{"name": "Tea"}', "application/json; charset=latin-1", 415),
     "UTF-8 by name": (b'{"name": "Tea"}', "Application/JSON; charset=UTF-8", 201),
     "emoji and right-to-left": ('{"name": "\U0001f375 \u0634\u0627\u064a"}'.encode(), "application/json", 201),
-    "the last of two": (b'{"name": "Coffee", "name": "Tea"}', "application/json", 201),
+    "a duplicate key": (b'{"name": "Coffee", "name": "Tea"}', "application/json", 400),
+    "a duplicate key, escaped": (b'{"name": "Coffee", "n\\u0061me": "Tea"}', "application/json", 400),
+    "a duplicate key inside": (b'{"name": "Tea", "x": [{"a": 1, "a": 1}]}', "application/json", 400),
 }
 
 
@@ -190,6 +192,11 @@ def test_bodies_get_the_right_status(admin: Caller, name: str) -> None:
     data, content_type, status = BODIES[name]
     assert send(admin, "POST", "/tags", data=data, content_type=content_type).status_code == status
     assert admin.get("/tags?count=true").json["page"]["total"] == (status == 201)
+
+
+def test_a_duplicate_key_is_named(admin: Caller) -> None:
+    response = send(admin, "POST", "/tags", data=b'{"name": "Tea", "name": "Tea"}', content_type="application/json")
+    assert response.json["detail"] == "The body has the key 'name' more than once in one object."
 
 
 def test_a_body_without_a_length_is_limited_too(admin: Caller) -> None:

@@ -1,7 +1,8 @@
-"""The body of a request: JSON of limited size and depth; JSON Merge Patch (RFC 7396)."""
+"""The body of a request: JSON of limited size and depth without duplicate keys; JSON Merge Patch (RFC 7396)."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -37,7 +38,22 @@ def json_body(*, types: tuple[str, ...] = (JSON,), required: bool = True) -> Any
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
     _require_depth(document, MAX_DEPTH)
+    if isinstance(document, (dict, list)):
+        _refuse_duplicate_keys.decode(request.get_data().decode())
     return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    """Raise `BadRequest` if an object has a key twice: parsers differ in which of the values they take."""
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise BadRequest(f"The body has the key {key[:100]!r} more than once in one object.")
+        seen.add(key)
+
+
+_refuse_duplicate_keys = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str, parse_float=str)
+"""orjson, which parses the body, takes the last value of a key and cannot tell."""
 
 
 def refuse_encoding() -> None:
