@@ -1,14 +1,28 @@
-"""HTML sanitizing of posts and comments, against a list of XSS attacks."""
+"""HTML sanitizing of posts and comments, against XSS attacks and against content that would become too much HTML."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import example, given, strategies as st
 
-from blog_app.blog.content import plain_text, render, render_comment, summary_of
+from blog_app.blog.content import (
+    ALLOWED_ATTRIBUTES,
+    MAX_COMMENT_LENGTH,
+    MAX_LENGTH,
+    plain_text,
+    render,
+    render_comment,
+    summary_of,
+)
+from blog_app.blog.html_limits import MAX_DEPTH, MAX_ELEMENTS
+from blog_app.errors import Invalid
 from tests.helpers.caller import sign_up
 
 ATTACKS = [
@@ -72,6 +86,13 @@ ATTACKS = [
     "＜script＞alert(1)＜/script＞",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "`<script>alert(1)</script>`",
+    "<blockquote cite='javascript:alert(1)'>x</blockquote>",
+    "<blockquote cite=' java\tscript&colon;alert(1)'>x</blockquote>",
+    "<blockquote cite=data:text/html,x>x</blockquote>",
+    "<<script></script>script>alert(1)</script>",
+    "<<x>img src=x onerror=alert(1)>",
+    "<a href='x' href='javascript:alert(1)'>x</a>",
+    "<p/title='>'/onclick=alert(1)>x",
 ]
 ATTRIBUTES = {
     "href",
@@ -160,7 +181,7 @@ def test_a_summary_is_plain_text_cut_after_a_word() -> None:
     assert long.endswith("word…")
 
 
-@pytest.mark.parametrize("bomb", ["[", "<div>", "> ", "*a_ ", "![", "`a", "<a ", "|a"])
+@pytest.mark.parametrize("bomb", ["[", "> ", "*a_ ", "![", "`a", "<a ", "|a"])
 def test_pathological_content_renders_in_bounded_time(app: Flask, bomb: str) -> None:
     body: dict[str, Any] = {"title": "A bomb", "content": (bomb * 100_000)[:20_000]}
     for content_format in ("markdown", "html"):
@@ -174,3 +195,215 @@ def test_an_overlong_word_is_a_validation_error_of_the_content(app: Flask) -> No
         assert author.post("/posts", body, status=422).json["errors"][0]["pointer"] == "/content"
     long = f"[here](https://a.example/{'p' * 900}) {'茶' * 5_000} {'x' * 1_000}"
     author.post("/posts", {"title": "Long", "content": long})
+
+
+def test_urls_of_every_attribute_are_http_https_mailto_or_relative() -> None:
+    for url in ("https://a.example/b?c:d", "HTTP://a.example", "mailto:a@b.example", "/tea:1", "#a:b", "tea"):
+        assert f'<blockquote cite="{url}">' in render(f'<blockquote cite="{url}">x</blockquote>', "html")[0]
+    for url in ("ftp://a.example", "tel:1", "x:y"):
+        assert render(f'<blockquote cite="{url}">x</blockquote>', "html")[0] == "<blockquote>x</blockquote>"
+
+
+class Depth(HTMLParser):
+    """Measures the nesting of well-formed HTML."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.depth = self.deepest = self.elements = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.elements += 1
+        self.depth += tag not in ("br", "hr", "img")
+        self.deepest = max(self.deepest, self.depth)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= 1
+
+
+def pointers_are_content(refusal: Invalid) -> None:
+    assert [each["pointer"] for each in refusal.errors or []] == ["/content"]
+
+
+def require_bounded(content: str, content_format: str) -> str | None:
+    """Return the HTML of the content, None if it is refused; check its size, depth and that it is accepted again."""
+    try:
+        stored, html = render(content, content_format)
+    except Invalid as error:
+        return pointers_are_content(error)
+    assert len(stored) <= MAX_LENGTH
+    assert len(html) <= 2 * MAX_LENGTH
+    measured = Depth(html)
+    assert measured.deepest <= MAX_DEPTH
+    assert measured.elements <= MAX_ELEMENTS
+    assert render(stored, content_format) == (stored, html)
+    return html
+
+
+TAGS = st.sampled_from(
+    [*ALLOWED_ATTRIBUTES, "svg", "math", "select", "template", "caption", "style", "textarea", "font"]
+)
+FEW_TAGS = st.lists(TAGS | st.sampled_from(["b", "a", "code", "table", "td"]), min_size=1, max_size=6)
+PIECES = st.sampled_from(
+    ["{}", "</{}>", "<{}>", "<{} href=/x>", "<{} class=language-x>", "<{} ", "x", "\n", "<!--", "-->"]
+)
+MIXED_HTML = FEW_TAGS.flatmap(
+    lambda tags: st.lists(st.builds(str.format, PIECES, st.sampled_from(tags)), max_size=60).map("".join)
+)
+
+
+@given(html=MIXED_HTML, times=st.sampled_from([1, 2, 50, 400]))
+@example("<h1><b><h2></h1>", 50)
+@example("<pre>\n\nx</pre>", 1)
+@example("<table><caption>x</caption><tr><td>", 1)
+def test_any_mix_of_tags_stays_in_bounds_or_is_refused(html: str, times: int) -> None:
+    for content_format in ("html", "markdown"):
+        require_bounded((html * times)[:MAX_LENGTH], content_format)
+
+
+@given(html=MIXED_HTML)
+def test_html_grows_by_no_more_than_its_unclosed_formatting(html: str) -> None:
+    result = require_bounded(html, "html")
+    assert result is None or len(result) <= 60 * len(html) + 60 * html.count("<") ** 2
+
+
+@given(
+    text=st.text(st.sampled_from("*_~`[]()<>|-#1. \n\tax&;!:\\"), max_size=40), times=st.sampled_from([1, 100, 2_000])
+)
+def test_any_markdown_stays_in_bounds_or_is_refused(text: str, times: int) -> None:
+    require_bounded((text * times)[:MAX_LENGTH], "markdown")
+    with suppress(Invalid):
+        assert len(render_comment((text * times)[:MAX_COMMENT_LENGTH])) <= 2 * MAX_COMMENT_LENGTH
+
+
+BOMBS = {
+    "unclosed formatting": "<p>" + "".join(f"<b a{i}>" for i in range(1_000)) + "<p>x" * 5_000,
+    "unclosed formatting in cells": "<table>" + "<tr><td><b><i><u>x" * 5_000,
+    "unclosed languages": "<p>" + "".join(f"<code class=language-{i}>" for i in range(90)) + "<p>x" * 19_000,
+    "an unclosed link": f"<p><a href=/{'y' * 1_000}>" + "<p>x" * 20_000,
+    "unclosed links": "<a href=x><p>" * 7_000,
+    "all kinds of formatting": "<b><i><u><s><em><strong><small><code>" * 3 + "<p>x<div>y</div>" * 6_000,
+    "misnested formatting": ("<b><div>" * 9 + "</b>" * 5) * 900,
+    "misnested links": f"<a href={'x' * 900}>" + "<div>" * 9 + "</a>" * 20_000,
+    "clones beside each other": "<div>" + "<p><em></p>x" * 8_000,
+    "depth hidden by misnesting": ("<code><span></code>" + "<abbr>" * 20 + "</span>") * 500,
+    "depth left by identical formatting": ("<b>" * 5 + "<div>" + "</b>" * 5 + "</div>") * 2_000,
+    "depth by headings": "<h1><b>" * 12_000,
+    "depth by formatting": "<b>" * 33_000,
+    "depth by blocks": "<div>" * 20_000,
+    "depth by tables": "<table><td>" * 9_000,
+    "depth by lists": "<ul><li>" * 12_000,
+    "links without an address": "<a></a>" * 14_000,
+    "ampersands": "&" * MAX_LENGTH,
+    "blanks": "\xa0" * MAX_LENGTH,
+    "empty elements": "<p>" * 33_000,
+    "rows without cells": "<table>" + "<tr>x" * 19_000,
+    "Markdown: HTML in a list": "".join(f"{'> ' * 9}- <b a{i}><i>\n" for i in range(1_500)),
+    "Markdown: levels of HTML": "<blockquote>" * 1_500,
+    "Markdown: a definition used often": f"[a]: /{'x' * 900}\n\n" + "[a] " * 9_000,
+    "Markdown: a title used often": f'[a]: / "{"x" * 20_000}"\n\n' + "[a] " * 5_000,
+    "Markdown: quotes": ("> " * 20 + "a\n\n") * 2_000,
+    "Markdown: lines": "- a\n" * 25_000,
+    "Markdown: brackets": "![" * 50_000,
+    "Markdown: addresses": "<x@y.z>" * 14_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused(name: str) -> None:
+    content_format = "markdown" if name.startswith("Markdown") else "html"
+    assert require_bounded(BOMBS[name][:MAX_LENGTH], content_format) is None
+
+
+HARMLESS_BOMBS = {
+    "attributes": "<p " + " ".join(f"a{i}=1" for i in range(12_000)) + ">x</p>",
+    "attributes of one name": "<a" + " href" * 19_000 + ">x</a>",
+    "hidden in an attribute": "<textarea><b x='</textarea>" + "<b>" * 30_000 + "'>",
+    "ends without starts": "</p>" * 25_000,
+    "comments": "<!--" * 25_000,
+    "empty comments": "<!---->" * 14_000,
+    "CDATA": "<![CDATA[" * 11_000,
+    "foreign content": "<svg><math><mi>" * 6_000,
+    "templates": "<template><select>" * 5_000,
+    "scripts": "<script>" * 12_000,
+    "open attributes": '<a href="' * 11_000,
+    "an unclosed tag": "<a" + " b  " * 20_000,
+    "a long name": "<" + "a" * 99_000,
+    "entities": "&NotEqualTilde;" * 6_600,
+    "foster parents": "<table>" + "<br>" * 15_000,
+    "nested lists": "".join("  " * i + "- a\n" for i in range(310)),
+    "nested quotes": "> - " * 10_000,
+    "rows that lack cells": "|a" * 200 + "|\n" + "|-" * 200 + "|\n" + "|1\n" * 9_000,
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS_BOMBS)
+def test_content_that_only_looks_large_stays_in_bounds(name: str) -> None:
+    for content_format in ("html", "markdown"):
+        require_bounded(HARMLESS_BOMBS[name][:MAX_LENGTH], content_format)
+    assert require_bounded(HARMLESS_BOMBS[name][:MAX_LENGTH], "html") is not None
+
+
+def test_no_bomb_takes_more_memory_than_a_small_process_has() -> None:
+    script = """
+import resource
+from blog_app.blog.content import MAX_LENGTH, render
+from blog_app.errors import Invalid
+from tests.blog.test_content import BOMBS, HARMLESS_BOMBS
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 60_000_000,) * 2)
+for bomb in [*BOMBS.values(), *HARMLESS_BOMBS.values()]:
+    for content_format in ("html", "markdown"):
+        try:
+            render(bomb[:MAX_LENGTH], content_format)
+        except Invalid:
+            pass
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_bomb_gets_422_for_the_content(app: Flask) -> None:
+    author = sign_up(app, "author")
+    body = {"title": "A bomb", "content": BOMBS["unclosed formatting"], "content_format": "html"}
+    assert author.post("/posts", body, status=422).json["errors"][0]["pointer"] == "/content"
+    post = author.post("/posts", {"title": "Tea", "content": "Boil it."}).json
+    author.patch(f"/posts/{post['id']}", {"content": "<div>" * 1_000}, status=422)
+    author.put(f"/posts/{post['id']}/publication", {})
+    comment = {"content": "&" * MAX_COMMENT_LENGTH}
+    assert author.post(f"/posts/{post['id']}/comments", comment, status=422).json["errors"][0]["pointer"] == "/content"
+
+
+def test_html_that_was_stored_is_accepted_again(app: Flask) -> None:
+    author = sign_up(app, "author")
+    html = "<p><b>x<p>y</b> &amp; <a href='/a'>z<table><caption>c</caption><tr><td>1</table><pre>\n\ncode</pre>" * 20
+    post = author.post("/posts", {"title": "Tea", "content": html, "content_format": "html"}).json
+    body = {"title": "Tea", "kind": "article", "content": post["content"], "content_format": "html"}
+    again = author.put(f"/posts/{post['id']}", body).json
+    assert (again["content"], again["content_html"]) == (post["content"], post["content_html"])
+
+
+def test_html_that_grows_past_the_limit_is_refused() -> None:
+    links = "".join(f'<a href="https://a.example/{i:04}">here</a>\n' for i in range(2_300))
+    assert len(links) < MAX_LENGTH
+    with pytest.raises(Invalid) as caught:
+        render(links, "html")
+    assert caught.value.errors == [
+        {"pointer": "/content", "detail": "The sanitized HTML of the content can have at most 100000 characters."}
+    ]
+    render(links[: len(links) // 2], "html")
+
+
+def test_long_ordinary_content_is_accepted() -> None:
+    paragraph = (
+        "Boil the *water* and **wait** for `96 °C`, as [others](https://a.example/tea) do, & pour. " + "Tea. " * 60
+    )
+    code = "```python\nif a < b:\n    x[1] = 2\n```"
+    article = f"## A kettle\n\n{paragraph}\n\n- one\n- two\n  - three\n\n> Well.\n\n{code}\n\n"
+    table = "| name | price | in stock |\n|---|---|---|\n" + "| kettle | 12.50 | yes |\n" * 3_500
+    cells = "<table><tr><th>a</th></tr>" + "<tr><td>tea</td><td>12.50</td></tr>\n" * 2_000 + "</table>"
+    sloppy = "<p><a name=x>Tea <b><i>is</b></i> <a href=/b>g<span>oo</a>d</span>.<ul><li>one<li>two</ul>\n" * 500
+    assert require_bounded((article * 300)[:MAX_LENGTH], "markdown")
+    assert require_bounded(table[:MAX_LENGTH], "markdown")
+    assert require_bounded(cells, "html")
+    assert require_bounded(render((article * 300)[:70_000], "markdown")[1], "html")
+    assert require_bounded(sloppy[:20_000], "html")

@@ -10,6 +10,7 @@ from marshmallow import fields as ma, validate
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
+from blog_app.blog.content import MAX_COMMENT_LENGTH
 from blog_app.blog.models import Comment
 from blog_app.blog.models.comments import STATUSES, SUBJECTS
 
@@ -49,7 +50,7 @@ class CommentSchema(Schema):
     content = String(
         required=True,
         min_length=1,
-        max_length=10_000,
+        max_length=MAX_COMMENT_LENGTH,
         metadata={"description": "Markdown without HTML. Null if deleted.", "example": "Mine *whistles*."},
     )
     content_html = String(dump_only=True, allow_none=True, metadata={"description": "The content as sanitized HTML."})
