@@ -1,12 +1,15 @@
 """Backup and restore: one file in pg_dump's custom format for each logical database, restored into an empty one.
 
-A file is complete or does not exist: it is written under another name first. The watermark epoch, which belongs to the
-server, is left out; a restored database starts with a closed epoch, so nothing cached before is trusted.
+A file is complete or does not exist: it is written under another name first. Only its owner can read it. The watermark
+epoch, which belongs to the server, is left out; a restored database starts with a closed epoch, so nothing cached
+before is trusted.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +26,8 @@ from blog_app.operations.migrate.connection import Connection, connected, run_lo
 from blog_app.operations.migrate.database import Reporter
 
 SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\w+) ", re.M)
+OPEN_TO_OTHERS = 0o027
+"""Permissions that a folder of backups must not give: group may read, nobody else anything."""
 DUMP = ("--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=10000")
 """pg_dump waits at most 10 s for transactions that change the schema."""
 RESTORE = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
@@ -35,9 +40,11 @@ class BackupError(MigrationError):
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     """Write a backup of a logical database into `folder`; return the file, or None if the database has no tables."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BackupError(f"BACKUP_DIR, {folder}, cannot be written: {error.strerror}") from error
+    if folder.stat().st_mode & OPEN_TO_OTHERS:
+        raise BackupError(f"BACKUP_DIR, {folder}, is open to other users: run chmod 700 {shlex.quote(str(folder))}")
     with connected(settings, name, lambda _: None) as connection:
         if not _tables(connection, name):
             return None
@@ -48,6 +55,7 @@ def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     excluded = [f"--exclude-table-data={name}.{table}" for table in (epochs.TABLE, *ephemeral)]
     options = [*DUMP, f"--schema={name}", *excluded, f"--file={unfinished}"]
     try:
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # pg_dump keeps the mode.
         programs.run(program, settings.databases[name].direct_url, options)
         unfinished.rename(target)
     finally:

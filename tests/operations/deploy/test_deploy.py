@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -235,6 +237,22 @@ def dump_and_restore(shop, stack, tmp_path) -> Settings:
     elsewhere = replace(shop.settings, databases={**shop.settings.databases, "blog": moved})
     assert backups.restore(elsewhere, file, print) == "blog"
     return elsewhere
+
+
+def test_only_the_owner_can_read_a_backup_and_its_folder(deployed, tmp_path):
+    folder = tmp_path / "backups"
+    before = os.umask(0)
+    try:
+        file = backups.dump(deployed.settings, "blog", folder)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, file)] == [0o700, 0o600]
+
+    for mode in (0o755, 0o701, 0o770):
+        folder.chmod(mode)
+        with pytest.raises(backups.BackupError, match=r"BACKUP_DIR, .*, is open to other users: run chmod 700 "):
+            backups.dump(deployed.settings, "blog", folder)
+    assert list(folder.iterdir()) == [file]
 
 
 def test_a_backup_is_restored_completely_into_an_empty_database(deployed, stack, tmp_path):
