@@ -3,6 +3,7 @@
 One logical database has one folder of files (`migrations/blog/001_….py`), one history (`blog.migrations`) and one
 connection, which leads straight to the primary. Nothing here knows Flask; `blog_app.cli.migrate` has the commands.
 
+catalog                  the schema of a live database
 files, history, status   which migrations there are, which of them are applied, which are pending
 connection, lock_retry   the direct connection of a run; short waits for locks, tried again
 migrator, steps/         what a migration file talks to, and the steps for tables in use

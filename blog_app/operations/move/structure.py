@@ -14,7 +14,8 @@ from pathlib import Path
 
 from blog_app.data.watermarks import epochs
 from blog_app.operations.deploy import programs
-from blog_app.operations.migrate.schema import catalog, comparison
+from blog_app.operations.migrate import catalog
+from blog_app.operations.migrate.schema import comparison
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.fence import FENCE, FOREVER, MATERIALIZED, SEQUENCES, FencedDatabase, copy_session
 

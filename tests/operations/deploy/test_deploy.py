@@ -17,9 +17,9 @@ from blog_app.data import backoff, models
 from blog_app.development.local.stack import Stack
 from blog_app.operations.deploy import backups, release as release_module
 from blog_app.operations.deploy.release import Release, ReleaseError
-from blog_app.operations.migrate import MigrationError, all_databases, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, catalog, files, plan
 from blog_app.operations.migrate.connection import connected
-from blog_app.operations.migrate.schema import catalog, comparison
+from blog_app.operations.migrate.schema import comparison
 from tests.operations.migrate.conftest import Workshop, settings  # noqa: F401
 
 

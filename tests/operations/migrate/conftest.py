@@ -13,10 +13,9 @@ from psycopg2 import sql
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.development.local.stack import Stack
-from blog_app.operations.migrate import all_databases
+from blog_app.operations.migrate import all_databases, catalog
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.database import Reporter
-from blog_app.operations.migrate.schema import catalog
 
 numbers = count(1)
 HEAD = "import peewee as pw\nimport playhouse.postgres_ext as pw_pext\n"

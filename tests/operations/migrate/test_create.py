@@ -6,10 +6,9 @@ import peewee as pw
 import pytest
 from playhouse.postgres_ext import ArrayField, BinaryJSONField, DateTimeTZField, TSVectorField
 
-from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate import MigrationError, catalog
 from blog_app.operations.migrate.autogenerate import create
 from blog_app.operations.migrate.plan import LintGuard
-from blog_app.operations.migrate.schema import catalog
 from blog_app.operations.migrate.schema.shadow import schema_of_models
 
 

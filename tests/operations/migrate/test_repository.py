@@ -8,8 +8,7 @@ import subprocess
 import pytest
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate import all_databases, files
-from blog_app.operations.migrate.schema import catalog
+from blog_app.operations.migrate import all_databases, catalog, files
 
 WITH_MIGRATIONS = [name for name in DATABASE_NAMES if files.read(name)]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, all_databases, files, plan
+from blog_app.operations.migrate import MigrationError, all_databases, catalog, files, plan
 from blog_app.operations.migrate.autogenerate.draft import NOTHING, Change, Draft, draft
 from blog_app.operations.migrate.connection import connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
 from blog_app.operations.migrate.replay import replay
-from blog_app.operations.migrate.schema import catalog, comparison
+from blog_app.operations.migrate.schema import comparison
 from blog_app.operations.migrate.schema.shadow import schema_after, schema_of_models, scratch_database
 
 TEMPLATE = '''\

@@ -17,8 +17,8 @@ from typing import Any
 import peewee
 
 from blog_app.operations.migrate.autogenerate import render
+from blog_app.operations.migrate.catalog import Column, Schema, Table
 from blog_app.operations.migrate.lint.type_rules import widens
-from blog_app.operations.migrate.schema.catalog import Column, Schema, Table
 
 Change = tuple[str, str]
 """The code of an operation, and the code that undoes it."""

@@ -1,1 +1,1 @@
-"""Schemas as data: read from PostgreSQL, built from models and from migration files, and compared."""
+"""Schemas built from models and from migration files, and compared with each other and with the live ones."""

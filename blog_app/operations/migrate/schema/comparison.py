@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blog_app.operations.migrate.schema.catalog import Schema, Table
+from blog_app.operations.migrate.catalog import Schema, Table
 
 PARTS = {
     "columns": "column",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import files, history
+from blog_app.operations.migrate import catalog, files, history
 from blog_app.operations.migrate.connection import connected
-from blog_app.operations.migrate.schema import catalog, comparison, shadow
+from blog_app.operations.migrate.schema import comparison, shadow
 
 MODELS, FILES, LIVE = "the models", "the migrations", "the database"
 

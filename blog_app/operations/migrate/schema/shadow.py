@@ -17,10 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 import peewee
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, all_databases
+from blog_app.operations.migrate import MigrationError, all_databases, catalog
 from blog_app.operations.migrate.connection import Connection, advisory_lock, connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
-from blog_app.operations.migrate.schema import catalog
 
 
 class CannotCreateDatabase(MigrationError):
