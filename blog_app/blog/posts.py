@@ -18,12 +18,7 @@ def create(author_id: UUID, tags: list[str], slug: str | None = None, **values: 
     """Create a draft and return it; without a slug it gets one from its title."""
     found = Tag.by_slugs(tags, lock=True)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
-    if slug is None:
-        post: Post = insert_with_slug(Post, values["title"], **values)
-    else:
-        post = Post(slug=slug, **values)
-        post.derive()
-        post.save(force_insert=True)
+    post: Post = insert_with_slug(Post, values["title"], slug, **values)
     PostTag.add(post, found)
     return post
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
+from marshmallow import ValidationError
 from slugify import slugify
 
 from blog_app.data.models import Record
@@ -13,26 +15,42 @@ from blog_app.data.uuids import parse_uuid
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SUFFIX_LENGTH = 6
 PATTERN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+SPOKEN = ((re.compile(r"(?<=[\w+])\+"), " plus "), (re.compile(r"(?<=[^\W\d_])#"), " sharp "))
+"""Signs that tell names apart: C++ and C# are not C."""
 
 
 def make_slug(text: str, max_length: int) -> str:
-    """Return the slug of a text, at most `max_length` characters; a random one instead of an empty one or a UUID."""
+    """Return the slug of a text, at most `max_length` characters; empty if it has no letter or digit, or is a UUID."""
+    for sign, word in SPOKEN:
+        text = sign.sub(word, text)
     slug = slugify(text, max_length=max_length, word_boundary=True)
-    return slug if slug and parse_uuid(slug) is None else _random()
+    return "" if parse_uuid(slug) else slug
 
 
-def insert_with_slug(model: type[Record], text: str, **values: Any) -> Any:
-    """Insert a row whose slug comes from `text` and return its record.
+def insert_with_slug(model: type[Record], text: str, slug: str | None = None, **values: Any) -> Any:
+    """Insert a row with this slug, or one that comes from `text`, and return its record.
 
-    The unique index decides: if the slug is taken, a random suffix is added. Writers of the same title never fail, and
-    wait at most for the first of them.
+    The unique index decides: if the slug of the text is taken, a random suffix is added. Writers of the same title
+    never fail, and wait at most for the first of them. A text without letters and digits gets a random slug.
     """
-    slug = make_slug(text, model.slug.max_length - SUFFIX_LENGTH - 1)
+    if slug is not None:
+        record = model(slug=slug, **values)
+        record.derive()
+        record.save(force_insert=True)
+        return record
+    slug = make_slug(text, model.slug.max_length - SUFFIX_LENGTH - 1) or _random()
     record = model(slug=slug, **values)
     record.derive()
     while not record.insert_unless_taken("slug"):
         record.slug = f"{slug}-{_random()}"
     return record
+
+
+def insert_named(model: type[Record], name: str, slug: str | None, **values: Any) -> Any:
+    """Insert a row with a name, as `insert_with_slug` does; raise `ValidationError` if no slug can be made of it."""
+    if slug is None and not make_slug(name, model.slug.max_length):
+        raise ValidationError({"name": ["Must have a letter or a digit, unless you send a slug."]})
+    return insert_with_slug(model, name, slug, name=name, **values)
 
 
 def _random() -> str:

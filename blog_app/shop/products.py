@@ -7,29 +7,30 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.data.models import any_of, now
-from blog_app.data.slugs import insert_with_slug
+from blog_app.data.slugs import insert_named
 from blog_app.errors import invalid
 from blog_app.shop import stock
 from blog_app.shop.models import Product
 from blog_app.shop.models.products import PRODUCT_TYPES
 
 
-def create(vendor_id: UUID, **values: Any) -> Product:
+def create(vendor_id: UUID, name: str, slug: str | None = None, **values: Any) -> Product:
     """Create a product and return it."""
     _require_price(values["type"], values["price"])
     stock.require_stock(values["type"], values["stock"])
-    return insert_with_slug(Product, values["name"], vendor_id=vendor_id, **values)
+    product: Product = insert_named(Product, name, slug, vendor_id=vendor_id, **values)
+    return product
 
 
-def change(product: Product, *, any_price: bool, **values: Any) -> Product:
-    """Change a product; its type and slug stay. `any_price` lifts the limit on price changes."""
+def change(product: Product, *, any_price: bool, slug: str | None, **values: Any) -> Product:
+    """Change a product; its type stays. `any_price` lifts the limit on price changes."""
     if values["type"] != product.type:
         raise invalid("type", f"The type of a product cannot be changed. It is {product.type!r}.")
     _require_price(product.type, values["price"])
     if not any_price:
         _require_small_change(product, values["price"])
     stock.require_stock(product.type, values["stock"], reserved=product.reserved)
-    return product.change(**values)
+    return product.change(slug=slug or product.slug, **values)
 
 
 def deactivate_all_of(vendor_id: UUID) -> None:

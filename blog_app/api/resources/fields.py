@@ -12,6 +12,8 @@ import orjson
 from marshmallow import ValidationError, fields, validate
 
 from blog_app.data import email_addresses
+from blog_app.data.slugs import PATTERN
+from blog_app.data.uuids import parse_uuid
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 UNSAFE_IN_URLS = re.compile(r'["<>\\^`{|}]')
@@ -33,6 +35,22 @@ class String(fields.String):
         text = super()._deserialize(value, attr, data, **kwargs)
         require_storable(text)
         return text.strip() if self.strip else text
+
+
+class Slug(String):
+    """A slug that a body may give: a new object without one gets it from `source`, a changed one keeps its own."""
+
+    def __init__(self, *, source: str, max_length: int, also: str = "", **kwargs: Any) -> None:
+        description = f"Defaults to a slug made from the {source}, and stays until changed.{also}"
+        super().__init__(
+            load_default=None,
+            allow_none=True,
+            min_length=1,
+            max_length=max_length,
+            validate=[validate.Regexp(f"^{PATTERN}$"), _not_an_identifier],
+            metadata={"description": description, **kwargs.pop("metadata", {})},
+            **kwargs,
+        )
 
 
 class Email(fields.String):
@@ -119,6 +137,12 @@ def require_storable(text: str) -> None:
     """Raise `ValidationError` if PostgreSQL could not store `text`."""
     if UNSTORABLE.search(text):
         raise ValidationError("Must not contain NUL characters or lone surrogates.")
+
+
+def _not_an_identifier(slug: str) -> None:
+    """Raise `ValidationError` for a slug that a path key would be parsed as an id."""
+    if parse_uuid(slug) is not None:
+        raise ValidationError("Must not look like an identifier.")
 
 
 def _require_safe_url(url: str) -> None:

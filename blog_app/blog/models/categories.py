@@ -64,5 +64,7 @@ class Category(BlogRecord):
         self.delete_instance()
 
 
-explain_constraint("categories_slug", "name", "A category with this name already exists.")
+Category.add_index(Category.index(peewee.SQL("lower(name)"), unique=True, name="categories_name"))
+explain_constraint("categories_name", "name", "A category with this name already exists.")
+explain_constraint("categories_slug", "slug", "A category with this slug already exists.")
 explain_constraint("categories_parent_id_fkey", "parent_id", "Category not found.", status=Invalid)

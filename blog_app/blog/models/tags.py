@@ -63,11 +63,13 @@ class Tag(BlogRecord):
         """Return the query for the ids of the posts that have this tag."""
         return PostTag.select(PostTag.post).where(PostTag.tag == self.id)
 
-    def rename(self, name: str) -> None:
-        """Rename the tag; its slug stays."""
-        self.change(name=name)
-        lock_posts(self.posts())
-        refresh_tag_words(Post.id.in_(self.posts()))
+    def rename(self, name: str, slug: str) -> None:
+        """Change the name and slug of the tag."""
+        is_new = name != self.name
+        self.change(name=name, slug=slug)
+        if is_new:
+            lock_posts(self.posts())
+            refresh_tag_words(Post.id.in_(self.posts()))
 
     def remove(self) -> None:
         """Delete the tag and remove it from all posts."""
@@ -141,5 +143,7 @@ def refresh_tag_words(condition: peewee.Expression | None = None) -> None:
     Post.update(tag_words=words).where(stale if condition is None else stale & condition).execute()
 
 
-explain_constraint("tags_slug", "name", "A tag with this name already exists.")
+Tag.add_index(Tag.index(peewee.SQL("lower(name)"), unique=True, name="tags_name"))
+explain_constraint("tags_name", "name", "A tag with this name already exists.")
+explain_constraint("tags_slug", "slug", "A tag with this slug already exists.")
 explain_constraint("post_tags_tag_id_fkey", "tags", "One of these tags was just deleted.", status=Invalid)

@@ -7,11 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import peewee
-from marshmallow import ValidationError, fields as ma, validate
+from marshmallow import fields as ma, validate
 
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
-from blog_app.api.resources.fields import Integer, String, Timestamp, Url
+from blog_app.api.resources.fields import Integer, Slug, String, Timestamp, Url
 from blog_app.api.resources.filters import Filter
 from blog_app.api.resources.includes import belongs_to, has_many, many_to_many
 from blog_app.blog import content, search
@@ -20,18 +20,10 @@ from blog_app.blog.models.posts import FORMATS, STATUSES
 from blog_app.blog.schemas.images import ImageSchema
 from blog_app.blog.schemas.metadata import METADATA, Metadata
 from blog_app.blog.schemas.taxonomy import CategorySchema, TagSchema
-from blog_app.data.slugs import PATTERN
-from blog_app.data.uuids import parse_uuid
 
 MAX_TAGS = 20
 MAX_SLUG = 170
 DAY = 24 * 60 * 60
-
-
-def not_an_identifier(slug: str) -> None:
-    """Raise `ValidationError` for a slug that a path key would be parsed as an id."""
-    if parse_uuid(slug) is not None:
-        raise ValidationError("Must not look like an identifier.")
 
 
 def _in_category(operator: str, value: Any) -> peewee.Expression:
@@ -53,17 +45,11 @@ class PostFields(Schema):
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(tuple(Post.kinds)))
     title = String(required=True, min_length=3, max_length=150, metadata={"example": "On the making of tea"})
-    slug = String(
-        load_default=None,
-        allow_none=True,
-        min_length=1,
+    slug = Slug(
+        source="title",
         max_length=MAX_SLUG,
-        validate=[validate.Regexp(f"^{PATTERN}$"), not_an_identifier],
-        metadata={
-            "description": "Defaults to a slug made from the title, and stays until changed. "
-            "Former slugs redirect to the current one.",
-            "example": "on-the-making-of-tea",
-        },
+        also=" Former slugs redirect to the current one.",
+        metadata={"example": "on-the-making-of-tea"},
     )
     content = String(
         required=True, min_length=1, max_length=content.MAX_LENGTH, strip=False, metadata={"example": "*Boil* water."}

@@ -1,11 +1,11 @@
-"""Schemas of categories and tags."""
+"""Schemas of categories and tags. Names are unique, whatever their case, and so are slugs."""
 
 from __future__ import annotations
 
 from marshmallow import fields as ma
 
 from blog_app.api import Schema
-from blog_app.api.resources.fields import String, Timestamp
+from blog_app.api.resources.fields import Slug, String, Timestamp
 from blog_app.api.resources.includes import belongs_to
 from blog_app.blog.models import Category, Tag
 
@@ -33,7 +33,7 @@ class CategorySchema(Schema):
 
     id = ma.UUID(dump_only=True)
     name = String(required=True, min_length=1, max_length=80, metadata={"example": "Kitchen"})
-    slug = String(dump_only=True, metadata={"example": "kitchen"})
+    slug = Slug(source="name", max_length=100, metadata={"example": "kitchen"})
     description = String(max_length=2_000, load_default="")
     parent_id = ma.UUID(load_default=None, allow_none=True, metadata={"description": "The parent category."})
     created_at = Timestamp(dump_only=True)
@@ -50,5 +50,5 @@ class TagSchema(Schema):
 
     id = ma.UUID(dump_only=True)
     name = String(required=True, min_length=1, max_length=50, metadata={"example": "Tea"})
-    slug = String(dump_only=True, metadata={"example": "tea"})
+    slug = Slug(source="name", max_length=60, metadata={"example": "tea"})
     created_at = Timestamp(dump_only=True)

@@ -12,7 +12,7 @@ from blog_app.blog.schemas.taxonomy import CategorySchema
 from blog_app.blog.views.paths import category_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import make_slug
+from blog_app.data.slugs import insert_named
 
 categories = Blueprint("categories", database=databases.blog)
 
@@ -38,16 +38,17 @@ def show_category(key: str) -> Any:
 
 
 @categories.creates("", CategorySchema)
-def create_category(name: str, description: str, parent_id: UUID | None) -> Category:
+def create_category(name: str, slug: str | None, parent_id: UUID | None, **values: Any) -> Category:
     """Create a category."""
-    return Category.create(name=name, slug=make_slug(name, 100), description=description, parent=parent_id)
+    category: Category = insert_named(Category, name, slug, parent=parent_id, **values)
+    return category
 
 
 @categories.changes("/<key>", CategorySchema, load=category_to_move)
-def change_category(category: Category, parent_id: UUID | None, **values: Any) -> Category:
-    """Update a category, or move it with its descendants. The slug does not change."""
+def change_category(category: Category, slug: str | None, parent_id: UUID | None, **values: Any) -> Category:
+    """Update a category, or move it with its descendants."""
     category.move_to(parent_id)
-    return category.change(**values)
+    return category.change(slug=slug or category.slug, **values)
 
 
 @categories.deletes("/<key>", load=category_to_move)

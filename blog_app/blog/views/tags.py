@@ -11,7 +11,7 @@ from blog_app.blog.schemas.taxonomy import TagSchema
 from blog_app.blog.views.paths import tag_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import make_slug
+from blog_app.data.slugs import insert_named
 
 tags = Blueprint("tags", database=databases.blog)
 
@@ -31,15 +31,16 @@ def show_tag(key: str) -> Any:
 
 
 @tags.creates("", TagSchema)
-def create_tag(name: str) -> Tag:
+def create_tag(name: str, slug: str | None) -> Tag:
     """Create a tag."""
-    return Tag.create(name=name, slug=make_slug(name, 60))
+    tag: Tag = insert_named(Tag, name, slug)
+    return tag
 
 
 @tags.changes("/<key>", TagSchema, load=tag_at)
-def change_tag(tag: Tag, name: str) -> Tag:
-    """Rename a tag. The slug does not change."""
-    tag.rename(name)
+def change_tag(tag: Tag, name: str, slug: str | None) -> Tag:
+    """Rename a tag. The slug stays unless another is sent."""
+    tag.rename(name, slug or tag.slug)
     return tag
 
 

@@ -101,7 +101,10 @@ class Product(ShopRecord):
         return cls.select().where(cls.active | (cls.vendor_id == user_id) if scope is Scope.OWN else cls.active)
 
 
-explain_constraint("product_categories_slug", "name", "A category with this name already exists.")
+ProductCategory.add_index(ProductCategory.index(peewee.SQL("lower(name)"), unique=True, name="product_categories_name"))
+explain_constraint("product_categories_name", "name", "A category with this name already exists.")
+explain_constraint("product_categories_slug", "slug", "A category with this slug already exists.")
+explain_constraint("products_slug", "slug", "A product with this slug already exists.")
 explain_constraint("products_category_id_fkey", "category_id", "No such category.", status=Invalid)
 explain_constraint(
     "order_items_product_id_fkey",

@@ -6,7 +6,7 @@ from marshmallow import fields as ma, validate
 
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
-from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
+from blog_app.api.resources.fields import Integer, JsonObject, Money, Slug, String, Timestamp
 from blog_app.api.resources.includes import belongs_to
 from blog_app.shop.models import Product, ProductCategory
 from blog_app.shop.models.products import PRODUCT_TYPES
@@ -25,7 +25,7 @@ class ProductCategorySchema(Schema):
 
     id = ma.UUID(dump_only=True)
     name = String(required=True, min_length=1, max_length=80, metadata={"example": "Teaware"})
-    slug = String(dump_only=True, metadata={"example": "teaware"})
+    slug = Slug(source="name", max_length=100, metadata={"example": "teaware"})
     description = String(max_length=2_000, load_default="")
     created_at = Timestamp(dump_only=True)
 
@@ -48,7 +48,7 @@ class ProductSchema(Schema):
     id = ma.UUID(dump_only=True)
     type = ma.String(required=True, validate=validate.OneOf(tuple(PRODUCT_TYPES)), metadata={"example": "physical"})
     name = String(required=True, min_length=3, max_length=100, metadata={"example": "Cast-iron kettle"})
-    slug = String(dump_only=True, metadata={"example": "cast-iron-kettle"})
+    slug = Slug(source="name", max_length=130, metadata={"example": "cast-iron-kettle"})
     description = String(max_length=10_000, load_default="")
     price = Money(required=True)
     stock = Integer(

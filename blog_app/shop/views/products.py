@@ -8,7 +8,7 @@ from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, by_id_or_slug, identity
 from blog_app.data import databases
 from blog_app.data.cache import hot
-from blog_app.data.slugs import make_slug
+from blog_app.data.slugs import insert_named
 from blog_app.shop import products as actions
 from blog_app.shop.models import Product, ProductCategory
 from blog_app.shop.schemas.products import ProductCategorySchema, ProductSchema
@@ -40,15 +40,16 @@ def show_product_category(key: str) -> Any:
 
 
 @product_categories.creates("", ProductCategorySchema)
-def create_product_category(name: str, description: str) -> ProductCategory:
+def create_product_category(name: str, slug: str | None, description: str) -> ProductCategory:
     """Create a product category."""
-    return ProductCategory.create(name=name, slug=make_slug(name, 100), description=description)
+    category: ProductCategory = insert_named(ProductCategory, name, slug, description=description)
+    return category
 
 
 @product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
-def change_product_category(category: ProductCategory, **values: Any) -> ProductCategory:
-    """Update a product category. The slug does not change."""
-    return category.change(**values)
+def change_product_category(category: ProductCategory, slug: str | None, **values: Any) -> ProductCategory:
+    """Update a product category."""
+    return category.change(slug=slug or category.slug, **values)
 
 
 @product_categories.deletes("/<key>", load=category_at)
@@ -79,7 +80,7 @@ def create_product(override_price_limit: bool, **values: Any) -> Product:
 
 @products.changes("/<key>", ProductSchema, load=product_at)
 def change_product(product: Product, override_price_limit: bool, **values: Any) -> Product:
-    """Update a product. The type and slug do not change.
+    """Update a product. The type does not change.
 
     A price can change by at most 5 % at a time (subscriptions: 10 %), unless an admin overrides the limit. The stock
     cannot be less than what open orders reserve.
