@@ -59,6 +59,18 @@ fix: $(INSTALLED) ## correct lint and format where that can be automatic
 bench: $(INSTALLED) ## benchmark against bare Flask and one hand-written statement; ARGS="growth" for growth with data
 	@$(RUN) benchmarks $(or $(ARGS),compare)
 
+UV := .venv/lock/bin/uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.PHONY: lock
+lock: $(UV) ## write requirements*.txt, with the hash of every package, from requirements*.in
+	@$(LOCK) requirements.in --output-file requirements.txt $(ARGS)
+	@$(LOCK) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt $(ARGS)
+
+$(UV): $(INSTALLED)
+	@.venv/bin/python -m venv .venv/lock
+	@.venv/lock/bin/pip install --disable-pip-version-check --quiet uv==0.13.9
+
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and not on PATH" >&2; exit 1; }
 	@echo "installing Python packages into .venv (about a minute the first time)"

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import peewee
 from flask.cli import AppGroup
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from blog_app.cli.options import database_option, databases_option
 from blog_app.config import DATABASE_NAMES, ROOT, settings
@@ -17,6 +16,7 @@ from blog_app.data.databases import first_line
 from blog_app.development.seed import files, load as loading, sample
 from blog_app.development.seed.fake.fill import fill
 from blog_app.operations.migrate.signals import defer_signals
+from blog_app.operations.progress_bar import ProgressBar
 
 
 class SeedGroup(AppGroup):
@@ -81,13 +81,13 @@ def fake(posts: int, users: int, number: int, force: bool) -> None:
     """
     _confirm_in_production(force)
     added: Counter[str] = Counter()
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    done: Counter[str] = Counter()
     try:
-        with Progress(*columns) as bars, defer_signals() as signalled:
-            tasks = {table: bars.add_task(table, total=total) for table, total in (("users", users), ("posts", posts))}
+        with ProgressBar("users and posts", users + posts) as bar, defer_signals() as signalled:
 
             def progress(table: str, rows: int, new: int) -> None:
-                bars.advance(tasks[table], rows)
+                done[table] += rows
+                bar.update(done.total())
                 added[table] += new
                 if signalled.is_set():
                     raise KeyboardInterrupt

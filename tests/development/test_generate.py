@@ -126,7 +126,7 @@ def test_what_is_generated_passes_its_tests_at_once(generated: Path) -> None:
     )
     own = "recipe or contact or crm or test_reading_lists or test_badges or test_labels"
     words = f"{own} or checked_in or test_env_example or test_health"
-    run(generated, "python", "-m", "pytest", "-p", "tests.helpers.cheap_passwords", *TESTS, *others, "-k", words)
+    run(generated, "python", "-m", "pytest", *TESTS, *others, "-k", words)
 
 
 def test_a_dry_run_shows_the_changes_and_makes_none(migrated_app: Flask) -> None:

@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 
 from blog_app import create_app
-from blog_app.accounts import passwords
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.config import Settings
@@ -19,17 +18,11 @@ from blog_app.data import databases, models
 from blog_app.development.local.stack import Stack
 from blog_app.development.seed import SeedError, files, sample
 from blog_app.development.seed.load import load
-from tests.helpers import cheap_passwords
 from tests.helpers.caller import anonymous
 
 
 def run(app: Flask, *arguments: str, **options: Any) -> Any:
     return app.test_cli_runner().invoke(args=["seed", *arguments], **options)
-
-
-@pytest.fixture(autouse=True)
-def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "hasher", cheap_passwords.HASHER)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import peewee
 
 from blog_app.data.databases.sqlstates import QUERY_CANCELED, sqlstate
-from blog_app.operations.migrate.progress_bar import ProgressBar
 from blog_app.operations.move import MoveError, state
 from blog_app.operations.move.fence import FencedDatabase, FreezeExpired
+from blog_app.operations.progress_bar import ProgressBar
 
 POLL_INTERVAL = 0.01
 SLOT_TIMEOUT = 3.0

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 
-from blog_app.operations.migrate.progress_bar import ProgressBar
 from blog_app.operations.move import MoveError
 from blog_app.operations.move.fence import FencedDatabase
+from blog_app.operations.progress_bar import ProgressBar
 
 HALT_TIMEOUT = 30.0
 POLL_INTERVAL = 0.005

@@ -128,8 +128,8 @@ def test_the_batch_size_follows_the_time_of_the_last_batch():
 
 
 def test_progress_is_printed_without_a_terminal_too(posts, monkeypatch):
-    monkeypatch.setattr("blog_app.operations.migrate.progress_bar.LINE_INTERVAL", 0)
-    code = "import blog_app.operations.migrate.progress_bar as p; p.LINE_INTERVAL = 0\n"
+    monkeypatch.setattr("blog_app.operations.progress_bar.LINE_INTERVAL", 0)
+    code = "import blog_app.operations.progress_bar as p; p.LINE_INTERVAL = 0\n"
     with start(posts, prelude=code) as runner:
         runner.wait()
         assert "of about 20,000 rows, about" in runner.said.replace("\n", " ")

@@ -22,9 +22,9 @@ from blog_app.data.watermarks import epochs
 from blog_app.operations.migrate import MigrationError, signals
 from blog_app.operations.migrate.database import Database
 from blog_app.operations.migrate.lock_retry import is_statement_timeout
-from blog_app.operations.migrate.progress_bar import ProgressBar
 from blog_app.operations.migrate.signals import Stopped
 from blog_app.operations.migrate.steps.base import SaveProgress, Step, quoted
+from blog_app.operations.progress_bar import ProgressBar
 
 BATCH_SECONDS = 0.2
 PAUSE_SHARE = 0.25
