@@ -42,8 +42,11 @@ def pgbouncer(output: Path, pool_size: int, socket_dir: Path | None, check: bool
     pgbouncer.env has the pooled URLs for the app. PGBOUNCER_ADMIN_PASSWORD adds a login `pgbouncer_admin`.
     """
     admin_password = os.environ.get(pooler.ADMIN_PASSWORD, "")
+    folder = output.resolve()  # PgBouncer may be started anywhere, and looks for files where it was.
     try:
-        contents = pooler.files(settings(), pool_size=pool_size, admin_password=admin_password, socket_dir=socket_dir)
+        contents = pooler.files(
+            settings(), folder=folder, pool_size=pool_size, admin_password=admin_password, socket_dir=socket_dir
+        )
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
     if check:

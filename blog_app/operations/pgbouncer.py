@@ -64,12 +64,18 @@ class Entry(NamedTuple):
 
 
 def files(
-    settings: Settings, *, pool_size: int = POOL_SIZE, admin_password: str = "", socket_dir: Path | None = None
+    settings: Settings,
+    *,
+    folder: Path = Path(),
+    pool_size: int = POOL_SIZE,
+    admin_password: str = "",
+    socket_dir: Path | None = None,
 ) -> dict[str, str]:
     """Return the files by name: `pgbouncer.ini`, `userlist.txt`, and `pgbouncer.env` for the app.
 
-    With `socket_dir`, PgBouncer listens on a Unix socket in that folder only, whatever the pooled URLs name. Raises
-    `ConfigurationError` if the URLs contradict each other.
+    `folder` is where `userlist.txt` will be, by default where PgBouncer is started. With `socket_dir`, PgBouncer
+    listens on a Unix socket in that folder only, whatever the pooled URLs name. Raises `ConfigurationError` if the
+    URLs contradict each other.
     """
     entries = list(_entries(settings))
     if socket_dir:
@@ -81,7 +87,7 @@ def files(
                 f"it listens. Beside {entry.variable}, set the direct URL to the address of PostgreSQL itself"
             )
     return {
-        "pgbouncer.ini": _ini(settings, entries, pool_size, admin=bool(admin_password)),
+        "pgbouncer.ini": _ini(settings, entries, pool_size, folder, admin=bool(admin_password)),
         "userlist.txt": _userlist(entries, admin_password),
         "pgbouncer.env": _environment(settings, entries),
     }
@@ -143,7 +149,7 @@ def _parsed(variable: str, url: str) -> dict[str, str]:
     return parts
 
 
-def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: bool) -> str:
+def _ini(settings: Settings, entries: list[Entry], pool_size: int, folder: Path, *, admin: bool) -> str:
     [(host, port), *others] = sorted({entry.listen for entry in entries})
     if others:
         listed = ", ".join(":".join(address) for address in [(host, port), *others])
@@ -154,6 +160,7 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, *, admin: boo
     names = list(dict.fromkeys(entry.name for entry in entries))
     return INI.format(
         databases="\n".join(_line([e for e in entries if e.name == name], pool_size, statement_ms) for name in names),
+        auth_file=folder / PAIR[1],
         listen=(SOCKET if host.startswith("/") else TCP).format(host=host, port=port),
         console=f"{quote(host, safe='')}:{port}",
         pool_size=pool_size,
@@ -273,7 +280,7 @@ pool_mode = transaction
 auth_type = scram-sha-256
 ; Relative to the folder in which PgBouncer is started. The passwords are in plain text, because PgBouncer logs in to
 ; PostgreSQL with them; only the owner may read the file.
-auth_file = userlist.txt
+auth_file = {auth_file}
 ; Users who may run SHOW POOLS, SHOW STATS ...: psql postgresql://USER@{console}/pgbouncer
 stats_users = {client_users}
 {admin_users}

@@ -194,6 +194,8 @@ def test_the_command_writes_private_files_prints_no_password_and_checks_its_file
     for file in (tmp_path / "new").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert (tmp_path / "new/userlist.txt").read_text().endswith('"pgbouncer_admin" "admin-password"\n')
+    # PgBouncer may be started in any folder.
+    assert value((tmp_path / "new/pgbouncer.ini").read_text(), "auth_file") == str(tmp_path / "new/userlist.txt")
     said = "".join(result.output for result in results) + caplog.text
     assert not [secret for secret in SECRETS if secret in said]
 
