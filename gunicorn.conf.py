@@ -1,11 +1,14 @@
 """gunicorn's configuration. The environment can set port, processes and threads; the defaults suit 512 MB of memory."""
 
 import gc
+import logging
 import os
 import sys
 
+from gunicorn.http import wsgi
+
 from blog_app import env_files, logs
-from blog_app.config import ConfigurationError, Settings
+from blog_app.config import VERSION, ConfigurationError, Settings
 from blog_app.data import databases, watermarks
 from blog_app.serving import incoming
 from blog_app.serving.worker import count_reload
@@ -34,6 +37,9 @@ keepalive = 75
 # Filters make long URLs; longer ones are rejected by many proxies.
 limit_request_line = 8190
 
+# What the Server header says.
+wsgi.SERVER = f"blog_app/{VERSION}"
+
 # Unused; two checkouts on one machine would share its path.
 control_socket_disable = True
 
@@ -43,6 +49,7 @@ def on_starting(_server: object) -> None:
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level)
+        logging.getLogger("blog_app").info("version %s starts", VERSION)
         incoming.MAX_BODY = settings.max_file_bytes + incoming.FORM_OVERHEAD
         databases.wait_until_available(settings)
         watermarks.close_epochs_without_redis(settings)

@@ -16,6 +16,8 @@ import psycopg2
 from flask import current_app
 from psycopg2.extensions import parse_dsn
 
+VERSION = "1.0.0"
+"""The latest release, see CHANGELOG.md."""
 DATABASE_NAMES = ("accounts", "blog", "shop", "files", "analytics")
 """The logical databases: each has a package `blog_app/NAME` and a folder `migrations/NAME`."""
 Mode = Literal["production", "development", "test"]

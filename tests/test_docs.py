@@ -13,7 +13,7 @@ import pytest
 from flask.cli import shell_command
 
 from blog_app import cli
-from blog_app.config import DATABASE_NAMES, ROOT
+from blog_app.config import DATABASE_NAMES, ROOT, VERSION
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOADER = cli.Commands("flask")
@@ -195,3 +195,8 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs/decisions"
     listed = {link for _, link in LINK.findall((folder / "README.md").read_text())}
     assert listed == {path.name for path in folder.glob("[0-9]*.md")}
+
+
+def test_the_version_is_the_latest_release_of_the_changelog() -> None:
+    released = re.findall(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == VERSION

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from blog_app.config import ROOT
+from blog_app.config import ROOT, VERSION
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 from tests.helpers.programs import Program
@@ -80,6 +80,9 @@ def test_a_reload_serves_the_new_code(stack: Stack, port: int, tmp_path: Path) -
         code.write_text(code.read_text().replace('{"status": "ok"})', '{"status": "renewed"})'))
         server.send_signal(signal.SIGHUP)
         assert wait_until(lambda: alive(port) == "renewed", 60), server.said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
+            assert response.headers.get_all("Server") == [f"blog_app/{VERSION}"]
+        assert f"version {VERSION} starts" in server.said
 
 
 def alive(port: int) -> str | None:

@@ -15,6 +15,7 @@ from blog_app.api.openapi.schemas import Components, Json
 from blog_app.api.operation import Operation
 from blog_app.api.requests.body import JSON, MERGE_PATCH
 from blog_app.api.resources.schema import requires_body
+from blog_app.config import VERSION
 from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope
 
@@ -54,7 +55,7 @@ SCOPES = {Scope.PUBLIC: "public objects", Scope.OWN: "their own objects", Scope.
 
 def document(app: Flask) -> Json:
     """Return the OpenAPI document of `app`."""
-    spec = APISpec("Blog API", "1.0.0", "3.1.0", info={"description": DESCRIPTION}, servers=[{"url": "/"}])
+    spec = APISpec("Blog API", VERSION, "3.1.0", info={"description": DESCRIPTION}, servers=[{"url": "/"}])
     components = Components(spec)
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for name, header in HEADERS.items():
