@@ -19,6 +19,7 @@ from blog_app.data.databases import servers
 from blog_app.development.local import programs
 from blog_app.development.local.ports import private_port
 from blog_app.development.local.stack import Stack, throwaway
+from tests.helpers import cheap_passwords
 
 # The same examples in each run, without deadlines; `--hypothesis-profile default` tries others.
 hypothesis.settings.register_profile(
@@ -28,6 +29,9 @@ hypothesis.settings.load_profile("repeatable")
 
 LONG_TIMEOUTS = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
 """Timeouts that no test reaches on a busy machine; tests about timeouts have their own servers."""
+
+
+cheap_passwords.install()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

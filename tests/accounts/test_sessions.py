@@ -4,12 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from argon2 import extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from flask import Flask
 
 from blog_app.accounts import passwords
 from blog_app.accounts.models import Attempt, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.data.models import now
+from tests.helpers import cheap_passwords
 from tests.helpers.caller import PASSWORD, Caller, anonymous, sign_up
 from tests.helpers.statements import captured_statements
 
@@ -129,5 +132,7 @@ def test_revoking_all_tokens_includes_the_current_one(app: Flask) -> None:
 
 
 def test_the_dummy_hash_takes_as_long_as_a_real_one_and_fits_no_password() -> None:
-    assert not passwords.hasher.check_needs_rehash(passwords.DUMMY_HASH)
+    hasher, dummy_hash = cheap_passwords.REAL
+    assert extract_parameters(dummy_hash) == RFC_9106_LOW_MEMORY
+    assert not hasher.check_needs_rehash(dummy_hash)
     assert passwords.verify_password(None, "a password of no account") is False
