@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from blog_app import analytics, api, blog, cli, errors, health
-from blog_app.accounts import directory
+from blog_app.accounts import directory, last_seen
 from blog_app.api import auth
 from blog_app.api.token_cache import TokenCache
 from blog_app.background.outbox import wake_up
@@ -38,7 +38,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     watermarks.init_app(app)
     cache.init_app(app)
     wake_up.init_app(app)
-    auth.init_app(app, TokenCache(directory.token_holder, directory.token_holder_depends_on))
+    seen = last_seen.Recorder(settings.last_seen_minutes)
+    auth.init_app(app, TokenCache(directory.token_holder, directory.token_holder_depends_on, seen.record))
     api.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:

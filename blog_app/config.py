@@ -26,6 +26,8 @@ POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 MAIL_SCHEMES = ("smtp", "smtps", "file")
 ESCAPE = "in user and password, write %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %, %5B for ["
+NEW_USER_ROLES = ("author", "editor", "vendor")
+"""The roles that everybody who registers may get: any but that of an admin."""
 MIN_SECRET_KEY_LENGTH = 16
 ROOT = Path(__file__).resolve().parent.parent
 MAIL_FOLDER = ROOT / "var" / "mail"
@@ -73,6 +75,8 @@ class Settings:
     replica_lag_bytes: int
     replica_lag_seconds: float
     token_days: int
+    last_seen_minutes: int
+    new_user_roles: tuple[str, ...]
     backup_dir: Path | None
     log_level: str
     mail_url: str | None
@@ -110,6 +114,8 @@ class Settings:
             replica_lag_bytes=read.integer("REPLICA_LAG_BYTES", 16_000_000, 0, 10**12),
             replica_lag_seconds=read.number("REPLICA_LAG_SECONDS", 10, 0.1, 3600),
             token_days=read.integer("TOKEN_DAYS", 30, 1, 366),
+            last_seen_minutes=read.integer("LAST_SEEN_MINUTES", 5, 0, 1_440),
+            new_user_roles=read.choices("NEW_USER_ROLES", NEW_USER_ROLES),
             backup_dir=read.folder("BACKUP_DIR"),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
             mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
@@ -149,6 +155,14 @@ class _Reader:
         if value not in allowed:
             self.problems.append(f"{name} is {value!r}, it must be one of: {', '.join(allowed)}")
         return value
+
+    def choices(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the values of a comma-separated list."""
+        values = tuple(dict.fromkeys(value.strip() for value in self.text(name).split(",") if value.strip()))
+        for value in values:
+            if value not in allowed:
+                self.problems.append(f"{name} has {value!r}, it may have: {', '.join(allowed)}")
+        return values
 
     def number(self, name: str, default: float, minimum: float, maximum: float) -> float:
         value = self.text(name)

@@ -49,11 +49,12 @@ class Rule(NamedTuple):
 
 PERMISSIONS: Mapping[str, Rule] = {
     # endpoint                        anonymous member  author  editor  admin
-    "users.create_user":          Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "users.create_user":          Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, ALL),
     "users.confirm_user":         Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "users.list_users":           Rule(NO,      PUBLIC, PUBLIC, PUBLIC, ALL),
     "users.show_user":            Rule(NO,      PUBLIC, PUBLIC, PUBLIC, ALL),
     "users.show_profile":         Rule(NO,      PUBLIC, PUBLIC, PUBLIC, ALL),
+    "users.change_user":          Rule(NO,      NO,     NO,     NO,     ALL),
     "users.set_status":           Rule(NO,      NO,     NO,     NO,     ALL),
     "users.delete_user":          Rule(NO,      NO,     NO,     NO,     ALL),
     "users.restore_user":         Rule(NO,      NO,     NO,     NO,     ALL),

@@ -76,8 +76,9 @@ def compare_compiled_sql_with_peewee() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The settings for the session's servers; mail goes to a folder, page views are not counted."""
-    own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri(), "COUNT_VIEWS": "no"}
+    """The settings for the session's servers; mail goes to a folder, page views and who was seen are not recorded."""
+    own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri()}
+    own |= {"COUNT_VIEWS": "no", "LAST_SEEN_MINUTES": "0"}
     return Settings.from_environment({**stack.environment(), **own})
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from blog_app.config import DATABASE_NAMES, ConfigurationError, Settings
+from blog_app.config import DATABASE_NAMES, NEW_USER_ROLES, ConfigurationError, Settings
+from blog_app.permissions import ROLES
 
 POOLED = {f"{name.upper()}_DATABASE_URL": f"postgres://u:p@pool:6432/{name}" for name in DATABASE_NAMES}
 DIRECT = {f"{name.upper()}_DIRECT_URL": "postgres://u:p@db/site" for name in DATABASE_NAMES}
@@ -53,3 +54,10 @@ def test_a_password_that_is_escaped_or_needs_no_escape_is_taken() -> None:
     for password in ("a%40%2F%3F%23%25%5B", "a:b c!$&'()*+,;=-._~"):
         url = f"postgresql://u:{password}@%2Frun%2Fpostgres:6432/site?sslmode=prefer"
         assert read({"DATABASE_URL": url}).databases["blog"].url == url
+
+
+def test_new_users_can_get_every_role_but_that_of_an_admin() -> None:
+    assert set(NEW_USER_ROLES) == set(ROLES) - {"member", "admin"}
+    assert read(SHARED, {"NEW_USER_ROLES": "author, vendor,author"}).new_user_roles == ("author", "vendor")
+    with pytest.raises(ConfigurationError, match="NEW_USER_ROLES has 'admin', it may have: author, editor, vendor"):
+        read(SHARED, {"NEW_USER_ROLES": "author,admin"})

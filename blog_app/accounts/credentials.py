@@ -34,8 +34,8 @@ def request_password_reset(email: str) -> None:
 
 
 def reset_password(token: str, password: str) -> None:
-    """Set a new password for the account that the token is for, and end all its sessions."""
-    user = _user_of(signed_tokens.verify(signed_tokens.PASSWORD_RESET, token))
+    """Set the password of the account that the token, of a reset or an invitation, is for; end all its sessions."""
+    user = _user_of(signed_tokens.verify(token, signed_tokens.PASSWORD_RESET, signed_tokens.INVITATION))
     _set(user, password_hash=hash_password(password))
 
 
@@ -51,7 +51,7 @@ def request_email_change(identity: Identity, email: str, password: str) -> None:
 
 def confirm_email_change(token: str) -> User:
     """Change the account's address, notify the old one, and end all sessions but the one that requested it."""
-    content = signed_tokens.verify(signed_tokens.EMAIL_CHANGE, token)
+    content = signed_tokens.verify(token, signed_tokens.EMAIL_CHANGE)
     user = _user_of(content)
     with databases.accounts.atomic():
         _set(user, keep_token=UUID(content["keep"]), email=content["email"])

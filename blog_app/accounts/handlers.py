@@ -1,4 +1,5 @@
-"""The outbox handlers of the accounts domain: they send the confirmation, password reset and email change mails.
+"""The outbox handlers of the accounts domain: they send the mails for registrations, invitations, password resets and
+changes of address.
 
 Tokens are signed here, not when they are requested: none is stored, and each is valid from when it is sent. Only here
 is looked up whether an address has an account: the API cannot reveal it, by its response or by its response time.
@@ -54,6 +55,24 @@ def answer_email_change(event: Event) -> None:
     mail.send(event, event.payload["email"], *mail_text)
 
 
+@event_handler("user.invited", databases.accounts)
+def send_invitation(event: Event) -> None:
+    """Send a token with which a user whom an admin created sets their password."""
+    user = User.get_or_none(User.id == event.subject)
+    if user and user.status == "active":
+        token = signed_tokens.sign(signed_tokens.INVITATION, id=str(user.id), version=user.credentials_version)
+        mail.send(event, user.email, *mail_texts.invitation(token))
+
+
+@event_handler("email.set", databases.accounts)
+def tell_new_address(event: Event) -> None:
+    """Tell a user's new address that an admin set it."""
+    user = User.get_or_none(User.id == event.subject)
+    if user:
+        mail.send(event, user.email, *mail_texts.email_set(user.name))
+
+
+@event_handler("email.set", databases.accounts)
 @event_handler("email.changed", databases.accounts)
 def tell_former_address(event: Event) -> None:
     """Tell a user's old address that the account no longer uses it."""

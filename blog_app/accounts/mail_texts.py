@@ -82,5 +82,26 @@ def email_changed(name: str) -> MailText:
     )
 
 
+def invitation(token: str) -> MailText:
+    """Let the owner of an account that an admin created choose a password."""
+    return compose(
+        "You have an account",
+        "Hello,",
+        "An administrator created an account for you with this email address. To choose your password, use this token:",
+        token,
+        f"{_expiry(signed_tokens.INVITATION)} After that, request a password reset to get another one.",
+    )
+
+
+def email_set(name: str) -> MailText:
+    """Tell a new address that an admin set it for an account."""
+    return compose(
+        "Your email address was changed",
+        f"Hello {name},",
+        "An administrator changed the email address of your account to this one. Use it to sign in from now on.",
+    )
+
+
 def _expiry(purpose: signed_tokens.Purpose) -> str:
-    return f"The token expires in {purpose.hours} hour{'s' if purpose.hours > 1 else ''}."
+    number, unit = (purpose.hours // 24, "day") if purpose.hours > 24 else (purpose.hours, "hour")
+    return f"The token expires in {number} {unit}{'s' if number > 1 else ''}."

@@ -1,7 +1,10 @@
-"""The tables of accounts: users, roles, profiles, tokens, registrations, login attempts and relationships."""
+"""The tables of accounts: users, when they were last seen, roles, profiles, tokens, registrations, login attempts and
+relationships.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
@@ -12,10 +15,11 @@ from playhouse.postgres_ext import BinaryJSONField
 from blog_app.data import databases, email_addresses
 from blog_app.data.models import Base, Record, SoftDeletable, TimestampField, now
 from blog_app.errors import explain_constraint
-from blog_app.permissions import Scope
+from blog_app.permissions import ROLES, Scope
 
 STATUSES = ("active", "inactive", "suspended")
 FORMER_MEMBER = "Former member"
+GRANTABLE_ROLES = tuple(role for role in ROLES if role != "member")
 
 
 class AccountsRecord(Record):
@@ -58,9 +62,9 @@ class User(AccountsRecord, SoftDeletable):
         return cls.select().where((cls.id == user_id) | is_visible)
 
     @classmethod
-    def create_with_profile(cls, email: str, name: str, password_hash: str) -> Self:
+    def create_with_profile(cls, email: str, name: str, password_hash: str, status: str = "active") -> Self:
         """Create a user with an empty profile and return the user; needs a transaction."""
-        user = cls.create(email=email, name=name, password_hash=password_hash)
+        user = cls.create(email=email, name=name, password_hash=password_hash, status=status)
         Profile.create(user=user)
         return user
 
@@ -69,9 +73,31 @@ class User(AccountsRecord, SoftDeletable):
         """Return the user with this normalized email address, None if there is none."""
         return cls.select().where(cls.email == email).first()
 
+    @property
+    def roles(self) -> list[str]:
+        """The roles that were granted to the user, sorted."""
+        grants = RoleGrant.select(RoleGrant.role).where(RoleGrant.user == self.id).order_by(RoleGrant.role)
+        return [role for (role,) in grants.tuples()]
+
 
 User.add_index(User.email, unique=True, where=User.deleted_at.is_null(), name="users_email")
+User.add_index(User.index(peewee.SQL("lower(email) text_pattern_ops"), name="users_email_prefix"))
+User.add_index(User.index(peewee.SQL("to_tsvector('simple', name)"), using="gin", name="users_name_words"))
+User.add_index(User.index(User.status, User.id, where=peewee.SQL("status <> 'active'"), name="users_rare_status"))
 explain_constraint("users_email", "email", "An account with this email address already exists.")
+
+
+class LastSeen(Base):
+    """When a user last sent a token; some minutes late, see `blog_app.accounts.last_seen`."""
+
+    user = peewee.ForeignKeyField(User, backref="+", on_delete="CASCADE", primary_key=True)
+    seen_at = TimestampField(index=True)
+
+    class Meta:
+        database = databases.accounts
+        schema = "accounts"
+        table_name = "last_seen"
+        watermarked = False
 
 
 class RoleGrant(AccountsRecord):
@@ -93,9 +119,19 @@ class RoleGrant(AccountsRecord):
     owner_id = property(attrgetter("user_id"))
 
     @classmethod
+    def give(cls, user_id: UUID, roles: Iterable[str], *, granted_by: UUID | None) -> None:
+        """Grant roles; grants that exist already are left unchanged."""
+        rows = [{"user": user_id, "role": role, "granted_by": granted_by} for role in roles]
+        if rows:
+            cls.insert_many(rows).on_conflict_ignore().execute()
+
+    @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the grants that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.user == user_id)
+
+
+RoleGrant.add_index(RoleGrant.role, RoleGrant.user, name="role_grants_role")
 
 
 class Profile(AccountsRecord):

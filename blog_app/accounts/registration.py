@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from blog_app.accounts import signed_tokens, throttling
-from blog_app.accounts.models import Registration, User
+from blog_app.accounts.models import Registration, RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.background import mail
 from blog_app.background.outbox.publishing import publish_event
+from blog_app.config import settings
 from blog_app.data import databases
 from blog_app.data.models import now
 
@@ -29,12 +30,14 @@ def register(email: str, name: str, password: str) -> None:
 
 
 def confirm(token: str) -> User:
-    """Create the account of a registration and return its user; raise `Invalid` for an invalid token."""
-    content = signed_tokens.verify(signed_tokens.REGISTRATION, token)
+    """Create the account of a registration, with the roles of NEW_USER_ROLES; raise `Invalid` for an invalid token."""
+    content = signed_tokens.verify(token, signed_tokens.REGISTRATION)
     registration = Registration.get_or_none(Registration.id == content["id"])
     if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
         raise signed_tokens.invalid_token()
-    return User.create_with_profile(registration.email, registration.name, registration.password_hash)
+    user = User.create_with_profile(registration.email, registration.name, registration.password_hash)
+    RoleGrant.give(user.id, settings().new_user_roles, granted_by=None)
+    return user
 
 
 def _delete_expired() -> None:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from blog_app.accounts.models import RoleGrant, User
+from blog_app.accounts.models import GRANTABLE_ROLES, RoleGrant, User
 from blog_app.data import databases
 from blog_app.errors import Conflict, NotFound
-from blog_app.permissions import ROLES
 
-GRANTABLE = tuple(role for role in ROLES if role != "member")
 ADMIN_LOCK = "SELECT pg_advisory_xact_lock(hashtext('blog_app.accounts.admins'))"
 
 
 def grant(user_id: UUID, role: str, *, granted_by: UUID | None) -> RoleGrant:
     """Grant a role and return the grant; a grant that exists already is left unchanged."""
-    if role not in GRANTABLE:
-        raise NotFound(f"No role {role!r} can be granted. Available roles: {', '.join(GRANTABLE)}.")
+    if role not in GRANTABLE_ROLES:
+        raise NotFound(f"No role {role!r} can be granted. Available roles: {', '.join(GRANTABLE_ROLES)}.")
     if not User.select().where(User.id == user_id).exists():
         raise NotFound("No such user.")
-    RoleGrant.insert(user=user_id, role=role, granted_by=granted_by).on_conflict_ignore().execute()
+    RoleGrant.give(user_id, [role], granted_by=granted_by)
     return RoleGrant.get(RoleGrant.user == user_id, RoleGrant.role == role)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import peewee
 from marshmallow import ValidationError, fields as ma, validate
 
-from blog_app.accounts import directory, passwords
-from blog_app.accounts.models import STATUSES, Profile, Relationship, RoleGrant, Token, User
+from blog_app.accounts import directory, passwords, user_search
+from blog_app.accounts.models import GRANTABLE_ROLES, STATUSES, Profile, Relationship, RoleGrant, Token, User
 from blog_app.api import Schema
 from blog_app.api.auth import identity
 from blog_app.api.resources.fields import Email, Integer, String, Timestamp, Url
@@ -26,9 +26,15 @@ def _require_strong(password: str) -> None:
         raise ValidationError(weakness)
 
 
-def password_field(policy: Any = None) -> Any:
+def password_field(policy: Any = None, **options: Any) -> Any:
     """Return the field for a password; only a new one must pass the policy, which an existing one may be older than."""
-    return String(required=True, max_length=200, strip=False, validate=policy, metadata={"example": "Correct-Horse-1"})
+    options = {"required": True, "metadata": {"example": "Correct-Horse-1"}, **options}
+    return String(max_length=200, strip=False, validate=policy, **options)
+
+
+def _require_distinct(values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise ValidationError("Must not contain a value twice.")
 
 
 class PersonSchema(Schema):
@@ -83,11 +89,49 @@ class UserSchema(Schema):
     )
 
 
+class AccountSchema(UserSchema):
+    """A user. Only admins see `email`, `roles` and `last_seen_at`, and can filter by them; others get null."""
+
+    class Meta(UserSchema.Meta):
+        columns = user_search.COLUMNS
+        filters = user_search.FILTERS
+        sortable = (*UserSchema.Meta.sortable, "email", "last_seen_at")
+        search = user_search.SEARCH
+
+    email = Email(dump_only=True, allow_none=True)
+    roles = ma.List(ma.String(validate=validate.OneOf(GRANTABLE_ROLES)), dump_only=True, allow_none=True)
+    last_seen_at = Timestamp(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When the user last sent a token; some minutes late. Null: never, or not recorded."},
+    )
+
+
+class AccountChangeSchema(Schema):
+    """All of an account that admins can change."""
+
+    name = String(required=True, min_length=1, max_length=100)
+    email = Email(required=True, metadata={"example": "ada@example.com"})
+    status = ma.String(load_default="active", validate=validate.OneOf(STATUSES))
+    roles = ma.List(
+        ma.String(validate=validate.OneOf(GRANTABLE_ROLES)),
+        load_default=list,
+        validate=_require_distinct,
+        metadata={"example": ["author"]},
+    )
+
+
+class NewAccountSchema(AccountChangeSchema):
+    """A user that an admin creates. Without a password the user is invited by mail to set one."""
+
+    password = password_field(_require_strong, required=False, load_default=None, allow_none=True)
+
+
 class MeSchema(UserSchema):
     """The signed-in user."""
 
     class Meta(UserSchema.Meta):
-        columns = {"roles": peewee.fn.ARRAY(RoleGrant.select(RoleGrant.role).where(RoleGrant.user == User.id))}
+        columns = {"roles": user_search.ROLES_COLUMN}
 
     name = String(required=True, min_length=1, max_length=100)
     email = Email(dump_only=True)

@@ -6,6 +6,7 @@ A token works once because it names a row that its use deletes, or the version o
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -24,6 +25,7 @@ class Purpose(NamedTuple):
 REGISTRATION = Purpose("registration", 24)
 EMAIL_CHANGE = Purpose("email change", 24)
 PASSWORD_RESET = Purpose("password reset", 1)
+INVITATION = Purpose("invitation", 7 * 24)
 
 
 def sign(purpose: Purpose, **content: Any) -> str:
@@ -31,12 +33,12 @@ def sign(purpose: Purpose, **content: Any) -> str:
     return str(_serializer(purpose).dumps(content))
 
 
-def verify(purpose: Purpose, token: str) -> dict[str, Any]:
-    """Return the content of a token; raise `Invalid` unless it is signed for this purpose and not expired."""
-    try:
-        return dict(_serializer(purpose).loads(token, max_age=purpose.hours * 3600))
-    except BadData as error:
-        raise invalid_token() from error
+def verify(token: str, *purposes: Purpose) -> dict[str, Any]:
+    """Return the content of a token; raise `Invalid` unless it is signed for one of these and not expired."""
+    for purpose in purposes:
+        with suppress(BadData):
+            return dict(_serializer(purpose).loads(token, max_age=purpose.hours * 3600))
+    raise invalid_token()
 
 
 def invalid_token() -> Invalid:

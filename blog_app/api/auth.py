@@ -81,6 +81,7 @@ class BearerToken:
             identity = self._tokens.identify(self._hash, self._hint, lookups[0] if self._hint else None)
             if identity is None:
                 raise Unauthorized("The token is invalid, expired or revoked.")
+            self._tokens.record_seen(identity.user_id)
         caller = caller_at(endpoint, identity)
         _caller.set(caller)
         if caller.scope is Scope.NO:

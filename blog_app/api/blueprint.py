@@ -21,7 +21,7 @@ import marshmallow
 from flask.typing import ResponseReturnValue
 
 from blog_app.api.execution import reads, writes
-from blog_app.api.operation import Operation, View
+from blog_app.api.operation import Operation, Variant, View
 from blog_app.api.requests.uploads import Upload
 from blog_app.api.resources.schema import Schema, readable_columns, writable_fields
 from blog_app.api.responses.rendering import render_item, render_page
@@ -93,13 +93,15 @@ class Blueprint(flask.Blueprint):
             secret=secret,
         )
 
-    def changes(self, path: str, schema: type[Schema], *, load: View) -> Callable[[View], View]:
+    def changes(
+        self, path: str, schema: type[Schema], *, response: type[Schema] | None = None, load: View
+    ) -> Callable[[View], View]:
         """PUT and PATCH: the view gets the loaded record and all its writable fields, validated."""
         _require_defaults(schema)
 
         def decorate(view: View) -> View:
             for method, run in (("PUT", writes.run_action), ("PATCH", writes.patch)):
-                self._route(method, path, run, body=schema, response=schema, load=load)(view)
+                self._route(method, path, run, body=schema, response=response or schema, load=load)(view)
             return view
 
         return decorate
@@ -118,10 +120,12 @@ class Blueprint(flask.Blueprint):
         load: View | None = None,
         status: int | None = None,
         atomic: bool = True,
+        for_all: Variant | None = None,
     ) -> Callable[[View], View]:
         """Any other action on a resource, such as PUT …/publication.
 
-        Without `status`, 200 with a representation and 204 without one.
+        Without `status`, 200 with a representation and 204 without one. `for_all`: what it is to callers with the scope
+        ALL, if that is something else.
         """
         return self._route(
             method,
@@ -132,6 +136,7 @@ class Blueprint(flask.Blueprint):
             load=load,
             status=status or (200 if response else 204),
             atomic=atomic,
+            for_all=for_all,
         )
 
     def uploads(

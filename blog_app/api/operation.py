@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blog_app.api.requests.uploads import Upload
@@ -14,6 +14,16 @@ from blog_app.data.watermarks.lookup import CacheKey
 from blog_app.permissions import Scope
 
 View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a POST is to callers with the scope ALL: another view with another body, which creates the record."""
+
+    view: View
+    body: type[Schema]
+    response: type[Schema]
+    status: int = 201
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,12 @@ class Operation:
     """Whether the view runs in one transaction of its database."""
     secret: bool = False
     """Whether the response holds a secret, and must be stored nowhere."""
+    for_all: Variant | None = None
+    """What it is to callers with the scope ALL, if that is something else."""
+
+    def at(self, scope: Scope) -> Operation:
+        """Return the operation as it is to callers with this scope."""
+        return replace(self, **vars(self.for_all)) if self.for_all and scope is Scope.ALL else self
 
     @property
     def rule_endpoint(self) -> str:

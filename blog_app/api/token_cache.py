@@ -57,16 +57,18 @@ class TokenCache:
     """The holders of tokens.
 
     `find_holder` returns the holder of the token with a hash, None if nobody may use it; `depends_on` returns the
-    collections on which that depends.
+    collections on which that depends; `record_seen` is told whose token was sent, on each request.
     """
 
     def __init__(
         self,
         find_holder: Callable[[bytes], TokenHolder | None],
         depends_on: Callable[[Identity], tuple[tuple[str, str], ...]],
+        record_seen: Callable[[UUID], None],
     ) -> None:
         self.find_holder = find_holder
         self.depends_on = depends_on
+        self.record_seen = record_seen
         self._hints: dict[bytes, Hint] = {}
 
     def hint(self, token_hash: bytes) -> Hint | None:

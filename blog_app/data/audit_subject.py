@@ -18,7 +18,7 @@ EMPTY: tuple[Any, ...] = (None, "", {})
 class Subject:
     """The record that an action is about: the one it returns, else the first that it changes, creates or deletes."""
 
-    __slots__ = ("before", "deleted", "record")
+    __slots__ = ("before", "deleted", "further", "record")
 
     def __init__(self) -> None:
         self.record: Any = None
@@ -26,6 +26,8 @@ class Subject:
         """The values of the record before; empty if the action created it."""
         self.deleted = False
         """Whether the action deleted it."""
+        self.further: dict[str, dict[str, Any]] = {}
+        """Changes that are in no column of the record."""
 
     def changes(self) -> dict[str, dict[str, Any]]:
         """Return the values `before` and `after` of each changed column; redacted ones without values."""
@@ -33,7 +35,7 @@ class Subject:
             return {}
         before, after = self.before, {} if self.deleted else _shown_values(self.record)
         meta, redacted = self.record._meta, getattr(self.record._meta, "redacted", ())
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, dict[str, Any]] = dict(self.further)
         for name in after or before:
             if before and after:
                 if before[name] == after[name]:
@@ -76,6 +78,13 @@ def capture_result(record: Any) -> None:
     subject = current.get()
     if subject is not None and subject.record is not record:
         subject.record, subject.before, subject.deleted = record, {}, False
+
+
+def record_change(name: str, before: Any, after: Any) -> None:
+    """Add a change to the entry of the running action that is in no column of its subject, such as its links."""
+    subject = current.get()
+    if subject is not None:
+        subject.further[name] = {"before": before, "after": after}
 
 
 def _shown_values(record: Any) -> dict[str, Any]:

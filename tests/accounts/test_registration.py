@@ -1,6 +1,7 @@
 """Registration: an account is created when its address is confirmed; no account enumeration."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -145,6 +146,13 @@ def test_password_hashes_and_email_addresses_of_users_are_not_exposed(app: Flask
         text = member.get(path).get_data(as_text=True)
         assert "@" not in text
         assert "argon2" not in text
-    member.get("/users?fields=email", status=400)
-    member.get("/users?email=ada@example.com", status=400)
-    member.get("/users?sort=email", status=400)
+    assert {user["email"] for user in member.get("/users?fields=email&sort=email").json["data"]} == {None}
+    member.get("/users?email=ada@example.com", status=403)
+
+
+def test_new_users_get_the_roles_that_the_setting_names(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = replace(app.config["SETTINGS"], new_user_roles=("author", "vendor"))
+    monkeypatch.setitem(app.config, "SETTINGS", given)
+    user_id = anonymous(app).post("/users/confirmation", {"token": register(app)}, status=200).json["id"]
+    granted = sign_up(app, "admin").get(f"/users/{user_id}/roles").json["data"]
+    assert {(grant["role"], grant["granted_by_id"]) for grant in granted} == {("author", None), ("vendor", None)}

@@ -62,6 +62,7 @@ BODIES: Mapping[str, Callable[[Caller], Any]] = {
         **token(signed_tokens.PASSWORD_RESET, caller),
         "password": "Other-Horse-2",
     },
+    "PUT /users/{user_id}": lambda caller: {"name": "Eve", "email": "new@example.com"},
     "POST /friend-requests": lambda caller: {"user_id": someone()},
     "POST /products": lambda caller: PRODUCT,
     "PUT /products/{key}": lambda caller: PRODUCT,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts import lifecycle, registration, schemas
-from blog_app.accounts.models import Profile, Relationship, User
+from blog_app.accounts import administration, last_seen, lifecycle, registration, schemas
+from blog_app.accounts.models import Profile, Relationship, RoleGrant, User
 from blog_app.api import Blueprint
-from blog_app.api.auth import allowed
+from blog_app.api.auth import allowed, identity
+from blog_app.api.operation import Variant
 from blog_app.api.resources.schema import DeletedParameter
 from blog_app.data import databases
 from blog_app.data.cache import hot
@@ -25,9 +26,26 @@ def user_or_deleted_at(user_id: UUID) -> Any:
     return allowed(User, deleted="with").where(User.id == user_id)
 
 
-@users.acts("POST", "", body=schemas.RegistrationSchema, response=schemas.AcceptedSchema, status=202, atomic=False)
+def add_user(**values: Any) -> User:
+    """Create a user as an admin."""
+    return administration.create(identity(), **values)
+
+
+@users.acts(
+    "POST",
+    "",
+    body=schemas.RegistrationSchema,
+    response=schemas.AcceptedSchema,
+    status=202,
+    atomic=False,
+    for_all=Variant(add_user, schemas.NewAccountSchema, schemas.AccountSchema),
+)
 def create_user(email: str, name: str, password: str) -> dict[str, str]:
-    """Register. The account is created when you confirm the token that is mailed to the address."""
+    """Register. The account is created when you confirm the token that is mailed to the address.
+
+    Admins create the user directly (201), with a status, roles, and a password; without a password the user gets a mail
+    with a token to set it (`POST /password-resets/completion`).
+    """
     registration.register(email, name, password)
     return MAIL_SENT
 
@@ -38,18 +56,32 @@ def confirm_user(token: str) -> User:
     return registration.confirm(token)
 
 
-@users.lists("", schemas.UserSchema, parameters=DeletedParameter)
-@hot(per_caller=(Relationship,))
+@users.lists("", schemas.AccountSchema, parameters=DeletedParameter)
+@hot(RoleGrant, per_caller=(Relationship,), lifetime=last_seen.CACHED_SECONDS)
 def list_users(deleted: str | None) -> Any:
-    """List users, newest first."""
+    """List users, newest first.
+
+    `q` finds users by the beginnings of the words of their name. Admins also find them by the beginning of their email
+    address, and see and filter by `email`, `role` and `last_seen_at`.
+    """
     return allowed(User, deleted=deleted)
 
 
-@users.shows("/<uuid:user_id>", schemas.UserSchema)
-@hot(row="user_id", per_caller=(Relationship,))
+@users.shows("/<uuid:user_id>", schemas.AccountSchema)
+@hot(RoleGrant, row="user_id", per_caller=(Relationship,), lifetime=last_seen.CACHED_SECONDS)
 def show_user(user_id: UUID) -> Any:
-    """Retrieve a user."""
+    """Retrieve a user. Only admins see `email`, `roles` and `last_seen_at`."""
     return user_at(user_id)
+
+
+@users.changes("/<uuid:user_id>", schemas.AccountChangeSchema, response=schemas.AccountSchema, load=user_at)
+def change_user(user: User, **values: Any) -> User:
+    """Update a user: name, email address, status, roles. The last admin stays one (409).
+
+    A new address needs no confirmation; both addresses are told, and the user's sessions end. Any status other than
+    `active` ends them, too.
+    """
+    return administration.change(user, identity(), **values)
 
 
 @users.shows("/<uuid:user_id>/profile", schemas.ProfileSchema)
@@ -59,7 +91,7 @@ def show_profile(user_id: UUID) -> Any:
     return allowed(Profile).where(Profile.user == user_id)
 
 
-@users.acts("PUT", "/<uuid:user_id>/status", body=schemas.StatusSchema, response=schemas.UserSchema, load=user_at)
+@users.acts("PUT", "/<uuid:user_id>/status", body=schemas.StatusSchema, response=schemas.AccountSchema, load=user_at)
 def set_status(user: User, status: str) -> User:
     """Set a user's status. Any status other than `active` ends the user's sessions."""
     return lifecycle.set_status(user, status)
@@ -71,7 +103,7 @@ def delete_user(user: User) -> None:
     lifecycle.delete(user)
 
 
-@users.acts("PUT", "/<uuid:user_id>/restoration", response=schemas.UserSchema, load=user_or_deleted_at)
+@users.acts("PUT", "/<uuid:user_id>/restoration", response=schemas.AccountSchema, load=user_or_deleted_at)
 def restore_user(user: User) -> User:
     """Restore a deleted user; 409 if another account uses the email address now."""
     return user.restore()

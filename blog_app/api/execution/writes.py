@@ -29,7 +29,7 @@ from blog_app.errors import NotFound
 
 def run_action(operation: Operation, values: dict[str, Any]) -> Response:
     """POST, PUT, DELETE: validate the body, load the record, run the view."""
-    fieldset, parameters = _begin(operation)
+    operation, fieldset, parameters = _begin(operation)
     schema = operation.body
     body = _validate(schema, json_body(required=requires_body(schema))) if schema else {}
     return _run(operation, values, fieldset, lambda: {**parameters, **body}, request.get_data)
@@ -39,7 +39,7 @@ def upload(operation: Operation, values: dict[str, Any]) -> Response:
     """POST and PUT of a file: receive it whole; then store it, load the record and run the view."""
     store = operation.store
     assert store
-    fieldset, parameters = _begin(operation)
+    _, fieldset, parameters = _begin(operation)
     with uploads.receive_upload() as file:
         return _run(operation, values, fieldset, lambda: {**parameters, "stored": store(file)}, file.fingerprint)
 
@@ -47,7 +47,7 @@ def upload(operation: Operation, values: dict[str, Any]) -> Response:
 def patch(operation: Operation, values: dict[str, Any]) -> Response:
     """PATCH: a JSON Merge Patch (RFC 7396) on the writable document, which is then validated as a whole."""
     assert operation.body
-    fieldset, _ = _begin(operation)
+    _, fieldset, _ = _begin(operation)
     changes = json_body(types=(MERGE_PATCH, JSON))
     with operation.database.atomic(), _audited(operation):
         record, rest = _load(operation, values)
@@ -56,14 +56,17 @@ def patch(operation: Operation, values: dict[str, Any]) -> Response:
         return _respond(operation, operation.view(record, **rest, **_validate(operation.body, document)), fieldset)
 
 
-def _begin(operation: Operation) -> tuple[Fieldset | None, Mapping[str, Any]]:
-    """Authorize and count the request; return the fieldset of its response, and the values of its own parameters."""
+def _begin(operation: Operation) -> tuple[Operation, Fieldset | None, Mapping[str, Any]]:
+    """Authorize and count the request; return the operation as it is to the caller, the fieldset of its response, and
+    the values of its own parameters.
+    """
     auth.BearerToken(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
     rate_limits.count_request()
+    operation = operation.at(auth.scope())
     if operation.response and operation.response.opts.model:
-        return item_arguments(operation.response, request.query_string, operation.parameters)
+        return operation, *item_arguments(operation.response, request.query_string, operation.parameters)
     refuse_parameters(request.query_string)
-    return None, {}
+    return operation, None, {}
 
 
 def _run(

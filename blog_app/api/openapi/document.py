@@ -109,6 +109,9 @@ def _body(operation: Operation, components: Components) -> Json:
     if operation.method == "PATCH":
         media_type = {"schema": components.patch(operation.body)}
         content = {MERGE_PATCH: media_type, JSON: media_type}
+    elif operation.for_all:
+        bodies = [components.body(each) for each in (operation.body, operation.for_all.body)]
+        content = {JSON: {"schema": {"anyOf": bodies}}}
     else:
         content = {JSON: {"schema": components.body(operation.body)}}
     return {"required": requires_body(operation.body), "content": content}

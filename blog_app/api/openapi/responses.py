@@ -80,6 +80,9 @@ def register(spec: APISpec) -> None:
 def responses(operation: Operation, path: str, components: Components) -> Json:
     """Return the responses of an operation, by status."""
     responses: Json = {str(operation.status): _success(operation, components)}
+    if operation.for_all:
+        variant = operation.at(Scope.ALL)
+        responses[str(variant.status)] = _success(variant, components)
     if operation.method == "GET":
         responses["304"] = {"description": "Not Modified", "headers": _headers("ETag", "X-Request-Id")}
     if operation.is_download:

@@ -25,6 +25,8 @@ EVENTS: Mapping[str, EventDeclaration] = {
         "accounts", "A user requested a change of address. Subject: the user.", ("email", "version", "keep")
     ),
     "email.changed": EventDeclaration("accounts", "A user's address changed. Subject: the user.", ("former",)),
+    "email.set": EventDeclaration("accounts", "An admin changed a user's address. Subject: the user.", ("former",)),
+    "user.invited": EventDeclaration("accounts", "An admin created a user without a password. Subject: the user."),
     "posts.viewed": EventDeclaration("analytics", "Page views by post were stored. Subject: itself.", ("views",)),
     "order.placed": EventDeclaration("shop", "A customer placed an order. Subject: the order."),
     "order.changed": EventDeclaration(
