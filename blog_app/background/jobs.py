@@ -135,7 +135,7 @@ def _run_if_due(job: Job) -> bool:
         schedule = table.select().where(is_due).for_update("FOR UPDATE SKIP LOCKED").first()
         if schedule is None:
             return False
-        job.database.execute_sql(f"SET LOCAL statement_timeout = {TIME_LIMIT // timedelta(milliseconds=1)}")
+        job.database.limit_statements(TIME_LIMIT.total_seconds())
         outcome: bool | Callable[[], bool] | None = None
         try:
             with job.database.atomic():

@@ -8,7 +8,7 @@ Guarantees:
   `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
 * Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
   stand in between. The statement timeout comes from the pooler's `connect_query`, or, on a direct connection,
-  from the connection's own options.
+  from the connection's own options. A server that does not answer at all is given up 2 s later (`watchdog`).
 * A write outside `atomic()` runs in a transaction of its own. A pipelined write (`pipeline`, `Record.save`) goes in one
   message with the next statement, which fails if the write fails.
 * Each transaction knows its written collections (see `dependencies`); raw SQL that writes must declare them by
@@ -22,6 +22,7 @@ identity       whether a pooler leads to the right database
 routing        the read routes of this request
 replicas       the replicas and their health checks
 polling        waiting for psycopg2 with a deadline
+watchdog       ends waits for a database that does not answer
 catalog        catalog queries: whether a table exists
 move_record    whether a logical database is being moved to another server
 sqlstates      PostgreSQL's error codes

@@ -12,12 +12,9 @@ Whether a result is new enough is not decided here: `watermarks.lookup` sends th
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -28,6 +25,7 @@ from blog_app.data.background_thread import BackgroundThread
 from blog_app.data.databases.polling import poll_until_done
 from blog_app.data.databases.servers import DATABASE_ERRORS, Server, first_line
 from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
+from blog_app.data.databases.watchdog import shut_down
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,8 @@ class Replica:
         thread = threading.get_ident()
         try:
             self._waiting[thread] = self.server.connection()
-            return self.server._execute_cursor(f"{condition}; {sql}", params)
+            with self.server.wait:
+                return self.server._execute_cursor(f"{condition}; {sql}", params)
         except DATABASE_ERRORS as error:
             if sqlstate(error) == READ_ONLY_SQL_TRANSACTION and self._settings.mode == "test":
                 raise
@@ -117,8 +116,7 @@ class Replica:
 
     def _break_waiting(self) -> None:
         for connection in list(self._waiting.values()):
-            with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as shared:
-                shared.shutdown(socket.SHUT_RDWR)
+            shut_down(connection)
 
 
 class Probe:

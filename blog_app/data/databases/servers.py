@@ -17,6 +17,7 @@ from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import DeclaredSQL, UndeclaredWrite
 from blog_app.data.databases.sqlstates import CONNECTION_LOST, LOGICAL_DATABASE_MOVING, UNDEFINED_TABLE, sqlstate
+from blog_app.data.databases.watchdog import Wait, limit_of
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +50,13 @@ class Announcer(Protocol):
 class TransactionState(threading.local):
     """The state of this thread's transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, limit: float) -> None:
+        self._limit = limit
+        self.wait = Wait(name, limit)
         self.clear()
 
     def clear(self) -> None:
+        self.wait.limit = self._limit
         self.written: set[str] = set()
         """The written collections."""
         self.declared = False
@@ -83,7 +87,7 @@ class Server(peewee.PostgresqlDatabase):
     def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
         self.name = name
         self.url = url
-        self._transaction = TransactionState()
+        self._transaction = TransactionState(name, limit_of(statement_timeout))
         parameters: dict[str, Any] = {
             "connect_timeout": connect_timeout,
             # One name for all: where logical databases share a pool, PgBouncer sends a SET with each change of name.
@@ -118,9 +122,11 @@ class Server(peewee.PostgresqlDatabase):
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         try:
-            return bool(super().connect(reuse_if_open))
+            connected = bool(super().connect(reuse_if_open))
         except CONNECTION_ERRORS as error:
             raise DatabaseUnreachable(f"cannot connect to {self.name}: {first_line(error)}") from error
+        self._transaction.wait.watch(self._state.conn)
+        return connected
 
     def execute(self, query: peewee.Node) -> Any:
         written = dependencies.written_by_query(query)
@@ -191,6 +197,16 @@ class Server(peewee.PostgresqlDatabase):
         repeatable = sql.lstrip("( \n")[:6].upper() == "SELECT" and not self.in_transaction()
         return self._attempt(partial(super().execute_sql, sql, params), repeatable=repeatable)
 
+    @property
+    def wait(self) -> Wait:
+        """What makes this thread's wait for an answer bounded."""
+        return self._transaction.wait
+
+    def limit_statements(self, seconds: float) -> None:
+        """Set the statement timeout of this transaction; 0: no limit. `SET LOCAL` alone would not bound our wait."""
+        self.execute_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+        self._transaction.wait.limit = limit_of(seconds)
+
     def begin(self, isolation_level: Any = None) -> None:
         self._transaction.clear()
         routing.to_primary(self.name)  # Later reads must see what this transaction writes.
@@ -226,7 +242,8 @@ class Server(peewee.PostgresqlDatabase):
         self._transaction.clear()
         try:
             if not self.is_lost():
-                return super().rollback()
+                with self._transaction.wait:
+                    return super().rollback()
         except CONNECTION_ERRORS:
             pass  # The server rolls back when the connection ends; a second error would hide the first.
         self.discard()
@@ -241,7 +258,8 @@ class Server(peewee.PostgresqlDatabase):
         persistent = not self.is_closed()
         started = time.monotonic()
         try:
-            return action()
+            with self._transaction.wait:
+                return action()
         except DATABASE_ERRORS as error:
             if isinstance(error, DatabaseUnreachable):
                 raise
@@ -254,7 +272,8 @@ class Server(peewee.PostgresqlDatabase):
                 self._state.conn.close()  # rollback() discards it: until then nothing may connect anew.
             else:
                 self.discard()
-            if not (persistent and repeatable and time.monotonic() - started < RETRY_WINDOW):
+            soon = not self.wait.is_cut and time.monotonic() - started < RETRY_WINDOW
+            if not (persistent and repeatable and soon):
                 raise DatabaseUnreachable(f"the connection to {self.name} {loss}: {first_line(error)}") from error
         return self._attempt(action)
 

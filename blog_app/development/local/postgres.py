@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,16 @@ class Postgres(Process):
     def kill(self) -> None:
         super().kill()
         self._killed = True
+
+    def _signal(self, number: int) -> None:
+        """Signal the server; freeze and thaw its processes too, which serve clients without it."""
+        super()._signal(number)
+        if self.running and number in (signal.SIGSTOP, signal.SIGCONT):
+            listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+            for process, parent in (map(int, line.split()) for line in listed.splitlines()):
+                if parent == self.pid:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, number)
 
     def responds(self, port: int | None = None) -> bool:
         """Return whether the server with this folder's password serves clients, on `port` if that is not its own."""

@@ -29,7 +29,7 @@ Counts = dict[str, Counter[str]]
 def load(name: str, folder: Path = files.FOLDER) -> Counts:
     """Load `seed_data/<name>/` into the logical database `name`; raise `SeedError`, with nothing loaded."""
     references = References()
-    with long_transaction(name, statement_timeout="0"):
+    with long_transaction(name, statement_timeout=0):
         return {
             model._meta.table_name: _load_table(model, path, references)
             for model, path in files.models_with_files(name, models.models_of(name), folder)
@@ -37,11 +37,11 @@ def load(name: str, folder: Path = files.FOLDER) -> Counts:
 
 
 @contextmanager
-def long_transaction(name: str, statement_timeout: str) -> Iterator[Any]:
-    """Yield the logical database `name` in a transaction with another statement timeout; 0 is none."""
+def long_transaction(name: str, statement_timeout: float) -> Iterator[Any]:
+    """Yield the logical database `name` in a transaction with another statement timeout in seconds; 0 is none."""
     database = databases.BY_NAME[name]
     with database.atomic():
-        database.execute_sql("SET LOCAL statement_timeout = %s", (statement_timeout,))
+        database.limit_statements(statement_timeout)
         yield database
 
 

@@ -15,11 +15,13 @@ import pytest
 
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import databases
-from blog_app.data.databases import DatabaseUnreachable, Server
+from blog_app.data.databases import DatabaseUnreachable, Server, watchdog
+from blog_app.development.local.process import Process
 from blog_app.development.local.stack import Stack, throwaway
 
 STATEMENT_SECONDS = 0.5
 CONNECT_SECONDS = 2
+GRACE, INTERVAL = 0.4, 0.1
 THREADS = 100
 SERVER_CONNECTIONS = 20
 
@@ -30,6 +32,12 @@ def short_timeouts() -> Iterator[Stack]:
     limits = {"STATEMENT_TIMEOUT": str(STATEMENT_SECONDS), "CONNECT_TIMEOUT": str(CONNECT_SECONDS)}
     with throwaway(variables=limits) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "GRACE", GRACE)
+    monkeypatch.setattr(watchdog, "INTERVAL", INTERVAL)
 
 
 @pytest.fixture(params=[pytest.param("url", marks=pytest.mark.pgbouncer), "direct_url"])
@@ -53,19 +61,46 @@ def test_a_statement_ends_at_its_timeout(server: Server) -> None:
 
 def test_a_longer_limit_for_one_transaction_ends_with_it(server: Server) -> None:
     with server.atomic():
-        server.execute_sql("SET LOCAL statement_timeout = '5s'")
-        server.execute_sql("SELECT pg_sleep(0.7)")
+        server.limit_statements(30)
+        server.execute_sql("SELECT pg_sleep(%s)", (STATEMENT_SECONDS + GRACE + 2 * INTERVAL,))
 
     with pytest.raises(peewee.OperationalError, match="statement timeout"):
         server.execute_sql("SELECT pg_sleep(5)")
 
 
+@pytest.mark.parametrize("step", ["read", "begin", "statement", "commit"])
+def test_a_wait_for_a_frozen_server_ends(server: Server, short_timeouts: Stack, step: str) -> None:
+    def act(at: str) -> None:
+        if at == step:
+            frozen.freeze()
+
+    frozen = frozen_part(server, short_timeouts)
+    steps = {"read": "lost", "begin": "lost", "statement": "lost", "commit": "outcome is unknown"}
+    try:
+        with pytest.raises(DatabaseUnreachable, match=steps[step]):
+            if step == "read":
+                act("read")
+                server.execute_sql("SELECT 1")
+            act("begin")
+            with server.atomic():
+                act("statement")
+                server.execute_sql("SELECT 1")
+                act("commit")
+    finally:
+        frozen.thaw()
+
+    assert server.execute_sql("SELECT 1").fetchone() == (1,)
+
+
+def frozen_part(server: Server, stack: Stack) -> Process:
+    """Return what answers this server's clients."""
+    answering = stack.postgres if server.url == stack.environment()["BLOG_DIRECT_URL"] else stack.pgbouncer
+    assert answering
+    return answering
+
+
 def test_connecting_to_a_hanging_server_ends_at_the_timeout(server: Server, short_timeouts: Stack) -> None:
-    hanging = (
-        short_timeouts.postgres
-        if server.url == short_timeouts.environment()["BLOG_DIRECT_URL"]
-        else short_timeouts.pgbouncer
-    )
+    hanging = frozen_part(server, short_timeouts)
     server.discard()
     started = time.monotonic()
 

@@ -21,7 +21,7 @@ from blog_app.development.seed.fake.rows import Batch, Row
 from blog_app.development.seed.load import long_transaction
 
 BATCH_SIZE = 2_000
-STATEMENT_TIMEOUT = "1min"
+STATEMENT_TIMEOUT = 60
 """Enough for a batch on a slow machine. Ctrl-C waits for the batch."""
 TAG_NAMES = [name.capitalize() for name in (*vocabulary.TAGS, *vocabulary.THINGS, *vocabulary.PARTS)]
 FILLED_MODELS = (User, Profile, RoleGrant, Category, Tag, Post, PostTag, PostCounters, Comment)
