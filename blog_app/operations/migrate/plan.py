@@ -6,17 +6,19 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import peewee
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, files, history
+from blog_app.operations.migrate import MigrationError, catalog, files, history
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.files import Migration
-from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, row_rules, syntax
+from blog_app.operations.migrate.lint import known_schema, lock_modes, rollbacks, row_rules, syntax
+from blog_app.operations.migrate.lint.context import Context, contexts
 from blog_app.operations.migrate.lint.linter import Finding, lint
 from blog_app.operations.migrate.preview import Preview, preview
 
@@ -57,7 +59,9 @@ class PlannedMigration:
     findings: Sequence[Finding]
     sizes: Mapping[str, tuple[int, str]]
     """The approximate number of rows of each table, and its bytes as text (`412 MB`)."""
-    catalog: lock_modes.Catalog
+    schema: catalog.Schema
+    """The schema before it, as far as it is known."""
+    locks: lock_modes.Catalog
     progress: Sequence[history.StepProgress] = ()
     """The steps that an earlier run has started."""
 
@@ -74,11 +78,18 @@ def plan(
     found = live.execute_sql(SIZES, (name,)).fetchall() if live else ()
     sizes = {table: (rows, size) for table, rows, size in found}
     row_counts = {table: rows for table, rows, _ in found}
-    catalog = lock_catalog(live, name) if live else lock_modes.Catalog()
+    locks = lock_catalog(live, name) if live else lock_modes.Catalog()
+    # Without a database, the files so far say what there is.
+    schema = catalog.read(live, name) if live else {}
+    previewed = wanted if live or not wanted else migrations[: migrations.index(wanted[-1]) + 1]
     planned = []
-    for item in preview(name, migrations, wanted, live):
-        steps = history.begun_steps(live, name, item.migration.name) if live else {}
-        planned.append(PlannedMigration(item, lint(name, item, row_counts), sizes, catalog, list(steps.values())))
+    for item in preview(name, migrations, previewed, live):
+        if item.migration in wanted:
+            steps = history.begun_steps(live, name, item.migration.name) if live else {}
+            findings = lint(name, item, row_counts, schema)
+            planned.append(PlannedMigration(item, findings, sizes, schema, locks, list(steps.values())))
+        for nodes in syntax.parse_all([statement.text for statement in item.statements]):
+            schema = reduce(known_schema.after, nodes, schema)
     return planned
 
 
@@ -106,6 +117,7 @@ class LintGuard:
     def __init__(self) -> None:
         self._checked: dict[Path, list[Statement]] = defaultdict(list)
         self._rows: dict[str, int] = {}
+        self._schemas: dict[Path, catalog.Schema] = {}
         self._changes: Counter[tuple[Path, str]] = Counter()
 
     def check_migrations(
@@ -121,6 +133,7 @@ class LintGuard:
         for item in planned:
             self._rows = {table: rows for table, (rows, _) in item.sizes.items()}
             self._checked[item.preview.migration.path] += item.preview.statements
+            self._schemas[item.preview.migration.path] = item.schema
 
     def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
         """Raise `MigrationError` if the migration must not send this statement."""
@@ -131,7 +144,7 @@ class LintGuard:
         statement = Statement(sql, parameters)
         # The earlier statements tell which tables are new and which are locked.
         together = Preview(migration, [*checked, statement], rollback=[statement])
-        found = lint(migration.path.parent.name, together, self._rows)
+        found = lint(migration.path.parent.name, together, self._rows, self._schemas.get(migration.path))
         if dangers := [danger for danger in found if not danger.reason and danger.statement == statement.text]:
             raise MigrationError(
                 f"refused to send {statement.text[:200]!r}, which is dangerous: "
@@ -187,10 +200,12 @@ def describe(item: PlannedMigration) -> Iterator[str]:
     yield from (f"  started by an earlier run: {step}" for step in item.progress)
     texts = [statement.text for statement in item.preview.statements]
     parsed = syntax.parse_all(texts)
-    new = {name for nodes in parsed for name in names.created_tables(nodes, item.preview.types)}
-    for text, nodes in zip(texts, parsed, strict=True):
+    known = contexts(Context("", schema=item.schema), parsed, atomic=migration.atomic)
+    for text, nodes, before in zip(texts, parsed, known, strict=True):
         yield f"  {' '.join(text.split())}"
-        found = [lock for node in nodes for lock in lock_modes.locks_of(node, item.catalog) if lock.table not in new]
+        met = zip(nodes, before, strict=False)
+        locks = [(lock, context) for node, context in met for lock in lock_modes.locks_of(node, item.locks)]
+        found = [lock for lock, context in locks if lock.table not in context.new]
         for lock in found:
             size = item.sizes.get(lock.table.name)
             about = f" (about {size[0]:,} rows, {size[1]})" if size else ""

@@ -11,7 +11,7 @@ from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.dry_run import DryRunDatabase, Statement
 from blog_app.operations.migrate.files import Migration
-from blog_app.operations.migrate.migrator import Migrator, type_of
+from blog_app.operations.migrate.migrator import Migrator
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.steps.backfill import Backfill
 from blog_app.operations.migrate.steps.base import PythonStep, Step, describe, perform, raw_sql
@@ -25,8 +25,6 @@ class Preview:
     statements: list[Statement] = field(default_factory=list)
     unpreviewed: list[str] = field(default_factory=list)
     """Python code that cannot be previewed, in sentences."""
-    types: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The types of the columns before this migration, by table and name, as far as models created them."""
     whole: list[Statement] = field(default_factory=list)
     """What it would send if nothing of it existed yet."""
     rollback: list[Statement] | None = None
@@ -45,11 +43,6 @@ def preview(
         result = Preview(migration)
         dry_run = DryRunDatabase(name, live, earlier)
         migrator = replay(dry_run, name, before)
-        result.types = {
-            (model._meta.table_name, column): type_of(found)
-            for model in migrator.orm
-            for column, found in model._meta.columns.items()
-        }
         operations = _record(migration.migrate, migration, migrator, dry_run, result.unpreviewed)
         result.has_backfill = any(isinstance(operation, Backfill) for operation in operations)
         result.statements = dry_run.statements

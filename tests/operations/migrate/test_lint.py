@@ -7,7 +7,6 @@ import pytest
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.operations.migrate import MigrationError, files
 from blog_app.operations.migrate.lint import row_rules
-from blog_app.operations.migrate.lint.type_rules import widens
 from blog_app.operations.migrate.plan import LintGuard, plan, plan_pending, refuse_dangers
 from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_NON_ATOMIC
 from tests.operations.migrate.conftest import Workshop
@@ -302,22 +301,116 @@ def test_a_big_table_without_statistics_counts_as_big(workshop):
     ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("varchar(8)", "varchar(9)"),
-        ("varchar(8)", "text"),
-        ("numeric(9,2)", "numeric(12, 2)"),
-        ("numeric(9,2)", "numeric"),
-    ],
-)
-def test_a_type_that_widens_rewrites_no_row(old, new, workshop):
-    workshop.query(f"CREATE TABLE t AS SELECT '1'::{old} AS x")
-    where = "SELECT pg_relation_filenode('t')"
-    before = workshop.query(where)
-    workshop.query(f"ALTER TABLE t ALTER x TYPE {new}")
-    assert (widens(old, new), widens(new, old)) == (True, False)
-    assert workshop.query(where) == before
+WIDER = {
+    "varchar(8)": ("varchar(9)", "character varying", "text", "pg_catalog.text"),
+    "varchar": ("text",),
+    "text": ("varchar",),
+    "numeric(9,2)": ("numeric(12, 2)", "numeric", "decimal(9,2)"),
+    "numeric(9)": ("numeric(10,0)",),
+    "timestamptz(3)": ("timestamptz(4)", "timestamp with time zone", "timestamptz(6)"),
+    "timestamp(0)": ("timestamp(3) without time zone", "timestamp"),
+    "time(0)": ("time(3)", "time"),
+    "timetz(0)": ("time(3) with time zone", "timetz"),
+    "interval(0)": ("interval(3)", "interval"),
+    "varbit(8)": ("bit varying(9)", "varbit"),
+    "cidr": ("inet",),
+    "xml": ("text",),
+}
+NARROWER = {
+    "varchar(8)": ("varchar(7)", "varchar(8)[]", "char(8)", "blog.word"),
+    "text": ("varchar(8)",),
+    "numeric(9,2)": ("numeric(12,3)", "numeric(8,2)"),
+    "numeric": ("numeric(9,2)",),
+    "timestamptz(3)": ("timestamptz(2)",),
+    "timestamptz": ("timestamptz(3)", "date"),
+    "interval": ("interval(3)",),
+    "varbit": ("varbit(8)",),
+    "bit(8)": ("bit(9)",),
+    "char(8)": ("char(9)", "text"),
+    "inet": ("cidr",),
+    "int": ("bigint",),
+}
+
+
+@pytest.mark.parametrize("old", WIDER)
+def test_a_type_that_widens_passes_and_rewrites_neither_the_table_nor_its_index(old, workshop):
+    workshop.sql("001_t", f"CREATE TABLE blog.t (id uuid, x {old})")
+    workshop.up("blog")
+    files_of = "SELECT pg_relation_filenode('blog.t'), pg_relation_filenode('blog.i')"
+    back = f"ALTER TABLE blog.t ALTER x TYPE {old}"
+    indexed = "" if old == "xml" else "CREATE INDEX i ON blog.t (x)"
+    for number, new in enumerate(WIDER[old], 2):
+        workshop.query(f"{back}; DROP INDEX IF EXISTS blog.i; {indexed or 'CREATE INDEX i ON blog.t (id)'}")
+        before = workshop.query(files_of)
+        workshop.sql(f"{number:03}_wider", f"ALTER TABLE blog.t ALTER x TYPE {new}", back)
+        workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+        assert workshop.query(files_of) == before, new
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new) for old in NARROWER for new in NARROWER[old]])
+def test_a_type_that_does_not_widen_is_refused(old, new, lint, workshop):
+    workshop.sql("001_posts", f"CREATE TABLE blog.posts (x {old})")
+    assert "changing-column-type" in lint(f'migrator.sql("ALTER TABLE blog.posts ALTER x TYPE {new}")')
+
+
+CHECKED_AGAIN = {
+    "a CHECK": "ALTER TABLE blog.posts ADD CHECK (title <> '') NOT VALID; ALTER TABLE blog.posts VALIDATE CONSTRAINT "
+    "posts_title_check",
+    "an index of an expression": "CREATE INDEX ON blog.posts (words, lower(title))",
+    "an index of some rows": "CREATE INDEX i ON blog.posts (words) WHERE title > 'a'",
+}
+NOT_CHECKED_AGAIN = {
+    "a CHECK that is not valid": "ALTER TABLE blog.posts ADD CHECK (title <> '') NOT VALID",
+    "an index of the column": "CREATE INDEX i ON blog.posts (title, lower(word)) WHERE words > 2",
+    "a CHECK that was dropped": "ALTER TABLE blog.posts ADD CONSTRAINT c CHECK (title <> ''); ALTER TABLE blog.posts "
+    "DROP CONSTRAINT c",
+    "an index that was renamed and dropped": "CREATE INDEX i ON blog.posts (lower(title)); ALTER INDEX blog.i RENAME "
+    "TO j; DROP INDEX blog.j",
+    "a column of another name": "ALTER TABLE blog.posts ADD CHECK (word <> ''); ALTER TABLE blog.posts RENAME title TO "
+    "title_of; ALTER TABLE blog.posts RENAME word TO x; ALTER TABLE blog.posts RENAME title_of TO title",
+}
+RAW_POSTS = "CREATE TABLE blog.posts (id uuid PRIMARY KEY, title varchar(80), word text, words int)"
+
+
+@pytest.mark.parametrize("found", [*CHECKED_AGAIN, *NOT_CHECKED_AGAIN])
+@pytest.mark.parametrize("live", [False, True], ids=["by its files", "by its database"])
+def test_a_wider_type_is_refused_where_rows_are_checked_again(found, live, workshop):
+    workshop.sql("001_posts", RAW_POSTS)
+    workshop.sql("002_more", (CHECKED_AGAIN | NOT_CHECKED_AGAIN)[found])
+    workshop.sql(
+        "003_wider", "ALTER TABLE blog.posts ALTER title TYPE text", "ALTER TABLE blog.posts ALTER title TYPE x"
+    )
+    assert rules_of_last(workshop, live) == ({"changing-column-type"} if found in CHECKED_AGAIN else set())
+
+
+NOT_NULL = "ALTER TABLE blog.posts ALTER words SET NOT NULL"
+PROOFS = {
+    "CHECK (words IS NOT NULL)": set(),
+    "CHECK (words > 0 AND (words IS NOT NULL))": set(),
+    "CHECK (words IS NOT NULL) NOT VALID": {"adding-not-nullable-field"},
+    "CHECK (words IS NOT NULL) NOT ENFORCED": {"adding-not-nullable-field"},
+    "CHECK (words IS NOT NULL OR id IS NOT NULL)": {"adding-not-nullable-field"},
+    "CHECK ((words IS NOT NULL AND id IS NOT NULL) = (title IS NOT NULL))": {"adding-not-nullable-field"},
+    "CHECK (words > 0)": {"adding-not-nullable-field"},
+}
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize("live", [False, True], ids=["by its files", "by its database"])
+def test_not_null_passes_when_an_earlier_migration_has_validated_a_check_of_it(proof, live, workshop):
+    workshop.sql("001_posts", RAW_POSTS)
+    workshop.sql("002_check", f"ALTER TABLE blog.posts ADD CONSTRAINT c {proof}")
+    workshop.sql("003_not_null", NOT_NULL, NOT_NULL.replace("SET", "DROP"))
+    assert rules_of_last(workshop, live) == PROOFS[proof]
+
+
+def rules_of_last(workshop, live):
+    """Return the rules that the last migration breaks, with the earlier ones applied or only read."""
+    *earlier, last = migrations = files.read("blog", workshop.folder)
+    if not live:
+        return {danger.rule for danger in plan("blog", migrations, [last])[0].dangers}
+    workshop.up("blog", to=earlier[-1].name)
+    return {danger.rule for danger in plan_pending(workshop.settings, "blog", workshop.folder)[0].dangers}
 
 
 @pytest.mark.parametrize("name", DATABASE_NAMES)

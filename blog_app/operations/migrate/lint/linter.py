@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import blog_app.operations.migrate.lint.row_rules  # noqa: F401  # It registers its rules; `squawk` has `type_rules`.
+from blog_app.operations.migrate.catalog import Schema
 from blog_app.operations.migrate.dry_run import Statement
-from blog_app.operations.migrate.lint import lock_modes, names, rollbacks, rules, squawk, syntax
-from blog_app.operations.migrate.lint.names import Name
+from blog_app.operations.migrate.lint import exemptions, names, rollbacks, rules, squawk, syntax
+from blog_app.operations.migrate.lint.context import Context, contexts
 from blog_app.operations.migrate.lint.syntax import Node
 from blog_app.operations.migrate.preview import Preview
 
@@ -32,43 +33,47 @@ class Finding:
     """Why it is safe here, as the migration declares it."""
 
 
-def lint(database: str, preview: Preview, rows: Mapping[str, int] | None = None) -> list[Finding]:
-    """Return the findings in a migration, those that it declares safe with their reason."""
-    found = [*_lint_statements(database, preview, rows or {}), *_lint_rollback(preview)]
+def lint(
+    database: str, preview: Preview, rows: Mapping[str, int] | None = None, schema: Schema | None = None
+) -> list[Finding]:
+    """Return the findings in a migration, those that it declares safe with their reason.
+
+    `rows` and `schema` are the sizes and the schema before it, as far as they are known.
+    """
+    context = Context(database, rows=rows or {}, schema=schema or {})
+    found = [*_lint_statements(context, preview), *_lint_rollback(preview)]
     safe = preview.migration.safe
     return [Finding(f.rule, f.statement, f.message, safe.get(f.rule)) for f in dict.fromkeys(found)]
 
 
-def _lint_statements(database: str, preview: Preview, rows: Mapping[str, int]) -> Iterator[Finding]:
+def _lint_statements(context: Context, preview: Preview) -> Iterator[Finding]:
     texts = [statement.text for statement in preview.statements]
     parsed = syntax.parse_all(texts)
-    new = frozenset(name for nodes in parsed for name in names.created_tables(nodes, preview.types))
+    atomic = preview.migration.atomic
+    first = replace(context, alone=not atomic or sum(len(nodes) for nodes in parsed) == 1)
+    known = list(contexts(first, parsed, atomic=atomic))
+    met: dict[str, list[tuple[Node, Context]]] = {text: [] for text in texts}
+    for text, nodes, before in zip(texts, parsed, known, strict=True):
+        met[text] += zip(nodes, before, strict=False)
     checked = [s.text for s in preview.statements if not s.by_step or DROP_COLUMN.search(s.text)]
-    in_use = {text: _touches_table_in_use(nodes, new) for text, nodes in zip(texts, parsed, strict=True)}
     for rule, text, message in squawk.check(preview, checked):
-        if rule in squawk.RULES_FOR_NEW_TABLES or in_use[text]:
+        in_use = rule in squawk.RULES_FOR_NEW_TABLES or _touches_table_in_use(met[text])
+        if in_use and not exemptions.hold(rule, met[text]):
             yield Finding(rule, text, message)
-    locked: dict[str, None] = {}
-    alone = not preview.migration.atomic or sum(len(nodes) for nodes in parsed) == 1
-    for text, statement, nodes in zip(texts, preview.statements, parsed, strict=True):
-        for node in nodes:
-            context = rules.Context(database, new, rows, tuple(locked), alone)
+    for text, statement, nodes, before in zip(texts, preview.statements, parsed, known, strict=True):
+        for node, known_before in zip(nodes, before, strict=False):
             for name, rule_ in rules.RULES.items():
                 if name in RULES_FOR_STEPS or not statement.by_step:
-                    yield from (Finding(name, text, message) for message in rule_(node, context))
-            if preview.migration.atomic:
-                taken = lock_modes.locks_of(node)
-                locked |= {lock.table.name: None for lock in taken if lock_modes.blocks_everybody(lock, new)}
+                    yield from (Finding(name, text, message) for message in rule_(node, known_before))
 
 
-def _touches_table_in_use(nodes: Sequence[Node], new: frozenset[Name]) -> bool:
+def _touches_table_in_use(met: Sequence[tuple[Node, Context]]) -> bool:
     """Return whether one of the statements changes anything but tables that this migration creates."""
-    for node in nodes:
+    for node, context in met:
         tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None]
-        changed = list(names.created_tables([node])) or tables
-        if not changed or not new.issuperset(changed):
+        if not context.created_by(node) and not (tables and context.new.issuperset(tables)):
             return True
-    return False
+    return not met
 
 
 def _lint_rollback(preview: Preview) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from blog_app.operations.migrate.lint.syntax import Node
@@ -35,19 +35,6 @@ def tables(statement: Node) -> list[Name]:
 def objects(statement: Node) -> list[Name]:
     """Return the tables, views, sequences, indexes, types, functions and so on that a statement names."""
     return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
-
-
-def created_tables(nodes: Sequence[Node], columns: Collection[tuple[str, str]] = ()) -> Iterator[Name]:
-    """Yield the tables and materialized views that these statements create, but not those that IF NOT EXISTS may find.
-
-    `columns` are the columns of existing tables, as pairs of table and column.
-    """
-    existing = {table for table, _ in columns}
-    for node in nodes:
-        if node.kind in ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE", "CREATE_MATERIALIZED_VIEW"):
-            name = objects(node)[0]
-            if not (node.has("IF_NOT_EXISTS") and name.name in existing):
-                yield name
 
 
 def target(write: Node) -> Name | None:

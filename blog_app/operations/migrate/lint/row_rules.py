@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from blog_app.operations.migrate.lint import names
+from blog_app.operations.migrate.lint.context import Context
 from blog_app.operations.migrate.lint.names import Name
-from blog_app.operations.migrate.lint.rules import WRITES, Context, Messages, rule
+from blog_app.operations.migrate.lint.rules import WRITES, Messages, rule
 from blog_app.operations.migrate.lint.syntax import Node
 
 MAX_ROWS = 10_000
@@ -26,7 +27,7 @@ def all_rows(statement: Node, context: Context) -> Messages:
         if not _changes_rows(write) or not _target(write, context):
             continue
         where = _condition(write)
-        if where is None or not any(_is_selective(condition) for condition in _conditions(where)):
+        if where is None or not any(_is_selective(condition) for condition in conditions(where)):
             without = "with a WHERE that excludes no row" if where else "without WHERE"
             yield f"{write.kind} {without} changes every row in one transaction: use migrator.backfill"
 
@@ -34,7 +35,7 @@ def all_rows(statement: Node, context: Context) -> Messages:
 @rule("many-rows")
 def many_rows(statement: Node, context: Context) -> Messages:
     where = _condition(statement)
-    if not where or not _changes_rows(statement) or any(_selects_by_key(condition) for condition in _conditions(where)):
+    if not where or not _changes_rows(statement) or any(_selects_by_key(condition) for condition in conditions(where)):
         return
     target = _target(statement, context)
     rows = context.rows.get(target.name, 0) if target else 0
@@ -65,11 +66,11 @@ def _condition(write: Node) -> Node | None:
     return write.part("WHERE_CLAUSE")
 
 
-def _conditions(where: Node) -> Iterator[Node]:
-    """Yield the conditions that must all hold."""
+def conditions(where: Node) -> Iterator[Node]:
+    """Yield the conditions in a WHERE or a CHECK that must all hold."""
     for part in where.parts:
         if part.kind == "PAREN_EXPR" or (part.kind == "BIN_EXPR" and part.part("AND_KW")):
-            yield from _conditions(part)
+            yield from conditions(part)
         elif part.parts:
             yield part
 

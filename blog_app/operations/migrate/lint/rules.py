@@ -7,12 +7,11 @@ which excludes those that the same migration creates.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 from blog_app.config import DATABASE_NAMES
 from blog_app.operations.migrate.lint import lock_modes, names
-from blog_app.operations.migrate.lint.names import Name
+from blog_app.operations.migrate.lint.context import SYSTEM_SCHEMAS, Context
 from blog_app.operations.migrate.lint.syntax import Node
 
 WRITES = ("UPDATE", "DELETE", "MERGE")
@@ -24,7 +23,6 @@ SERVER_WIDE = re.compile(
     "CHECKPOINT|(CREATE|ALTER|DROP)_(ROLE|USER|GROUP|DATABASE|TABLESPACE|PUBLICATION|SUBSCRIPTION|SERVER"
     "|FOREIGN_DATA_WRAPPER|EVENT_TRIGGER|LANGUAGE|CAST)"
 )
-SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 # Settings of the runner or the pooler; any other, like work_mem, may be set for one transaction.
 RESERVED_SETTINGS = re.compile(
     r"search_path|role|session_authorization|session_replication_role|row_security|synchronous_commit"
@@ -34,25 +32,6 @@ RESERVED_FUNCTIONS = re.compile(
     r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|pg_sleep\w*|dblink\w*|query_to_xml\w*"
 )
 SERVER_FUNCTIONS = re.compile(r"pg_(reload_conf|promote|switch_wal|rotate_logfile|\w*replication_\w+|\w*wal_replay\w*)")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a rule knows besides the statement."""
-
-    database: str
-    new: frozenset[Name] = frozenset()
-    """Tables that the migration creates."""
-    rows: Mapping[str, int] = field(default_factory=dict)
-    """The approximate number of rows of each table, if there is a live database."""
-    locked: tuple[str, ...] = ()
-    """Tables in use that an earlier statement of the same transaction has locked against reads and writes."""
-    alone: bool = True
-    """Whether it is the only statement of its transaction."""
-
-    def in_use(self, statement: Node) -> list[Name]:
-        """Return the tables in use that the statement names."""
-        return [name for name in names.tables(statement) if name not in self.new and name.schema not in SYSTEM_SCHEMAS]
 
 
 Messages = Iterator[str]

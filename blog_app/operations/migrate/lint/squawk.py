@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from blog_app.operations.migrate.lint import names, syntax, type_rules
-from blog_app.operations.migrate.lint.type_rules import widens
+from blog_app.operations.migrate.lint import syntax
 from blog_app.operations.migrate.preview import Preview
 
 # Matters of style, of the runner (it sets the timeouts), or of clients rather than of the running server.
@@ -44,7 +43,6 @@ ADVICE = {
 RULES_FOR_NEW_TABLES = ("prefer-timestamp-tz", "ban-char-field")
 # No code names an index or a constraint, nor writes a column that did not exist.
 HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
-TYPE = re.compile(r"\bTYPE\s+(?P<type>[\w ]+?(?:\(\d+(?:\s*,\s*\d+)?\))?)\s*(?:;|,|$)", re.I)
 
 
 def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
@@ -64,30 +62,6 @@ def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, str, st
         source += complete
     for warning in orjson.loads(syntax.run(arguments, source) or "[]") if texts else ():
         text = lines[min(warning["line"], len(lines) - 1)]
-        if HARMLESS.match(warning["message"]) or _is_false_positive(warning["rule_name"], text, preview):
-            continue
-        advice = ADVICE.get(warning["rule_name"], warning.get("help") or "")
-        yield warning["rule_name"], text, f"{warning['message']} {advice}".rstrip()
-
-
-def _is_false_positive(rule: str, text: str, preview: Preview) -> bool:
-    """Return whether squawk is wrong about a statement, for it knows neither the tables nor every function."""
-    if rule == "changing-column-type":
-        return _only_widens(text, preview)
-    if rule == "adding-field-with-default":
-        return not any(type_rules.rewrites(column) for node in syntax.parse(text) for column in node.all("ADD_COLUMN"))
-    return False
-
-
-def _only_widens(text: str, preview: Preview) -> bool:
-    """Return whether every change of type in the statement only widens the type."""
-    for statement in syntax.parse(text):
-        tables = names.tables(statement)
-        for change in statement.all("ALTER_COLUMN"):
-            if not change.has("SET_TYPE"):
-                continue
-            column = names.parts(next(change.all("COLUMN_NAME_REF")))[-1]
-            wanted = TYPE.search(change.text)
-            if not (tables and wanted and widens(preview.types.get((tables[0].name, column), ""), wanted["type"])):
-                return False
-    return True
+        if not HARMLESS.match(warning["message"]):
+            advice = ADVICE.get(warning["rule_name"], warning.get("help") or "")
+            yield warning["rule_name"], text, f"{warning['message']} {advice}".rstrip()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from blog_app.operations.migrate.lint.rules import Context, Messages, rule
+from blog_app.operations.migrate.lint.context import Context
+from blog_app.operations.migrate.lint.rules import Messages, rule
 from blog_app.operations.migrate.lint.syntax import Node
 
 NARROW_INTEGER = re.compile(r"(?:small)?int(?:eger|2|4)?|(?:small)?serial[24]?", re.I)
@@ -15,8 +16,18 @@ CALLED_ONCE = re.compile(
     re.I,
 )
 """Functions that the default of a new column calls once for all rows (`pg_proc.provolatile` is not `v`)."""
-VARCHAR = re.compile(r"(?:varchar|character varying)(?:\((\d+)\))?", re.I)
-NUMERIC = re.compile(r"(?:numeric|decimal)(?:\((\d+)\s*,\s*(\d+)\))?", re.I)
+TYPE = re.compile(r"(?P<kind>\w+) ?(?:\((?P<sizes>\d+(?: ?, ?\d+)?)\))?(?P<zone> with time zone)?")
+SPELLINGS = {
+    r"^character varying|^char varying": "varchar",
+    r"^bit varying": "varbit",
+    r"^(decimal|dec)\b": "numeric",
+    r"^(timestamp|time)tz(.*)": r"\1\2 with time zone",
+    r" without time zone$": "",
+}
+SAME_BYTES = {("varchar", "text"), ("text", "varchar"), ("cidr", "inet"), ("xml", "text"), ("xml", "varchar")}
+"""Changes of type for which the stored bytes stay (`pg_cast.castmethod` is `b`)."""
+SECONDS = ("timestamp", "timestamp with time zone", "time", "time with time zone", "interval")
+MAX_FRACTION_DIGITS = 6
 TYPES = ("PATH_TYPE", "ARRAY_TYPE")
 
 
@@ -38,7 +49,8 @@ def rewrites(column: Node) -> bool:
     generated = column.part("GENERATED_CONSTRAINT")
     calls = [call.parts[0].text for default in column.all("DEFAULT_CONSTRAINT") for call in default.all("CALL_EXPR")]
     differs = not all(CALLED_ONCE.fullmatch(call) for call in calls)
-    return differs or bool(generated and not generated.has("VIRTUAL"))
+    # Without STORED a generated column is virtual (PostgreSQL 18), or a syntax error.
+    return differs or bool(generated and generated.has("STORED", "GENERATED_IDENTITY"))
 
 
 @rule("json")
@@ -76,12 +88,28 @@ def primary_key(statement: Node, context: Context) -> Messages:
 
 
 def widens(old: str, new: str) -> bool:
-    """Return whether the change of type only widens it, for which PostgreSQL reads no row."""
-    before, after = VARCHAR.fullmatch(old.strip()), VARCHAR.fullmatch(new.strip())
-    if before and new.strip().lower() == "text":
+    """Return whether PostgreSQL reads no row for the change of type: the new one has a place for all old values."""
+    before, after = TYPE.fullmatch(_plain(old)), TYPE.fullmatch(_plain(new))
+    if not before or not after:
+        return False
+    sizes = [[int(size) for size in found["sizes"].split(",")] if found["sizes"] else [] for found in (before, after)]
+    kinds = [found["kind"] + (found["zone"] or "") for found in (before, after)]
+    return (kinds[0] == kinds[1] and _fits(kinds[0], *sizes)) or ((kinds[0], kinds[1]) in SAME_BYTES and not sizes[1])
+
+
+def _fits(kind: str, old: list[int], new: list[int]) -> bool:
+    if old == new or not new:
         return True
-    if not (before and after):  # More digits before the decimal point, the same number behind it.
-        before, after = NUMERIC.fullmatch(old.strip()), NUMERIC.fullmatch(new.strip())
-        if not (before and after) or (after[1] and after[2] != before[2]):
-            return False
-    return bool(before[1] and (after[1] is None or int(after[1]) >= int(before[1])))
+    if kind == "numeric":  # More digits before the decimal point, the same number behind it.
+        return bool(old) and new[0] >= old[0] and (*new, 0)[1] == (*old, 0)[1]
+    if kind in SECONDS and new[0] >= MAX_FRACTION_DIGITS:
+        return True
+    return kind in ("varchar", "varbit", *SECONDS) and bool(old) and new[0] >= old[0]
+
+
+def _plain(type_: str) -> str:
+    """Return a type in one of its spellings."""
+    plain = re.sub(r"^pg_catalog\.", "", " ".join(type_.lower().split()))
+    for spelling, short in SPELLINGS.items():
+        plain = re.sub(spelling, short, plain)
+    return plain

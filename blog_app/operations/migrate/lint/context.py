@@ -1,0 +1,79 @@
+"""What a lint rule knows besides its statement: which tables are new, locked, and what the statements before it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from blog_app.operations.migrate.catalog import Schema
+from blog_app.operations.migrate.lint import known_schema, lock_modes, names
+from blog_app.operations.migrate.lint.names import Name
+from blog_app.operations.migrate.lint.syntax import Node
+
+SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
+CREATES_TABLE = ("CREATE_TABLE", "CREATE_TABLE_AS", "CREATE_FOREIGN_TABLE", "CREATE_MATERIALIZED_VIEW", "SELECT_INTO")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule knows besides the statement."""
+
+    database: str
+    new: frozenset[Name] = frozenset()
+    """Tables that the migration has created, under their present names; nobody uses them yet."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """The approximate number of rows of each table, if there is a live database."""
+    locked: tuple[str, ...] = ()
+    """Tables in use that an earlier statement of the same transaction has locked against reads and writes."""
+    alone: bool = True
+    """Whether it is the only statement of its transaction."""
+    schema: Schema = field(default_factory=dict)
+    """The schema before the statement, as far as it is known."""
+    earlier: tuple[Node, ...] = ()
+    """The statements of the migration before this one."""
+
+    def in_use(self, statement: Node) -> list[Name]:
+        """Return the tables in use that the statement names."""
+        return [name for name in names.tables(statement) if name not in self.new and name.schema not in SYSTEM_SCHEMAS]
+
+    def after(self, statement: Node, *, atomic: bool) -> Context:
+        """Return what a rule knows about the next statement."""
+        locked = dict.fromkeys(self.locked) if atomic else {}
+        if atomic:
+            taken = lock_modes.locks_of(statement)
+            locked |= {lock.table.name: None for lock in taken if lock_modes.blocks_everybody(lock, self.new)}
+        return replace(
+            self,
+            new=frozenset(self._new_after(statement)),
+            locked=tuple(locked),
+            schema=known_schema.after(self.schema, statement),
+            earlier=(*self.earlier, statement),
+        )
+
+    def created_by(self, statement: Node) -> list[Name]:
+        """Return the tables that a statement creates, but not those that IF NOT EXISTS may find."""
+        if statement.kind not in CREATES_TABLE:
+            return []
+        into = statement.part("INTO_CLAUSE") or statement
+        name = names.objects(into)[0]
+        return [] if statement.has("IF_NOT_EXISTS") and name.name in self.schema else [name]
+
+    def _new_after(self, statement: Node) -> Iterator[Name]:
+        gone = names.tables(statement) if statement.kind == "DROP_TABLE" else []
+        if statement.kind == "ALTER_TABLE" and (rename := next(statement.all("TABLE_RENAME_TO"), None)):
+            old = names.tables(statement)[:1]
+            gone += old
+            yield from (Name(name.schema, names.parts(rename.parts[-1])[-1]) for name in old if name in self.new)
+        yield from (name for name in self.new if name not in gone)
+        yield from self.created_by(statement)
+
+
+def contexts(first: Context, parsed: Sequence[Sequence[Node]], *, atomic: bool) -> Iterator[list[Context]]:
+    """Yield for each text the contexts of its statements, and last the one after them."""
+    context = first
+    for nodes in parsed:
+        found = [context]
+        for node in nodes:
+            context = context.after(node, atomic=atomic)
+            found.append(context)
+        yield found

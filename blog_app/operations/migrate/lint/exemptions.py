@@ -1,0 +1,107 @@
+"""Exemptions from squawk's rules: what it refuses because it knows neither the tables nor every function.
+
+Each is a function of one statement and what is known before it, and returns whether that rule holds no danger for it.
+What is not known is not exempt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from blog_app.operations.migrate.catalog import Column, Table
+from blog_app.operations.migrate.lint import known_schema, names, syntax, type_rules
+from blog_app.operations.migrate.lint.context import Context
+from blog_app.operations.migrate.lint.row_rules import conditions
+from blog_app.operations.migrate.lint.syntax import Node
+
+Exemption = Callable[[Node, Context], bool]
+EXEMPTIONS: dict[str, Exemption] = {}
+
+
+def exemption(*rules: str) -> Callable[[Exemption], Exemption]:
+    """Register an exemption from these rules of squawk."""
+
+    def register(function: Exemption) -> Exemption:
+        EXEMPTIONS.update(dict.fromkeys(rules, function))
+        return function
+
+    return register
+
+
+def hold(rule: str, met: Sequence[tuple[Node, Context]]) -> bool:
+    """Return whether all these statements are exempt from a rule; each comes with what is known before it."""
+    return rule in EXEMPTIONS and all(EXEMPTIONS[rule](node, context) for node, context in met)
+
+
+@exemption("changing-column-type")
+def only_widens(statement: Node, context: Context) -> bool:
+    """PostgreSQL rewrites no table and reads no row for these changes of type."""
+    table = _table(statement, context)
+    return all(_widens(change, table) for change in _changes(statement, "SET_TYPE"))
+
+
+def _widens(change: Node, table: Table) -> bool:
+    name, wanted = _column_of(change), next(change.all("SET_TYPE"))
+    using = next(wanted.all("USING_EXPR"), None)
+    if using and not re.fullmatch(rf'USING\s+"?{re.escape(name)}"?\s*(::.*)?', using.text, re.I | re.S):
+        return False
+    old, new = table.columns.get(name, Column("", False, None, "")).type, known_schema.type_of(wanted)
+    return type_rules.widens(old, new) and not _is_checked_again(name, table)
+
+
+def _is_checked_again(column: str, table: Table) -> bool:
+    """Return whether a change of the column's type makes PostgreSQL check rows or build an index again."""
+    checks = [text for text in table.constraints.values() if re.match("CHECK|EXCLUDE", text)]
+    if any(known_schema.mentions(text, column) and "NOT VALID" not in text.upper() for text in checks):
+        return True
+    texts = [text for text in table.indexes.values() if known_schema.mentions(text, column)]
+    for index in (node for nodes in syntax.parse_all(texts) for node in nodes):
+        computed = [item for item in index.all("PARTITION_ITEM") if item.parts[0].kind != "NAME_REF"]
+        if any(known_schema.mentions(part.text, column) for part in (*computed, *index.all("WHERE_CLAUSE"))):
+            return True
+    return False
+
+
+@exemption("prefer-timestamp-tz")
+def keeps_the_kind_of_type(statement: Node, context: Context) -> bool:
+    """The column is a timestamp without a time zone already."""
+    return not statement.has("COLUMN", "ADD_COLUMN") and only_widens(statement, context)
+
+
+@exemption("adding-not-nullable-field")
+def is_never_null(statement: Node, context: Context) -> bool:
+    """A validated CHECK proves that no row has a NULL there, so SET NOT NULL reads no row."""
+    table = _table(statement, context)
+    return all(_is_never_null(_column_of(change), table) for change in _changes(statement, "SET_NOT_NULL"))
+
+
+def _is_never_null(column: str, table: Table) -> bool:
+    checks = [text for text in table.constraints.values() if re.match("CHECK", text, re.I)]
+    for text in checks:
+        if re.search(r"NOT\s+(VALID|ENFORCED)", text, re.I):
+            continue
+        for check in syntax.parse(f"ALTER TABLE t ADD {text}")[0].all("CHECK_CONSTRAINT"):
+            pattern = rf'"?{re.escape(column)}"?\s+IS\s+NOT\s+NULL'
+            if any(re.fullmatch(pattern, condition.text, re.I) for condition in conditions(check)):
+                return True
+    return False
+
+
+@exemption("adding-field-with-default")
+def has_one_default(statement: Node, context: Context) -> bool:
+    """The default is the same for all existing rows, so the catalog keeps it once."""
+    return not any(type_rules.rewrites(column) for column in statement.all("ADD_COLUMN"))
+
+
+def _table(statement: Node, context: Context) -> Table:
+    tables = names.tables(statement)
+    return context.schema.get(tables[0].name, Table()) if tables else Table()
+
+
+def _changes(statement: Node, kind: str) -> Iterator[Node]:
+    return (change for change in statement.all("ALTER_COLUMN") if change.has(kind))
+
+
+def _column_of(change: Node) -> str:
+    return names.parts(next(change.all("COLUMN_NAME_REF")))[-1]
