@@ -14,7 +14,7 @@ from blog_app.api import auth
 from blog_app.api.token_cache import TokenCache
 from blog_app.background.outbox import wake_up
 from blog_app.config import DATABASE_NAMES, Settings
-from blog_app.data import cache, databases, watermarks
+from blog_app.data import cache, databases, slots, watermarks
 
 API = "/api/v1"
 DOMAINS = tuple(import_module(f"{__name__}.{name}") for name in DATABASE_NAMES)
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = App(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=settings.max_body_bytes)
     errors.init_app(app)
+    slots.init_app(app)
     databases.init_app(app)
     watermarks.init_app(app)
     cache.init_app(app)

@@ -70,6 +70,9 @@ class Settings:
     files_quota_bytes: int
     files_grace_days: int
     write_limit: int
+    web_threads: int
+    list_reads: int
+    password_hashes: int
     cors_origins: tuple[str, ...]
     proxies: int
     replica_lag_bytes: int
@@ -95,6 +98,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Return the settings that `environ` describes; raise `ConfigurationError` naming each bad variable."""
         read = _Reader(environ)
+        threads = read.integer("WEB_THREADS", 8, 1, 1_000)
         mode = cast(Mode, read.choice("APP_MODE", "production", get_args(Mode)))
         settings = cls(
             mode=mode,
@@ -109,6 +113,9 @@ class Settings:
             files_quota_bytes=read.integer("FILES_QUOTA_BYTES", 1_000_000_000, 0, 10**15),
             files_grace_days=read.integer("FILES_GRACE_DAYS", 30, 0, 3_660),
             write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
+            web_threads=threads,
+            list_reads=read.integer("LIST_READS", max(1, threads // 2), 1, 1_000),
+            password_hashes=read.integer("PASSWORD_HASHES", 1, 1, 1_000),
             cors_origins=read.origins("CORS_ORIGINS"),
             proxies=read.integer("PROXIES", 0, 0, 10),
             replica_lag_bytes=read.integer("REPLICA_LAG_BYTES", 16_000_000, 0, 10**12),

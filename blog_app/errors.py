@@ -22,6 +22,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from blog_app.data.databases.sqlstates import PROGRAM_LIMIT_EXCEEDED, sqlstate
+from blog_app.data.slots import Busy
 from blog_app.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class TooManyRequests(Problem, status=HTTPStatus.TOO_MANY_REQUESTS):
 
 
 class Unavailable(Problem, status=HTTPStatus.SERVICE_UNAVAILABLE):
-    """A database or service is temporarily unavailable; retry the same request later."""
+    """A database or service is temporarily unavailable, or the server is busy; retry the same request later."""
 
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
@@ -156,7 +157,9 @@ def respond(error: Exception) -> Response:
     """Return the response for any exception."""
     problem = as_problem(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s %s failed: %s", request.method, request.path, problem.detail, exc_info=error)
+        busy = isinstance(error, Busy)  # Many at once: a line each, without a traceback.
+        level, trace = (logging.WARNING, None) if busy else (logging.ERROR, error)
+        log.log(level, "%s %s failed: %s", request.method, request.path, problem.detail, exc_info=trace)
     body: dict[str, Any] = {
         "type": f"/problems/{problem.name()}" if problem.name() in PROBLEM_TYPES else "about:blank",
         "title": problem.status.phrase,
@@ -189,6 +192,8 @@ def as_problem(error: Exception) -> Problem:
             return _from_data(error)
         case peewee.OperationalError() if sqlstate(error).startswith(PROGRAM_LIMIT_EXCEEDED):
             return _from_data(error)
+        case Busy():
+            return Unavailable("The server is busy. Retry shortly.")
         case peewee.OperationalError() | peewee.InterfaceError():
             return Unavailable("The database is temporarily unavailable. Retry shortly.")
         case _:

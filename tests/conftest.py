@@ -29,6 +29,8 @@ hypothesis.settings.load_profile("repeatable")
 
 LONG_TIMEOUTS = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
 """Timeouts that no test reaches on a busy machine; tests about timeouts have their own servers."""
+MANY_THREADS = {"WEB_THREADS": "100", "PASSWORD_HASHES": "16"}
+"""As many as any test starts in one process; tests about refused requests have their own."""
 
 
 cheap_passwords.install()
@@ -79,7 +81,7 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings
     """The settings for the session's servers; mail goes to a folder, page views and who was seen are not recorded."""
     own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri()}
     own |= {"COUNT_VIEWS": "no", "LAST_SEEN_MINUTES": "0"}
-    return Settings.from_environment({**stack.environment(), **own})
+    return Settings.from_environment({**stack.environment(), **MANY_THREADS, **own})
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""Password policy, and password hashing with Argon2id (RFC 9106, low-memory parameters)."""
+"""Password policy, and password hashing with Argon2id (RFC 9106, low-memory parameters).
+
+A hash takes 64 MB and all cores for a while, so a process computes few at once: every hash needs a slot of
+`blog_app.data.slots`, also that of a sign-in to an account that does not exist.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
+from flask import current_app
+
+from blog_app.data.slots import slots
 
 MIN_LENGTH = 8
 COMMON = Path(__file__).with_name("common_passwords.txt")
@@ -33,17 +40,22 @@ def weakness(password: str) -> str | None:
 
 
 def hash_password(password: str) -> str:
-    """Return the Argon2id hash of a password, with its salt and parameters. It is slow: hold no transaction."""
-    return hasher.hash(_normal(password))
+    """Return the Argon2id hash of a password, with its salt and parameters; raise `Busy` if others are hashing.
+
+    It is slow: hold no transaction.
+    """
+    with slots(current_app).password_hashes:
+        return hasher.hash(_normal(password))
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:
-    """Return whether the password fits the hash. It is slow: hold no transaction.
+    """Return whether the password fits the hash; raise `Busy` if others are hashing. It is slow: hold no transaction.
 
     Without a hash, because there is no such account, the same work is done, so that the response time reveals nothing.
     """
     try:
-        hasher.verify(password_hash or DUMMY_HASH, _normal(password))
+        with slots(current_app).password_hashes:
+            hasher.verify(password_hash or DUMMY_HASH, _normal(password))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

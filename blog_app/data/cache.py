@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
@@ -43,6 +44,8 @@ FILL_LOCK_SECONDS = 3.0
 FILL_WAIT_SECONDS = 0.5
 """How long the others wait."""
 POLL_SECONDS = 0.01
+NO_SLOTS = nullcontext()
+"""For what needs no slot."""
 
 
 class UndeclaredRead(AssertionError):
@@ -160,14 +163,24 @@ def look_up(*keys: CacheKey) -> list[Lookup | None]:
 
 
 def respond(
-    view: str, found: Lookup | None, key: CacheKey, produce: Callable[[], Representation], declared: Reads
+    view: str,
+    found: Lookup | None,
+    key: CacheKey,
+    produce: Callable[[], Representation],
+    declared: Reads,
+    slots: AbstractContextManager[None] = NO_SLOTS,
 ) -> tuple[Representation, str]:
     """Return the representation, and whether it is a hit, a miss or a bypass; raise what `produce` raises.
 
-    `found` is what `look_up` returned for the key; `view` names the counters.
+    `found` is what `look_up` returned for the key; `view` names the counters. What is no hit takes one of the slots,
+    and raises `Busy` without one.
     """
+    if found and (cached := found.hit()) is not None:
+        counters.count(view, "hit")
+        return Representation.loads(cached), "hit"
     started = time.monotonic()
-    result, outcome = _respond(found, key, produce, declared)
+    with slots:
+        result, outcome = _respond(found, key, produce, declared)
     counters.count(view, outcome, time.monotonic() - started)
     return result, outcome
 

@@ -11,9 +11,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from blog_app.accounts import signed_tokens
+from blog_app.accounts import passwords, signed_tokens
 from blog_app.accounts.models import Registration, User
-from blog_app.accounts.passwords import hash_password
 from blog_app.api.execution import writes
 from blog_app.api.operation import Operation
 from blog_app.background.outbox import tables
@@ -27,7 +26,7 @@ from tests.helpers.operations import OPERATIONS
 from tests.helpers.shop import LONDON
 
 UNSAFE = {name: operation for name, operation in OPERATIONS.items() if operation.method != "GET"}
-PASSWORD_HASH = hash_password(PASSWORD)
+PASSWORD_HASH = passwords.hasher.hash(PASSWORD)
 
 
 def token(purpose: signed_tokens.Purpose, caller: Caller, **content: Any) -> dict[str, str]:

@@ -4,6 +4,9 @@ A cached response is shared by all callers with the same scope, PUBLIC or ALL; w
 caller. What depends on the caller is not cached: what the scope OWN shows, and all that a user sees who blocks, or is
 blocked by, another.
 
+A list that is not served from the cache takes one of the process's slots for lists (`blog_app.data.slots`), so that
+cached responses and items find a thread while many lists run long.
+
 `read` needs no Flask context: `before_flask` and Flask's views call the same function.
 """
 
@@ -31,6 +34,7 @@ from blog_app.data.cache import Reads, Representation
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases import routing
 from blog_app.data.databases.dependencies import read_dependencies
+from blog_app.data.slots import slots
 from blog_app.data.watermarks.lookup import CacheKey
 from blog_app.errors import NotFound
 from blog_app.permissions import Scope
@@ -50,9 +54,11 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
     produce = partial(operation.render, read_request)
     declared = cache.reads_of(operation.view)
     token = auth.BearerToken(app, authorization)
+    list_slots = slots(app).list_reads if operation.is_list else cache.NO_SLOTS
     if declared is None:
         token.authorize(operation.endpoint)
-        return produce(), ""
+        with list_slots:
+            return produce(), ""
     presumed_key = None
     if is_known(read_request):
         read_request.collections = read_request.collections or collections_of(read_request, declared)
@@ -66,11 +72,13 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
         counters.count(operation.endpoint, "bypass")
         own = tuple(pair for model in declared.per_caller for pair in read_dependencies(model))
         collections = read_request.collections + own
-        return cache.read_uncached(collections, _checked(app, produce, collections)), "bypass"
+        with list_slots:
+            return cache.read_uncached(collections, _checked(app, produce, collections)), "bypass"
     if key is not presumed_key:
         (found,) = cache.look_up(key)
     with auth.anonymous():
-        return cache.respond(operation.endpoint, found, key, _checked(app, produce, key.collections), declared)
+        checked = _checked(app, produce, key.collections)
+        return cache.respond(operation.endpoint, found, key, checked, declared, list_slots)
 
 
 def _key(read_request: ReadRequest, declared: Reads, caller: Caller) -> CacheKey | None:
