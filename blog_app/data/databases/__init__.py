@@ -70,9 +70,6 @@ _uuid_text = psycopg2.extensions.new_type((2950,), "UUID_TEXT", psycopg2.extensi
 psycopg2.extensions.register_type(_uuid_text)
 psycopg2.extensions.register_type(psycopg2.extensions.new_array_type((2951,), "UUID_TEXT[]", _uuid_text))
 
-START_TRIES = 5
-MIN_START_BACKOFF, MAX_START_BACKOFF = 0.5, 4.0
-
 
 class LogicalDatabase(peewee.DatabaseProxy):
     """A logical database, which models name before its server is known."""
@@ -170,7 +167,7 @@ def server(settings: Settings, name: str, url: str) -> Server:
 
 
 def wait_until_available(settings: Settings) -> None:
-    """Return once every logical database answers; raise `DatabaseUnreachable` after `START_TRIES` tries.
+    """Return once every logical database answers; raise `DatabaseUnreachable` after `start_tries` tries.
 
     Raises `WrongDatabase` if requests would reach another database than the one that the direct URL names.
     """
@@ -179,9 +176,9 @@ def wait_until_available(settings: Settings) -> None:
             partial(require_answer, settings, name),
             DatabaseUnreachable,
             lambda error, seconds: log.warning("%s; next try in %.2g s", error, seconds),
-            tries=START_TRIES,
-            first=MIN_START_BACKOFF,
-            longest=MAX_START_BACKOFF,
+            tries=settings.start_tries,
+            first=settings.start_pause / 8,
+            longest=settings.start_pause,
         )
 
 

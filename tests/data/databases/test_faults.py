@@ -216,10 +216,9 @@ def test_threads_wait_for_a_hanging_server_in_parallel(pooled: Server, fragile: 
     assert max(waited) < 2 * min(waited)
 
 
-def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "START_TRIES", 100)
-    monkeypatch.setattr(databases, "MAX_START_BACKOFF", 0.5)
-    settings = Settings.from_environment({"APP_MODE": "test"} | fragile.environment())
+def test_a_start_waits_for_the_databases(fragile: Stack) -> None:
+    waiting = {"APP_MODE": "test", "START_TRIES": "100", "START_PAUSE": "0.5"}
+    settings = Settings.from_environment(waiting | fragile.environment())
     fragile.postgres.stop()
     start = threading.Timer(0.3, fragile.postgres.start)
     start.start()
@@ -232,11 +231,10 @@ def test_a_start_waits_for_the_databases(fragile: Stack, monkeypatch: pytest.Mon
 def test_a_start_gives_up_after_five_tries_and_says_which_database(
     fragile: Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(databases, "MIN_START_BACKOFF", 0.01)
     monkeypatch.setattr(backoff, "JITTER", 0)
     direct = {name: url for name, url in fragile.environment().items() if name.endswith("_DIRECT_URL")}
     addresses = {name.replace("_DIRECT_", "_DATABASE_"): url for name, url in direct.items()}
-    settings = Settings.from_environment({"APP_MODE": "test"} | addresses)
+    settings = Settings.from_environment({"APP_MODE": "test", "START_PAUSE": "0.08"} | addresses)
     fragile.postgres.stop()
 
     with caplog.at_level(logging.WARNING), pytest.raises(DatabaseUnreachable, match=r"^cannot connect to accounts"):
