@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from blog_app.data import audit_subject, databases
 from blog_app.data.compiled import compile_by_peewee
 from blog_app.data.databases.dependencies import DeclaredSQL, row_keys, written_by_insert
+from blog_app.data.kinds import Metadata
 
 
 def now() -> datetime:
@@ -36,6 +37,7 @@ class Base(peewee.Model):
     id: Any
 
     class Meta:
+        model_metadata_class = Metadata
         legacy_table_names = False
         only_save_dirty = True
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
+import peewee
 import pytest
 from flask import Flask
+from uuid_utils.compat import uuid7
 
-from blog_app.blog.models import Article, Post, Video
+from blog_app.blog import posts as actions
+from blog_app.blog.models import Article, Category, Image, Post, PostTag, Tag, Video
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import anonymous, sign_up
 
@@ -77,3 +83,116 @@ def test_selected_posts_are_instances_of_their_kind(app: Flask) -> None:
     author.post("/posts", VIDEO)
     with app.app_context():
         assert [type(post) for post in Post.select().order_by(Post.id)] == [Article, Video]
+
+
+AUTHOR = UUID("01890000-0000-7000-8000-000000000001")
+
+
+def make(model: Any, **values: Any) -> Any:
+    """Save a new post of this model, and return it."""
+    url = {"url": VIDEO["url"]} if model is Video else {}
+    post = model(title="Tea", content="Boil.", slug=str(uuid7()), author_id=AUTHOR, **url, **values)
+    post.derive()
+    post.save(force_insert=True)
+    return post
+
+
+@pytest.fixture
+def shelf(app: Flask) -> tuple[Any, Any, Any]:
+    """A category with an article and a video, each with an image and a tag."""
+    with app.app_context():
+        category, tag = (model.create(name="Tea", slug="tea") for model in (Category, Tag))
+        found = [make(model, category=category.id) for model in (Article, Video)]
+        for post in found:
+            Image.create(post=post, url=VIDEO["url"])
+            PostTag.insert(post=post.id, tag=tag.id).execute()
+        yield category, *found
+
+
+def ids(query: Any) -> list[UUID]:
+    return sorted(row.id for row in query)
+
+
+def test_what_is_made_of_a_kind_is_saved_as_that_kind(app: Flask) -> None:
+    with app.app_context():
+        made = [make(model) for model in (Article, Video)]
+        posts = list(Post.select().order_by(Post.id))
+    assert [(type(post), post.kind) for post in posts] == [(Article, "article"), (Video, "video")]
+    assert [post.reading_time for post in made] == [1, None]
+
+
+def test_a_post_made_without_a_kind_is_an_article(app: Flask) -> None:
+    with app.app_context():
+        assert [type(make(Post)), type(make(Post, kind="video", url=VIDEO["url"]))] == [Article, Video]
+        created = actions.create(AUTHOR, [], title="Tea", content="Boil.")
+        assert (type(created), created.reading_time) == (Article, 1)
+
+
+def test_an_instance_never_changes_its_kind(app: Flask) -> None:
+    for attempt in (lambda: Video(kind="article"), lambda: setattr(Article(), "kind", "video")):
+        with pytest.raises(ValueError, match="kind"):
+            attempt()
+
+
+def test_a_kind_selects_its_rows_only(shelf: tuple[Any, Any, Any]) -> None:
+    _, article, video = shelf
+    assert (ids(Article.select()), ids(Video.select()), ids(Post.select())) == (
+        [article.id], [video.id], [article.id, video.id],
+    )  # fmt: skip
+    assert (Article.select().count(), Video.select().where(Video.title == "Tea").exists()) == (1, True)
+    assert Video.get_by_id(video.id).url == VIDEO["url"]
+    assert Article.get_or_none(Article.id == video.id) is None
+    assert ids(Video.select().order_by(Video.id).limit(5).for_update(of=Video)) == [video.id]
+    assert ids(Video.with_deleted()) == [video.id]
+    video.soft_delete()
+    assert (ids(Video.select()), ids(Video.only_deleted()), ids(Article.only_deleted())) == ([], [video.id], [])
+
+
+def test_a_joined_kind_is_its_rows_only(shelf: tuple[Any, Any, Any]) -> None:
+    _, article, video = shelf
+    images = Image.select(Image, Video).join(Video)
+    assert [(type(image.post), image.post.id) for image in images] == [(Video, video.id)]
+    assert ids(Article.select().join(Image)) == [article.id]
+    assert [row.id for row in Tag.select().join(PostTag).join(Video)] == [row.id for row in Tag.select()]
+    assert Category.select(Video.id).join(Video).tuples().execute()[0][0] == video.id
+    other = Video.alias()
+    assert [post.id for post in other.select()] == [video.id]
+    joined = Category.select(Category.id, other.id).join(
+        other, peewee.JOIN.LEFT_OUTER, on=other.category == Category.id
+    )
+    assert len(joined.tuples()) == 1
+    make(Article, category=Category.create(name="Milk", slug="milk").id)
+    outer = Category.select(Category, Video).join(Video, peewee.JOIN.LEFT_OUTER).order_by(Category.id)
+    assert [getattr(row, "video", None) and row.video.id for row in outer] == [video.id, None]
+
+
+def test_rows_of_a_join_are_instances_of_their_kind(shelf: tuple[Any, Any, Any]) -> None:
+    images = Image.select(Image, Post).join(Post).order_by(Image.id)
+    assert [type(image.post) for image in images] == [Article, Video]
+
+
+def test_back_references_and_prefetches_know_kinds(shelf: tuple[Any, Any, Any]) -> None:
+    category, article, video = shelf
+    assert (ids(category.posts), ids(category.articles), ids(category.videos)) == (
+        [article.id, video.id], [article.id], [video.id],
+    )  # fmt: skip
+    assert [image.post_id for image in video.images] == [video.id]
+    (fetched,) = peewee.prefetch(Category.select(), Video.select())
+    assert ids(fetched.videos) == [video.id]
+    (fetched,) = peewee.prefetch(Video.select(), Image.select())
+    assert [image.post_id for image in fetched.images] == [video.id]
+    assert [type(post) for post in peewee.prefetch(Post.select().order_by(Post.id), Image.select())] == [Article, Video]
+
+
+def test_updates_and_deletes_of_a_kind_change_its_rows_only(shelf: tuple[Any, Any, Any]) -> None:
+    _, article, video = shelf
+    assert Video.update(title="Moving pictures").execute() == 1
+    assert Article.update({Article.title: "No picture"}).where(Article.id.in_([article.id, video.id])).execute() == 1
+    assert {post.id: post.title for post in Post.select()} == {article.id: "No picture", video.id: "Moving pictures"}
+    assert Article.delete().where(Article.id == video.id).execute() == 0
+    assert Article.delete().execute() == 1
+    assert ids(Post.select()) == [video.id]
+    inserted = {**Post.get_by_id(video.id).__data__, "id": uuid7(), "slug": "other"}
+    del inserted["kind"]
+    Video.insert(inserted).execute()
+    assert Video.select().count() == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import peewee
@@ -20,6 +20,7 @@ from blog_app.blog.content import (
 )
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.categories import Category
+from blog_app.data.kinds import Kinds
 from blog_app.data.models import SoftDeletable, TimestampField
 from blog_app.errors import Invalid, explain_constraint, invalid
 from blog_app.permissions import Scope
@@ -34,11 +35,13 @@ SEARCH_VECTOR = """GENERATED ALWAYS AS (
 ) STORED"""
 
 
-class Post(BlogRecord, SoftDeletable):
-    """A post by an author, who is a user of the accounts database."""
+def _plural(field: peewee.Field) -> str:
+    """Return the back reference of a category to its posts, articles or videos."""
+    return f"{field.model.__name__.lower()}s"
 
-    kinds: ClassVar[dict[str, type[Post]]] = {}
-    """The model of each kind."""
+
+class Post(Kinds, BlogRecord, SoftDeletable):
+    """A post by an author, who is a user of the accounts database."""
 
     kind = peewee.CharField(max_length=20, default="article", constraints=[peewee.SQL("DEFAULT 'article'")])
     author_id = peewee.UUIDField(index=True)
@@ -51,7 +54,7 @@ class Post(BlogRecord, SoftDeletable):
     word_count = peewee.IntegerField()
     status = peewee.CharField(max_length=20, default="draft", constraints=[peewee.SQL("DEFAULT 'draft'")])
     published_at = TimestampField(null=True)
-    category = peewee.ForeignKeyField(Category, backref="+", null=True, on_delete="SET NULL")
+    category = peewee.ForeignKeyField(Category, backref=_plural, null=True, on_delete="SET NULL")
     metadata = BinaryJSONField(default=dict, index=False, constraints=[peewee.SQL("DEFAULT '{}'")])
     # Fields of some kinds only.
     excerpt = peewee.TextField(null=True)
@@ -64,6 +67,7 @@ class Post(BlogRecord, SoftDeletable):
 
     class Meta:
         table_name = "posts"
+        discriminator = "kind"
         audited = ("kind", "title", "slug", "status", "published_at", "category", "content_format", "deleted_at")
         redacted = ("content", "excerpt", "metadata", "url", "duration")
         indexes = ((("published_at", "id"), False),)
@@ -74,11 +78,6 @@ class Post(BlogRecord, SoftDeletable):
             peewee.Check("status IN ('draft', 'published', 'archived')", name="posts_status_is_known"),
             peewee.Check("status <> 'published' OR published_at IS NOT NULL", name="posts_published_has_a_time"),
         ]
-
-    def __new__(cls, *args: Any, **values: Any) -> Post:
-        """Make the post an instance of its kind, so that selected rows are articles and videos."""
-        kind = cls.kinds.get(values.get("kind", ""), cls)
-        return object.__new__(kind if issubclass(kind, cls) else cls)
 
     @classmethod
     def select(cls, *fields: Any) -> Any:
@@ -132,6 +131,7 @@ class Article(Post):
 
     class Meta:
         table_name = "posts"
+        kind = "article"
 
     def derive(self) -> None:
         """Compute the derived fields, including the reading time."""
@@ -145,9 +145,9 @@ class Video(Post):
 
     class Meta:
         table_name = "posts"
+        kind = "video"
 
 
-Post.kinds.update(article=Article, video=Video)
 # For case-insensitive prefixes of titles.
 Post.add_index(Post.index(peewee.SQL("lower(title) text_pattern_ops"), name="posts_title_prefix"))
 # For lists of any kind but the common one, newest first.

@@ -43,7 +43,7 @@ class PostFields(Schema):
         model = Post
 
     id = ma.UUID(dump_only=True)
-    kind = ma.String(dump_only=True, validate=validate.OneOf(tuple(Post.kinds)))
+    kind = ma.String(dump_only=True, validate=validate.OneOf(tuple(Post._meta.kinds)))
     title = String(required=True, min_length=3, max_length=150, metadata={"example": "On the making of tea"})
     slug = Slug(
         source="title",
