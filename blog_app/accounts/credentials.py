@@ -21,7 +21,7 @@ from blog_app.errors import Conflict, invalid
 
 def change_password(identity: Identity, current_password: str, password: str) -> None:
     """Change the caller's password; raise `Invalid` unless the current one is correct."""
-    user = _require_password(identity.user_id, current_password, "current_password")
+    user = _require_password(identity, current_password, "current_password")
     _set(user, keep_token=identity.token_id, password_hash=hash_password(password))
 
 
@@ -37,13 +37,14 @@ def reset_password(token: str, password: str) -> None:
     """Set the password of the account that the token, of a reset or an invitation, is for; end all its sessions."""
     user = _user_of(signed_tokens.verify(token, signed_tokens.PASSWORD_RESET, signed_tokens.INVITATION))
     _set(user, password_hash=hash_password(password))
+    throttling.recognize_client(user.email)
 
 
 def request_email_change(identity: Identity, email: str, password: str) -> None:
     """Let the worker mail a token to the new address; only that mail says whether the address has an account."""
     mail.require_mail()
     throttling.count_mail_request(email)
-    user = _require_password(identity.user_id, password, "password")
+    user = _require_password(identity, password, "password")
     payload = {"email": email, "version": user.credentials_version, "keep": str(identity.token_id)}
     with databases.accounts.atomic():
         publish_event(databases.accounts, "email.asked", subject=user.id, **payload)
@@ -67,12 +68,12 @@ def _user_of(content: dict[str, Any]) -> User:
     return user
 
 
-def _require_password(user_id: UUID, password: str, field: str) -> User:
-    user: User = User.get_by_id(user_id)
-    throttling.count_password_attempt(user.email)
+def _require_password(identity: Identity, password: str, field: str) -> User:
+    user: User = User.get_by_id(identity.user_id)
+    counted = throttling.count_password_attempt(user.email, identity.token_id)
     if not verify_password(user.password_hash, password):
         raise invalid(field, "This is not your current password.")
-    throttling.forgive_password_attempts(user.email)
+    throttling.take_back(*counted)
     return user
 
 

@@ -214,6 +214,19 @@ class Attempt(Base):
         watermarked = False
 
 
+class KnownClient(Base):
+    """A network from which an account was signed in to lately. The key holds both, hashed."""
+
+    key = peewee.BlobField(primary_key=True)
+    seen_at = TimestampField(index=True)
+
+    class Meta:
+        database = databases.accounts
+        schema = "accounts"
+        table_name = "known_clients"
+        watermarked = False
+
+
 class Relationship(AccountsRecord):
     """A friend request, a friendship or a block between two users: at most one row for each pair of users.
 

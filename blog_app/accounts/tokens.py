@@ -21,7 +21,7 @@ TOKEN_BYTES = 32
 
 def sign_in(email: str, password: str) -> dict[str, Any]:
     """Return a new token with its secret; raise `Unauthorized` without saying which of the two was wrong."""
-    throttling.count_password_attempt(email)
+    counted = throttling.count_password_attempt(email)
     user = User.by_email(email)
     if not verify_password(user.password_hash if user else None, password) or user is None:
         raise _wrong_credentials()
@@ -32,7 +32,8 @@ def sign_in(email: str, password: str) -> dict[str, Any]:
         if same is None:
             raise _wrong_credentials()
         token = issue(same)
-    throttling.forgive_password_attempts(email)
+    throttling.take_back(*counted)
+    throttling.recognize_client(email)
     return token
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blog_app.accounts.models import User
+from blog_app.accounts.models import KnownClient, User
 from blog_app.accounts.passwords import hash_password
 from tests.helpers.caller import PASSWORD, Caller, anonymous
 from tests.helpers.mails import mails, token_for
@@ -58,6 +58,35 @@ def test_a_password_reset_ends_every_session_and_its_token_works_once(app: Flask
     sign_in(app, password=NEW)
     anonymous(app).post("/password-resets/completion", {"token": token, "password": "Other-Staple-3"}, status=422)
     sign_in(app, password=NEW)
+
+
+def test_a_password_reset_lets_the_owner_in_during_a_spread_attack(app: Flask, ada: Caller, clock: datetime) -> None:
+    for number in range(40):
+        app.test_client().post(
+            "/api/v1/tokens",
+            json={"email": EMAIL, "password": "Wrong-1234"},
+            environ_overrides={"REMOTE_ADDR": f"198.51.100.{number}"},
+        )
+    with app.app_context():
+        KnownClient.delete().execute()
+    sign_in(app, status=429)
+    anonymous(app).post("/password-resets", {"email": EMAIL}, status=202)
+    anonymous(app).post("/password-resets/completion", {"token": token_for(app, EMAIL), "password": NEW}, status=204)
+    sign_in(app, password=NEW)
+
+
+def test_mails_are_limited_for_an_address_and_a_client_together_and_for_each(app: Flask, clock: datetime) -> None:
+    def ask(email: str, address: str) -> int:
+        return (
+            app.test_client()
+            .post("/api/v1/password-resets", json={"email": email}, environ_overrides={"REMOTE_ADDR": address})
+            .status_code
+        )
+
+    assert [ask(EMAIL, "198.51.100.1") for _ in range(7)] == [202] * 6 + [429]
+    assert ask(EMAIL, "192.0.2.1") == 202
+    assert [ask(EMAIL, f"198.51.100.{n}") for n in range(2, 8)] == [202] * 4 + [429] * 2
+    assert [ask(f"user{n}@example.com", "192.0.2.2") for n in range(52)] == [202] * 51 + [429]
 
 
 def test_using_one_reset_token_invalidates_the_others(app: Flask, ada: Caller) -> None:

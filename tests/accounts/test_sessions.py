@@ -8,8 +8,8 @@ from argon2 import extract_parameters
 from argon2.profiles import RFC_9106_LOW_MEMORY
 from flask import Flask
 
-from blog_app.accounts import passwords
-from blog_app.accounts.models import Attempt, User
+from blog_app.accounts import passwords, throttling
+from blog_app.accounts.models import Attempt, KnownClient, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.data.models import now
 from tests.helpers import cheap_passwords
@@ -24,8 +24,13 @@ def open_account(app: Flask, email: str = EMAIL) -> str:
         return str(User.create_with_profile(email, "Ada", hash_password(PASSWORD)).id)
 
 
-def try_to_sign_in(app: Flask, email: str, password: str) -> int:
-    return app.test_client().post("/api/v1/tokens", json={"email": email, "password": password}).status_code
+def try_to_sign_in(app: Flask, email: str, password: str, *, address: str = "127.0.0.1") -> int:
+    body = {"email": email, "password": password}
+    return app.test_client().post("/api/v1/tokens", json=body, environ_overrides={"REMOTE_ADDR": address}).status_code
+
+
+def attack_from_many_addresses(app: Flask, email: str = EMAIL) -> list[int]:
+    return [try_to_sign_in(app, email, "Wrong-1234", address=f"198.51.100.{n}") for n in range(35)]
 
 
 def test_the_list_of_tokens_marks_the_current_one(app: Flask) -> None:
@@ -70,11 +75,60 @@ def test_a_wrong_password_and_an_unknown_address_need_the_same_statements(app: F
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
-def test_failed_attempts_throttle_an_account_whether_it_exists_or_not(app: Flask, clock: datetime, email: str) -> None:
+def test_failed_attempts_throttle_a_client_whether_the_account_exists_or_not(
+    app: Flask, clock: datetime, email: str
+) -> None:
     open_account(app)
     assert [try_to_sign_in(app, email, "Wrong-1234") for _ in range(8)] == [401] * 6 + [429] * 2
     refused = anonymous(app).post("/tokens", {"email": email.upper(), "password": PASSWORD}, status=429)
     assert refused.headers["Retry-After"] == "2"
+
+
+def test_whoever_guesses_locks_out_neither_the_owner_elsewhere_nor_their_sessions(app: Flask, clock: datetime) -> None:
+    user_id = open_account(app)
+    owner = Caller(app, anonymous(app).post("/tokens", {"email": EMAIL, "password": PASSWORD}).json["token"], user_id)
+    assert [try_to_sign_in(app, EMAIL, "Wrong-1234") for _ in range(40)] == [401] * 6 + [429] * 34
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="192.0.2.1") == 201
+    owner.put("/me/password", {"current_password": PASSWORD, "password": "Other-Staple-2"}, status=204)
+
+
+def test_a_patient_client_does_not_use_up_what_the_account_allows(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_account(app)
+    instant = now()
+    statuses = []
+    for minute in range(0, 24 * 60, 5):
+        monkeypatch.setattr(throttling, "now", lambda at=instant + timedelta(minutes=minute, seconds=minute): at)
+        statuses.append(try_to_sign_in(app, EMAIL, "Wrong-1234"))
+    assert statuses.count(401) > 100
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="192.0.2.1") == 201
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+def test_an_attack_spread_over_many_addresses_is_throttled(app: Flask, clock: datetime, email: str) -> None:
+    open_account(app)
+    assert attack_from_many_addresses(app, email) == [401] * 31 + [429] * 4
+    assert try_to_sign_in(app, email, PASSWORD, address="192.0.2.1") == 429
+
+
+def test_a_spread_attack_does_not_lock_out_an_address_that_signed_in_before(app: Flask, clock: datetime) -> None:
+    open_account(app)
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="2001:db8:1:2::3") == 201
+    attack_from_many_addresses(app)
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="192.0.2.1") == 429
+    assert [try_to_sign_in(app, EMAIL, "Wrong-1234", address=f"2001:db8:1:2::{n}") for n in range(7)] == (
+        [401] * 6 + [429]
+    )
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="2001:db8:1:3::3") == 429
+
+
+def test_an_address_that_signed_in_long_ago_is_not_recognized(app: Flask, clock: datetime) -> None:
+    open_account(app)
+    try_to_sign_in(app, EMAIL, PASSWORD)
+    with app.app_context():
+        KnownClient.update(seen_at=clock - throttling.RECOGNIZED_FOR).execute()
+    attack_from_many_addresses(app)
+    assert try_to_sign_in(app, EMAIL, PASSWORD) == 429
+    assert try_to_sign_in(app, EMAIL, PASSWORD, address="192.0.2.1") == 429
 
 
 def test_waits_double_and_are_reset_after_an_hour(app: Flask) -> None:
@@ -113,7 +167,7 @@ def test_successful_sign_ins_are_never_throttled(app: Flask) -> None:
         try_to_sign_in(app, EMAIL, "Wrong-1234")
     assert {try_to_sign_in(app, EMAIL, PASSWORD) for _ in range(12)} == {201}
     with app.app_context():
-        assert [attempt.attempts for attempt in Attempt.select()] == [3]
+        assert sorted(attempt.attempts for attempt in Attempt.select()) == [0, 3, 3]
 
 
 def test_an_idempotency_key_does_not_hide_failed_attempts(app: Flask, clock: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 from flask import Flask, Response, current_app, g, request
 
 from blog_app.api import auth
+from blog_app.api.client_address import client_network
 from blog_app.config import Settings
 from blog_app.data import watermarks
 from blog_app.errors import TooManyRequests
@@ -76,4 +77,4 @@ def count_request() -> None:
     """Count the current request if it is a write; raise `TooManyRequests` if the caller has exceeded the limit."""
     limiter: RateLimiter | None = current_app.extensions["rate_limiter"]
     if limiter and request.method not in ("GET", "HEAD"):
-        limiter.count(str(auth.user_id() or request.remote_addr))
+        limiter.count(str(auth.user_id() or client_network()))
