@@ -14,7 +14,7 @@ from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.data import databases
 
 
-@event_handler("registration.asked", databases.accounts)
+@event_handler("registration.asked", databases.accounts, external=True)
 def answer_registration(event: Event) -> None:
     """Send a confirmation token for a registration, or tell a user that they already have an account."""
     registration = Registration.get_or_none(Registration.id == event.subject)
@@ -28,7 +28,7 @@ def answer_registration(event: Event) -> None:
     mail.send(event, registration.email, *mail_text)
 
 
-@event_handler("reset.asked", databases.accounts)
+@event_handler("reset.asked", databases.accounts, external=True)
 def answer_reset(event: Event) -> None:
     """Send a password reset token to a user, or say that the address has no account."""
     email = event.payload["email"]
@@ -41,7 +41,7 @@ def answer_reset(event: Event) -> None:
     mail.send(event, email, *mail_text)
 
 
-@event_handler("email.asked", databases.accounts)
+@event_handler("email.asked", databases.accounts, external=True)
 def answer_email_change(event: Event) -> None:
     """Send a confirmation token to a user's new address, or tell its holder that it already has an account."""
     user = User.get_or_none(User.id == event.subject)
@@ -55,7 +55,7 @@ def answer_email_change(event: Event) -> None:
     mail.send(event, event.payload["email"], *mail_text)
 
 
-@event_handler("user.invited", databases.accounts)
+@event_handler("user.invited", databases.accounts, external=True)
 def send_invitation(event: Event) -> None:
     """Send a token with which a user whom an admin created sets their password."""
     user = User.get_or_none(User.id == event.subject)
@@ -64,7 +64,7 @@ def send_invitation(event: Event) -> None:
         mail.send(event, user.email, *mail_texts.invitation(token))
 
 
-@event_handler("email.set", databases.accounts)
+@event_handler("email.set", databases.accounts, external=True)
 def tell_new_address(event: Event) -> None:
     """Tell a user's new address that an admin set it."""
     user = User.get_or_none(User.id == event.subject)
@@ -72,8 +72,8 @@ def tell_new_address(event: Event) -> None:
         mail.send(event, user.email, *mail_texts.email_set(user.name))
 
 
-@event_handler("email.set", databases.accounts)
-@event_handler("email.changed", databases.accounts)
+@event_handler("email.set", databases.accounts, external=True)
+@event_handler("email.changed", databases.accounts, external=True)
 def tell_former_address(event: Event) -> None:
     """Tell a user's old address that the account no longer uses it."""
     user = User.get_or_none(User.id == event.subject)

@@ -14,6 +14,7 @@ backoff. A job that was due while no worker ran, runs once when one does.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,8 @@ from blog_app.data.models import Base, TimestampField, model_for_each_database, 
 log = logging.getLogger(__name__)
 
 TIME_LIMIT = timedelta(minutes=10)
+LOGGED_PERIOD = timedelta(hours=1)
+"""Jobs with at least this period are logged each time, others only if their result says that they did something."""
 MAX_ERROR_LENGTH = 500
 
 Function = Callable[[], bool | Callable[[], bool] | None]
@@ -137,6 +140,7 @@ def _run_if_due(job: Job) -> bool:
             return False
         job.database.limit_statements(TIME_LIMIT.total_seconds())
         outcome: bool | Callable[[], bool] | None = None
+        started = time.perf_counter()
         try:
             with job.database.atomic():
                 outcome = job.function()
@@ -150,6 +154,9 @@ def _run_if_due(job: Job) -> bool:
         else:
             schedule.failures, schedule.error, schedule.ended_at = 0, None, now()
             schedule.due_at = now() if outcome is True else now() + job.period
+            level = logging.INFO if outcome or job.period >= LOGGED_PERIOD else logging.DEBUG
+            fields = {"job": job.name, "milliseconds": round((time.perf_counter() - started) * 1000, 2)}
+            log.log(level, "job %s", job.name, extra={"fields": fields})
         schedule.save()
     if callable(outcome) and outcome():
         table.update(due_at=now()).where(table.name == job.name).execute()

@@ -27,14 +27,15 @@ def close_vendor(event: Event) -> None:
     products.deactivate_all_of(event.subject)
 
 
-@event_handler("order.placed", databases.shop)
-@event_handler("order.changed", databases.shop)
+@event_handler("order.placed", databases.shop, external=True)
+@event_handler("order.changed", databases.shop, external=True)
 def tell_customer(event: Event) -> None:
     """Mail an order confirmation, or a change of an order, to a customer who still has an account."""
     order = Order.get_by_id(event.subject)
     to = directory.emails([str(order.user_id)]).get(str(order.user_id))
     if to is None:
-        orders.cancel_all_open(order.user_id)  # This order may have been placed while they left.
+        with databases.shop.atomic():
+            orders.cancel_all_open(order.user_id)  # This order may have been placed while they left.
         return
     is_new = event.name == "order.placed"
     mail_text = mail_texts.order_confirmation(order) if is_new else mail_texts.order_change(order, event.payload["new"])

@@ -126,3 +126,12 @@ def test_a_job_with_an_unreachable_database_waits_and_others_run(app: Flask, mon
     assert "shop.job" in failed
     jobs.run_due(Backoff())
     assert runs == ["blog", "shop"]
+
+
+def test_a_job_is_logged_if_it_did_something_or_runs_seldom(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    for name, period, result in (("busy", 1, True), ("idle", 1, None), ("daily", 60 * 24, None)):
+        jobs._register(name, timedelta(minutes=period), databases.shop, lambda result=result: result)
+    with caplog.at_level("INFO"):
+        jobs.run_due(Backoff())
+    logged = [record.fields["job"] for record in caplog.records if "job" in getattr(record, "fields", {})]
+    assert logged == ["shop.busy", "shop.daily"]

@@ -1,7 +1,8 @@
-"""A test event and two handlers that record each run: one in another database, one in the publishing database.
+"""Test events and handlers that record each run: in another database, in the publishing database, and outside both.
 
 `flask --app tests.helpers.outbox_handlers worker` is a worker that knows them. DIE_ONCE, the path of a file, makes it
-kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has.
+kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has. LEASE_SECONDS shortens its
+leases.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -22,7 +24,8 @@ from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
 
 EVENTS["test.happened"] = EventDeclaration("accounts", "Something happened in a test. Subject: anything.", ("number",))
-HANDLERS_BY_EVENT["test.happened"] = []
+EVENTS["test.mailed"] = EventDeclaration("accounts", "Something is to be told. Subject: anything.", ("number",))
+HANDLERS_BY_EVENT |= {"test.happened": [], "test.mailed": []}
 
 create_app = create_real_app
 
@@ -69,11 +72,19 @@ def record_in_accounts(event: Event) -> None:
     AccountsEffect.create(subject=event.subject, number=event.payload["number"])
 
 
-def publish(subject: UUID, *numbers: int) -> None:
+@event_handler("test.mailed", databases.accounts, external=True)
+def record_outside(event: Event) -> None:
+    """Record the event in another database, for what is outside both; fail if a transaction is open."""
+    assert not any(database.in_transaction() for database in databases.ALL)
+    ShopEffect.create(subject=event.subject, number=event.payload["number"])
+    die_at("in the external effect")
+
+
+def publish(subject: UUID, *numbers: int, event: str = "test.happened") -> None:
     """Publish events in order, in one transaction."""
     with databases.accounts.atomic():
         for number in numbers:
-            publish_event(databases.accounts, "test.happened", subject=subject, number=number)
+            publish_event(databases.accounts, event, subject=subject, number=number)
 
 
 def recorded(effect: type[Effect], subject: UUID | None = None) -> list[int]:
@@ -88,6 +99,9 @@ def die_at(point: str) -> None:
         Path(os.environ["DIE_ONCE"]).touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
+
+if seconds := os.environ.get("LEASE_SECONDS"):
+    delivery.LEASE = delivery.EXTERNAL_LEASE = timedelta(seconds=float(seconds))
 
 if "DIE_AT" in os.environ:
     delete_delivered = delivery.delete_delivered

@@ -1,42 +1,55 @@
 """Delivering outbox events to their handlers, with retries and exponential backoff; cleaning `processed_events`.
 
-The row of a delivery stays locked (`FOR UPDATE SKIP LOCKED`) until its handler has committed. When a worker dies,
-PostgreSQL releases the lock and another worker takes the row. If the handler writes to the database that the event came
-from, its work and the deletion of the row are one transaction.
+A worker claims a delivery before it calls the handler: it commits that this attempt counts, and a lease, during which
+no worker takes this delivery or a later one of its subject. So an attempt counts however it ends, and no transaction of
+the outbox is open while a handler runs. When the worker dies, another one takes the delivery after the lease. It also
+does if the worker only hangs, which sees by `attempts` then that the delivery is no longer its own.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
 
 import peewee
 
 from blog_app.background import jobs
 from blog_app.background.outbox.handlers import HANDLERS, Event, ServiceUnreachable
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS, Delivery, delete_delivered, mark_processed
-from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import DatabaseUnreachable, LogicalDatabase
-from blog_app.data.models import now
+from blog_app.data.backoff import Backoff, delay, retry
+from blog_app.data.databases import DatabaseUnreachable, LogicalDatabase, TransactionLost, first_line
+from blog_app.data.models import any_of, now
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
 MAX_BACKOFF = timedelta(hours=1)
+LEASE = timedelta(seconds=30)
+EXTERNAL_LEASE = timedelta(minutes=5)
+"""Of external handlers: longer than they may take, because a second effect begins when it ends."""
+DELETE_TIMEOUT = 10.0
+"""Seconds: how long a worker tries to delete what it has delivered if the outbox is unreachable just then."""
 CLOCK_SKEW = timedelta(days=1)
 CLEANUP_BATCH_SIZE = 10_000
 NO_SORT = "SET LOCAL enable_sort = off"
 """Without statistics, as on a new table, PostgreSQL expects few rows and sorts them all instead of using the index."""
 
 
-def handlers_with_due_deliveries(database: LogicalDatabase, backoff: Backoff) -> list[str]:
-    """Return the handlers for which `deliver_next` may find something, except those in `backoff`.
+class AttemptDied(Exception):
+    """Every attempt of a delivery was counted, and the last one did not end: its worker was killed, or hung."""
+
+
+def handlers_with_due_deliveries(database: LogicalDatabase, handlers: Collection[str], backoff: Backoff) -> list[str]:
+    """Return those of `handlers` for which `deliver_next` may find something, except those in `backoff`.
 
     It opens no transaction: an idle worker would open thousands.
     """
     table = DELIVERIES[database.name]
-    awake = [name for name in HANDLERS if name not in backoff]
+    awake = [name for name in handlers if name not in backoff]
     query = table.select(table.handler).where(_is_due(table), table.handler.in_(awake)).distinct()
     return sorted(name for (name,) in query.tuples())
 
@@ -47,15 +60,31 @@ def deliver_next(database: LogicalDatabase, handler: str, backoff: Backoff) -> i
     Return how many deliveries were attempted; 0 if none is due, or other workers hold them all, or the handler is in
     `backoff`, to which it is added if its database is unreachable. Raise `DatabaseUnreachable` if the outbox is.
     """
-    if handler in backoff:
-        return 0
+    deliveries = _claim(database, handler) if handler not in backoff else []
+    if deliveries:
+        _attempt(deliveries, backoff)
+    return len(deliveries)
+
+
+def _claim(database: LogicalDatabase, handler: str) -> list[Delivery]:
+    """Return the next due deliveries to a handler, with a lease, and with this attempt counted.
+
+    One that was attempted before comes alone: should it be what kills workers, no other attempt dies with it.
+    """
+    table = DELIVERIES[database.name]
     with database.atomic():
         database.execute_sql(NO_SORT)
         due = _due(database, handler).limit(HANDLERS[handler].batch or 1)
-        deliveries = list(due.for_update("FOR UPDATE SKIP LOCKED", of=due.model))
+        found = list(due.for_update("FOR UPDATE SKIP LOCKED", of=due.model))
+        deliveries = list(takewhile(lambda each: not each.attempts, found)) or found[:1]
         if deliveries:
-            _attempt(deliveries, backoff)
-        return len(deliveries)
+            attempts = deliveries[0].attempts + 1
+            lease = max(EXTERNAL_LEASE if HANDLERS[handler].external else LEASE, _backoff(attempts))
+            claim = table.update(attempts=attempts, due_at=now() + lease)
+            database.pipeline(claim.where(_positions(deliveries)))
+    for each in deliveries:
+        each.attempts += 1
+    return deliveries
 
 
 def _is_due(table: type[Delivery]) -> peewee.Expression:
@@ -79,30 +108,53 @@ def _due(database: LogicalDatabase, handler: str) -> peewee.ModelSelect:
     )
 
 
+def _positions(deliveries: Sequence[Delivery]) -> peewee.Expression:
+    """Return the condition for these deliveries of one outbox."""
+    return any_of(type(deliveries[0]).position, [each.position for each in deliveries], "bigint")
+
+
+def _backoff(attempts: int) -> timedelta:
+    return timedelta(seconds=delay(attempts, longest=MAX_BACKOFF.total_seconds()))
+
+
 def _attempt(deliveries: Sequence[Delivery], backoff: Backoff) -> None:
     """Call the handler that these deliveries share; if a batch fails, attempt each delivery by itself."""
-    name = deliveries[0].handler
+    first, started = deliveries[0], time.perf_counter()
     try:
+        if first.attempts > MAX_ATTEMPTS:
+            raise AttemptDied("the worker was killed, or hung, in the last attempt")
         _handle(deliveries)
-    except DatabaseUnreachable as error:
-        log.warning("%s backs off: %s", name, error)
-        backoff.record_failure(name)
     except Exception as error:
-        if len(deliveries) > 1:
+        if isinstance(error, DatabaseUnreachable | ServiceUnreachable):
+            backoff.record_failure(first.handler)
+        if isinstance(error, DatabaseUnreachable) and not isinstance(error, TransactionLost):
+            log.warning("%s backs off: %s", first.handler, first_line(error))
+            _give_back(deliveries)
+        elif len(deliveries) > 1:
             for each in deliveries:
                 _attempt([each], backoff)
-            return
-        if isinstance(error, ServiceUnreachable):
-            backoff.record_failure(name)
-        _postpone(deliveries[0], error)
+        else:
+            _postpone(first, error)
     else:
-        backoff.record_success(name)
-        delete_delivered(deliveries)
+        backoff.record_success(first.handler)
+        retry(
+            partial(delete_delivered, deliveries),
+            DatabaseUnreachable,
+            lambda error, seconds: log.warning("%s; next try in %.2g s", first_line(error), seconds),
+            longest=DELETE_TIMEOUT,
+            timeout=DELETE_TIMEOUT,
+        )
+        milliseconds = round((time.perf_counter() - started) * 1000, 2)
+        fields = {"event": first.name, "handler": first.handler, "deliveries": len(deliveries)}
+        log.info("%s to %s", first.name, first.handler, extra={"fields": {**fields, "milliseconds": milliseconds}})
 
 
 def _handle(deliveries: Sequence[Delivery]) -> None:
     handler = HANDLERS[deliveries[0].handler]
     events = [Event(each.event_id, each.name, each.subject, each.payload, each.published_at) for each in deliveries]
+    if handler.external:
+        handler.function(events[0])
+        return
     with handler.database.atomic():
         new = mark_processed(handler.database, [event.id for event in events], handler.name)
         events = [event for event in events if event.id in new]
@@ -112,21 +164,29 @@ def _handle(deliveries: Sequence[Delivery]) -> None:
             handler.function(events[0])
 
 
+def _give_back(deliveries: Sequence[Delivery]) -> None:
+    """Make deliveries due that could not be attempted, and take back the count."""
+    table = type(deliveries[0])
+    is_ours = table.attempts == deliveries[0].attempts
+    table.update(attempts=table.attempts - 1, due_at=now()).where(_positions(deliveries) & is_ours).execute()
+
+
 def _postpone(delivery: Delivery, error: Exception) -> None:
     """Schedule the next attempt of a delivery that failed, or mark it as dead after the last one."""
-    delivery.attempts += 1
-    delivery.error = jobs.error_summary(error)
+    table = type(delivery)
+    changes: dict[str, object] = {"error": jobs.error_summary(error)}
     if delivery.attempts < MAX_ATTEMPTS:
-        delivery.due_at = now() + timedelta(seconds=delay(delivery.attempts, longest=MAX_BACKOFF.total_seconds()))
+        changes["due_at"] = due_at = now() + _backoff(delivery.attempts)
         # The later deliveries of the subject, which it blocks, too: no worker selects them before.
-        table = type(delivery)
         same_queue = (table.handler == delivery.handler) & (table.subject == delivery.subject)
         is_later = (table.position > delivery.position) & table.dead_at.is_null()
-        table.update(due_at=delivery.due_at).where(same_queue & is_later).execute()
+        table.update(due_at=due_at).where(same_queue & is_later).execute()
+        outcome = f"failed, next attempt at {due_at:%H:%M:%S}"
     else:
-        delivery.dead_at = now()
-    delivery.save()
-    outcome = "is dead" if delivery.dead_at else f"failed, next attempt at {delivery.due_at:%H:%M:%S}"
+        changes["dead_at"] = now()
+        outcome = "is dead"
+    is_ours = (table.position == delivery.position) & (table.attempts == delivery.attempts)
+    table.update(**changes).where(is_ours).execute()
     log.warning("%s to %s %s (attempt %s)", delivery.name, delivery.handler, outcome, delivery.attempts, exc_info=error)
 
 

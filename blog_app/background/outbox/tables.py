@@ -80,4 +80,5 @@ def mark_processed(database: databases.LogicalDatabase, events: list[UUID], hand
 def delete_delivered(deliveries: Sequence[Delivery]) -> None:
     """Delete deliveries of one outbox whose handler has succeeded."""
     table = type(deliveries[0])
-    table.delete().where(any_of(table.position, [each.position for each in deliveries], "bigint")).execute()
+    with databases.BY_NAME[table._meta.schema].atomic():  # BEGIN replaces a connection that broke since the last use.
+        table.delete().where(any_of(table.position, [each.position for each in deliveries], "bigint")).execute()

@@ -17,6 +17,8 @@ KEY = "outbox:nudge"
 POLL_SECONDS = 1.0
 """The longest that an event waits for an idle worker that gets no wake-up."""
 MAX_WAKE_UPS = 10
+WAITERS = 2
+"""The threads of a worker that wait: whichever comes first may have nothing to deliver."""
 
 
 def init_app(app: Flask) -> None:
@@ -25,7 +27,7 @@ def init_app(app: Flask) -> None:
     @app.teardown_appcontext
     def wake_worker(_: BaseException | None) -> None:
         if g.pop("outbox_published", False):
-            watermarks.ask_redis(("LPUSH", KEY, ""), ("LTRIM", KEY, 0, MAX_WAKE_UPS - 1))
+            watermarks.ask_redis(("LPUSH", KEY, *[""] * WAITERS), ("LTRIM", KEY, 0, MAX_WAKE_UPS - 1))
 
 
 def request_wake_up() -> None:

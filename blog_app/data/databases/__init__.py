@@ -48,13 +48,21 @@ from blog_app.data.databases import dependencies, identity, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
 from blog_app.data.databases.identity import WrongDatabase
 from blog_app.data.databases.replicas import Rotation
-from blog_app.data.databases.servers import CONNECTION_ERRORS, DATABASE_ERRORS, DatabaseUnreachable, Server, first_line
+from blog_app.data.databases.servers import (
+    CONNECTION_ERRORS,
+    DATABASE_ERRORS,
+    DatabaseUnreachable,
+    Server,
+    TransactionLost,
+    first_line,
+)
 
 __all__ = [
     "CONNECTION_ERRORS",
     "DATABASE_ERRORS",
     "DatabaseUnreachable",
     "Server",
+    "TransactionLost",
     "UndeclaredWrite",
     "WrongDatabase",
     "first_line",

@@ -34,6 +34,10 @@ class DatabaseUnreachable(peewee.OperationalError):
     """The server of a logical database cannot be reached, or the connection to it was lost."""
 
 
+class TransactionLost(DatabaseUnreachable):
+    """The connection was lost in a transaction: its server died, or a pooler ended it because it took too long."""
+
+
 class Announcer(Protocol):
     """Sends BEGIN and COMMIT of a logical database, and announces what the transaction wrote."""
 
@@ -224,7 +228,7 @@ class Server(peewee.PostgresqlDatabase):
             for function in BEFORE_COMMIT:
                 function(self)
             self._transaction.committing = False
-            self._attempt(self._commit, loss="was lost in COMMIT: its outcome is unknown")
+            self._attempt(self._commit, committing=True)
         finally:
             self._transaction.clear()
 
@@ -248,7 +252,7 @@ class Server(peewee.PostgresqlDatabase):
             pass  # The server rolls back when the connection ends; a second error would hide the first.
         self.discard()
 
-    def _attempt(self, action: Callable[[], Any], *, repeatable: bool = False, loss: str = "was lost") -> Any:
+    def _attempt(self, action: Callable[[], Any], *, repeatable: bool = False, committing: bool = False) -> Any:
         """Return what `action` returns. If the connection is lost, drop it and raise `DatabaseUnreachable`.
 
         A persistent connection that turns out to be broken says nothing about the server: a repeatable action is then
@@ -270,11 +274,14 @@ class Server(peewee.PostgresqlDatabase):
                 raise DatabaseUnreachable(first_line(error)) from error
             if self.in_transaction():
                 self._state.conn.close()  # rollback() discards it: until then nothing may connect anew.
-            else:
-                self.discard()
+                raise TransactionLost(f"the connection to {self.name} was lost: {first_line(error)}") from error
+            self.discard()
+            if committing:
+                message = f"the connection to {self.name} was lost in COMMIT: its outcome is unknown"
+                raise TransactionLost(f"{message}: {first_line(error)}") from error
             soon = not self.wait.is_cut and time.monotonic() - started < RETRY_WINDOW
             if not (persistent and repeatable and soon):
-                raise DatabaseUnreachable(f"the connection to {self.name} {loss}: {first_line(error)}") from error
+                raise DatabaseUnreachable(f"the connection to {self.name} was lost: {first_line(error)}") from error
         return self._attempt(action)
 
     def _raise_if_moved(self, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from uuid import uuid4
@@ -11,11 +12,12 @@ from flask import Flask
 
 from blog_app.background import worker
 from blog_app.background.outbox import delivery
+from blog_app.background.outbox.handlers import HANDLERS, Event
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.background.outbox.tables import DELIVERIES, PROCESSED_EVENTS
 from blog_app.data import backoff, databases
 from blog_app.data.backoff import Backoff, delay
-from blog_app.data.databases import Server
+from blog_app.data.databases import DatabaseUnreachable, Server
 from blog_app.data.models import now
 from tests.helpers.outbox_handlers import AccountsEffect, ShopEffect, publish, recorded
 from tests.helpers.threads import run_in_parallel
@@ -205,3 +207,80 @@ def test_deliveries_blocked_by_a_failed_one_are_postponed_with_it(deliver: Deliv
     deliver()
     waiting = list(OUTBOX.select().order_by(OUTBOX.position))
     assert [(each.payload["number"], each.due_at > now()) for each in waiting] == [(-1, True), (2, True), (3, True)]
+
+
+def test_an_external_handler_runs_outside_transactions_with_its_attempt_counted_and_leased(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(event: Event) -> None:
+        seen.append((OUTBOX.get().attempts, OUTBOX.get().due_at > now(), databases.accounts.in_transaction()))
+
+    replace_handler(monkeypatch, "accounts.record_outside", look)
+    publish(uuid4(), 1, event="test.mailed")
+    assert deliver() == 1
+    assert seen == [(1, True, False)]
+    assert OUTBOX.select().count() == 0
+
+
+def test_a_delivery_whose_last_attempt_died_is_dead(deliver: Deliver) -> None:
+    publish(uuid4(), 1, event="test.mailed")
+    OUTBOX.update(attempts=delivery.MAX_ATTEMPTS).execute()
+    deliver()
+    dead = OUTBOX.get()
+    assert dead.dead_at is not None
+    assert dead.error.startswith("AttemptDied: ")
+    assert recorded(ShopEffect) == []
+
+
+@pytest.mark.usefixtures("long_backoff")
+def test_an_attempt_counts_if_its_transaction_is_lost(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose_connection(event: Event) -> None:
+        ShopEffect.create(subject=event.subject, number=1)
+        databases.shop.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    replace_handler(monkeypatch, "shop.record_in_shop", lose_connection)
+    publish(uuid4(), 1)
+    deliver()
+    waiting = OUTBOX.get()
+    assert (waiting.attempts, waiting.due_at > now()) == (1, True)
+    assert waiting.error.startswith("TransactionLost: ")
+    assert recorded(ShopEffect) == []
+
+
+def test_deliveries_of_a_batch_that_died_are_attempted_one_by_one(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[int]] = []
+
+    def take(events: list[Event]) -> None:
+        batches.append([event.payload["number"] for event in events])
+
+    replace_handler(monkeypatch, "shop.record_in_shop", take, batch=10)
+    for number in range(4):
+        publish(uuid4(), number)
+    OUTBOX.update(attempts=1).where(OUTBOX.payload == {"number": 0}).execute()
+    OUTBOX.update(attempts=1).where(OUTBOX.payload == {"number": 1}).execute()
+    deliver()
+    assert batches == [[0], [1], [2, 3]]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), DatabaseUnreachable("no")])
+def test_a_worker_that_hung_beyond_its_lease_leaves_the_delivery_to_the_one_that_has_it_now(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def hang(event: Event) -> None:
+        OUTBOX.update(attempts=2, due_at=later).execute()  # As another worker's claim does.
+        raise error
+
+    later = now() + delivery.EXTERNAL_LEASE
+    replace_handler(monkeypatch, "accounts.record_outside", hang)
+    publish(uuid4(), 1, event="test.mailed")
+    deliver()
+    claimed = OUTBOX.get()
+    assert (claimed.attempts, claimed.due_at, claimed.error) == (2, later, None)
+
+
+def replace_handler(monkeypatch: pytest.MonkeyPatch, name: str, function: Callable[..., None], batch: int = 0) -> None:
+    monkeypatch.setitem(HANDLERS, name, dataclasses.replace(HANDLERS[name], function=function, batch=batch))
