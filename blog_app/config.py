@@ -88,6 +88,7 @@ class Settings:
     mail_from: str
     site_name: str
     site_url: str | None
+    reads_before_flask: bool
     count_views: bool
     view_months: int
     audit_days: int
@@ -133,7 +134,8 @@ class Settings:
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
             site_name=read.text("SITE_NAME") or "The Blog",
             site_url=read.url("SITE_URL", ("https", "http")),
-            count_views=read.choice("COUNT_VIEWS", "yes", ("yes", "no")) == "yes",
+            reads_before_flask=read.yes("READS_BEFORE_FLASK"),
+            count_views=read.yes("COUNT_VIEWS"),
             view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
             audit_days=read.integer("AUDIT_DAYS", 0, 0, 36_500),
         )
@@ -175,6 +177,9 @@ class _Reader:
                 self.problems.append(f"{name} has {value!r}, it may have: {', '.join(allowed)}")
         return values
 
+    def yes(self, name: str) -> bool:
+        return self.choice(name, "yes", ("yes", "no")) == "yes"
+
     def number(self, name: str, default: float, minimum: float, maximum: float) -> float:
         value = self.text(name)
         try:
@@ -208,7 +213,7 @@ class _Reader:
 
     def redis_url(self) -> str | None:
         url = self.url("REDIS_URL", REDIS_SCHEMES)
-        verify = self.choice("REDIS_TLS_VERIFY", "yes", ("yes", "no")) == "yes"
+        verify = self.yes("REDIS_TLS_VERIFY")
         if url is None or verify or not url.startswith("rediss:"):
             return url
         return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=none"

@@ -42,6 +42,12 @@ def end_request() -> None:
     _current.set(None)
 
 
+def request_seconds() -> float:
+    """Return how long the current request has taken so far, 0 outside one."""
+    current = _current.get()
+    return time.perf_counter() - current.started if current else 0.0
+
+
 def request_id() -> str | None:
     """Return the id of the current request, None outside one."""
     current = _current.get()
@@ -78,21 +84,18 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
-def log_request(method: str, path: str, status: int, user_id: object, cache: str | None) -> None:
+def log_request(method: str, path: str, status: int, *, seconds: float, user_id: object, cache: str | None) -> None:
     """Write the access log line of the current request.
 
     `cache` is `hit`, `miss` or `bypass` for a response that can be cached.
     """
-    current = _current.get()
-    if current is None:
-        return
     fields = {
         "method": method,
         "path": path,
         "status": status,
-        "milliseconds": round((time.perf_counter() - current.started) * 1000, 2),
+        "milliseconds": round(seconds * 1000, 2),
         "cache": cache,
         "user": str(user_id) if user_id else None,
-        "request_id": current.request_id,
+        "request_id": request_id(),
     }
     access.info("%s %s %s", method, path, status, extra={"fields": fields})

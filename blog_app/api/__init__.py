@@ -9,8 +9,8 @@ from werkzeug.routing import BaseConverter
 
 from blog_app.api import docs
 from blog_app.api.blueprint import Blueprint, operations_of
-from blog_app.api.execution import read_hooks
-from blog_app.api.execution.before_flask import BeforeFlask
+from blog_app.api.execution import hooks
+from blog_app.api.execution.before_flask import BeforeFlask, log_access
 from blog_app.api.requests import rate_limits
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses import headers
@@ -39,8 +39,9 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
+    hooks.init_app(app)
+    hooks.on_response(app, log_access)
     app.extensions["before_flask"] = app.wsgi_app = BeforeFlask(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
-    read_hooks.init_app(app)
     app.session_interface = NoSessions()
     app.url_map.merge_slashes = False  # `//` is another URL, not a redirect to whatever host was named.
     app.url_map.converters["default"] = app.url_map.converters["string"] = StorableConverter

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
 import pytest
-from flask import Flask
+from flask import Flask, request, signals
 from hypothesis import given, strategies as st
 from werkzeug.test import TestResponse
 
-from blog_app import logs
+from blog_app import create_app, logs
 from blog_app.api import auth
+from blog_app.api.execution.hooks import ServedRequest
+from blog_app.config import Settings
 from tests.blog.test_posts import write_post
 from tests.helpers import objects
 from tests.helpers.caller import API, Caller, anonymous, sign_up
@@ -184,3 +187,35 @@ def test_every_request_has_one_line_in_the_access_log(app: Flask, caplog) -> Non
         ("GET", "/api/v1/me", 401, None),
     ]
     assert len({line["request_id"] for line in lines}) == len(lines)
+
+
+def test_a_response_hook_gets_every_response_alike(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[ServedRequest] = []
+    monkeypatch.setattr(app.extensions["before_flask"], "_response_hooks", [seen.append])
+    author = sign_up(app, "author")
+    seen.clear()
+    author.get("/posts")
+    through_flask(author, "/posts", status=200)
+    author.get("/posts/nothing", status=404)
+    author.post("/posts", {}, status=422)
+    author.send("GET", "/../nothing", status=404)
+    assert [(each.endpoint, each.status, each.user_id and str(each.user_id)) for each in seen] == [
+        ("posts.list_posts", 200, author.user_id),
+        ("posts.list_posts", 200, author.user_id),
+        ("posts.show_post", 404, author.user_id),
+        ("posts.create_post", 422, author.user_id),
+        (None, 404, None),
+    ]
+    assert all(each.seconds > 0 and each.environ["REQUEST_METHOD"] in ("GET", "POST") for each in seen)
+
+
+def test_with_reads_before_flask_off_extensions_see_every_request(app: Flask, settings: Settings) -> None:
+    own = create_app(replace(settings, reads_before_flask=False))
+    seen: list[str] = []
+    own.before_request(lambda: seen.append(f"before {request.endpoint}"))
+    own.after_request(lambda response: seen.append(f"after {response.status_code}") or response)
+    caller = anonymous(own)
+    with signals.request_finished.connected_to(lambda *_, **__: seen.append("signal"), own):
+        for _ in range(2):
+            caller.get("/posts")
+    assert seen == ["before posts.list_posts", "after 200", "signal"] * 2

@@ -15,7 +15,7 @@ from flask import Flask
 
 from blog_app import create_app
 from blog_app.accounts.models import RoleGrant, Token, User
-from blog_app.api.execution import before_flask, read_hooks
+from blog_app.api.execution import before_flask, hooks
 from blog_app.blog.models import Category, Post
 from blog_app.data import cache, databases, watermarks
 from blog_app.data.cache import hot
@@ -101,9 +101,9 @@ def test_a_hit_is_served_before_flask_with_the_same_headers_and_log_line(
 
 
 def test_a_read_hook_is_called_for_hits_misses_and_bypasses(api: Flask, monkeypatch) -> None:
-    monkeypatch.setitem(api.extensions, "watchers", {})
+    monkeypatch.setitem(api.extensions, "read_hooks", {})
     calls = []
-    read_hooks.add(api, "posts.show_post", lambda response, scope, environ: calls.append((response.hook_values, scope)))
+    hooks.on_read(api, "posts.show_post", lambda response, scope, environ: calls.append((response.hook_values, scope)))
     author = sign_up(api, "author")
     post = write_post(author)
     path = f"/posts/{post['slug']}?fields=title"

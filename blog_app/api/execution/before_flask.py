@@ -19,13 +19,14 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from flask import Flask
+from flask import Flask, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from blog_app import logs
 from blog_app.api import auth
-from blog_app.api.execution import read_hooks, reads
+from blog_app.api.execution import hooks, reads
+from blog_app.api.execution.hooks import ServedRequest
 from blog_app.api.operation import Operation, ReadRequest
 from blog_app.api.responses import etag
 from blog_app.api.responses.headers import CommonHeaders, representation_headers
@@ -36,9 +37,23 @@ MAX_REQUESTS = 10_000
 MAX_URL_LENGTH = 500
 """With this many characters each, that many remembered requests take some megabytes, whatever is requested."""
 
+ENDPOINT = "blog_app.endpoint"
+"""The key of the WSGI environment with the endpoint of a read that is served here."""
 Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Any]
 WSGI = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+def log_access(served: ServedRequest) -> None:
+    """Write the access log line of a request: a response hook."""
+    if logs.access.isEnabledFor(logging.INFO):
+        environ = served.environ
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        cache = dict(served.headers).get("X-Cache")
+        user_id = served.user_id
+        logs.log_request(
+            environ["REQUEST_METHOD"], path, served.status, seconds=served.seconds, user_id=user_id, cache=cache
+        )
 
 
 class BeforeFlask:
@@ -50,23 +65,27 @@ class BeforeFlask:
         self._flask = flask
         self._operations = operations
         self._common_headers = CommonHeaders(settings)
+        self._serves_reads = settings.reads_before_flask
+        self._response_hooks: list[hooks.ResponseHook] = app.extensions["response_hooks"]
         self._requests: dict[tuple[str, str], ReadRequest] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         logs.begin_request(environ.get("HTTP_X_REQUEST_ID", ""))
+        response_hooks = self._response_hooks
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             user_id = auth.user_id()
-            if logs.access.isEnabledFor(logging.INFO):
-                path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-                outcome = dict(headers).get("X-Cache")
-                logs.log_request(environ["REQUEST_METHOD"], path, int(status[:3]), user_id, outcome)
+            if response_hooks:
+                endpoint = environ.get(ENDPOINT) or (request.endpoint if has_request_context() else None)
+                served = ServedRequest(environ, endpoint, int(status[:3]), headers, user_id, logs.request_seconds())
+                for hook in response_hooks:
+                    hook(served)
             headers = self._common_headers.add(headers, logs.request_id() or "", signed_in=user_id is not None)
             return start_response(status, headers, *error)
 
         try:
             # The response to a page of another site has headers of its own.
-            if environ["REQUEST_METHOD"] == "GET" and "HTTP_ORIGIN" not in environ:
+            if self._serves_reads and environ["REQUEST_METHOD"] == "GET" and "HTTP_ORIGIN" not in environ:
                 read_request = self._read_request(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
                 if read_request is not None:
                     return self._read(read_request, environ, start)
@@ -76,6 +95,7 @@ class BeforeFlask:
             logs.end_request()
 
     def _read(self, read_request: ReadRequest, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        environ[ENDPOINT] = read_request.operation.endpoint
         try:
             found, outcome = reads.read(self._app, read_request, environ.get("HTTP_AUTHORIZATION"))
         except Exception as error:
@@ -85,7 +105,7 @@ class BeforeFlask:
             databases.release()
         if outcome == "hit" or not read_request.values:
             self._remember(read_request)
-        read_hooks.run(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
+        hooks.run_read_hooks(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
         headers = representation_headers(found, outcome)
         if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             status, body = "304 Not Modified", b""

@@ -21,7 +21,7 @@ from flask import Flask, Response, current_app, request
 
 from blog_app.api import auth
 from blog_app.api.auth import Caller
-from blog_app.api.execution import read_hooks
+from blog_app.api.execution import hooks
 from blog_app.api.execution.dependencies import collections_of, entry_name, is_known
 from blog_app.api.operation import Operation, ReadRequest
 from blog_app.api.requests.query_string import refuse_parameters
@@ -147,7 +147,7 @@ def show(operation: Operation, values: dict[str, Any]) -> Response:
         location = f"{request.path.rpartition('/')[0]}/{quote(key)}{query}"
         # It must not be cached: the old key may be given to another resource.
         return Response(status=301, headers={"Location": location, "Cache-Control": "no-cache"})
-    read_hooks.run(current_app, operation.endpoint, representation, auth.scope(), request.environ)
+    hooks.run_read_hooks(current_app, operation.endpoint, representation, auth.scope(), request.environ)
     return _response(representation, outcome)
 
 

@@ -9,7 +9,7 @@ Marshmallow validates input and feeds the documentation; it never serializes row
 * `sortable`, `sort`: fields that `?sort=` accepts; the default order.
 * `key`: the unique field that ends every order, so that it is total.
 * `search`: what `?q=` does, where there is full-text search.
-* `hook_columns`: columns whose values an item hands to read hooks (`blog_app.api.execution.read_hooks`).
+* `hook_columns`: columns whose values an item hands to read hooks (`blog_app.api.execution.hooks`).
 * `kinds`: where the field `kind` is a discriminator, the schema of the body of each kind.
 """
 
