@@ -7,7 +7,9 @@ import pytest
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.operations.migrate import MigrationError, files
 from blog_app.operations.migrate.lint import row_rules
+from blog_app.operations.migrate.lint.type_rules import CALLED_ONCE
 from blog_app.operations.migrate.plan import LintGuard, plan, plan_pending, refuse_dangers
+from tests.helpers import harmless_migrations
 from tests.helpers.lint_cases import DANGEROUS, HARMLESS, HARMLESS_NON_ATOMIC
 from tests.operations.migrate.conftest import Workshop
 
@@ -28,9 +30,9 @@ def lint(tmp_path):
     workshop = Workshop(
         Settings.from_environment({"APP_MODE": "test", "DATABASE_URL": "postgresql://nobody@nowhere/none"}), tmp_path
     )
-    workshop.write("001_posts", POSTS, 'migrator.remove_model("posts")')
 
-    def rules(migrate: str, rollback: str = "migrator.run(print)", **options: str) -> set[str]:
+    def rules(migrate: str, rollback: str = "migrator.run(print)", made_by: str = POSTS, **options: str) -> set[str]:
+        workshop.write("001_posts", made_by, 'migrator.remove_model("posts")')
         workshop.write("002_new", migrate, rollback, **options)
         migrations = files.read("blog", workshop.folder)
         return {danger.rule for item in plan("blog", migrations, migrations[1:]) for danger in item.dangers}
@@ -348,9 +350,36 @@ def test_a_type_that_widens_passes_and_rewrites_neither_the_table_nor_its_index(
 
 
 @pytest.mark.parametrize(("old", "new"), [(old, new) for old in NARROWER for new in NARROWER[old]])
-def test_a_type_that_does_not_widen_is_refused(old, new, lint, workshop):
-    workshop.sql("001_posts", f"CREATE TABLE blog.posts (x {old})")
-    assert "changing-column-type" in lint(f'migrator.sql("ALTER TABLE blog.posts ALTER x TYPE {new}")')
+def test_a_type_that_does_not_widen_is_refused(old, new, lint):
+    made_by = f'migrator.sql("CREATE TABLE blog.posts (x {old})")'
+    body = f'migrator.sql("ALTER TABLE blog.posts ALTER x TYPE {new}")'
+    assert "changing-column-type" in lint(body, made_by=made_by)
+
+
+@pytest.mark.parametrize("text", [*harmless_migrations.STATEMENTS, *harmless_migrations.STEPS])
+def test_a_harmless_migration_on_tables_of_raw_sql_passes(text, lint):
+    made_by = f"migrator.sql({harmless_migrations.SETUP!r})"
+    statements = [text] if text in harmless_migrations.STATEMENTS else text.split("; ")
+    head = "" if text in harmless_migrations.STATEMENTS else "atomic = False"
+    body = "\n".join(f"migrator.sql({statement!r})" for statement in statements)
+    assert lint(body, made_by=made_by, head=head) == set()
+
+
+def test_the_harmless_migrations_are_valid_sql(workshop, connection):
+    workshop.sql("001_posts", harmless_migrations.SETUP)
+    workshop.up("blog")
+    for text in harmless_migrations.STATEMENTS:
+        with connection.atomic() as transaction:
+            connection.send(text)
+            transaction.rollback()
+    for text in harmless_migrations.STEPS:
+        for statement in text.split("; "):
+            connection.send(statement)
+
+
+def test_a_default_is_called_once_only_by_functions_that_are_not_volatile(connection):
+    names = connection.execute_sql("SELECT DISTINCT proname FROM pg_proc WHERE provolatile = 'v'").fetchall()
+    assert [name for (name,) in names if CALLED_ONCE.fullmatch(name)] == []
 
 
 CHECKED_AGAIN = {

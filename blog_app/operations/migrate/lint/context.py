@@ -29,6 +29,8 @@ class Context:
     """Whether it is the only statement of its transaction."""
     schema: Schema = field(default_factory=dict)
     """The schema before the statement, as far as it is known."""
+    replaced: frozenset[object] = frozenset()
+    """What the transaction drops and creates again (`rollbacks.SchemaObject`)."""
     earlier: tuple[Node, ...] = ()
     """The statements of the migration before this one."""
 

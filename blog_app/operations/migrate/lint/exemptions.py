@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from blog_app.operations.migrate.catalog import Column, Table
-from blog_app.operations.migrate.lint import known_schema, names, syntax, type_rules
+from blog_app.operations.migrate.lint import known_schema, names, rollbacks, syntax, type_rules
 from blog_app.operations.migrate.lint.context import Context
 from blog_app.operations.migrate.lint.row_rules import conditions
 from blog_app.operations.migrate.lint.syntax import Node
 
+SEQUENCE_VALUES = re.compile(r"\b(RESTART|START|INCREMENT|MINVALUE|MAXVALUE|CYCLE|AS)\b", re.I)
+"""Options of a sequence that change its next values."""
+DROPS = ("DROP_VIEW", "DROP_MATERIALIZED_VIEW", "DROP_FUNCTION")
 Exemption = Callable[[Node, Context], bool]
 EXEMPTIONS: dict[str, Exemption] = {}
 
@@ -92,6 +95,44 @@ def _is_never_null(column: str, table: Table) -> bool:
 def has_one_default(statement: Node, context: Context) -> bool:
     """The default is the same for all existing rows, so the catalog keeps it once."""
     return not any(type_rules.rewrites(column) for column in statement.all("ADD_COLUMN"))
+
+
+@exemption("constraint-missing-not-valid", "adding-foreign-key-constraint")
+def is_not_enforced(statement: Node, context: Context) -> bool:
+    """A constraint that is NOT ENFORCED (PostgreSQL 18) checks no row."""
+    added = [part for change in statement.all("ADD_CONSTRAINT") for part in change.all(*known_schema.CONSTRAINTS)]
+    return bool(added) and all(constraint.has("NOT_ENFORCED", "NOT_VALID") for constraint in added)
+
+
+@exemption("ban-create-domain-with-constraint")
+def is_a_new_domain(statement: Node, context: Context) -> bool:
+    """No column is of a domain that did not exist."""
+    return True
+
+
+@exemption("ban-alter-domain-with-add-constraint")
+def adds_constraint_not_valid(statement: Node, context: Context) -> bool:
+    """A constraint that is NOT VALID checks no row of the tables that use the domain."""
+    return statement.has("NOT_VALID")
+
+
+@exemption("ban-alter-sequence-values")
+def changes_no_value(statement: Node, context: Context) -> bool:
+    """How many values a session takes at once, and who owns the sequence, changes no next value."""
+    return not SEQUENCE_VALUES.search(statement.text)
+
+
+@exemption("ban-drop-view", "ban-drop-function")
+def is_replaced(statement: Node, context: Context) -> bool:
+    """The transaction creates it again, so nobody misses it."""
+    dropped = rollbacks.effects([statement]).net
+    return statement.kind not in DROPS or context.replaced.issuperset(dropped)
+
+
+@exemption("require-concurrent-index-creation")
+def is_on_partitioned_table_only(statement: Node, context: Context) -> bool:
+    """A partitioned table has no rows of its own; the indexes of its partitions are attached later."""
+    return statement.has("ONLY_KW") and bool(_table(statement, context).partitioning)
 
 
 def _table(statement: Node, context: Context) -> Table:

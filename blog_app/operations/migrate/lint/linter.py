@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import blog_app.operations.migrate.lint.row_rules  # noqa: F401  # It registers its rules; `squawk` has `type_rules`.
 from blog_app.operations.migrate.catalog import Schema
 from blog_app.operations.migrate.dry_run import Statement
-from blog_app.operations.migrate.lint import exemptions, names, rollbacks, rules, squawk, syntax
+from blog_app.operations.migrate.lint import exemptions, known_schema, names, rollbacks, rules, squawk, syntax
 from blog_app.operations.migrate.lint.context import Context, contexts
 from blog_app.operations.migrate.lint.syntax import Node
 from blog_app.operations.migrate.preview import Preview
@@ -50,7 +50,9 @@ def _lint_statements(context: Context, preview: Preview) -> Iterator[Finding]:
     texts = [statement.text for statement in preview.statements]
     parsed = syntax.parse_all(texts)
     atomic = preview.migration.atomic
-    first = replace(context, alone=not atomic or sum(len(nodes) for nodes in parsed) == 1)
+    statements = [node for nodes in parsed for node in nodes]
+    replaced = rollbacks.replaced(statements) if atomic else frozenset()
+    first = replace(context, alone=not atomic or len(statements) == 1, replaced=replaced)
     known = list(contexts(first, parsed, atomic=atomic))
     met: dict[str, list[tuple[Node, Context]]] = {text: [] for text in texts}
     for text, nodes, before in zip(texts, parsed, known, strict=True):
@@ -70,7 +72,10 @@ def _lint_statements(context: Context, preview: Preview) -> Iterator[Finding]:
 def _touches_table_in_use(met: Sequence[tuple[Node, Context]]) -> bool:
     """Return whether one of the statements changes anything but tables that this migration creates."""
     for node, context in met:
-        tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None]
+        tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None] or [
+            names.Name(item.schema, known_schema.table_of_index(context.schema, item.name) or item.name)
+            for item in names.objects(node)
+        ]
         if not context.created_by(node) and not (tables and context.new.issuperset(tables)):
             return True
     return not met

@@ -38,6 +38,8 @@ RENAMES = {
 CREATES = {f"{verb}_{what}": found for what, found in OBJECTS.items() for verb in ("CREATE", "ADD")}
 CREATES |= {"CREATE_TABLE_AS": OBJECTS["TABLE"], **RENAMES}
 DROPS = {f"DROP_{what}": found for what, found in OBJECTS.items()} | RENAMES
+TUNING = ("SET_STATISTICS", "SET_OPTIONS", "RESET_OPTIONS", "SET_STORAGE", "SET_COMPRESSION")
+"""Changes of a column that change nothing for its readers and writers."""
 NAMED_WITH_TABLE = ("trigger", "column", "constraint")
 # Constraints whose name may be left to PostgreSQL.
 NAMEABLE = [f"{kind}_CONSTRAINT" for kind in ("CHECK", "UNIQUE", "FOREIGN_KEY", "REFERENCES", "PRIMARY_KEY", "EXCLUDE")]
@@ -66,6 +68,8 @@ class Effects:
     altered: set[SchemaObject] = field(default_factory=set)
     replaced: set[SchemaObject] = field(default_factory=set)
     """By CREATE OR REPLACE: they may have existed before."""
+    made: set[str] = field(default_factory=set)
+    """Tables that they create: what they contain comes and goes with them."""
     unnamed: bool = False
     """Whether PostgreSQL chooses the name of an index or a constraint."""
 
@@ -77,10 +81,14 @@ def differences(migrate: Sequence[Node], rollback: Sequence[Node]) -> Iterator[s
     """Yield in sentences what the rollback does not undo of its migration, and what else it drops."""
     forward, backward = effects(migrate), effects(rollback)
     for item in +forward.net:
-        if not _covered(item, -backward.net, forward.texts[item], forward.table_of(item)):
+        if forward.table_of(item) not in forward.made and not _covered(
+            item, -backward.net, forward.texts[item], forward.table_of(item)
+        ):
             yield f"rollback does not drop the {item}, which migrate creates"
     for item in -forward.net:
-        if not _covered(item, +backward.net, "", backward.table_of(item)):
+        if forward.table_of(item) not in forward.made and not _covered(
+            item, +backward.net, "", backward.table_of(item)
+        ):
             yield f"rollback does not create the {item} again, which migrate drops"
     for item in -backward.net:
         known = not (forward.unnamed and item.kind in ("index", "constraint")) and item not in forward.replaced
@@ -89,6 +97,11 @@ def differences(migrate: Sequence[Node], rollback: Sequence[Node]) -> Iterator[s
     for item in sorted(forward.altered - backward.altered):
         if not _covered(item, -backward.net, "", item.table):
             yield f"rollback does not restore the {item}, which migrate alters"
+
+
+def replaced(statements: Sequence[Node]) -> frozenset[SchemaObject]:
+    """Return what the statements drop and create again."""
+    return frozenset(item for item, count in effects(statements).net.items() if count == 0)
 
 
 def effects(statements: Sequence[Node]) -> Effects:
@@ -107,7 +120,7 @@ def effects(statements: Sequence[Node]) -> Effects:
                 found.unnamed |= any(not constraint.has("CONSTRAINT_NAME") for constraint in node.all(*NAMEABLE))
                 for name in _named(node, "USING_INDEX_NAME"):  # The constraint takes over the index.
                     found.net.pop(SchemaObject("index", None, name), None)
-            if node.kind == "ALTER_COLUMN" and not node.has("SET_STATISTICS"):
+            if node.kind == "ALTER_COLUMN" and not node.has(*TUNING):
                 found.altered.add(SchemaObject("column", tables[0], _named(node, "COLUMN_NAME_REF")[0]))
     return found
 
@@ -122,6 +135,8 @@ def _count(
             found.replaced.add(item)
             continue
         found.net[item] += sign
+        if sign > 0 and kind == "table" and found.net[item] > 0:
+            found.made.add(name)
         found.texts.setdefault(item, about.text)
         if kind == "index" or statement.has("PARTITION_OF"):
             found.tables[item] = tables[-1]

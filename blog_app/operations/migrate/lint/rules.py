@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate.lint import lock_modes, names
+from blog_app.operations.migrate.lint import known_schema, lock_modes, names
 from blog_app.operations.migrate.lint.context import SYSTEM_SCHEMAS, Context
+from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
 
 WRITES = ("UPDATE", "DELETE", "MERGE")
@@ -51,8 +52,9 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 @rule("unqualified-name")
 def unqualified_name(statement: Node, context: Context) -> Messages:
+    temporary = names.objects(statement)[:1] if statement.has("TEMP") else []  # It has a schema of its own.
     for name in names.objects(statement):
-        if name.schema is None:
+        if name.schema is None and name not in (*temporary, *context.new):
             yield f'{name.name} has no schema: write "{context.database}"."{name.name}"'
 
 
@@ -63,7 +65,7 @@ def other_database(statement: Node, context: Context) -> Messages:
     schemas += [schema for schema, _ in _calls(statement) if schema in DATABASE_NAMES]
     for schema, name in [*names.objects(statement), *((schema, "") for schema in schemas)]:
         what = f"{schema}.{name}".rstrip(".")
-        if schema in (None, context.database, *SYSTEM_SCHEMAS):
+        if schema in (None, context.database, "pg_temp", *SYSTEM_SCHEMAS):
             continue
         if schema in DATABASE_NAMES:
             yield f"{what} belongs to another logical database, which may be on another server: use its directory.py"
@@ -110,7 +112,7 @@ def drop_cascade(statement: Node, context: Context) -> Messages:
 
 @rule("lock-table")
 def lock_table(statement: Node, context: Context) -> Messages:
-    if statement.kind == "LOCK":
+    if statement.kind == "LOCK" and context.in_use(statement):
         yield "LOCK TABLE blocks others for the rest of the transaction: remove it, statements take the locks they need"
     if statement.has("LOCKING_CLAUSE") and not statement.part("WHERE_CLAUSE") and context.in_use(statement):
         yield "this locks every row for the rest of the transaction: select the rows by WHERE"
@@ -128,14 +130,31 @@ def full_rewrite(statement: Node, context: Context) -> Messages:
 
 @rule("refresh-not-concurrent")
 def refresh_not_concurrent(statement: Node, context: Context) -> Messages:
-    if statement.kind == "REFRESH" and not statement.has("CONCURRENTLY_KW"):
+    views = [names.name_of(view) for view in statement.all("VIEW_REF")]
+    if statement.kind == "REFRESH" and not statement.has("CONCURRENTLY_KW") and not context.new.issuperset(views):
         yield "REFRESH MATERIALIZED VIEW blocks reads of the view: use CONCURRENTLY, which needs a unique index"
 
 
 @rule("attach-partition")
 def attach_partition(statement: Node, context: Context) -> Messages:
-    if statement.has("ATTACH_PARTITION") and context.in_use(statement):
-        yield "ATTACH PARTITION scans the partition under a lock: first add and validate a CHECK of the same bounds"
+    for attached in statement.all("ATTACH_PARTITION"):
+        for partition in names.tables(attached):
+            if partition not in context.new and not _has_checked_bounds(statement, partition, context):
+                yield (
+                    "ATTACH PARTITION scans the partition under a lock: first add and validate a CHECK of the same "
+                    "bounds on the partition (migrator.add_check)"
+                )
+
+
+def _has_checked_bounds(statement: Node, partition: Name, context: Context) -> bool:
+    """Return whether a validated CHECK of the partition is about the key by which its table is partitioned."""
+    tables = names.tables(statement)
+    parent, child = (context.schema.get(table.name) for table in (tables[0], partition))
+    key = re.sub(r"^.*?\(|\)$|\"", "", parent.partitioning.get("by", "")) if parent else ""
+    checks = [text for text in child.constraints.values() if text.startswith("CHECK")] if child else []
+    return bool(key) and any(
+        known_schema.mentions(text, key) and not known_schema.NOT_VALID.search(text) for text in checks
+    )
 
 
 @rule("disable-trigger")

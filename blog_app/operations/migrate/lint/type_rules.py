@@ -11,8 +11,12 @@ from blog_app.operations.migrate.lint.syntax import Node
 NARROW_INTEGER = re.compile(r"(?:small)?int(?:eger|2|4)?|(?:small)?serial[24]?", re.I)
 JSON_TYPE = re.compile(r"(?:pg_catalog\.)?json(?:\s*\[\s*\d*\s*\])*", re.I)
 CALLED_ONCE = re.compile(
-    r"(pg_catalog\.)?(now|(transaction|statement)_timestamp|date_trunc|make_(date|interval)|to_timestamp|timezone|lower"
-    r"|upper|concat|coalesce|repeat|md5|length|round|abs|array_fill|jsonb_build_(object|array))",
+    r"(pg_catalog\.)?(now|(transaction|statement)_timestamp|date_(trunc|part|bin)|make_\w+|to_\w+|timezone|justify_\w+"
+    r"|age|(current|session)_(user|setting|schemas?|database)|version|lower|upper|initcap|[lrb]?trim|[lr]pad|left|right"
+    r"|substr(ing)?|replace|translate|format|split_part|chr|ascii|quote_\w+|concat(_ws)?|coalesce|nullif|greatest|least"
+    r"|repeat|reverse|(\w+_)?length|position|strpos|overlay|md5|sha(224|256|384|512)|encode|decode|round|abs|ceil(ing)?"
+    r"|floor|trunc|mod|div|power|sqrt|sign|array_(append|prepend|cat|fill|length|to_string|remove|replace)|string_to_array|jsonb?_\w+|row_to_json|(ts|tstz|date|num|int4|int8)"
+    r"(multi)?range|inet|cidr|text|date|point|box|bit_length|cardinality)",
     re.I,
 )
 """Functions that the default of a new column calls once for all rows (`pg_proc.provolatile` is not `v`)."""
