@@ -169,6 +169,17 @@ def _visible_to_anonymous(within: Callable[[Scope, None], Any], scope: Scope) ->
     return reusable(within(scope, None))
 
 
+def may_use(endpoint: str) -> bool:
+    """Return whether the caller may use another operation too, at least on what is theirs."""
+    return caller_at(endpoint, _caller.get().identity).scope is not Scope.NO
+
+
+def require(endpoint: str) -> None:
+    """Raise `Forbidden` unless the caller may use another operation too, at least on what is theirs."""
+    if not may_use(endpoint):
+        raise Forbidden("Your roles do not allow this.")
+
+
 def require_all() -> None:
     """Raise `Forbidden` unless the caller may do this to all objects."""
     if scope() is not Scope.ALL:

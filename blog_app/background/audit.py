@@ -11,8 +11,8 @@ Guarantees:
 * **An entry if and only if the change commits.** It is the event `action.done`, published in the transaction of the
   change, or, if the operation opens that itself, in the first that it commits. A refused or rolled back change leaves
   no entry, and a replay by Idempotency-Key leaves no second one.
-* **One entry an action**, however much it writes. Its subject is the record that it loads or returns, else the first
-  that it writes, else the caller's own account.
+* **One entry an action**, however much it writes; a request that does what two operations do is two (`next_action`).
+  Its subject is the record that it loads or returns, else the first that it writes, else the caller's own account.
 * **Stored once**: the worker delivers it to the analytics database, where the event's id is the entry's id.
 * **No secrets**: the value of a field that is not declared, or is redacted, never leaves its database.
 
@@ -135,6 +135,15 @@ class AuditedAction(audit_subject.Subject):
             except DATABASE_ERRORS as error:
                 reason = first_line(error)
         log.warning("no audit entry for %s by %s: %s", self.name, self.actor.name, reason)
+
+
+def next_action(name: str) -> AuditedAction:
+    """Record the entry of the running action now; return another of the same actor, for what follows it."""
+    running = audit_subject.current.get()
+    assert isinstance(running, AuditedAction)
+    assert running.database
+    running.record_entry(running.database)
+    return AuditedAction(name, running.actor, running.database)
 
 
 def _before_commit(server: Server) -> None:

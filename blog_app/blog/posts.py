@@ -14,20 +14,29 @@ from blog_app.data.slugs import insert_with_slug
 from blog_app.errors import Conflict, invalid
 
 
-def create(author_id: UUID, tags: list[str], slug: str | None = None, **values: Any) -> Post:
-    """Create a draft and return it; without a slug it gets one from its title."""
-    found = Tag.by_slugs(tags, lock=True)
+def create(author_id: UUID, tags: list[str], slug: str | None = None, *, new_tags: bool = False, **values: Any) -> Post:
+    """Create a draft and return it; without a slug it gets one from its title. `new_tags` makes those that are new."""
+    found = Tag.find(tags, lock=True, create=new_tags)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     post: Post = insert_with_slug(Post, values["title"], slug, **values)
     PostTag.add(post, found)
     return post
 
 
-def change(post: Post, editor_id: UUID, kind: str, tags: list[str], slug: str | None, **values: Any) -> Post:
+def change(
+    post: Post,
+    editor_id: UUID,
+    kind: str,
+    tags: list[str],
+    slug: str | None,
+    *,
+    new_tags: bool = False,
+    **values: Any,
+) -> Post:
     """Change the post to these values and exactly these tags; its former title and content become a revision."""
     if kind != post.kind:
         raise invalid("kind", f"The kind of a post cannot be changed; this is a post of kind {post.kind!r}.")
-    found = Tag.by_slugs(tags)
+    found = Tag.find(tags, create=new_tags)
     revisions.record(post, editor_id, **values)
     if slug is not None and slug != post.slug:
         FormerSlug.record(post)

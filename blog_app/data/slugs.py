@@ -42,7 +42,7 @@ def insert_with_slug(model: type[Record], text: str, slug: str | None = None, **
     record = model(slug=slug, **values)
     record.derive()
     while not record.insert_unless_taken("slug"):
-        record.slug = f"{slug}-{_random()}"
+        record.slug = slug + random_suffix()
     return record
 
 
@@ -51,6 +51,11 @@ def insert_named(model: type[Record], name: str, slug: str | None, **values: Any
     if slug is None and not make_slug(name, model.slug.max_length):
         raise ValidationError({"name": ["Must have a letter or a digit, unless you send a slug."]})
     return insert_with_slug(model, name, slug, name=name, **values)
+
+
+def random_suffix() -> str:
+    """Return what makes a slug that is taken another one."""
+    return f"-{_random()}"
 
 
 def _random() -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from flask import Flask
 
+from blog_app.api import auth
 from blog_app.blog.models import Post
 from blog_app.data import databases
 from tests.blog.test_posts import write_post
+from tests.helpers import audit_entries
 from tests.helpers.caller import Caller, anonymous, sign_up
 
 
@@ -25,6 +28,41 @@ def test_a_scheduled_post_becomes_public_at_its_time_without_a_job(app: Flask) -
     with app.app_context(), databases.blog.atomic():  # As if an hour had passed.
         Post.update(published_at=Post.published_at - timedelta(hours=1)).where(Post.id == post["id"]).execute()
     assert titles(anonymous(app)) == [post["title"]]
+
+
+def test_a_post_can_be_created_and_published_by_one_request(app: Flask) -> None:
+    author = sign_up(app, "author")
+    body = {"title": "Tea", "content": "Boil.", "status": "published"}
+    post = author.post("/posts", body).json
+    assert (post["status"], post["published_at"] >= post["created_at"]) == ("published", True)
+    author.post("/posts", {**body, "title": "Later", "published_at": "2999-01-01T00:00:00Z"})
+    author.post("/posts", {**body, "title": "Earlier", "published_at": "1999-01-01T00:00:00Z"})
+    author.post("/posts", {**body, "title": "Draft", "status": "draft"})
+    assert titles(anonymous(app)) == ["Tea", "Earlier"]
+    assert titles(author, "?status=published&sort=published_at") == ["Earlier", "Tea", "Later"]
+    for change in ({"status": "archived"}, {"status": "draft", "published_at": "2999-01-01T00:00:00Z"}):
+        author.post("/posts", body | change, status=422)
+    author.patch(f"/posts/{post['id']}", {"status": "draft"}, status=422)
+
+
+def test_a_post_published_at_once_leaves_the_entries_of_two_requests(app: Flask) -> None:
+    author = sign_up(app, "author")
+    author.post("/posts", {"title": "Tea", "content": "Boil.", "status": "published"})
+    author.put(f"/posts/{write_post(author, 'Tea', published=False)['id']}/publication", {})
+    with app.app_context():
+        entries = audit_entries.pending()
+    changes = [(entry["action"], entry["changes"].get("status"), entry["actor_id"]) for entry in entries]
+    assert changes[:2] == changes[2:]
+    assert [action for action, *_ in changes[:2]] == ["posts.create_post", "posts.publish_post"]
+
+
+def test_only_who_may_publish_publishes_at_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    author = sign_up(app, "author")
+    real = auth.may_use
+    monkeypatch.setattr(auth, "may_use", lambda endpoint: endpoint != "posts.publish_post" and real(endpoint))
+    author.post("/posts", {"title": "Tea", "content": "Boil.", "status": "published"}, status=403)
+    assert author.get("/posts").json["data"] == []
+    author.post("/posts", {"title": "Tea", "content": "Boil."})
 
 
 def test_a_scheduled_post_can_be_published_now_and_a_public_one_keeps_its_time(app: Flask) -> None:

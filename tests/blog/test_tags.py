@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from flask import Flask
 
+from blog_app.blog.models import Tag
+from blog_app.errors import Invalid
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import anonymous, sign_up
 
@@ -27,11 +30,48 @@ def test_posts_are_found_by_tag(app: Flask) -> None:
     assert anonymous(app).get("/posts?tag=coffee").json["data"] == []
 
 
-def test_an_unknown_tag_is_reported_by_its_pointer(app: Flask) -> None:
-    editor = sign_up(app, "editor")
-    editor.post("/tags", {"name": "Tea"})
-    body = {"title": "Tea", "content": "Boil.", "tags": ["tea", "nonsense"]}
-    assert [error["pointer"] for error in editor.post("/posts", body, status=422).json["errors"]] == ["/tags/1"]
+def tags_of(app: Flask, post: dict) -> list[str]:
+    return sorted(tag["name"] for tag in anonymous(app).get(f"/posts/{post['id']}?include=tags").json["tags"])
+
+
+def test_posts_name_tags_by_slug_or_name_and_bring_new_ones_along(app: Flask) -> None:
+    author = sign_up(app, "author")
+    sign_up(app, "editor").post("/tags", {"name": "Green tea"})
+    post = write_post(author, tags=["GREEN TEA", "green-tea", "C++", "c++"])
+    assert tags_of(app, post) == ["C++", "Green tea"]
+    assert anonymous(app).get("/tags/c-plus-plus").json["name"] == "C++"
+    assert found(app, "green") == {post["title"]}
+    author.patch(f"/posts/{post['id']}", {"tags": ["c-plus-plus", "Milk", "(C++)"]})
+    assert tags_of(app, post) == ["(C++)", "C++", "Milk"]
+    assert len(anonymous(app).get("/tags").json["data"]) == 4
+
+
+def test_tags_that_cannot_be_made_are_reported_by_their_pointers(app: Flask) -> None:
+    author = sign_up(app, "author")
+    body = {"title": "Tea", "content": "Boil.", "tags": ["tea", "!!!", "x" * 51]}
+    errors = author.post("/posts", body, status=422).json["errors"]
+    assert [error["pointer"] for error in errors] == ["/tags/1", "/tags/2"]
+    assert anonymous(app).get("/tags").json["data"] == []
+
+
+def test_who_may_not_create_tags_is_told_which_do_not_exist(app: Flask) -> None:
+    sign_up(app, "editor").post("/tags", {"name": "Tea"})
+    with app.app_context(), pytest.raises(Invalid) as caught:
+        Tag.find(["milk", "tea", "cream"])
+    assert [error["pointer"] for error in caught.value.errors or ()] == ["/tags/2", "/tags/0"]
+
+
+def test_concurrent_posts_with_new_tags_share_them(app: Flask) -> None:
+    authors = [sign_up(app, "author") for _ in range(4)]
+    names = [f"New {number}" for number in range(6)]
+
+    def write(number: int) -> dict:
+        return write_post(authors[number % 4], tags=names if number % 2 else names[::-1])
+
+    with ThreadPoolExecutor(8) as threads:
+        posts = list(threads.map(write, range(24)))
+    assert len(anonymous(app).get("/tags").json["data"]) == len(names)
+    assert {tuple(tags_of(app, post)) for post in posts} == {tuple(names)}
 
 
 def test_search_finds_a_renamed_tag_by_its_new_name(app: Flask) -> None:

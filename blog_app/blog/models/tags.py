@@ -12,11 +12,20 @@ from blog_app.blog.models.posts import Post
 from blog_app.data import databases
 from blog_app.data.databases.dependencies import DeclaredSQL, collections_of_rows
 from blog_app.data.models import Base
+from blog_app.data.slugs import make_slug, random_suffix
 from blog_app.errors import Invalid, explain_constraint
 from blog_app.permissions import Scope
 
 BY_SLUG = "SELECT id, slug, name FROM blog.tags WHERE slug = ANY(%s)"
-BY_SLUG_LOCKED = f"{BY_SLUG} FOR KEY SHARE"
+BY_NAME = """
+SELECT given.text, tags.id, tags.slug, tags.name
+FROM unnest(%s) AS given (text) JOIN blog.tags ON lower(tags.name) = lower(given.text)
+"""
+LOCK = " FOR KEY SHARE OF tags"
+
+
+def _rows(sql: str, texts: list[str], lock: bool) -> Any:
+    return databases.blog.execute_sql(sql + LOCK if lock else sql, (texts,)).fetchall()
 
 
 class TagRow(NamedTuple):
@@ -43,21 +52,30 @@ class Tag(BlogRecord):
         return cls.select()
 
     @classmethod
-    def by_slugs(cls, slugs: list[str], *, lock: bool = False) -> list[TagRow]:
-        """Return the tags with these slugs, in order; raise `Invalid` naming the slugs that do not exist.
+    def find(cls, texts: list[str], *, lock: bool = False, create: bool = False) -> list[TagRow]:
+        """Return the tags that have these slugs or names, in order; with `create`, make those that do not exist.
 
-        With `lock` the tags are locked until this transaction ends.
+        Raise `Invalid` naming each that does not exist and is not made. With `lock` they are locked until this
+        transaction ends. Two transactions that make the same tag get the same one.
         """
-        rows = databases.blog.execute_sql(BY_SLUG_LOCKED if lock else BY_SLUG, (slugs,)).fetchall() if slugs else ()
-        found = {tag.slug: tag for tag in map(TagRow._make, rows)}
-        missing = [
-            {"pointer": f"/tags/{place}", "detail": f"Tag {slug!r} not found."}
-            for place, slug in enumerate(slugs)
-            if slug not in found
-        ]
-        if missing:
-            raise Invalid("The body is not valid.", errors=missing)
-        return [found[slug] for slug in dict.fromkeys(slugs)]
+        found = {row[1]: TagRow(*row) for row in _rows(BY_SLUG, texts, lock)} if texts else {}
+        suffix = ""
+        while missing := {text: place for place, text in reversed(list(enumerate(texts))) if text not in found}:
+            found |= {text: TagRow(*tag) for text, *tag in _rows(BY_NAME, list(missing), lock)}
+            new = sorted(missing.keys() - found.keys(), key=str.lower)  # One order for all: no deadlock.
+            slugs = {text: make_slug(text, cls.slug.max_length - len(suffix)) for text in new}
+            errors = [
+                {"pointer": f"/tags/{missing[text]}", "detail": f"Tag {text!r} not found."}
+                for text in new
+                if not create or not slugs[text] or len(text) > cls.name.max_length
+            ]
+            if errors:
+                raise Invalid("The body is not valid.", errors=errors)
+            if new:
+                rows = [{"name": text, "slug": slugs[text] + suffix} for text in new]
+                cls.insert_many(rows).on_conflict_ignore().execute()
+            suffix = random_suffix()  # For those whose slug another tag has.
+        return list({found[text].id: found[text] for text in texts}.values())
 
     def posts(self) -> Any:
         """Return the query for the ids of the posts that have this tag."""

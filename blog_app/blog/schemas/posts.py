@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import peewee
-from marshmallow import fields as ma, validate
+from marshmallow import ValidationError, fields as ma, validate, validates_schema
 
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
@@ -86,7 +86,10 @@ class PostFields(Schema):
         load_only=True,
         load_default=list,
         validate=validate.Length(max=MAX_TAGS),
-        metadata={"description": "The slugs of the post's tags. To read them, use `include=tags`.", "example": ["tea"]},
+        metadata={
+            "description": "The slugs or names of the post's tags. To read them, use `include=tags`.",
+            "example": ["tea"],
+        },
     )
 
 
@@ -105,6 +108,44 @@ class VideoSchema(PostFields):
     duration = Integer(
         load_default=None, allow_none=True, minimum=1, maximum=DAY, metadata={"description": "In seconds."}
     )
+
+
+class PublicationSchema(Schema):
+    """The publication time of a post."""
+
+    published_at = Timestamp(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Defaults to now. A future time schedules the post."},
+    )
+
+
+class StatusFields(PublicationSchema):
+    """What a new post may have besides its content: it can be published at once."""
+
+    status = ma.String(load_default="draft", validate=validate.OneOf(("draft", "published")))
+
+    @validates_schema
+    def require_status(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Raise `ValidationError` for a time at which a draft would be published."""
+        if data.get("published_at") and data.get("status") != "published":
+            raise ValidationError({"published_at": ["Needs the status published."]})
+
+
+class NewArticleSchema(StatusFields, ArticleSchema):
+    """A new article."""
+
+
+class NewVideoSchema(StatusFields, VideoSchema):
+    """A new video."""
+
+
+class NewPostSchema(PostFields):
+    """A new post."""
+
+    class Meta:
+        model = Post
+        kinds = {"article": NewArticleSchema, "video": NewVideoSchema}
 
 
 class PostSchema(PostFields):
@@ -151,16 +192,6 @@ class RelatedPostSchema(PostFields):
         includes = {name: include for name, include in PostSchema.opts.includes.items() if name != "images"}
 
     shared_tags = Integer(dump_only=True, metadata={"description": "The number of shared tags."})
-
-
-class PublicationSchema(Schema):
-    """The publication time of a post."""
-
-    published_at = Timestamp(
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "Defaults to now. A future time schedules the post."},
-    )
 
 
 class LikeSchema(Schema):

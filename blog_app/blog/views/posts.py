@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from blog_app.api import Blueprint
+from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, by_id_or_slug, identity
 from blog_app.api.resources.schema import DeletedParameter
+from blog_app.background import audit
 from blog_app.blog import posts as actions, search
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.blog.models.counters import COUNTERS_SECONDS
-from blog_app.blog.schemas.posts import PostSchema, PublicationSchema, RelatedPostSchema
+from blog_app.blog.schemas.posts import NewPostSchema, PostSchema, PublicationSchema, RelatedPostSchema
 from blog_app.blog.views.paths import current_slug, post_at
 from blog_app.data import databases
 from blog_app.data.cache import hot
@@ -49,16 +50,25 @@ def list_related_posts(key: str) -> Any:
     return search.related_posts(allowed(Post), post_at(key))
 
 
-@posts.creates("", PostSchema)
-def create_post(**values: Any) -> Post:
-    """Create a post. It is a draft until it is published."""
-    return actions.create(identity().user_id, **values)
+@posts.creates("", NewPostSchema, response=PostSchema)
+def create_post(status: str, published_at: datetime | None, **values: Any) -> Post:
+    """Create a post. It is a draft until it is published, here with `status` or later.
+
+    Tags that do not exist are created.
+    """
+    if status == "published":
+        auth.require("posts.publish_post")
+    post = actions.create(identity().user_id, new_tags=auth.may_use("tags.create_tag"), **values)
+    if status == "published":
+        with audit.next_action("posts.publish_post"):
+            actions.publish(post, published_at)
+    return post
 
 
 @posts.changes("/<key>", PostSchema, load=post_at)
 def change_post(post: Post, **values: Any) -> Post:
-    """Update a post. The former title and content become a revision."""
-    return actions.change(post, identity().user_id, **values)
+    """Update a post. The former title and content become a revision. Tags that do not exist are created."""
+    return actions.change(post, identity().user_id, new_tags=auth.may_use("tags.create_tag"), **values)
 
 
 @posts.deletes("/<key>", load=post_at)
