@@ -63,6 +63,7 @@ class Settings:
     databases: Mapping[str, DatabaseSettings]
     redis_url: str | None
     redis_timeout: float
+    cache_at_request: int
     connect_timeout: int
     statement_timeout: float
     start_tries: int
@@ -109,6 +110,7 @@ class Settings:
             databases=read.databases(),
             redis_url=read.redis_url(),
             redis_timeout=read.number("REDIS_TIMEOUT", 0.5, 0.05, 10),
+            cache_at_request=read.integer("CACHE_AT_REQUEST", 2, 1, 2),
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
             statement_timeout=read.number("STATEMENT_TIMEOUT", 10, 0.1, 600),
             start_tries=read.integer("START_TRIES", 5, 1, 1_000),

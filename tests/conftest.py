@@ -33,6 +33,9 @@ MANY_THREADS = {"WEB_THREADS": "100", "PASSWORD_HASHES": "16"}
 """As many as any test starts in one process; tests about refused requests have their own."""
 
 
+STORED_AT_ONCE = {"CACHE_AT_REQUEST": "1"}
+"""So that the second read is a hit; tests about the first request say otherwise."""
+
 cheap_passwords.install()
 
 
@@ -81,7 +84,7 @@ def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings
     """The settings for the session's servers; mail goes to a folder, page views and who was seen are not recorded."""
     own = {"APP_MODE": "test", "MAIL_URL": tmp_path_factory.mktemp("mail").as_uri()}
     own |= {"COUNT_VIEWS": "no", "LAST_SEEN_MINUTES": "0"}
-    return Settings.from_environment({**stack.environment(), **MANY_THREADS, **own})
+    return Settings.from_environment({**stack.environment(), **MANY_THREADS, **STORED_AT_ONCE, **own})
 
 
 @pytest.fixture(scope="session")

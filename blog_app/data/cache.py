@@ -9,7 +9,9 @@ asked for, which the API layer knows; `reads` declares the same for views that a
 others call. A test run fails if a view reads something that it did not declare.
 
 Invalidation: see `blog_app.data.watermarks`. Guarantee: a cached response is what the primary would have returned
-(`docs/reference/cache-and-replicas.md` has the limits). Errors are never cached. Cached values are bytes; nothing is
+(`docs/reference/cache-and-replicas.md` has the limits). Errors are never cached.
+A response is stored when it is asked for a second time within minutes: what is asked only once, as most of a blog's old
+posts and whatever strangers make up, costs Redis no memory and the reader no locks. Cached values are bytes; nothing is
 unpickled. Flask-Caching's Redis backend does the fetching, over the connections of the watermarks.
 """
 
@@ -44,6 +46,8 @@ FILL_LOCK_SECONDS = 3.0
 FILL_WAIT_SECONDS = 0.5
 """How long the others wait."""
 POLL_SECONDS = 0.01
+MAX_ENTRY_BYTES = 1_000_000
+"""A larger response is not stored."""
 NO_SLOTS = nullcontext()
 """For what needs no slot."""
 
@@ -134,6 +138,7 @@ class Representation(NamedTuple):
 
 
 _cache = flask_caching.Cache()
+_stores_at_once = False
 
 
 class Backend(RedisCache):
@@ -149,6 +154,8 @@ class Backend(RedisCache):
 
 def init_app(app: Flask) -> None:
     """Cache hot responses in the app's Redis, if it has one; `watermarks.init_app` must have come before."""
+    global _stores_at_once
+    _stores_at_once = app.config["SETTINGS"].cache_at_request == 1
     kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.lease_manager else "NullCache"
     app.config.update(CACHE_TYPE=kind, CACHE_DEFAULT_TIMEOUT=LIFETIME, CACHE_NO_NULL_WARNING=True)
     _cache.init_app(app)
@@ -188,6 +195,9 @@ def respond(
 def _respond(
     found: Lookup | None, key: CacheKey, produce: Callable[[], Representation], declared: Reads
 ) -> tuple[Representation, str]:
+    new = found and found.value is None and not _stores_at_once and not found.watch_pending_writes()
+    if found and new and found.is_first_request():
+        return _read_current(found, key, produce), "miss"
     deadline = time.monotonic() + FILL_WAIT_SECONDS
     while found is not None:
         if (cached := found.hit()) is not None:
@@ -212,10 +222,14 @@ def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads)
             expires = min(expires, asked + left)
         return produce()
 
+    def store(result: Representation) -> bool:
+        value = result.dumps()
+        return found.store(value, expires) if len(value) <= MAX_ENTRY_BYTES else found.unchanged()
+
     try:
         if not found.establish():
             return produce(), "bypass"
-        return found.read(produce_with_expiry, lambda result: found.store(result.dumps(), expires)), "miss"
+        return found.read(produce_with_expiry, store), "miss"
     finally:
         found.unlock_fill()
 
@@ -223,11 +237,18 @@ def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads)
 def read_uncached(collections: Iterable[tuple[str, str]], produce: Callable[[], T]) -> T:
     """Return what `produce` reads, from replicas that have every write to the collections, or from the primary."""
     key = CacheKey(tuple(collections))
-    if any(databases.BY_NAME[name].rotation for name, _ in key.collections):
-        (found,) = look_up(key)
-        if found and not found.watch_pending_writes() and found.establish():
-            return found.read(produce)
+    found = look_up(key)[0] if _has_replicas(key) else None
+    return _read_current(found, key, produce)
+
+
+def _read_current(found: Lookup | None, key: CacheKey, produce: Callable[[], T]) -> T:
+    if found and _has_replicas(key) and not found.watch_pending_writes() and found.establish():
+        return found.read(produce)
     return produce()
+
+
+def _has_replicas(key: CacheKey) -> bool:
+    return any(databases.BY_NAME[name].rotation for name, _ in key.collections)
 
 
 def require_declared(statements: list[str], declared: Iterable[tuple[str, str]]) -> None:

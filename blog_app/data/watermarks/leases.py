@@ -25,7 +25,7 @@ from blog_app.data.databases import CONNECTION_ERRORS, DATABASE_ERRORS, LogicalD
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.clock import ENDED, LEASE, clock
 from blog_app.data.watermarks.epochs import CLOSED, OPEN, OPENING, EpochRow
-from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable
+from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable, UnsafeEviction, require_safe_eviction
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ class LeaseManager:
         self.link = link
         self.databases = databases
         self.known = {name: EpochState() for name in databases}
+        self._refused = ""
+        """The run id of the Redis that is not used because of its eviction policy."""
         self._thread = BackgroundThread("watermarks", self._run, after_fork=self._reset)
 
     def lease(self, name: str) -> EpochRow | None:
@@ -140,6 +142,8 @@ class LeaseManager:
                 try:
                     self.tick(name, run_id)
                     self.known[name].error = ""
+                except UnsafeEviction:
+                    pass  # Which is logged.
                 except (*DATABASE_ERRORS, RedisUnreachable) as error:
                     self._log_new_error(name, first_line(error))
                 self.server(name).release()
@@ -188,10 +192,13 @@ class LeaseManager:
     def _require_usable_redis(self, name: str, run_id: str) -> None:
         """Raise `RedisUnreachable` unless Redis accepts marks, and never evicts one that has a token."""
         memory = self.link.call(run_id, "INFO", "memory").decode()
-        values = dict(line.split(":", 1) for line in memory.splitlines() if ":" in line)
-        if values.get("maxmemory", "0") != "0" and values.get("maxmemory_policy", "").startswith("allkeys"):
-            log.error("Redis is not used: maxmemory-policy allkeys-* may evict keys without expiry")
-            raise RedisUnreachable("its eviction policy is allkeys-*")
+        try:
+            require_safe_eviction(dict(line.split(":", 1) for line in memory.splitlines() if ":" in line))
+        except UnsafeEviction as error:
+            if self._refused != run_id:  # Once, not at every try of every logical database.
+                self._refused = run_id
+                log.error("Redis is not used, nothing is cached: %s", error)
+            raise
         self.link.call(run_id, "SET", f"{{{name}}}:probe", "1", "EX", "60")
 
     def _settle_dangling_tokens(self, name: str, row: EpochRow) -> None:

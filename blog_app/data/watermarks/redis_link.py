@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Mapping
 from hashlib import sha1
 from typing import Any
 
@@ -67,6 +68,17 @@ HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for nam
 
 class RedisUnreachable(Exception):
     """Redis did not answer, returned an error, or has another run id than expected."""
+
+
+class UnsafeEviction(RedisUnreachable):
+    """Redis may evict keys that have no expiry."""
+
+
+def require_safe_eviction(memory: Mapping[str, Any]) -> None:
+    """Raise `UnsafeEviction` if Redis, whose `INFO memory` is given, may evict the mark of a pending write."""
+    policy = str(memory.get("maxmemory_policy", "")).strip()
+    if int(memory.get("maxmemory", 0)) and policy.startswith("allkeys"):
+        raise UnsafeEviction(f"maxmemory-policy {policy} may evict keys without expiry; set volatile-lru")
 
 
 class RedisLink:

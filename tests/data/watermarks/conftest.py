@@ -138,6 +138,7 @@ class World:
         self._replicas, databases.blog.rotation.replicas = databases.blog.rotation.replicas, []
         self.redis.config_set("maxmemory", 0)
         self.redis.flushall()
+        Tag.delete().execute()  # Names are unique.
         self.row = Tag.create(name="0", slug=f"row-{time.monotonic_ns()}")
         self.await_open()
 
@@ -211,7 +212,9 @@ class World:
 @pytest.fixture(scope="package")
 def servers() -> Iterator[tuple[Stack, Flask]]:
     with throwaway(replicas=2) as stack:
-        settings = Settings.from_environment({**stack.environment(), "APP_MODE": "test", "REDIS_TIMEOUT": "1.5"})
+        settings = Settings.from_environment(
+            {**stack.environment(), "APP_MODE": "test", "REDIS_TIMEOUT": "1.5", "CACHE_AT_REQUEST": "1"}
+        )
         app = create_app(settings)
         result = app.test_cli_runner().invoke(args=["migrate", "up"])
         assert result.exit_code == 0, result.output

@@ -242,13 +242,21 @@ def test_marks_that_redis_loses_are_established_again(world: World, lost: str) -
     assert world.read() == (1, "hit")
 
 
-def test_a_redis_that_may_evict_tokens_is_not_used(world: World) -> None:
+def test_a_redis_that_may_evict_tokens_is_not_used_which_is_logged_once_and_readyz_says(world: World, caplog) -> None:
     world.redis.config_set("maxmemory", 10**9)
     world.redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        epochs.close(databases.blog.obj)
+        for database in databases.ALL:
+            world.lease_manager.lease(database.name)
+            epochs.close(database.obj)
         assert wait_until(lambda: world.lease_manager.lease(NAME) is None, SECONDS)
         assert not wait_until(lambda: world.lease_manager.lease(NAME) is not None, 2 * ENDED)
+        (said,) = [record.getMessage() for record in caplog.records if "maxmemory" in record.getMessage()]
+        assert said.startswith("Redis is not used, nothing is cached: maxmemory-policy allkeys-lru")
+        ready = world.app.test_client().get("/readyz")
+        assert (ready.status_code, ready.json["status"]) == (200, "degraded")
+        assert ready.json["checks"]["redis"]["status"] == "not used"
+        assert "set volatile-lru" in ready.json["checks"]["redis"]["reason"]
     finally:
         world.redis.config_set("maxmemory-policy", "noeviction")
     world.await_open()
@@ -322,9 +330,9 @@ def test_a_repeatable_read_transaction_counts_as_unmarked(world: World) -> None:
 
 def test_a_hundred_rows_are_marked_one_by_one_and_more_as_the_table(world: World) -> None:
     writer: Process = world.process()
-    rows = [Tag.create(name="n", slug=f"many-{n}-{time.monotonic_ns()}") for n in range(101)]
+    rows = [Tag.create(name=f"n{n}", slug=f"many-{n}-{time.monotonic_ns()}") for n in range(101)]
     world.warm()
-    Tag.update(name="m").where(Tag.id.in_([row.id for row in rows[:100]])).execute(writer.server)
+    Tag.update(name=Tag.name).where(Tag.id.in_([row.id for row in rows[:100]])).execute(writer.server)
     assert world.read() == (0, "hit")
-    Tag.update(name="m").where(Tag.id.in_([row.id for row in rows])).execute(writer.server)
+    Tag.update(name=Tag.name).where(Tag.id.in_([row.id for row in rows])).execute(writer.server)
     assert world.read() == (0, "miss")

@@ -195,6 +195,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
     elif me.at == "look":
         if mark is None:
             yield who + "MGET: no mark", move("missing", len(world.log))
+            yield who + "MGET: no mark, and it is the first request", move("primary")
         elif mark.tokens:
             yield who + f"MGET: tokens {mark.tokens}", move("primary")
             yield who + f"MGET: looks into token {mark.tokens[0]}", move("dangling", mark.tokens[0])
@@ -266,6 +267,7 @@ def reads(world: World, index: int, protocol: Protocol, setting: Setting) -> Ste
         if same:
             stored = store(world, epoch, entry=Entry(version, data))
             yield who + "STORE", returned(data, leased=replica, base=stored)
+            yield who + "MGET: the same, and it is the first request", returned(data, leased=replica)
         elif replica and protocol.compare_after_replica:
             yield who + "STORE: 0, the primary instead", move("primary")
         else:
