@@ -12,7 +12,7 @@ from typing import Any
 
 from blog_app.accounts import tokens
 from blog_app.accounts.models import RoleGrant, User
-from blog_app.accounts.passwords import hash_password
+from blog_app.accounts.passwords import hash_password, require_strong
 from blog_app.accounts.roles import require_another_admin
 from blog_app.api.token_cache import Identity
 from blog_app.background import mail
@@ -24,6 +24,8 @@ def create(by: Identity, password: str | None, roles: Sequence[str], **values: A
     """Create a user. One without a password is invited: a mail brings a token with which they set it."""
     if password is None:
         mail.require_mail()
+    else:
+        require_strong(password, values["email"], values["name"])
     password_hash = hash_password(password or secrets.token_urlsafe())  # Slow: before the transaction.
     with databases.accounts.atomic():
         user = User.create_with_profile(password_hash=password_hash, **values)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from blog_app.accounts import signed_tokens, throttling, tokens
 from blog_app.accounts.models import User
-from blog_app.accounts.passwords import hash_password, verify_password
+from blog_app.accounts.passwords import hash_password, require_strong, verify_password
 from blog_app.api.token_cache import Identity
 from blog_app.background import mail
 from blog_app.background.outbox.publishing import publish_event
@@ -22,6 +22,7 @@ from blog_app.errors import Conflict, invalid
 def change_password(identity: Identity, current_password: str, password: str) -> None:
     """Change the caller's password; raise `Invalid` unless the current one is correct."""
     user = _require_password(identity, current_password, "current_password")
+    require_strong(password, user.email, user.name)
     _set(user, keep_token=identity.token_id, password_hash=hash_password(password))
 
 
@@ -36,6 +37,7 @@ def request_password_reset(email: str) -> None:
 def reset_password(token: str, password: str) -> None:
     """Set the password of the account that the token, of a reset or an invitation, is for; end all its sessions."""
     user = _user_of(signed_tokens.verify(token, signed_tokens.PASSWORD_RESET, signed_tokens.INVITATION))
+    require_strong(password, user.email, user.name)
     _set(user, password_hash=hash_password(password))
     throttling.recognize_client(user.email)
 

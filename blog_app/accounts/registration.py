@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from blog_app.accounts import signed_tokens, throttling
 from blog_app.accounts.models import Registration, RoleGrant, User
-from blog_app.accounts.passwords import hash_password
+from blog_app.accounts.passwords import hash_password, require_strong
 from blog_app.background import mail
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.config import settings
@@ -21,6 +21,7 @@ from blog_app.data.models import now
 def register(email: str, name: str, password: str) -> None:
     """Store a registration; a mail to the address follows."""
     mail.require_mail()
+    require_strong(password, email, name)
     throttling.count_mail_request(email)
     password_hash = hash_password(password)
     with databases.accounts.atomic():

@@ -22,7 +22,7 @@ users = AppGroup("users", help="Create, list and suspend users.")
 @click.password_option(help="Prompted for if omitted. Omit it: other users of this machine can see command lines.")
 def create(email: str, name: str, admin: bool, password: str) -> None:
     """Create a user with the email address EMAIL. No confirmation mail is sent."""
-    if problem := weakness(password):
+    if problem := weakness(password, email, name):
         raise click.ClickException(f"the password is too weak: {problem}")
     if not 1 <= len(name.strip()) <= User.name.max_length:
         raise click.ClickException(f"the name must have 1 to {User.name.max_length} characters")
