@@ -16,7 +16,6 @@ from blog_app.background.outbox import wake_up
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import cache, databases, slots, watermarks
 
-API = "/api/v1"
 DOMAINS = tuple(import_module(f"{__name__}.{name}") for name in DATABASE_NAMES)
 """A package for each logical database, with its `blueprints`."""
 
@@ -44,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.init_app(app)
     for domain in DOMAINS:
         for blueprint in domain.blueprints:
-            app.register_blueprint(blueprint, url_prefix=API + blueprint.url_prefix)
+            app.register_blueprint(blueprint, url_prefix=api.docs.API + blueprint.url_prefix)
     api.require_permissions(app)
     analytics.init_app(app)
     for page in blog.pages:

@@ -7,6 +7,7 @@ from typing import Any
 import redis
 from flask import Flask, Response
 
+from blog_app.api.docs import API
 from blog_app.api.responses.json_encoder import json_response
 from blog_app.config import settings
 from blog_app.data import databases
@@ -30,7 +31,7 @@ def index() -> Response:
     links = {
         "documentation": "/docs",
         "openapi": "/openapi.json",
-        "api": "/api/v1",
+        "api": API,
         "alive": "/healthz",
         "ready": "/readyz",
     }

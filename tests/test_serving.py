@@ -22,6 +22,7 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
+from blog_app.api.openapi.responses import SERVER_ERRORS
 from blog_app.config import ROOT
 from blog_app.development.local.ports import private_port
 from blog_app.development.local.process import wait_until
@@ -102,15 +103,27 @@ def test_new_connections_are_served_after_a_worker_was_killed(tmp_path: Path) ->
         assert sum(workers_of(stack, port).values()) == CONNECTIONS
 
 
-def test_what_is_too_long_or_no_http_gets_a_problem_document(tmp_path: Path) -> None:
-    with serving(tmp_path) as port:
-        for path, status in (("/" + "x" * 9_000, 414), ("/ b", 400)):
-            with socket.create_connection(("127.0.0.1", port), 10) as client:
-                client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                with closing(http.client.HTTPResponse(client)) as response:
-                    response.begin()
-                    assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
-                    assert orjson.loads(response.read())["status"] == status
+def test_what_the_server_refuses_gets_a_problem_document_with_a_documented_status(quick: int) -> None:
+    requests = {
+        f"GET /{'x' * 9_000} HTTP/1.1\r\n\r\n": 414,
+        "GET / b HTTP/1.1\r\n\r\n": 400,
+        "GET / HTTP/3.0\r\n\r\n": 400,
+        "GET / HTTP/1.1\r\nHost: x\r\n b\r\n\r\n": 400,
+        f"GET / HTTP/1.1\r\nX: {'x' * 9_000}\r\n\r\n": 431,
+        f"GET / HTTP/1.1\r\nX: {'x' * 70_000}": 431,
+        "GET / HTTP/1.1\r\nExpect: tea\r\n\r\n": 417,
+        "POST / HTTP/1.1\r\nTransfer-Encoding: brew, chunked\r\n\r\n0\r\n\r\n": 501,
+        "GET / HTTP/1.1\r\n": 408,
+        "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nx": 408,
+    }
+    for text, status in requests.items():
+        with socket.create_connection(("127.0.0.1", quick), 10) as client:
+            client.sendall(text.encode())
+            with closing(http.client.HTTPResponse(client)) as response:
+                response.begin()
+                assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
+                assert orjson.loads(response.read())["status"] == status
+    assert {*requests.values()} == {400, *SERVER_ERRORS}
 
 
 # Short limits: gunicorn loads the worker, with its module's constants, before it forks.

@@ -80,12 +80,12 @@ class BearerToken:
         if self._hash is not None:
             identity = self._tokens.identify(self._hash, self._hint, lookups[0] if self._hint else None)
             if identity is None:
-                raise Unauthorized("The token is invalid, expired or revoked.")
+                raise Unauthorized("The token is invalid, expired or revoked.", headers=_challenge("invalid_token"))
             self._tokens.record_seen(identity.user_id)
         caller = caller_at(endpoint, identity)
         _caller.set(caller)
         if caller.scope is Scope.NO:
-            raise Forbidden("Your roles do not allow this.") if identity else Unauthorized(NEEDS_TOKEN)
+            raise _forbidden("Your roles do not allow this.") if identity else Unauthorized(NEEDS_TOKEN)
         return lookups[-1] if key else None
 
 
@@ -152,7 +152,7 @@ def allowed(model: Any, *, deleted: str | None = None) -> Any:
         caller = user_id()
         return model.within(scope(), caller) if caller else _visible_to_anonymous(model.within, scope()).clone()
     if scope() is not Scope.ALL:
-        raise Forbidden("Your roles do not allow you to see deleted objects.")
+        raise _forbidden("Your roles do not allow you to see deleted objects.")
     return model.with_deleted() if deleted == "with" else model.only_deleted()
 
 
@@ -177,13 +177,22 @@ def may_use(endpoint: str) -> bool:
 def require(endpoint: str) -> None:
     """Raise `Forbidden` unless the caller may use another operation too, at least on what is theirs."""
     if not may_use(endpoint):
-        raise Forbidden("Your roles do not allow this.")
+        raise _forbidden("Your roles do not allow this.")
+
+
+def _forbidden(detail: str) -> Forbidden:
+    return Forbidden(detail, headers=_challenge("insufficient_scope"))
+
+
+def _challenge(error: str) -> dict[str, str]:
+    """Return the header that says what is wrong with a token (RFC 6750, section 3.1)."""
+    return {"WWW-Authenticate": f'{Unauthorized.headers["WWW-Authenticate"]}, error="{error}"'}
 
 
 def require_all() -> None:
     """Raise `Forbidden` unless the caller may do this to all objects."""
     if scope() is not Scope.ALL:
-        raise Forbidden("Your roles do not allow this.")
+        raise _forbidden("Your roles do not allow this.")
 
 
 def require_ownership(record: Any) -> None:

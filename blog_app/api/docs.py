@@ -1,20 +1,27 @@
-"""API documentation: the OpenAPI document, a Swagger UI page that works without internet access, the problem types."""
+"""API documentation: the index of resources, the OpenAPI document, the problem types, and a Swagger UI page.
+
+All of it works without internet access and without a token. The index and the document are made from the routes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import flask_swagger_ui
 from flask import Flask, Response, send_from_directory
 
+from blog_app.api.blueprint import operations_of
 from blog_app.api.openapi.document import document
 from blog_app.api.requests.body import JSON
 from blog_app.api.responses import etag
 from blog_app.api.responses.json_encoder import json_response, to_json
 from blog_app.errors import PROBLEM_TYPES, NotFound
 
+API = "/api/v1"
+"""What the URL of every resource begins with."""
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 PAGE = Path(__file__).parent / "docs_page"
 FOLDERS = {
@@ -30,26 +37,39 @@ POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' d
 
 
 def init_app(app: Flask) -> None:
-    """Add `/openapi.json`, `/docs` and `/problems/<name>`; they need no token."""
-    app.add_url_rule("/openapi.json", "openapi", openapi(app))
+    """Add the index of the API, `/openapi.json`, `/docs` and `/problems/<name>`."""
+    app.add_url_rule(API, "api_index", _document_view(app, resources, "Get the resources of the API."))
+    app.add_url_rule("/openapi.json", "openapi", _document_view(app, document, "Get the OpenAPI 3.1 document."))
     app.add_url_rule("/docs", "docs", docs)
     app.add_url_rule("/docs/<name>", "docs_asset", asset)
     app.add_url_rule("/problems/<name>", "problem", problem)
 
 
-def openapi(app: Flask) -> Callable[[], Response]:
-    """Return the view of the OpenAPI document of `app`, which is generated at the first request."""
+def resources(app: Flask) -> dict[str, Any]:
+    """Return the URL and the methods of every resource of `app` that has no parameter in its path."""
+    rules = {rule.endpoint: rule for rule in app.url_map.iter_rules()}
+    methods: dict[str, list[str]] = {}
+    for operation in operations_of(app):
+        rule = rules[operation.rule_endpoint]
+        if not rule.arguments:
+            methods.setdefault(rule.rule, []).append(operation.method)
+    links = {path.removeprefix(f"{API}/"): {"href": path, "methods": methods[path]} for path in sorted(methods)}
+    return {"documentation": "/docs", "openapi": "/openapi.json", "resources": links}
+
+
+def _document_view(app: Flask, make: Callable[[Flask], dict[str, Any]], summary: str) -> Callable[[], Response]:
+    """Return the view of a document about `app`, which is made at the first request."""
 
     @cache
     def rendered() -> bytes:
-        return to_json(document(app))
+        return to_json(make(app))
 
     def view() -> Response:
-        """Get the OpenAPI 3.1 document."""
         response = Response(rendered(), content_type=JSON)
         response.headers["Cache-Control"] = "no-cache"
         return etag.with_etag(response, etag.digest(rendered()))
 
+    view.__doc__ = summary
     return view
 
 

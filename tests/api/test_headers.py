@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from blog_app import create_app
 from blog_app.config import ConfigurationError, Settings
-from tests.helpers.caller import anonymous, sign_up
+from tests.helpers.caller import Caller, anonymous, revoked, sign_up
 
 
 def test_head_responds_like_get_without_the_body(app: Flask) -> None:
@@ -106,3 +106,16 @@ def test_an_unknown_url_is_a_problem_document(client: FlaskClient) -> None:
     response = client.get("/nothing/h\u00e9re")
     assert (response.status_code, response.mimetype) == (404, "application/problem+json")
     assert response.json["instance"] == "/nothing/h%C3%A9re"
+
+
+def test_a_refused_token_is_told_what_is_wrong_with_it(app: Flask) -> None:
+    def challenge(caller: Caller, path: str, status: int) -> str | None:
+        return caller.get(path, status=status).headers.get("WWW-Authenticate")
+
+    assert challenge(anonymous(app), "/me", 401) == 'Bearer realm="api"'
+    assert challenge(Caller(app, "unknown"), "/me", 401) == 'Bearer realm="api", error="invalid_token"'
+    assert challenge(revoked(sign_up(app)), "/posts", 401) == 'Bearer realm="api", error="invalid_token"'
+    member = sign_up(app)
+    assert challenge(member, "/users?deleted=only", 403) == 'Bearer realm="api", error="insufficient_scope"'
+    refused = member.delete(f"/users/{member.user_id}", status=403)
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="api", error="insufficient_scope"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from blog_app import permissions
+from blog_app.api.openapi.responses import SERVER_ERRORS
 from blog_app.errors import PROBLEM_TYPES
 
 
@@ -45,6 +47,47 @@ def test_every_error_is_a_problem_document_and_503_is_documented(document: dict[
         for reference in errors.values():
             response = document["components"]["responses"][reference["$ref"].rpartition("/")[2]]
             assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_what_the_server_refuses_before_the_app_is_documented_everywhere(document: dict[str, Any]) -> None:
+    # tests/test_serving.py provokes each of them.
+    for operation in pages(document):
+        assert {str(status.value) for status in SERVER_ERRORS} | {"400"} <= set(operation["responses"])
+
+
+HEADERS = (
+    {},
+    {"If-None-Match": "*"},
+    {"If-Match": '"x"'},
+    {"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"},
+    {"If-Modified-Since": "Sat, 01 Jan 2050 00:00:00 GMT"},
+    {"Range": "bytes=0-1"},
+    {"Range": "bytes=999999999-"},
+    {"Range": "tea"},
+    {"Authorization": "Basic eDp5"},
+)
+
+
+def test_a_page_outside_the_api_answers_only_what_is_documented(document: dict[str, Any], client: FlaskClient) -> None:
+    examples = {"file": "rss.xml", "name": "page.js", "year": "2026", "month": "01", "author_id": str(UUID(int=1))}
+    for path, operation in ((path, each["get"]) for path, each in document["paths"].items() if "get" in each):
+        if "site" in operation["tags"]:
+            url = re.sub(r"{(\w+)}", lambda name: examples.get(name[1], "nothing"), path)
+            for headers in HEADERS:
+                with client.get(url, headers=headers) as response:
+                    assert str(response.status_code) in operation["responses"], (url, headers, response.status_code)
+
+
+def test_the_index_of_the_api_links_to_its_resources(document: dict[str, Any], client: FlaskClient) -> None:
+    index = client.get(client.get("/").json["links"]["api"])
+    links = {each["href"]: sorted(each["methods"]) for each in index.json["resources"].values()}
+    assert links == {
+        path: sorted(method.upper() for method in methods)
+        for path, methods in document["paths"].items()
+        if path.startswith("/api/v1/") and "{" not in path
+    }
+    assert index.json["resources"]["posts"]["href"] == "/api/v1/posts"
+    assert client.get("/api/v1", headers={"If-None-Match": index.headers["ETag"]}).status_code == 304
 
 
 def test_a_list_documents_its_filters_with_their_operators_and_alternatives(document: dict[str, Any]) -> None:

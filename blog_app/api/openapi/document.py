@@ -16,7 +16,6 @@ from blog_app.api.operation import Operation
 from blog_app.api.requests.body import JSON, MERGE_PATCH
 from blog_app.api.resources.schema import requires_body
 from blog_app.config import VERSION
-from blog_app.errors import NotFound
 from blog_app.permissions import PERMISSIONS, Rule, Scope
 
 SENTENCE_END = re.compile(r"\.(?:\s+|$)")
@@ -93,13 +92,12 @@ def _operation(operation: Operation, path: str, components: Components) -> Json:
 
 def _page(app: Flask, endpoint: str, path: str) -> Json:
     """Describe an endpoint outside the API, such as health checks and documentation; it needs no token."""
-    not_found = {"404": {"$ref": f"#/components/responses/{NotFound.__name__}"}} if "<" in path else {}
     return {
         "operationId": endpoint.rpartition(".")[2],
         "tags": ["site"],
         "summary": (app.view_functions[endpoint].__doc__ or "").strip().removesuffix("."),
         "parameters": list(path_parameters(path)),
-        "responses": {"200": {"description": "OK"}, **not_found, "503": {"description": "Service Unavailable"}},
+        "responses": responses.page_responses(path, is_file=endpoint in ("docs", "docs_asset")),
         "security": [],
     }
 

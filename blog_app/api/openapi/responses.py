@@ -48,16 +48,32 @@ HEADERS: dict[str, Json] = {
     "Link": {"description": "Next and previous page (RFC 8288).", "schema": {"type": "string"}},
     "Location": {"description": "URL of the resource.", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {"description": "Seconds to wait before a retry.", "schema": {"type": "integer", "minimum": 0}},
-    "WWW-Authenticate": {"description": "Authentication scheme.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "What is wrong with the token (RFC 6750).", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "Id of the request.", "schema": {"type": "string"}},
     "RateLimit": {"description": "Remaining requests, and seconds to the next window.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The limit: requests in a window of seconds.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {
     HTTPStatus.UNAUTHORIZED: ["WWW-Authenticate"],
+    HTTPStatus.FORBIDDEN: ["WWW-Authenticate"],
     HTTPStatus.TOO_MANY_REQUESTS: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: ["Content-Range"],
     HTTPStatus.SERVICE_UNAVAILABLE: ["Retry-After"],
+}
+
+
+BEFORE_THE_APP = {
+    HTTPStatus.REQUEST_TIMEOUT: "The request takes too long to arrive.",
+    HTTPStatus.EXPECTATION_FAILED: "`Expect` has another value than `100-continue`.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too long.",
+    HTTPStatus.NOT_IMPLEMENTED: "`Transfer-Encoding` has another value than `chunked`.",
+}
+SERVER_ERRORS = (*BEFORE_THE_APP, HTTPStatus.REQUEST_URI_TOO_LONG)
+"""What the HTTP server answers to any request before the app sees it, besides 400."""
+FILE_STATUSES = {
+    HTTPStatus.PARTIAL_CONTENT: "The requested range of the file.",
+    HTTPStatus.PRECONDITION_FAILED: "`If-Match` or `If-Unmodified-Since` does not match the file.",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "`Range` is outside the file.",
 }
 
 
@@ -76,6 +92,21 @@ def register(spec: APISpec) -> None:
             },
         )
 
+    for status, text in BEFORE_THE_APP.items():
+        spec.components.response(
+            _component(status),
+            {"description": text, "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+        )
+
+
+def page_responses(path: str, *, is_file: bool) -> Json:
+    """Return the responses of an endpoint outside the API, by status."""
+    found: Json = {"200": {"description": "OK"}, "304": {"description": "Not Modified"}}
+    if is_file:
+        found |= {str(status.value): {"description": text} for status, text in FILE_STATUSES.items()}
+    errors = [HTTPStatus.BAD_REQUEST, *([HTTPStatus.NOT_FOUND] if "<" in path else []), *SERVER_ERRORS]
+    return found | {str(status.value): _error(status) for status in (*errors, HTTPStatus.SERVICE_UNAVAILABLE)}
+
 
 def responses(operation: Operation, path: str, components: Components) -> Json:
     """Return the responses of an operation, by status."""
@@ -89,10 +120,18 @@ def responses(operation: Operation, path: str, components: Components) -> Json:
         responses["206"] = {**_file("Content-Range"), "description": "The requested range of the file."}
     if operation.redirect_key:
         responses["301"] = {"description": "Moved Permanently", "headers": _headers("Location", "X-Request-Id")}
-    names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
-    for status in _errors(operation, path):
-        responses[str(status.value)] = {"$ref": f"#/components/responses/{names[status]}"}
+    for status in (*_errors(operation, path), *SERVER_ERRORS):
+        responses[str(status.value)] = _error(status)
     return responses
+
+
+def _error(status: HTTPStatus) -> Json:
+    return {"$ref": f"#/components/responses/{_component(status)}"}
+
+
+def _component(status: HTTPStatus) -> str:
+    names = {problem_type.status: problem_type.__name__ for problem_type in PROBLEM_TYPES.values()}
+    return names.get(status) or "".join(word.capitalize() for word in status.name.split("_"))
 
 
 def _success(operation: Operation, components: Components) -> Json:
@@ -123,7 +162,6 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
         HTTPStatus.UNAUTHORIZED: True,
         HTTPStatus.FORBIDDEN: PERMISSIONS[operation.endpoint].anonymous is Scope.NO,
         HTTPStatus.NOT_FOUND: "<" in path or operation.load,
-        HTTPStatus.REQUEST_URI_TOO_LONG: operation.is_list,
         HTTPStatus.CONFLICT: is_write,
         HTTPStatus.TOO_MANY_REQUESTS: is_write,
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: operation.is_download,
