@@ -59,6 +59,8 @@ PERMISSIONS: Mapping[str, Rule] = {
     "users.delete_user":          Rule(NO,      NO,     NO,     NO,     ALL),
     "users.restore_user":         Rule(NO,      NO,     NO,     NO,     ALL),
     "users.purge_user":           Rule(NO,      NO,     NO,     NO,     ALL),
+    "authors.list_authors":       Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
+    "authors.show_author":        Rule(PUBLIC,  PUBLIC, PUBLIC, PUBLIC, PUBLIC),
     "roles.list_roles":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
     "roles.grant_role":           Rule(NO,      NO,     NO,     NO,     ALL),
     "roles.revoke_role":          Rule(NO,      NO,     NO,     NO,     ALL),
@@ -107,6 +109,7 @@ PERMISSIONS: Mapping[str, Rule] = {
     "posts.unpublish_post":       Rule(NO,      NO,     OWN,    ALL,    ALL),
 
     # endpoint                                anonymous member author editor admin
+    "user_posts.list_user_posts":       Rule(PUBLIC, PUBLIC, OWN,    ALL,    ALL),
     "posts.list_related_posts":         Rule(PUBLIC, PUBLIC, OWN,    ALL,    ALL),
     "posts.restore_post":               Rule(NO,     NO,     NO,     ALL,    ALL),
     "posts.purge_post":                 Rule(NO,     NO,     NO,     NO,     ALL),

@@ -13,7 +13,7 @@ from typing import Any
 from blog_app.accounts import tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password, require_strong
-from blog_app.accounts.roles import require_another_admin
+from blog_app.accounts.roles import give, require_another_admin
 from blog_app.api.token_cache import Identity
 from blog_app.background import mail
 from blog_app.background.outbox.publishing import publish_event
@@ -55,5 +55,5 @@ def _set_roles(user: User, roles: Sequence[str], by: Identity) -> None:
     if set(roles) == set(before):
         return
     RoleGrant.delete().where((RoleGrant.user == user.id) & RoleGrant.role.not_in(roles)).execute()
-    RoleGrant.give(user.id, [role for role in roles if role not in before], granted_by=by.user_id)
+    give(user.id, [role for role in roles if role not in before], granted_by=by.user_id)
     audit_subject.record_change("roles", before, sorted(roles))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from blog_app.accounts.models import FORMER_MEMBER, Relationship, RoleGrant, Token, User
+from peewee import SQL
+
+from blog_app.accounts.models import FORMER_MEMBER, Author, Profile, Relationship, RoleGrant, Token, User
 from blog_app.api import auth
 from blog_app.api.token_cache import Identity, TokenHolder
 from blog_app.data import cache, databases
@@ -26,6 +28,15 @@ HOLDER = """
 
 _ids = batch_lookup(User.id, User.select(User.id))
 _names = batch_lookup(User.id, User.select(User.id, User.name))
+_authors = batch_lookup(
+    User.id,
+    User.select(
+        User.id,
+        User.name,
+        Author.select(Author.slug).where((Author.user == User.id) & Author.is_public()),
+        Profile.select(Profile.avatar_url).where((Profile.user == User.id) & (User.status == SQL("'active'"))),
+    ),
+)
 _emails = batch_lookup(User.id, User.select(User.id, User.email))
 
 
@@ -64,6 +75,17 @@ def people(ids: list[str]) -> dict[str, dict[str, Any]]:
     if others := [each for each in ids if each not in names]:
         names.update(_names(others))
     return {each: {"id": each, "name": names.get(each, FORMER_MEMBER)} for each in ids}
+
+
+@cache.reads(User, Profile, Author, RoleGrant)
+def authors(ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return `id`, `name`, `slug` and `avatar_url` of these users, by id. One statement.
+
+    The slug is that of the public page, None without one; a deleted user is a former member, without an avatar.
+    """
+    found = {row[0]: row for row in _authors(ids)}
+    rows = (found.get(each, (each, FORMER_MEMBER, None, None)) for each in ids)
+    return {row[0]: dict(zip(("id", "name", "slug", "avatar_url"), row, strict=True)) for row in rows}
 
 
 def emails(ids: list[str]) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """The outbox handlers of the accounts domain: they send the mails for registrations, invitations, password resets and
-changes of address.
+changes of address, and take over the blog's numbers of posts.
 
 Tokens are signed here, not when they are requested: none is stored, and each is valid from when it is sent. Only here
 is looked up whether an address has an account: the API cannot reveal it, by its response or by its response time.
@@ -7,7 +7,7 @@ is looked up whether an address has an account: the API cannot reveal it, by its
 
 from __future__ import annotations
 
-from blog_app.accounts import mail_texts, signed_tokens
+from blog_app.accounts import authors, mail_texts, signed_tokens
 from blog_app.accounts.models import Registration, User
 from blog_app.background import mail
 from blog_app.background.outbox.handlers import Event, event_handler
@@ -53,6 +53,12 @@ def answer_email_change(event: Event) -> None:
         token = signed_tokens.sign(signed_tokens.EMAIL_CHANGE, id=str(user.id), **event.payload)
         mail_text = mail_texts.confirm_email_change(user.name, token)
     mail.send(event, event.payload["email"], *mail_text)
+
+
+@event_handler("authors.counted", databases.accounts)
+def count_posts(event: Event) -> None:
+    """Store the number of public posts of each author."""
+    authors.store_counts(event.payload["posts"])
 
 
 @event_handler("user.invited", databases.accounts, external=True)

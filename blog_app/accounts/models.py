@@ -4,7 +4,6 @@ relationships.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
@@ -119,13 +118,6 @@ class RoleGrant(AccountsRecord):
     owner_id = property(attrgetter("user_id"))
 
     @classmethod
-    def give(cls, user_id: UUID, roles: Iterable[str], *, granted_by: UUID | None) -> None:
-        """Grant roles; grants that exist already are left unchanged."""
-        rows = [{"user": user_id, "role": role, "granted_by": granted_by} for role in roles]
-        if rows:
-            cls.insert_many(rows).on_conflict_ignore().execute()
-
-    @classmethod
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the grants that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.user == user_id)
@@ -165,6 +157,39 @@ class Profile(AccountsRecord):
     def ensure(cls, user_id: UUID) -> None:
         """Insert an empty profile if the user has none, as users loaded from seed files may; needs a transaction."""
         cls.insert(user=user_id).on_conflict(conflict_target=[cls.user], action="IGNORE").execute()
+
+
+class Author(AccountsRecord):
+    """The public page of an author; `posts` is a copy of the blog's number of their public posts."""
+
+    user = peewee.ForeignKeyField(User, backref="+", on_delete="CASCADE", unique=True)
+    slug = peewee.CharField(max_length=120, unique=True)
+    posts = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+
+    class Meta:
+        table_name = "authors"
+        row_key = "user"
+        indexes = ((("posts", "user"), False),)
+
+    @classmethod
+    def is_public(cls) -> peewee.Expression:
+        """Return the condition that the page is shown: of an active user who may write, or has public posts.
+
+        Its values are SQL, so that it can be part of a batch lookup.
+        """
+        may_write = (RoleGrant.user == cls.user) & (RoleGrant.role == peewee.SQL("'author'"))
+        writes = (cls.posts > peewee.SQL("0")) | peewee.fn.EXISTS(RoleGrant.select(RoleGrant.id).where(may_write))
+        return (User.status == peewee.SQL("'active'")) & User.deleted_at.is_null() & writes
+
+    @classmethod
+    def public(cls) -> Any:
+        """Return the query for the pages that everybody sees, joined with user and profile."""
+        return (
+            cls.select()
+            .join(User)
+            .join(Profile, peewee.JOIN.LEFT_OUTER, on=(Profile.user == User.id))
+            .where(cls.is_public())
+        )
 
 
 class Token(AccountsRecord):

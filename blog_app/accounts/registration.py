@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from blog_app.accounts import signed_tokens, throttling
-from blog_app.accounts.models import Registration, RoleGrant, User
+from blog_app.accounts import roles, signed_tokens, throttling
+from blog_app.accounts.models import Registration, User
 from blog_app.accounts.passwords import hash_password, require_strong
 from blog_app.background import mail
 from blog_app.background.outbox.publishing import publish_event
@@ -37,7 +37,7 @@ def confirm(token: str) -> User:
     if registration is None or not Registration.delete().where(Registration.id == registration.id).execute():
         raise signed_tokens.invalid_token()
     user = User.create_with_profile(registration.email, registration.name, registration.password_hash)
-    RoleGrant.give(user.id, settings().new_user_roles, granted_by=None)
+    roles.give(user.id, settings().new_user_roles, granted_by=None)
     return user
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
+from blog_app.accounts import authors
 from blog_app.accounts.models import GRANTABLE_ROLES, RoleGrant, User
 from blog_app.data import databases
 from blog_app.errors import Conflict, NotFound
@@ -17,8 +19,17 @@ def grant(user_id: UUID, role: str, *, granted_by: UUID | None) -> RoleGrant:
         raise NotFound(f"No role {role!r} can be granted. Available roles: {', '.join(GRANTABLE_ROLES)}.")
     if not User.select().where(User.id == user_id).exists():
         raise NotFound("No such user.")
-    RoleGrant.give(user_id, [role], granted_by=granted_by)
+    give(user_id, [role], granted_by=granted_by)
     return RoleGrant.get(RoleGrant.user == user_id, RoleGrant.role == role)
+
+
+def give(user_id: UUID, roles: Collection[str], *, granted_by: UUID | None) -> None:
+    """Grant roles; grants that exist already are left unchanged. An author gets a public page."""
+    rows = [{"user": user_id, "role": role, "granted_by": granted_by} for role in roles]
+    if rows:
+        RoleGrant.insert_many(rows).on_conflict_ignore().execute()
+    if "author" in roles:
+        authors.ensure_pages([user_id])
 
 
 def revoke(role_grant: RoleGrant) -> None:

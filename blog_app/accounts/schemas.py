@@ -9,7 +9,7 @@ import peewee
 from marshmallow import ValidationError, fields as ma, validate
 
 from blog_app.accounts import directory, passwords, user_search
-from blog_app.accounts.models import GRANTABLE_ROLES, STATUSES, Profile, Relationship, RoleGrant, Token, User
+from blog_app.accounts.models import GRANTABLE_ROLES, STATUSES, Author, Profile, Relationship, RoleGrant, Token, User
 from blog_app.api import Schema
 from blog_app.api.auth import identity
 from blog_app.api.resources.fields import Email, Integer, String, Timestamp, Url
@@ -49,6 +49,18 @@ def person(column: Any) -> BatchInclude:
     return from_directory(directory.people, PersonSchema, column)
 
 
+class AuthorNameSchema(PersonSchema):
+    """An author by name."""
+
+    slug = String(dump_only=True, allow_none=True, metadata={"description": "Of the public page, if there is one."})
+    avatar_url = Url(dump_only=True, allow_none=True)
+
+
+def author(column: Any) -> BatchInclude:
+    """Return the include of the user whose id is in `column` as an author, for schemas of any domain."""
+    return from_directory(directory.authors, AuthorNameSchema, column)
+
+
 class ProfileSchema(Schema):
     """A user's public profile."""
 
@@ -86,6 +98,36 @@ class UserSchema(Schema):
     created_at = Timestamp(dump_only=True)
     deleted_at = Timestamp(
         dump_only=True, allow_none=True, metadata={"description": "When the user was deleted. Only admins see it."}
+    )
+
+
+class AuthorSchema(Schema):
+    """The public page of an author."""
+
+    class Meta:
+        model = Author
+        columns = {
+            "id": Author.user,
+            "name": User.name,
+            **{
+                name: getattr(Profile, name)
+                for name in ("display_name", "bio", "avatar_url", "website", "social_links")
+            },
+        }
+        filterable = ("id", "slug", "name", "posts")
+        sortable = ("posts", "name")
+        sort = ("-posts",)
+
+    id = ma.UUID(dump_only=True, metadata={"description": "The id of the user, as in a post's `author_id`."})
+    slug = String(dump_only=True, metadata={"example": "ada-marsh"})
+    name = String(dump_only=True)
+    display_name = String(dump_only=True, allow_none=True)
+    bio = String(dump_only=True, allow_none=True)
+    avatar_url = Url(dump_only=True, allow_none=True)
+    website = Url(dump_only=True, allow_none=True)
+    social_links = ma.Dict(keys=ma.String(), values=ma.String(), dump_only=True, allow_none=True)
+    posts = Integer(
+        dump_only=True, metadata={"description": "The number of public posts; at most about five minutes old."}
     )
 
 

@@ -5,11 +5,15 @@ Each query joins or selects from `counted`, which has one row for each of them w
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import peewee
 
+from blog_app.background import jobs
+from blog_app.background.outbox.publishing import publish_event
 from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.data import databases
 
 POSTS = peewee.SQL('"counted"."posts"')
 ID = peewee.SQL('"counted"."id"')
@@ -27,6 +31,13 @@ def months() -> Any:
 def authors() -> Any:
     """Return the authors of public posts."""
     return _from(_public_posts(Post.author_id.alias("id"), _number).group_by(Post.author_id))
+
+
+@jobs.every(timedelta(minutes=5), databases.blog)
+def publish_author_counts() -> None:
+    """Publish the number of public posts of every author, for their public pages in the accounts database."""
+    posts = dict(_public_posts(Post.author_id.cast("text"), _number).group_by(Post.author_id).tuples())
+    publish_event(databases.blog, "authors.counted", posts=posts)
 
 
 def categories() -> Any:

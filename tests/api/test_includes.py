@@ -53,14 +53,15 @@ def test_an_item_includes_the_one_object_that_belongs_to_it(app: Flask) -> None:
         assert admin.get(f"/users/{row['id']}?include=profile").json == row
 
 
-def test_the_caller_as_author_is_not_fetched_again(app: Flask) -> None:
-    author = sign_up(app, "author")
+def test_the_caller_as_vendor_is_not_fetched_again(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    kettle = {"type": "physical", "name": "Kettle", "price": "20.00", "stock": 1}
     for name in ("admin", "Ada,  King\u2028of Lovelace"):
-        author.patch("/me", {"name": name})
+        vendor.patch("/me", {"name": name})
         for _ in range(2):  # The first time the identity comes from the database, then from Redis.
             with captured_statements() as sent:
-                post = author.post("/posts?include=author", {"title": "Tea", "content": "Boil water."}).json
-            assert post["author"] == {"id": author.user_id, "name": name}
+                product = vendor.post("/products?include=vendor", kettle).json
+            assert product["vendor"] == {"id": vendor.user_id, "name": name}
             assert not [sql for sql in sent if '"users"' in sql]
 
 

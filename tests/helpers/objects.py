@@ -17,7 +17,7 @@ import peewee
 from flask import Flask
 from uuid_utils.compat import uuid7
 
-from blog_app.accounts import friends, tokens
+from blog_app.accounts import friends, roles, tokens
 from blog_app.accounts.models import RoleGrant, User
 from blog_app.accounts.passwords import hash_password
 from blog_app.api.openapi.parameters import PATH_PARAMETER
@@ -74,6 +74,11 @@ def token(owner: UUID) -> UUID:
 
 
 def user(owner: UUID) -> UUID:
+    return owner
+
+
+def author(owner: UUID) -> UUID:
+    roles.grant(owner, "author", granted_by=None)
     return owner
 
 
@@ -158,6 +163,7 @@ def value_of(field: peewee.Field) -> Any:
 MAKERS: Mapping[str, Maker] = {
     "/analytics/posts/{post_id}": viewed_post,
     "/addresses/{address_id}": shipping_address,
+    "/authors/{key}": author,
     "/categories/{key}": category,
     "/comments/{comment_id}": comment,
     "/customers/{user_id}": user,

@@ -27,6 +27,9 @@ EVENTS: Mapping[str, EventDeclaration] = {
     "email.changed": EventDeclaration("accounts", "A user's address changed. Subject: the user.", ("former",)),
     "email.set": EventDeclaration("accounts", "An admin changed a user's address. Subject: the user.", ("former",)),
     "user.invited": EventDeclaration("accounts", "An admin created a user without a password. Subject: the user."),
+    "authors.counted": EventDeclaration(
+        "blog", "The public posts of all authors were counted. Subject: itself.", ("posts",), wakes_worker=False
+    ),
     "posts.viewed": EventDeclaration("analytics", "Page views by post were stored. Subject: itself.", ("views",)),
     "order.placed": EventDeclaration("shop", "A customer placed an order. Subject: the order."),
     "order.changed": EventDeclaration(

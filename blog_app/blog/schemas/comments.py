@@ -7,7 +7,7 @@ from typing import Any
 import peewee
 from marshmallow import fields as ma, validate
 
-from blog_app.accounts.schemas import person
+from blog_app.accounts.schemas import author
 from blog_app.api import Schema
 from blog_app.api.resources.fields import String, Timestamp
 from blog_app.blog.content import MAX_COMMENT_LENGTH
@@ -36,7 +36,7 @@ class CommentSchema(Schema):
         filterable = ("status", "author_id", "parent_id", "subject_type", "subject_id", "created_at")
         sortable = ("created_at",)
         sort = ("id",)
-        includes = {"author": person(AUTHOR)}
+        includes = {"author": author(AUTHOR)}
 
     id = ma.UUID(dump_only=True)
     subject_type = ma.String(dump_only=True, validate=validate.OneOf(SUBJECTS))

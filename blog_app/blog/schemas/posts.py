@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 from marshmallow import ValidationError, fields as ma, validate, validates_schema
 
-from blog_app.accounts.schemas import person
+from blog_app.accounts.schemas import author
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Slug, String, Timestamp, Url
 from blog_app.api.resources.filters import Filter
@@ -168,7 +168,7 @@ class PostSchema(PostFields):
         sort = ("-published_at", "-id")
         search = search.SEARCH
         includes = {
-            "author": person(Post.author_id),
+            "author": author(Post.author_id),
             "category": belongs_to(CategorySchema, Post.category),
             "tags": many_to_many(TagSchema, Post.id, PostTag.post, PostTag.tag),
             "images": has_many(ImageSchema, Post.id, ImageSchema.Meta.model.post),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields as ma
 
-from blog_app.accounts.schemas import person
+from blog_app.accounts.schemas import author
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, String
 from blog_app.blog import statistics
@@ -35,7 +35,7 @@ class AuthorCountSchema(Schema):
         filterable = ("id",)
         sortable = ("posts",)
         sort = ("-posts",)
-        includes = {"author": person(statistics.ID)}
+        includes = {"author": author(statistics.ID)}
 
     id = ma.UUID(dump_only=True, metadata={"description": "The author's id."})
     posts = Integer(dump_only=True)

@@ -9,6 +9,7 @@ from blog_app.blog.views.posts import posts
 from blog_app.blog.views.revisions import revisions
 from blog_app.blog.views.statistics import statistics
 from blog_app.blog.views.tags import tags
+from blog_app.blog.views.user_posts import user_posts
 
-blueprints = (categories, tags, posts, revisions, images, comments, reactions, statistics)
+blueprints = (categories, tags, posts, user_posts, revisions, images, comments, reactions, statistics)
 pages = (feeds,)
