@@ -5,18 +5,19 @@ All of it works without internet access and without a token. The index and the d
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
-from flask import Flask, Response, send_from_directory
+from flask import Flask, Response
 
 from blog_app.api.blueprint import operations_of
 from blog_app.api.openapi.document import document
 from blog_app.api.requests.body import JSON
-from blog_app.api.responses import etag
+from blog_app.api.responses.compression import Compressible
 from blog_app.api.responses.json_encoder import json_response, to_json
 from blog_app.errors import PROBLEM_TYPES, NotFound
 
@@ -61,13 +62,11 @@ def _document_view(app: Flask, make: Callable[[Flask], dict[str, Any]], summary:
     """Return the view of a document about `app`, which is made at the first request."""
 
     @cache
-    def rendered() -> bytes:
-        return to_json(make(app))
+    def rendered() -> Compressible:
+        return Compressible(to_json(make(app)), JSON)
 
     def view() -> Response:
-        response = Response(rendered(), content_type=JSON)
-        response.headers["Cache-Control"] = "no-cache"
-        return etag.with_etag(response, etag.digest(rendered()))
+        return rendered().response("no-cache")
 
     view.__doc__ = summary
     return view
@@ -75,7 +74,7 @@ def _document_view(app: Flask, make: Callable[[Flask], dict[str, Any]], summary:
 
 def docs() -> Response:
     """Show the API documentation."""
-    response = send_from_directory(PAGE, "index.html", max_age=0)
+    response = _read(PAGE / "index.html").response("no-cache")
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
@@ -84,7 +83,12 @@ def asset(name: str) -> Response:
     """Get an asset of the documentation page."""
     if name not in FOLDERS:
         raise NotFound("Not found.")
-    return send_from_directory(FOLDERS[name], name, max_age=ASSETS_SECONDS)
+    return _read(FOLDERS[name] / name).response(f"public, max-age={ASSETS_SECONDS}")
+
+
+@cache
+def _read(path: Path) -> Compressible:
+    return Compressible(path.read_bytes(), str(mimetypes.guess_type(path.name)[0]))
 
 
 def problem(name: str) -> Response:
