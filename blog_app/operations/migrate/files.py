@@ -9,12 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 
 from blog_app.config import ROOT
-from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate import MigrationError, app_models
 
 FOLDER = ROOT / "migrations"
 FILE_NAME = re.compile(r"(\d+)_\w+\.py")
@@ -75,7 +75,12 @@ class Migration:
         function = self.namespace.get(name)
         if not callable(function):
             raise MigrationError(f"{self.path} has no function {name}(migrator, database, *, fake=False)")
-        return function
+
+        def call(*args: Any, **kwargs: Any) -> None:
+            with app_models.refused():
+                function(*args, **kwargs)
+
+        return wraps(function)(call)
 
 
 def read(name: str, folder: Path | None = None) -> list[Migration]:

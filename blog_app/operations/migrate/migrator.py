@@ -14,48 +14,14 @@ from typing import Any
 
 import peewee
 from peewee_migrate import Migrator as PeeweeMigrator
-from peewee_migrate.migrator import PostgresqlMigrator
-from playhouse.migrate import Operation, SchemaMigrator, make_index_name, operation
+from playhouse.migrate import Operation, make_index_name
 
 from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.peewee_operations import Operations, index_of
 from blog_app.operations.migrate.steps import expand, indexes
 from blog_app.operations.migrate.steps.backfill import Backfill
 from blog_app.operations.migrate.steps.base import PythonStep, Step, quoted
 from blog_app.operations.migrate.steps.constraints import AddConstraint, SetNotNull
-
-
-class Operations(PostgresqlMigrator):
-    """The statements of single operations, qualified with `schema`."""
-
-    # peewee-migrate's own leaves out the schema and the predicate of the index.
-    add_index = SchemaMigrator.add_index
-
-    @operation  # type: ignore[untyped-decorator]
-    def add_column(self, table: str, column: str, field: peewee.Field, default: Any = None) -> Any:
-        """ALTER TABLE … ADD COLUMN in one statement: a constant default costs no rewrite (PostgreSQL 11 and later)."""
-        if default is not None:
-            default_clause = peewee.NodeList((peewee.SQL("DEFAULT"), peewee.Value(default)))
-            field.constraints = [*(field.constraints or ()), default_clause]
-        field.default = None
-        statements: list[Any] = [self.alter_add_column(table, column, field, allow_not_null=True)]
-        if field.index or field.unique:
-            statements.append(self.add_index(table, (column,), field.unique, getattr(field, "index_type", None)))
-        return statements
-
-    @operation  # type: ignore[untyped-decorator]
-    def change_column(self, table: str, column: str, field: peewee.Field) -> Any:
-        """Change only what differs from the old column, if that is known (see `Migrator.change_fields`)."""
-        before = getattr(field, "before", None)
-        alter_type, *rest = self.alter_change_column(table, column, field)
-        changes: list[Any] = [] if before and type_of(before) == type_of(field) else [alter_type]
-        changes += rest
-        if not (field.null or (before and not before.null)):
-            changes.append(self.add_not_null(table, column))
-        return changes
-
-    @operation  # type: ignore[untyped-decorator]
-    def set_default(self, table: str, column: str, default: Any) -> Any:
-        return self._alter_column(self.make_context(), table, column).literal(" SET DEFAULT ").sql(default)
 
 
 class Migrator(PeeweeMigrator):
@@ -116,11 +82,44 @@ class Migrator(PeeweeMigrator):
         return model
 
     def change_fields(self, model: Any, **fields: peewee.Field) -> Any:
-        """Change columns; sends only what differs (to set a type or NOT NULL again would take a strong lock)."""
+        """Change columns; sends only what differs (to set a type or NOT NULL again would take a strong lock).
+
+        Step by step (`atomic = False`), indexes are built and dropped concurrently.
+        """
         model = self.__get_model__(model)
         for name, field in fields.items():
-            field.before = copy(model._meta.fields.get(name))
-        return super().change_fields(model, **fields)
+            before = field.before = copy(model._meta.fields.get(name))
+            unique, field.unique = (
+                field.unique,
+                before.unique if before else field.unique,
+            )  # Its index is ours to change.
+            super().change_fields(model, **{name: field})
+            field.unique = unique
+            table = model._meta.table_name
+            if isinstance(field, peewee.ForeignKeyField):
+                self.__ops__.append(self.__migrator__.change_column(table, field.column_name, field))
+            if before and index_of(before) != index_of(field):
+                self._change_index(table, before, field)
+        return model
+
+    def _change_index(self, table: str, before: peewee.Field, field: peewee.Field) -> None:
+        old, new = (make_index_name(table, [one.column_name]) for one in (before, field))
+        if self.atomic:
+            if index_of(before):
+                self.__ops__.append(self.__migrator__.drop_index(table, old))
+            if index_of(field):
+                using = getattr(field, "index_type", None)
+                self.__ops__.append(self.__migrator__.add_index(table, (field.column_name,), field.unique, using))
+            return
+        # The new index is ready before the old one is dropped.
+        building = f"{new}__new" if index_of(before) and old == new else new
+        if index_of(field):
+            using = getattr(field, "index_type", None)
+            self.add_index_concurrently(table, field.column_name, unique=field.unique, using=using, name=building)
+        if index_of(before):
+            self.drop_index_concurrently(old)
+        if index_of(field) and building != new:
+            self.sql(f"ALTER INDEX {quoted(self.schema, building)} RENAME TO {quoted(new)}")
 
     def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
         """Drop columns with their indexes. Without `cascade` it fails if something depends on them."""
@@ -160,6 +159,15 @@ class Migrator(PeeweeMigrator):
         if isinstance(constraint, str):
             constraint = peewee.SQL(constraint)
         return super().add_constraint(model, name, constraint)
+
+    # peewee-migrate's other names of its methods, which older files use.
+    create_table = create_model
+    drop_table = remove_model
+    add_columns = add_fields
+    change_columns = change_fields
+    drop_columns = remove_fields
+    rename_column = PeeweeMigrator.rename_field
+    python = run
 
     # For tables in use
 
@@ -250,12 +258,6 @@ class Migrator(PeeweeMigrator):
         if self.atomic and step.outside_transaction:
             raise MigrationError(f"{step}: it cannot run in a transaction. Write atomic = False at the top of the file")
         self.__ops__.append(step)
-
-
-def type_of(field: peewee.Field) -> str:
-    """Return the type of a column as SQL, such as `VARCHAR(80)`, with its collation."""
-    sql, _ = peewee.PostgresqlDatabase(None).get_sql_context().sql(field.ddl_datatype(peewee.Context())).query()
-    return f'{sql} COLLATE "{field.collation}"' if field.collation else sql
 
 
 class CreateTable:

@@ -13,6 +13,7 @@ from typing import Any
 
 from playhouse.migrate import Operation
 
+from blog_app.operations.migrate import app_models
 from blog_app.operations.migrate.database import Database
 from blog_app.operations.migrate.history import StepProgress
 
@@ -59,7 +60,8 @@ class PythonStep:
         return f"run {getattr(self.function, '__name__', self.function)}()"
 
     def __call__(self) -> None:
-        self.function(*self.args, **self.kwargs)
+        with app_models.refused():
+            self.function(*self.args, **self.kwargs)
 
 
 def describe(operation: Any) -> str:
