@@ -12,6 +12,7 @@ from blog_app import analytics, api, blog, cli, errors, health
 from blog_app.accounts import directory, last_seen
 from blog_app.api import auth
 from blog_app.api.token_cache import TokenCache
+from blog_app.background import mail_templates
 from blog_app.background.outbox import wake_up
 from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import cache, databases, slots, watermarks
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     watermarks.init_app(app)
     cache.init_app(app)
     wake_up.init_app(app)
+    mail_templates.init_app(app)
     seen = last_seen.Recorder(settings.last_seen_minutes)
     auth.init_app(app, TokenCache(directory.token_holder, directory.token_holder_depends_on, seen.record))
     api.init_app(app)

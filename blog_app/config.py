@@ -25,6 +25,9 @@ Mode = Literal["production", "development", "test"]
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 MAIL_SCHEMES = ("smtp", "smtps", "file")
+SITE_SCHEMES = ("https", "http")
+TOKEN_PURPOSES = ("registration", "password reset", "email change", "invitation")
+"""What the tokens in mails are for: each has a setting for the page that takes it."""
 ESCAPE = "in user and password, write %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #, %25 for %, %5B for ["
 NEW_USER_ROLES = ("author", "editor", "vendor")
 """The roles that everybody who registers may get: any but that of an admin."""
@@ -89,6 +92,9 @@ class Settings:
     mail_from: str
     site_name: str
     site_url: str | None
+    token_urls: Mapping[str, str]
+    """The pages for the tokens in mails, by purpose, with `{token}` where the token goes."""
+    mail_templates: Path | None
     reads_before_flask: bool
     count_views: bool
     view_months: int
@@ -135,7 +141,9 @@ class Settings:
             mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
             site_name=read.text("SITE_NAME") or "The Blog",
-            site_url=read.url("SITE_URL", ("https", "http")),
+            site_url=read.url("SITE_URL", SITE_SCHEMES),
+            token_urls=read.token_urls(),
+            mail_templates=read.folder("MAIL_TEMPLATES"),
             reads_before_flask=read.yes("READS_BEFORE_FLASK"),
             count_views=read.yes("COUNT_VIEWS"),
             view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
@@ -219,6 +227,18 @@ class _Reader:
         if url is None or verify or not url.startswith("rediss:"):
             return url
         return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=none"
+
+    def token_urls(self) -> dict[str, str]:
+        """Return the pages for the tokens in mails that are known, by purpose; by default they are on the site."""
+        site, found = self.text("SITE_URL").rstrip("/"), {}
+        for purpose in TOKEN_PURPOSES:
+            name = f"{purpose.upper().replace(' ', '_')}_URL"
+            url = self.url(name, SITE_SCHEMES) or (site and f"{site}/{purpose.replace(' ', '-')}?token={{token}}")
+            if url:
+                found[purpose] = url
+                if "{token}" not in url:
+                    self.problems.append(f"{name} must contain {{token}}, where the token goes")
+        return found
 
     def origins(self, name: str) -> tuple[str, ...]:
         """Return the origins of a comma-separated list: scheme, host and port, nothing after them."""

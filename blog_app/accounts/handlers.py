@@ -21,10 +21,10 @@ def answer_registration(event: Event) -> None:
     if registration is None:
         return
     if User.by_email(registration.email):
-        mail_text = mail_texts.already_registered()
+        mail_text = mail_texts.ALREADY_REGISTERED.render()
     else:
-        token = signed_tokens.sign(signed_tokens.REGISTRATION, id=str(registration.id))
-        mail_text = mail_texts.confirm_registration(token)
+        token = mail_texts.token_variables(signed_tokens.REGISTRATION, id=str(registration.id))
+        mail_text = mail_texts.CONFIRM_REGISTRATION.render(**token)
     mail.send(event, registration.email, *mail_text)
 
 
@@ -34,10 +34,11 @@ def answer_reset(event: Event) -> None:
     email = event.payload["email"]
     user = User.by_email(email)
     if user and user.status == "active":
-        token = signed_tokens.sign(signed_tokens.PASSWORD_RESET, id=str(user.id), version=user.credentials_version)
-        mail_text = mail_texts.reset_password(user.name, token)
+        content = {"id": str(user.id), "version": user.credentials_version}
+        token = mail_texts.token_variables(signed_tokens.PASSWORD_RESET, **content)
+        mail_text = mail_texts.RESET_PASSWORD.render(name=user.name, **token)
     else:
-        mail_text = mail_texts.no_account()
+        mail_text = mail_texts.NO_ACCOUNT.render()
     mail.send(event, email, *mail_text)
 
 
@@ -48,10 +49,10 @@ def answer_email_change(event: Event) -> None:
     if user is None:
         return
     if User.by_email(event.payload["email"]):
-        mail_text = mail_texts.address_in_use()
+        mail_text = mail_texts.ADDRESS_IN_USE.render()
     else:
-        token = signed_tokens.sign(signed_tokens.EMAIL_CHANGE, id=str(user.id), **event.payload)
-        mail_text = mail_texts.confirm_email_change(user.name, token)
+        token = mail_texts.token_variables(signed_tokens.EMAIL_CHANGE, id=str(user.id), **event.payload)
+        mail_text = mail_texts.CONFIRM_EMAIL_CHANGE.render(name=user.name, **token)
     mail.send(event, event.payload["email"], *mail_text)
 
 
@@ -66,8 +67,9 @@ def send_invitation(event: Event) -> None:
     """Send a token with which a user whom an admin created sets their password."""
     user = User.get_or_none(User.id == event.subject)
     if user and user.status == "active":
-        token = signed_tokens.sign(signed_tokens.INVITATION, id=str(user.id), version=user.credentials_version)
-        mail.send(event, user.email, *mail_texts.invitation(token))
+        content = {"id": str(user.id), "version": user.credentials_version}
+        token = mail_texts.token_variables(signed_tokens.INVITATION, **content)
+        mail.send(event, user.email, *mail_texts.INVITATION.render(**token))
 
 
 @event_handler("email.set", databases.accounts, external=True)
@@ -75,7 +77,7 @@ def tell_new_address(event: Event) -> None:
     """Tell a user's new address that an admin set it."""
     user = User.get_or_none(User.id == event.subject)
     if user:
-        mail.send(event, user.email, *mail_texts.email_set(user.name))
+        mail.send(event, user.email, *mail_texts.EMAIL_SET.render(name=user.name))
 
 
 @event_handler("email.set", databases.accounts, external=True)
@@ -84,4 +86,4 @@ def tell_former_address(event: Event) -> None:
     """Tell a user's old address that the account no longer uses it."""
     user = User.get_or_none(User.id == event.subject)
     if user:
-        mail.send(event, event.payload["former"], *mail_texts.email_changed(user.name))
+        mail.send(event, event.payload["former"], *mail_texts.EMAIL_CHANGED.render(name=user.name))

@@ -44,15 +44,6 @@ PERMANENT_FAILURE = 500
 MAX_LINE_LENGTH = 990  # RFC 5321 allows 998. A token is not wrapped, so it can be copied from an .eml file.
 
 
-MailText = tuple[str, str]
-"""A subject and a body."""
-
-
-def compose(subject: str, *paragraphs: str) -> MailText:
-    """Return a mail's subject, and its plain-text body of these paragraphs."""
-    return subject, "\n\n".join(paragraphs) + "\n"
-
-
 def require_mail() -> None:
     """Raise `Unavailable` if no mail is configured, so that nobody waits for one."""
     if settings().mail_url is None:

@@ -1,35 +1,28 @@
-"""The mails that the shop sends: each function returns a subject and a body."""
+"""The mails that the shop sends; their texts are in `mails/`."""
 
 from __future__ import annotations
 
-from blog_app.background.mail import MailText, compose
+from datetime import UTC, datetime
+
+from blog_app.background.mail_templates import MailTemplate, MailText
 from blog_app.shop.models import Order, OrderItem
 
-CHANGES = {
-    "processing": "We are preparing your order.",
-    "shipped": "Your order has been shipped.",
-    "delivered": "Your order has been delivered.",
-    "cancelled": "Your order has been cancelled. Nothing will be shipped.",
-    "paid": "We have received your payment. Thank you.",
-    "failed": "Your payment failed.",
-    "refunded": "We are refunding your payment.",
-}
+PLACED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+ITEM = {"quantity": 2, "name": "Kettle", "unit_price": "19.99"}
+
+ORDER_CONFIRMATION = MailTemplate("shop/order_confirmation", reference="8f4e2a", items=[ITEM], total="39.98")
+ORDER_CHANGE = MailTemplate("shop/order_change", reference="8f4e2a", new="shipped", placed_at=PLACED_AT)
 
 
 def order_confirmation(order: Order) -> MailText:
     """Confirm an order, item by item."""
-    items = OrderItem.select().where(OrderItem.order == order).order_by(OrderItem.id)
-    lines = [f"{item.quantity} x {item.name}, {item.unit_price} each" for item in items]
-    return compose(
-        f"Your order {_reference(order)}", "Thank you for your order:", "\n".join(lines), f"Total: {order.total}"
-    )
+    items = list(OrderItem.select().where(OrderItem.order == order).order_by(OrderItem.id))
+    return ORDER_CONFIRMATION.render(reference=_reference(order), items=items, total=order.total)
 
 
 def order_change(order: Order, new: str) -> MailText:
     """Announce a new status of an order, or of its payment."""
-    return compose(
-        f"Your order {_reference(order)}: {new}", CHANGES[new], f"Order placed on {order.created_at:%d %B %Y}."
-    )
+    return ORDER_CHANGE.render(reference=_reference(order), new=new, placed_at=order.created_at)
 
 
 def _reference(order: Order) -> str:
