@@ -4,9 +4,9 @@ Guarantee: HTML leaves here only through `nh3` (ammonia, a sanitizer with an HTM
 style, event handler, form, frame, SVG or MathML, and no URL of a scheme other than http, https and mailto.
 Markdown is CommonMark with tables and strikethrough; HTML inside it is allowed in posts, and is escaped in comments.
 
-Guarantee: rendering takes time and memory in proportion to the content, or refuses it with 422. The HTML is at most
-twice as long as the content may be, so 100 posts are at most 20 million characters of HTML. HTML content that was
-stored is accepted again, and stays as it is.
+Guarantee: rendering takes time and memory in proportion to the content, or refuses it with 422. What is stored is at
+most twice as long as what may be sent, because sanitizing adds end tags and `rel`; so 100 posts have at most 20 million
+characters of HTML. HTML content that was stored is accepted again, and stays as it is.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from blog_app.blog.html_limits import limit_html
 from blog_app.errors import Invalid, invalid
 
 MAX_LENGTH = 100_000
-"""Characters of a post."""
+"""Characters of a post, as it is written."""
 MAX_COMMENT_LENGTH = 10_000
 MAX_GROWTH = 2
-"""How many times the maximal length of the content its HTML may have."""
+"""How many times as many its HTML may have."""
+MAX_HTML_LENGTH = MAX_GROWTH * MAX_LENGTH
 MAX_LINES = 10_000
 MAX_MARKS = 20_000
 """Lines, and characters that start emphasis, links and table cells, of Markdown: rendering takes time for each."""
@@ -101,10 +102,14 @@ def render(content: str, content_format: str) -> tuple[str, str]:
     Raise `Invalid` for content that would become too much HTML.
     """
     if content_format == "html":
-        clean = _sanitize(content, _post_cleaner, MAX_LENGTH)
+        clean = _sanitize(content, _post_cleaner, MAX_HTML_LENGTH)
+        if len(content) > MAX_LENGTH and clean != content:
+            raise invalid("content", f"At most {MAX_LENGTH} characters. Only HTML that was returned may have more.")
         return clean, clean
-    html = _render_markdown(_posts, content, MAX_GROWTH * MAX_LENGTH)
-    return content, _sanitize(html, _post_cleaner, MAX_GROWTH * MAX_LENGTH).strip()
+    if len(content) > MAX_LENGTH:
+        raise invalid("content", f"Markdown can have at most {MAX_LENGTH} characters.")
+    html = _render_markdown(_posts, content, MAX_HTML_LENGTH)
+    return content, _sanitize(html, _post_cleaner, MAX_HTML_LENGTH).strip()
 
 
 def render_comment(content: str) -> str:
@@ -135,7 +140,7 @@ def _sanitize(html: str, cleaner: nh3.Cleaner, max_length: int) -> str:
     Raise `Invalid` if it is nested too deeply or is too long, before it takes much memory.
     """
     for _ in range(MAX_CLEANINGS):
-        clean = cleaner.clean(limit_html(html, ALLOWED_ATTRIBUTES, MAX_GROWTH * MAX_LENGTH))
+        clean = cleaner.clean(limit_html(html, ALLOWED_ATTRIBUTES, MAX_HTML_LENGTH))
         clean = clean.replace("<pre>\n", "<pre>\n\n")  # The next parser ignores the first.
         if len(clean) > max_length:
             raise _too_long(max_length)

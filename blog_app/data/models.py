@@ -79,7 +79,8 @@ class Record(Base):
         self.version += 1
         self.updated_at = now()
         for name, value in values.items():
-            setattr(self, name, value)
+            if name not in self.__data__ or self.__data__[name] != value:  # `derive` works on what is new.
+                setattr(self, name, value)
         self.derive()
         self.save()
         return self

@@ -117,10 +117,11 @@ class Post(Kinds, BlogRecord, SoftDeletable):
 
     def derive(self) -> None:
         """Compute the fields derived from the content: sanitized HTML, summary, word count."""
-        if self._dirty & {"content", "content_format", "excerpt"}:
+        if self._dirty & {"content", "content_format"}:
             self.content, self.content_html = render(self.content, self.content_format)
             if OVERLONG_WORD.search(self.content_html):
                 raise invalid("content", f"A word cannot be longer than {MAX_WORD_LENGTH} characters.")
+        if self._dirty & {"content_html", "excerpt"}:
             text = plain_text(self.content_html)
             self.summary = self.excerpt or summary_of(text)
             self.word_count = word_count_of(text)

@@ -52,7 +52,14 @@ class PostFields(Schema):
         metadata={"example": "on-the-making-of-tea"},
     )
     content = String(
-        required=True, min_length=1, max_length=content.MAX_LENGTH, strip=False, metadata={"example": "*Boil* water."}
+        required=True,
+        min_length=1,
+        max_length=content.MAX_HTML_LENGTH,
+        strip=False,
+        metadata={
+            "example": "*Boil* water.",
+            "description": f"At most {content.MAX_LENGTH} characters; HTML that was returned can have more.",
+        },
     )
     content_format = ma.String(
         load_default="markdown",
