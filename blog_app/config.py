@@ -5,7 +5,9 @@ Guarantee: a process with an invalid setting does not start, and its error names
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ ESCAPE = "in user and password, write %40 for @, %3A for :, %2F for /, %3F for ?
 NEW_USER_ROLES = ("author", "editor", "vendor")
 """The roles that everybody who registers may get: any but that of an admin."""
 MIN_SECRET_KEY_LENGTH = 16
+NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 ROOT = Path(__file__).resolve().parent.parent
 MAIL_FOLDER = ROOT / "var" / "mail"
 
@@ -65,6 +68,8 @@ class Settings:
     secret_key: str
     databases: Mapping[str, DatabaseSettings]
     redis_url: str | None
+    redis_prefix: str
+    """Begins the name of every key, so that deployments can share a Redis."""
     redis_timeout: float
     cache_at_request: int
     connect_timeout: int
@@ -110,11 +115,13 @@ class Settings:
         read = _Reader(environ)
         threads = read.integer("WEB_THREADS", 8, 1, 1_000)
         mode = cast(Mode, read.choice("APP_MODE", "production", get_args(Mode)))
+        databases = read.databases()
         settings = cls(
             mode=mode,
             secret_key=read.secret("SECRET_KEY", required=mode == "production"),
-            databases=read.databases(),
+            databases=databases,
             redis_url=read.redis_url(),
+            redis_prefix=read.name("REDIS_PREFIX") or _redis_prefix(databases),
             redis_timeout=read.number("REDIS_TIMEOUT", 0.5, 0.05, 10),
             cache_at_request=read.integer("CACHE_AT_REQUEST", 2, 1, 2),
             connect_timeout=read.integer("CONNECT_TIMEOUT", 3, 1, 60),
@@ -172,6 +179,12 @@ class _Reader:
     def folder(self, name: str) -> Path | None:
         value = self.text(name)
         return Path(value).expanduser() if value else None
+
+    def name(self, name: str) -> str:
+        value = self.text(name)
+        if value and not NAME.fullmatch(value):
+            self.problems.append(f"{name} is {value!r}, it must be 1 to 40 letters, digits, '-', '_' and '.'")
+        return value
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name) or default
@@ -309,6 +322,18 @@ class _Reader:
         else:
             return f"postgresql://{value.partition('://')[2]}"
         return None
+
+
+def _redis_prefix(databases: Mapping[str, DatabaseSettings]) -> str:
+    """Return a prefix that two deployments with different databases do not share: made of where `accounts` is.
+
+    Not of what a database says of itself: a copy says the same.
+    """
+    if "accounts" not in databases:
+        return ""
+    parts = parse_dsn(databases["accounts"].direct_url)
+    address = "/".join(parts.get(each, "") for each in ("host", "port", "dbname"))
+    return f"blog-{hashlib.blake2b(address.encode(), digest_size=5).hexdigest()}"
 
 
 def is_escaped(url: str) -> bool:

@@ -122,7 +122,7 @@ class Counters:
             while self._batch or self._counts:
                 if not self._batch:
                     self._batch = self._next_batch()
-                keys = _key(_this_hour()), f"cache:counted:{self._name}"
+                keys = _key(_this_hour()), watermarks.redis_key(f"cache:counted:{self._name}")
                 if watermarks.ask_redis(("EVAL", ADD, 2, *keys, LIFETIME, self._batches, *self._batch)) is None:
                     return False
                 self._batch = []
@@ -176,4 +176,4 @@ def _this_hour() -> int:
 
 
 def _key(hour: int) -> str:
-    return f"cache:counters:{hour}"
+    return watermarks.redis_key(f"cache:counters:{hour}")

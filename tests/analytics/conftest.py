@@ -16,6 +16,7 @@ from blog_app.background.jobs import JOBS
 from blog_app.blog.models import PostCounters
 from blog_app.data import databases
 from blog_app.data.models import now
+from blog_app.data.watermarks import redis_key
 from tests.helpers.caller import Caller, anonymous
 from tests.helpers.worker import deliver_all
 
@@ -58,7 +59,7 @@ class Counting:
 
     def waiting(self) -> int:
         """Return the number of queued batches."""
-        return redis.Redis.from_url(self.app.config["SETTINGS"].redis_url).llen(queue.KEY)
+        return redis.Redis.from_url(self.app.config["SETTINGS"].redis_url).llen(redis_key(queue.KEY))
 
     def stored(self) -> int:
         return PageView.select().count()
@@ -84,5 +85,5 @@ def counting(app: Flask, instant: datetime, monkeypatch: pytest.MonkeyPatch) -> 
     mine = buffer.PageViewBuffer(app)
     monkeypatch.setattr(mine._thread, "ensure_running", lambda: None)
     monkeypatch.setitem(app.extensions, "read_hooks", {"posts.show_post": [mine.add]})
-    redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(queue.KEY)
+    redis.Redis.from_url(app.config["SETTINGS"].redis_url).delete(redis_key(queue.KEY))
     return Counting(app, mine)

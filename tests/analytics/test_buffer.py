@@ -9,6 +9,7 @@ import pytest
 from blog_app.analytics import buffer, queue
 from blog_app.data import databases, watermarks
 from blog_app.data.databases import Server
+from blog_app.data.watermarks import redis_key
 from tests.analytics.conftest import Counting
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import sign_up
@@ -81,7 +82,7 @@ def test_redis_data_loss_loses_only_views_that_were_not_stored(counting: Countin
         if views == 1:
             counting.store()
         if views == 2:
-            watermarks.lease_manager.link.call(None, "DEL", queue.KEY)
+            watermarks.lease_manager.link.call(None, "DEL", redis_key(queue.KEY))
     counting.store()
     assert numbers(counting, post) == (0, 5, 5)
 

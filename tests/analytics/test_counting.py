@@ -14,6 +14,7 @@ from blog_app.analytics import counting as rules, queue
 from blog_app.analytics.models import PageView
 from blog_app.data import databases, models
 from blog_app.data.cache import Representation
+from blog_app.data.watermarks import redis_key
 from blog_app.development.local.process import wait_until
 from tests.analytics.conftest import BROWSER, Counting
 from tests.blog.test_posts import write_post
@@ -124,7 +125,7 @@ def test_no_personal_data_is_stored(counting: Counting, post: dict) -> None:
 
 
 def in_redis(app: Flask) -> list[bytes]:
-    return redis.Redis.from_url(app.config["SETTINGS"].redis_url).lrange(queue.KEY, 0, -1)
+    return redis.Redis.from_url(app.config["SETTINGS"].redis_url).lrange(redis_key(queue.KEY), 0, -1)
 
 
 def in_database() -> Iterator[str]:

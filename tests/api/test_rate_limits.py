@@ -20,7 +20,7 @@ def limited(settings: Settings, app: Flask, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(rate_limits, "clock", lambda: 1_800_000_010.0)
     if settings.redis_url:
         with Redis.from_url(settings.redis_url) as redis:
-            for key in redis.scan_iter("limit:*"):
+            for key in redis.scan_iter("*:limit:*"):
                 redis.delete(key)
     return replace(settings, write_limit=3)
 

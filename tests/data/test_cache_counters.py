@@ -40,7 +40,7 @@ def no_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
 @pytest.fixture
 def dead_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The app, with a Redis address that refuses connections."""
-    lease_manager = LeaseManager(RedisLink("redis://127.0.0.1:9/0", 0.2), databases.BY_NAME)
+    lease_manager = LeaseManager(RedisLink("redis://127.0.0.1:9/0", 0.2, "test"), databases.BY_NAME)
     monkeypatch.setattr(watermarks, "lease_manager", lease_manager)
     yield app
     lease_manager.stop()

@@ -49,7 +49,7 @@ class RateLimiter:
 
     def _count_in_redis(self, caller: str, window: int) -> int:
         """Return the number of requests of all processes in the window, 0 if Redis is not available."""
-        key = f"limit:{window}:{caller}"
+        key = watermarks.redis_key(f"limit:{window}:{caller}")
         replies = watermarks.ask_redis(("INCR", key), ("EXPIRE", key, 2 * WINDOW_SECONDS))
         return cast(int, replies[0]) if replies else 0
 

@@ -27,7 +27,8 @@ def init_app(app: Flask) -> None:
     @app.teardown_appcontext
     def wake_worker(_: BaseException | None) -> None:
         if g.pop("outbox_published", False):
-            watermarks.ask_redis(("LPUSH", KEY, *[""] * WAITERS), ("LTRIM", KEY, 0, MAX_WAKE_UPS - 1))
+            key = watermarks.redis_key(KEY)
+            watermarks.ask_redis(("LPUSH", key, *[""] * WAITERS), ("LTRIM", key, 0, MAX_WAKE_UPS - 1))
 
 
 def request_wake_up() -> None:
@@ -38,13 +39,13 @@ def request_wake_up() -> None:
 
 def waiter(app: Flask) -> Callable[[threading.Event], None]:
     """Return a function that waits for a wake-up, for `POLL_SECONDS` at most, or until the given event is set."""
-    url = app.config["SETTINGS"].redis_url
+    url, key = app.config["SETTINGS"].redis_url, watermarks.redis_key(KEY)
     client = redis.Redis.from_url(url, socket_timeout=2 * POLL_SECONDS) if url else None
 
     def wait(stop: threading.Event) -> None:
         try:
             if client:
-                client.blpop([KEY], timeout=POLL_SECONDS)
+                client.blpop([key], timeout=POLL_SECONDS)
                 return
         except redis.RedisError:
             pass

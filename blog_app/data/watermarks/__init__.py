@@ -45,16 +45,22 @@ def bind(settings: Settings) -> None:
     global lease_manager
     if lease_manager:
         lease_manager.stop()
-    link = RedisLink(settings.redis_url, settings.redis_timeout) if settings.redis_url else None
+    link = RedisLink(settings.redis_url, settings.redis_timeout, settings.redis_prefix) if settings.redis_url else None
     lease_manager = LeaseManager(link, databases.BY_NAME) if link else None
     for name, database in databases.BY_NAME.items():
         database.obj.announcer = Announcer(lease_manager, name) if lease_manager else None
 
 
+def redis_key(name: str) -> str:
+    """Return the name of a key of this deployment; without Redis nobody uses it."""
+    return f"{lease_manager.link.prefix}:{name}" if lease_manager else name
+
+
 def ask_redis(*commands: tuple[Any, ...]) -> list[Any] | None:
     """Return Redis's replies to commands that do not concern marks; None without Redis, or while it is unreachable.
 
-    They go in one message, over the connections and through the circuit breaker of the marks.
+    Their keys are named by `redis_key`. They go in one message, over the connections and through the circuit breaker
+    of the marks.
     """
     if lease_manager is None:
         return None

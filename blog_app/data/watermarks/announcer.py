@@ -113,4 +113,5 @@ class Announcer:
         chosen: list[str] = []
         for table, collections in rows.items():
             chosen += collections if len(collections) <= MAX_ROWS + 1 else [table, f"{table}/*"]
-        return [mark_key(self.name, begun.row.epoch, collection) for collection in sorted(chosen)]
+        prefix, epoch = self.lease_manager.link.prefix, begun.row.epoch
+        return [mark_key(prefix, self.name, epoch, collection) for collection in sorted(chosen)]

@@ -199,7 +199,7 @@ class LeaseManager:
                 self._refused = run_id
                 log.error("Redis is not used, nothing is cached: %s", error)
             raise
-        self.link.call(run_id, "SET", f"{{{name}}}:probe", "1", "EX", "60")
+        self.link.call(run_id, "SET", f"{self.link.prefix}:{{{name}}}:probe", "1", "EX", "60")
 
     def _settle_dangling_tokens(self, name: str, row: EpochRow) -> None:
         known = self.known[name]
@@ -207,7 +207,7 @@ class LeaseManager:
             if clock() - since < TOKEN_AGE:
                 continue
             del known.watched_tokens[key, token]
-            if prefix(name, row.epoch) not in key:
+            if not key.startswith(epoch_prefix(self.link.prefix, name, row.epoch)):
                 continue
             mark = self.link.call(row.redis, "GET", key)
             if mark is None or token not in tokens(mark):
@@ -226,20 +226,21 @@ class LeaseManager:
     def _delete_old_keys(self, name: str, row: EpochRow) -> None:
         """Delete the keys of earlier epochs: they are never read, and marks with a token have no expiry."""
         cursor = None
+        all_keys, current = (epoch_prefix(self.link.prefix, name, epoch) for epoch in ("*", row.epoch))
         while cursor != b"0":
-            cursor, keys = self.link.call(row.redis, "SCAN", cursor or 0, "MATCH", f"{{{name}}}:*", "COUNT", 1000)
-            old = [key for key in keys if not key.startswith(prefix(name, row.epoch).encode())]
+            cursor, keys = self.link.call(row.redis, "SCAN", cursor or 0, "MATCH", f"{all_keys}*", "COUNT", 1000)
+            old = [key for key in keys if not key.startswith(current.encode())]
             if old:
                 self.link.call(row.redis, "UNLINK", *old)
 
 
-def prefix(name: str, epoch: str) -> str:
-    """Return the prefix of an epoch's keys."""
-    return f"{{{name}}}:{epoch}:"
+def epoch_prefix(deployment: str, name: str, epoch: str) -> str:
+    """Return the prefix of an epoch's keys; `deployment` is the prefix of all keys."""
+    return f"{deployment}:{{{name}}}:{epoch}:"
 
 
-def mark_key(name: str, epoch: str, collection: str) -> str:
-    return f"{prefix(name, epoch)}mark:{collection}"
+def mark_key(deployment: str, name: str, epoch: str, collection: str) -> str:
+    return f"{epoch_prefix(deployment, name, epoch)}mark:{collection}"
 
 
 def tokens(mark: bytes) -> list[str]:

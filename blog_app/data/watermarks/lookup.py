@@ -28,7 +28,7 @@ from blog_app.data.databases import routing
 from blog_app.data.databases.replicas import Replica, Unusable
 from blog_app.data.watermarks import epochs
 from blog_app.data.watermarks.epochs import OPEN, EpochRow
-from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, mark_key, prefix
+from blog_app.data.watermarks.leases import MARK_LIFETIME, LeaseManager, epoch_prefix, mark_key
 from blog_app.data.watermarks.redis_link import RedisUnreachable
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class Lookup:
     def __init__(self, lease_manager: LeaseManager, rows: tuple[EpochRow, ...], key: CacheKey) -> None:
         self.lease_manager = lease_manager
         self.rows = rows
-        self.names, self.keys, entry_prefix, self.asked = _keys(key.collections, tuple([row.epoch for row in rows]))
+        self.names, self.keys, entry_prefix, self.asked = _keys(
+            lease_manager.link.prefix, key.collections, tuple([row.epoch for row in rows])
+        )
         self.entry = entry_prefix + key.entry
         self.marks: list[bytes | None] = []
         self.value: bytes | None = None
@@ -271,13 +273,13 @@ def databases_of(names: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _keys(
-    collections: tuple[tuple[str, str], ...], epochs_of: tuple[str, ...]
+    deployment: str, collections: tuple[tuple[str, str], ...], epochs_of: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...], str, str]:
     """Return each collection's logical database and Redis key, and the prefix of the keys of entries built from them,
     and of the bits that say which were asked for.
     """
     names = tuple(name for name, _ in collections)
     epoch = dict(zip(databases_of(names), epochs_of, strict=True))
-    keys = tuple(mark_key(name, epoch[name], collection) for name, collection in collections)
-    own = prefix(names[0], epochs_of[0])
+    keys = tuple(mark_key(deployment, name, epoch[name], collection) for name, collection in collections)
+    own = epoch_prefix(deployment, names[0], epochs_of[0])
     return names, keys, f"{own}entry:{':'.join(epochs_of[1:])}:", f"{own}asked:"

@@ -1,7 +1,8 @@
 """Redis connections, one for each thread, with the run id of the Redis process; and a circuit breaker.
 
 * A connection reads the run id (`run_id/master_replid` of `INFO`) when it is made, and serves only calls that expect
-  it: a Redis that restarted, failed over or was replaced has another, and none of its memory is trusted.
+  it: a Redis that restarted, failed over or was replaced has another, and none of its memory is trusted. The prefix of
+  the keys is a part of it: to a process with another prefix, which would not see these marks, it is another Redis.
 * No command is repeated: after an error it may or may not have been applied.
 * Circuit breaker: after an error each call fails at once, for a backoff of up to some seconds. Then one thread tries,
   and if Redis answers, all may. The thread of the leases, which delays no request, tries all the time.
@@ -14,6 +15,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha1
 from typing import Any
 
@@ -84,7 +86,8 @@ def require_safe_eviction(memory: Mapping[str, Any]) -> None:
 class RedisLink:
     """This process's connections to the Redis at `url`."""
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, prefix: str) -> None:
+        self.prefix = prefix
         self._url = url
         self._timeout = timeout
         self.reset()
@@ -97,7 +100,7 @@ class RedisLink:
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
-            redis_connect_func=_on_connect,
+            redis_connect_func=partial(_on_connect, prefix=self.prefix),
         )
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -184,7 +187,7 @@ class RedisLink:
         self._next_try = clock() + delay(self._failures, first=MIN_BACKOFF, longest=MAX_BACKOFF)
 
 
-def _on_connect(connection: Any) -> None:
+def _on_connect(connection: Any, prefix: str) -> None:
     """Prepare a new connection: authenticate, read the run id, load the scripts."""
     connection.on_connect()
     found: dict[str, str] = {}
@@ -193,7 +196,7 @@ def _on_connect(connection: Any) -> None:
         for line in connection.read_response().decode().splitlines():
             name, _, value = line.partition(":")
             found[name] = value
-    connection.run_id = f"{found['run_id']}/{found['master_replid']}"
+    connection.run_id = f"{found['run_id']}/{found['master_replid']}/{prefix}"
     for script in SCRIPTS.values():
         connection.send_command("SCRIPT", "LOAD", script)
         connection.read_response()

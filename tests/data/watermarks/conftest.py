@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ from blog_app.data import cache, databases, watermarks
 from blog_app.data.databases.replicas import Replica
 from blog_app.data.watermarks import epochs, leases
 from blog_app.data.watermarks.announcer import Announcer
-from blog_app.data.watermarks.leases import LeaseManager
+from blog_app.data.watermarks.leases import LeaseManager, mark_key
 from blog_app.data.watermarks.lookup import CacheKey, Lookup
 from blog_app.data.watermarks.redis_link import RedisLink
 from blog_app.development.local.process import wait_until
@@ -100,7 +101,8 @@ class Process:
             for name in (NAME, "accounts")
         }
         assert settings.redis_url
-        self.lease_manager = LeaseManager(RedisLink(settings.redis_url, settings.redis_timeout), bound)  # type: ignore[arg-type]
+        link = RedisLink(settings.redis_url, settings.redis_timeout, settings.redis_prefix)
+        self.lease_manager = LeaseManager(link, bound)  # type: ignore[arg-type]
         self.server = bound[NAME].obj
         self.announcer = self.server.announcer = Announcer(self.lease_manager, NAME)
 
@@ -162,8 +164,8 @@ class World:
         assert self.stack.redis
         return redis.Redis.from_url(self.stack.redis.url)
 
-    def process(self) -> Process:
-        self.others.append(Process(self.settings))
+    def process(self, **other_settings: Any) -> Process:
+        self.others.append(Process(replace(self.settings, **other_settings)))
         return self.others[-1]
 
     def run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
@@ -202,7 +204,8 @@ class World:
     def mark(self) -> str:
         """Return the mark of the row in Redis."""
         row = epochs.read(databases.blog.obj)
-        return (self.redis.get(f"{{{NAME}}}:{row.epoch}:mark:tags/{self.row.id}") or b"").decode()
+        key = mark_key(self.settings.redis_prefix, NAME, row.epoch, f"tags/{self.row.id}")
+        return (self.redis.get(key) or b"").decode()
 
     def warm(self) -> None:
         """Fill the cache: read until a read is a hit."""

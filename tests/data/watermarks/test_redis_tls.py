@@ -53,7 +53,7 @@ def link(port: int, **variables: str) -> RedisLink:
     environment = {"APP_MODE": "test", "DATABASE_URL": "postgresql://localhost/blog"} | variables
     settings = Settings.from_environment({**environment, "REDIS_URL": f"rediss://127.0.0.1:{port}/0"})
     assert settings.redis_url
-    return RedisLink(settings.redis_url, timeout=5)
+    return RedisLink(settings.redis_url, timeout=5, prefix="test")
 
 
 def test_a_self_signed_certificate_is_refused_and_the_error_says_why(tls_port: int) -> None:

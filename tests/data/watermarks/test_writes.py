@@ -196,7 +196,7 @@ def test_a_deleted_epoch_row_is_named_in_the_error(world: World) -> None:
 def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
     """The kernel enforces it, not Python: the driver must report an error, and the circuit breaker must open."""
     assert world.stack.redis
-    link = RedisLink(world.settings.redis_url or "", 0.2)
+    link = RedisLink(world.settings.redis_url or "", 0.2, "test")
     assert link.call(None, "PING") == b"PONG"
     world.stack.redis.freeze()
     try:

@@ -51,7 +51,7 @@ def elsewhere(site: Site) -> Iterator[str]:
 def open_epochs(redis_url: str | None) -> list[str]:
     """Return the epochs of the blog in which something is cached."""
     with closing(redis.Redis.from_url(redis_url or "")) as client:
-        return sorted({key.decode().split(":")[1] for key in client.keys("{blog}:*:entry:*")})
+        return sorted({key.decode().split(":")[2] for key in client.keys("*:{blog}:*:entry:*")})
 
 
 @pytest.mark.pgbouncer
