@@ -91,5 +91,5 @@ class ReadRequest:
     query_string: bytes
     collections: tuple[tuple[str, str], ...] | None = None
     """The collections that its responses depend on; None until an authorized caller has asked."""
-    keys: dict[Scope, CacheKey] = field(default_factory=dict)
-    """The cache key for each scope in which a caller has asked."""
+    keys: dict[tuple[Scope, bool], CacheKey] = field(default_factory=dict)
+    """The cache key for each scope in which a caller has asked, compressed or not."""

@@ -124,19 +124,22 @@ class Representation(NamedTuple):
     body: bytes
     hook_values: tuple[str, ...] = ()
     """What read hooks get of an item: the values of `Meta.hook_columns` of its schema."""
+    encoding: str = ""
+    """The content coding of the body; empty for none."""
 
     def dumps(self) -> bytes:
-        head = (self.etag, repr(self.read_at), self.content_type, self.link, " ".join(self.hook_values), "")
+        values = " ".join(self.hook_values)
+        head = (self.etag, repr(self.read_at), self.content_type, self.link, values, self.encoding, "")
         return "\n".join(head).encode() + self.body
 
     @classmethod
     def loads(cls, value: bytes) -> Representation:
-        etag, read_at, content_type, link, values, body = value.split(b"\n", 5)
-        return cls(
-            etag.decode(), float(read_at), content_type.decode(), link.decode(), body, tuple(values.decode().split())
-        )
+        *head, body = value.split(b"\n", 6)
+        etag, read_at, content_type, link, values, encoding = b"\n".join(head).decode().split("\n")
+        return cls(etag, float(read_at), content_type, link, body, tuple(values.split()), encoding)
 
 
+Encode = Callable[[Representation], Representation]
 _cache = flask_caching.Cache()
 _stores_at_once = False
 
@@ -176,24 +179,29 @@ def respond(
     produce: Callable[[], Representation],
     declared: Reads,
     slots: AbstractContextManager[None] = NO_SLOTS,
+    encode: Encode | None = None,
 ) -> tuple[Representation, str]:
     """Return the representation, and whether it is a hit, a miss or a bypass; raise what `produce` raises.
 
     `found` is what `look_up` returned for the key; `view` names the counters. What is no hit takes one of the slots,
-    and raises `Busy` without one.
+    and raises `Busy` without one. What is stored is encoded by `encode` before.
     """
     if found and (cached := found.hit()) is not None:
         counters.count(view, "hit")
         return Representation.loads(cached), "hit"
     started = time.monotonic()
     with slots:
-        result, outcome = _respond(found, key, produce, declared)
+        result, outcome = _respond(found, key, produce, declared, encode)
     counters.count(view, outcome, time.monotonic() - started)
     return result, outcome
 
 
 def _respond(
-    found: Lookup | None, key: CacheKey, produce: Callable[[], Representation], declared: Reads
+    found: Lookup | None,
+    key: CacheKey,
+    produce: Callable[[], Representation],
+    declared: Reads,
+    encode: Encode | None,
 ) -> tuple[Representation, str]:
     new = found and found.value is None and not _stores_at_once and not found.watch_pending_writes()
     if found and new and found.is_first_request():
@@ -205,13 +213,15 @@ def _respond(
         if found.watch_pending_writes():
             break
         if found.lock_fill(FILL_LOCK_SECONDS) or time.monotonic() > deadline:
-            return _fill(found, produce, declared)
+            return _fill(found, produce, declared, encode)
         time.sleep(POLL_SECONDS)
         (found,) = look_up(key)
     return produce(), "bypass"
 
 
-def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads) -> tuple[Representation, str]:
+def _fill(
+    found: Lookup, produce: Callable[[], Representation], declared: Reads, encode: Encode | None
+) -> tuple[Representation, str]:
     """Produce the representation; cache it if nothing changed meanwhile."""
     expires = time.monotonic() + declared.lifetime * random.uniform(1 - JITTER, 1)  # noqa: S311
 
@@ -220,7 +230,8 @@ def _fill(found: Lookup, produce: Callable[[], Representation], declared: Reads)
         asked = time.monotonic()
         if declared.until and (left := declared.until()) is not None:
             expires = min(expires, asked + left)
-        return produce()
+        produced = produce()
+        return encode(produced) if encode else produced
 
     def store(result: Representation) -> bool:
         value = result.dumps()

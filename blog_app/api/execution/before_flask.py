@@ -97,7 +97,9 @@ class BeforeFlask:
     def _read(self, read_request: ReadRequest, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         environ[ENDPOINT] = read_request.operation.endpoint
         try:
-            found, outcome = reads.read(self._app, read_request, environ.get("HTTP_AUTHORIZATION"))
+            found, outcome = reads.read(
+                self._app, read_request, environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACCEPT_ENCODING", "")
+            )
         except Exception as error:
             environ[reads.FAILED] = error
             return self._flask(environ, start)
@@ -109,7 +111,7 @@ class BeforeFlask:
         headers = representation_headers(found, outcome)
         if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             status, body = "304 Not Modified", b""
-            headers = [each for each in headers if each[0] != "Content-Type"]
+            headers = [each for each in headers if each[0] not in ("Content-Type", "Content-Encoding")]
         else:
             status, body = "200 OK", found.body
             headers.append(("Content-Length", str(len(body))))

@@ -75,9 +75,9 @@ def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
     return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(row_models)))
 
 
-def entry_name(scope: Scope, path: str, query_string: bytes) -> str:
+def entry_name(scope: Scope, path: str, query_string: bytes, compressed: bool) -> str:
     """Return the name of the cached response to a GET by this release of the code."""
-    name = f"{_release()} {scope:d} {path}?{query_string.decode('latin-1')}"
+    name = f"{_release()} {scope:d}{'z' if compressed else ''} {path}?{query_string.decode('latin-1')}"
     return name if len(name) <= MAX_NAME_LENGTH else f"{_release()} {hashlib.blake2b(name.encode()).hexdigest()}"
 
 

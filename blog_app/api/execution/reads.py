@@ -26,6 +26,7 @@ from blog_app.api.execution.dependencies import collections_of, entry_name, is_k
 from blog_app.api.operation import Operation, ReadRequest
 from blog_app.api.requests.query_string import refuse_parameters
 from blog_app.api.responses import downloads, etag, headers
+from blog_app.api.responses.compression import accepts_gzip, compress
 from blog_app.api.responses.json_encoder import json_response
 from blog_app.api.responses.rendering import NOT_FOUND
 from blog_app.config import Settings
@@ -44,15 +45,19 @@ FAILED = "blog_app.failed"
 """The key of the WSGI environment under which `before_flask` hands over an exception."""
 
 
-def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tuple[Representation, str]:
+def read(
+    app: Flask, read_request: ReadRequest, authorization: str | None, accept_encoding: str
+) -> tuple[Representation, str]:
     """Return the representation, and whether it is a hit, a miss or a bypass (empty if its view declares no reads).
 
-    `authorization` is the header. Raise what is wrong with it or with the query string, and whatever the view raises.
+    `authorization` and `accept_encoding` are the headers. Raise what is wrong with the token or with the query string,
+    and whatever the view raises.
     """
     operation = read_request.operation
     assert operation.render
     produce = partial(operation.render, read_request)
     declared = cache.reads_of(operation.view)
+    compressed = accepts_gzip(accept_encoding)
     token = auth.BearerToken(app, authorization)
     list_slots = slots(app).list_reads if operation.is_list else cache.NO_SLOTS
     if declared is None:
@@ -63,11 +68,11 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
     if is_known(read_request):
         read_request.collections = read_request.collections or collections_of(read_request, declared)
         if presumed := token.presumed(operation.endpoint):
-            presumed_key = _key(read_request, declared, presumed)
+            presumed_key = _key(read_request, declared, presumed, compressed)
     found = token.authorize(operation.endpoint, presumed_key)
     if read_request.collections is None:  # Only now: a caller who may not ask does not learn what is wrong here.
         read_request.collections = collections_of(read_request, declared)
-    key = _key(read_request, declared, auth.current())
+    key = _key(read_request, declared, auth.current(), compressed)
     if key is None:
         counters.count(operation.endpoint, "bypass")
         own = tuple(pair for model in declared.per_caller for pair in read_dependencies(model))
@@ -78,19 +83,21 @@ def read(app: Flask, read_request: ReadRequest, authorization: str | None) -> tu
         (found,) = cache.look_up(key)
     with auth.anonymous():
         checked = _checked(app, produce, key.collections)
-        return cache.respond(operation.endpoint, found, key, checked, declared, list_slots)
+        encode = compress if compressed else None
+        return cache.respond(operation.endpoint, found, key, checked, declared, list_slots, encode)
 
 
-def _key(read_request: ReadRequest, declared: Reads, caller: Caller) -> CacheKey | None:
+def _key(read_request: ReadRequest, declared: Reads, caller: Caller, compressed: bool) -> CacheKey | None:
     """Return the cache key of the response to this caller; None if it is theirs alone."""
     identity, scope = caller
     if not declared.cached or scope not in SHARED or (identity is not None and identity.has_blocks):
         return None
-    if scope not in read_request.keys:
+    key = read_request.keys.get((scope, compressed))
+    if key is None:
         assert read_request.collections is not None
-        name = entry_name(scope, read_request.path, read_request.query_string)
-        read_request.keys[scope] = CacheKey(read_request.collections, name)
-    return read_request.keys[scope]
+        name = entry_name(scope, read_request.path, read_request.query_string, compressed)
+        key = read_request.keys[scope, compressed] = CacheKey(read_request.collections, name)
+    return key
 
 
 def _checked(
@@ -118,18 +125,20 @@ def cached_view(produce: Callable[..., Representation]) -> Callable[..., Respons
 
     @wraps(produce)
     def view(**values: Any) -> Response:
-        name = entry_name(Scope.PUBLIC, request.path, request.query_string)
+        compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        name = entry_name(Scope.PUBLIC, request.path, request.query_string, compressed)
         key = CacheKey(collections, f"{name} {request.host_url}")
         (found,) = cache.look_up(key)
         checked = _checked(current_app, partial(produce, **values), collections)
-        return _response(*cache.respond(str(request.endpoint), found, key, checked, declared))
+        encode = compress if compressed else None
+        return _response(*cache.respond(str(request.endpoint), found, key, checked, declared, encode=encode))
 
     return view
 
 
 def _response(representation: Representation, outcome: str) -> Response:
     response = Response(representation.body, headers=headers.representation_headers(representation, outcome))
-    return etag.with_etag(response, representation.etag)
+    return etag.with_etag(response, representation.etag, weak=bool(representation.encoding))
 
 
 def show(operation: Operation, values: dict[str, Any]) -> Response:
@@ -138,7 +147,12 @@ def show(operation: Operation, values: dict[str, Any]) -> Response:
     try:
         if FAILED in request.environ:
             raise request.environ[FAILED]
-        representation, outcome = read(current_app, read_request, request.headers.get("Authorization"))
+        representation, outcome = read(
+            current_app,
+            read_request,
+            request.headers.get("Authorization"),
+            request.headers.get("Accept-Encoding", ""),
+        )
     except NotFound:
         key = operation.redirect_key(**values) if operation.redirect_key else None
         if key is None:

@@ -41,9 +41,14 @@ def matches(header: str | None, tag: str) -> bool:
     return header.strip() == "*" or f'"{tag}"' in [each.strip().removeprefix("W/") for each in header.split(",")]
 
 
-def with_etag(response: Response, tag: str) -> Response:
+def header(tag: str, *, weak: bool = False) -> str:
+    """Return the value of the `ETag` header."""
+    return f'W/"{tag}"' if weak else f'"{tag}"'
+
+
+def with_etag(response: Response, tag: str, *, weak: bool = False) -> Response:
     """Return `response` with its entity tag, or a 304 if `If-None-Match` has that tag."""
-    response.headers["ETag"] = f'"{tag}"'
+    response.headers["ETag"] = header(tag, weak=weak)
     if matches(request.headers.get("If-None-Match"), tag):
         response.status_code = 304
         response.set_data(b"")

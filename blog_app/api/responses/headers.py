@@ -10,6 +10,7 @@ import time
 
 from flask import Flask, Response, request
 
+from blog_app.api.responses import etag
 from blog_app.config import Settings
 from blog_app.data.cache import Representation
 
@@ -46,7 +47,9 @@ def init_app(app: Flask) -> None:
 
 def representation_headers(found: Representation, outcome: str) -> list[tuple[str, str]]:
     """Return the headers of a representation that is a hit, a miss or a bypass; empty: it could be none of them."""
-    headers = [("ETag", f'"{found.etag}"'), ("Content-Type", found.content_type)]
+    headers = [("ETag", etag.header(found.etag, weak=bool(found.encoding))), ("Content-Type", found.content_type)]
+    if found.encoding:
+        headers.append(("Content-Encoding", found.encoding))
     if found.link:
         headers.append(("Link", found.link))
     if outcome:
@@ -60,7 +63,7 @@ class CommonHeaders:
     """The headers that every response has."""
 
     def __init__(self, settings: Settings) -> None:
-        self._vary = "Authorization, Origin" if settings.cors_origins else "Authorization"
+        self._vary = "Accept-Encoding, Authorization" + (", Origin" if settings.cors_origins else "")
         self._vary_uncached = [("Vary", "Origin")] if settings.cors_origins else []
 
     def add(self, headers: list[tuple[str, str]], request_id: str, *, signed_in: bool) -> list[tuple[str, str]]:
