@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -14,10 +15,14 @@ from blog_app.cli.options import database_option, databases_option
 from blog_app.config import settings
 from blog_app.data import models
 from blog_app.data.databases import server
+from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import all_databases, files, plan as plans, status as statuses
 from blog_app.operations.migrate.autogenerate import create
+from blog_app.operations.migrate.losses import losses
 from blog_app.operations.migrate.runner import Runner
 from blog_app.operations.migrate.schema import drift
+
+YES = "In production: do not ask before data is lost."
 
 
 class MigrateGroup(AppGroup):
@@ -76,13 +81,16 @@ def backfill(names: Sequence[str]) -> None:
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to roll back.")
 @click.option("--to", metavar="NAME", help="Roll back all migrations after this one ('zero': all).")
 @click.option("--all", "everything", is_flag=True, help="Roll back all migrations, with the loss of all data.")
-def down(names: Sequence[str], steps: int, to: str | None, everything: bool) -> None:
+@click.option("--yes", is_flag=True, help=YES)
+def down(names: Sequence[str], steps: int, to: str | None, everything: bool, yes: bool) -> None:
     """Roll migrations back.
 
-    The data in the tables and columns that they added is lost.
+    The data in the tables and columns that they added is lost. In production the command names them and asks first,
+    and backs up to BACKUP_DIR, if that is set.
     """
     if not everything and len(names) != 1:
         raise click.UsageError("Give one --database. Only --all allows several.")
+    _confirm_in_production(names, yes, lambda runner: runner.rolled_back_by(steps=steps, to=to, everything=everything))
     _run(names[::-1], lambda runner: runner.down(steps=steps, to=to, everything=everything), "rolled back")
 
 
@@ -173,12 +181,47 @@ def check(names: Sequence[str]) -> None:
 
 @migrate.command()
 @database_option()
-def redo(name: str) -> None:
+@click.option("--yes", is_flag=True, help=YES)
+def redo(name: str, yes: bool) -> None:
     """Roll the last migration back and apply it again.
 
-    Use it while you write a migration.
+    Use it while you write a migration. In production it asks first, as `down` does.
     """
+    _confirm_in_production([name], yes, lambda runner: runner.rolled_back_by())
     _run([name], lambda runner: runner.redo(), "rolled back and applied again")
+
+
+def _confirm_in_production(
+    names: Sequence[str], yes: bool, wanted: Callable[[Runner], Sequence[files.Migration]]
+) -> None:
+    """Ask before data of production is lost, unless `yes`; then back up the logical databases that lose some."""
+    if not settings().production:
+        return
+    lost: dict[str, Sequence[str]] = {}
+
+    def look(runner: Runner) -> Sequence[str]:
+        lost[runner.name] = losses(runner, wanted(runner))
+        return ()
+
+    all_databases.run(settings(), names, look, lambda _: None)
+    losing = [name for name in names if lost[name]]
+    for name in losing:
+        click.echo(f"{name} would lose: {', '.join(lost[name])}", err=True)
+    if losing and not yes:
+        if not has_terminal():
+            raise click.UsageError(
+                "APP_MODE is production and there is no terminal to ask: add --yes to lose this data."
+            )
+        click.confirm("APP_MODE is production. Roll back, and lose this data?", abort=True, err=True)
+    for name in losing:
+        folder = settings().backup_dir
+        file = backups.dump(settings(), name, folder) if folder else None
+        click.echo(f"{name}: {f'backed up to {file}' if file else 'no backup, BACKUP_DIR is not set'}")
+
+
+def has_terminal() -> bool:
+    """Return whether somebody can answer a question."""
+    return sys.stdin.isatty()
 
 
 def _run(names: Sequence[str], work: all_databases.Work, what: str) -> None:

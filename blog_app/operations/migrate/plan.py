@@ -75,9 +75,8 @@ def plan(
     name: str, migrations: Sequence[Migration], wanted: Sequence[Migration], live: Connection | None = None
 ) -> list[PlannedMigration]:
     """Return the plan for the `wanted` migrations of a logical database."""
-    found = live.execute_sql(SIZES, (name,)).fetchall() if live else ()
-    sizes = {table: (rows, size) for table, rows, size in found}
-    row_counts = {table: rows for table, rows, _ in found}
+    sizes = table_sizes(live, name) if live else {}
+    row_counts = {table: rows for table, (rows, _) in sizes.items()}
     locks = lock_catalog(live, name) if live else lock_modes.Catalog()
     # Without a database, the files so far say what there is.
     schema = catalog.read(live, name) if live else {}
@@ -91,6 +90,11 @@ def plan(
         for nodes in syntax.parse_all([statement.text for statement in item.statements]):
             schema = reduce(known_schema.after, nodes, schema)
     return planned
+
+
+def table_sizes(live: peewee.PostgresqlDatabase, name: str) -> dict[str, tuple[int, str]]:
+    """Return the approximate number of rows of each table, and its bytes as text."""
+    return {table: (rows, size) for table, rows, size in live.execute_sql(SIZES, (name,)).fetchall()}
 
 
 def lock_catalog(live: peewee.PostgresqlDatabase, name: str) -> lock_modes.Catalog:

@@ -73,7 +73,16 @@ class Runner:
         return self._finish(wanted)
 
     def down(self, *, steps: int = 1, to: str | None = None, everything: bool = False) -> list[str]:
-        """Roll back the last `steps` migrations, or all after `to` (which stays), or all; return their names.
+        """Roll back the migrations that `rolled_back_by` names; return their names."""
+        wanted = self.rolled_back_by(steps=steps, to=to, everything=everything)
+        rollbacks = [migration.rollback for migration in wanted]  # All must exist before the first one runs.
+        for migration, rollback in zip(wanted, rollbacks, strict=True):
+            self._run(migration, "roll back", rollback, history.remove)
+            self.applied = [name for name in self.applied if name != migration.name]
+        return self._finish(wanted)
+
+    def rolled_back_by(self, *, steps: int = 1, to: str | None = None, everything: bool = False) -> list[Migration]:
+        """Return the last `steps` migrations, or all after `to` (which stays), or all; the newest first.
 
         A migration that stopped half-way counts as the last one.
         """
@@ -85,12 +94,7 @@ class Runner:
             if last not in started:
                 raise MigrationError(f"{self.name}: {last} is not applied; applied: {', '.join(started) or 'none'}")
             kept = started.index(last) + 1
-        wanted = [self._file_of(name) for name in reversed(started[kept:])]
-        rollbacks = [migration.rollback for migration in wanted]  # All must exist before the first one runs.
-        for migration, rollback in zip(wanted, rollbacks, strict=True):
-            self._run(migration, "roll back", rollback, history.remove)
-            self.applied = [name for name in self.applied if name != migration.name]
-        return self._finish(wanted)
+        return [self._file_of(name) for name in reversed(started[kept:])]
 
     def redo(self) -> list[str]:
         """Roll the last migration back and apply it again."""

@@ -10,6 +10,7 @@ from flask import Flask
 
 from blog_app import create_app
 from blog_app.config import DATABASE_NAMES
+from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import files
 
 
@@ -19,8 +20,8 @@ def run(settings, workshop, monkeypatch):
     monkeypatch.setattr(files, "FOLDER", workshop.folder)
     app: Flask = create_app(settings)
 
-    def invoke(*arguments: str) -> tuple[int, str]:
-        result = app.test_cli_runner().invoke(args=["migrate", *arguments])
+    def invoke(*arguments: str, typed: str | None = None) -> tuple[int, str]:
+        result = app.test_cli_runner().invoke(args=["migrate", *arguments], input=typed)
         return result.exit_code, result.output
 
     return invoke
@@ -129,6 +130,47 @@ def test_backfills_may_be_skipped_and_run_later(run, workshop):
     assert "blog: nothing to do" in run("backfill", "--database", "blog")[1]
     assert workshop.tables() == ["a"]
     assert "blog: apply 003_c" in run("up", "--database", "blog")[1]
+
+
+@pytest.fixture
+def production(run, workshop, monkeypatch):
+    """A database of production with three posts, by three migrations."""
+    workshop.sql(
+        "001_a", "CREATE TABLE blog.posts (id int); CREATE TABLE blog.tags (id int)", "DROP TABLE blog.posts, blog.tags"
+    )
+    workshop.sql("002_b", "ALTER TABLE blog.posts ADD words int", "ALTER TABLE blog.posts DROP words")
+    workshop.sql("003_c", "COMMENT ON TABLE blog.posts IS 'x'", "COMMENT ON TABLE blog.posts IS NULL")
+    run("--database", "blog")
+    workshop.query("INSERT INTO blog.posts VALUES (1), (2), (3)")
+    monkeypatch.setattr("blog_app.config.Settings.production", True)
+    return run
+
+
+def test_a_rollback_that_loses_data_of_production_needs_yes_without_a_terminal(production, workshop):
+    code, output = production("down", "--all")
+    assert code == 2
+    assert "blog would lose: table posts (3 rows), table tags (0 rows)" in output
+    assert "add --yes" in output
+    assert "blog would lose: column posts.words (3 rows)" in production("down", "--steps", "2", "--database", "blog")[1]
+    assert workshop.tables() == ["posts", "tags"]
+    assert production("down", "--database", "blog")[0] == 0, "nothing is lost"
+    assert production("redo", "--database", "blog")[0] == 2
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n", 130, ["posts", "tags"]), ("y", 0, [])])
+def test_a_rollback_in_production_asks_at_a_terminal(answer, code, left, production, workshop, monkeypatch):
+    monkeypatch.setattr("blog_app.cli.migrate.has_terminal", lambda: True)
+    assert production("down", "--to", "zero", "--database", "blog", typed=answer)[0] == code
+    assert workshop.tables() == left
+
+
+def test_a_rollback_in_production_backs_up_first(production, settings, workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr("blog_app.cli.migrate.settings", lambda: replace(settings, backup_dir=tmp_path / "backups"))
+    code, output = production("down", "--all", "--yes")
+    (backup,) = (tmp_path / "backups").iterdir()
+    assert (code, workshop.tables()) == (0, [])
+    assert f"blog: backed up to {backup}" in output
+    assert backups.name_of(backup) == "blog"
 
 
 BROKEN = {
