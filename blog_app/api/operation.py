@@ -91,5 +91,7 @@ class ReadRequest:
     query_string: bytes
     collections: tuple[tuple[str, str], ...] | None = None
     """The collections that its responses depend on; None until an authorized caller has asked."""
+    per_caller: bool = False
+    """Whether the responses to signed-in callers differ; known with the collections."""
     keys: dict[tuple[Scope, bool], CacheKey] = field(default_factory=dict)
     """The cache key for each scope in which a caller has asked, compressed or not."""

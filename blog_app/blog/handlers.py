@@ -1,13 +1,16 @@
-"""The blog's handlers of outbox events: view counters of posts.
+"""The blog's handlers of outbox events, and its job: counters of posts.
 
 A read writes nothing in the blog database: page views are counted by analytics and arrive here in batches.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import orjson
 import peewee
 
+from blog_app.background import jobs
 from blog_app.background.outbox.handlers import Event, event_handler
 from blog_app.blog.models import Post, PostCounters
 from blog_app.data import databases
@@ -29,3 +32,9 @@ def count_views(event: Event) -> None:
     insert.on_conflict(
         conflict_target=[PostCounters.post], update={PostCounters.views: PostCounters.views + peewee.EXCLUDED.views}
     ).execute()
+
+
+@jobs.every(timedelta(days=1), databases.blog)
+def recount_comments() -> None:
+    """Put comment counters right that writes without the models, or by an older release, left wrong."""
+    PostCounters.recount()

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.blog import revisions
-from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostTag, Tag
+from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostCounters, PostTag, Tag
 from blog_app.blog.models.tags import tag_words, tag_words_query
 from blog_app.data.models import now
 from blog_app.data.slugs import insert_with_slug
@@ -20,6 +20,7 @@ def create(author_id: UUID, tags: list[str], slug: str | None = None, *, new_tag
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     post: Post = insert_with_slug(Post, values["title"], slug, **values)
     PostTag.add(post, found)
+    PostCounters.add_comments(post.id, 0)
     return post
 
 

@@ -14,12 +14,12 @@ atomic = False
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
     for table, length in (("categories", 80), ("tags", 50)):
-        older = f"SELECT FROM blog.{table} AS older WHERE lower(older.name) = lower({table}.name)"
-        migrator.backfill(
-            table,
-            f"name = left(name, {length - 9}) || ' ' || right(id::text, 8), version = version + 1, updated_at = now()",
-            where=f"EXISTS ({older} AND older.id < {table}.id)",
+        newer = (
+            f"EXISTS (SELECT FROM blog.{table} AS o WHERE lower(o.name) = lower({table}.name) AND o.id < {table}.id)"
         )
+        renamed = f"left(name, {length - 9}) || ' ' || right(id::text, 8)"
+        values = f"name = {renamed}, version = version + 1, updated_at = now()"
+        migrator.sql(f"UPDATE blog.{table} SET {values} WHERE {newer}")  # noqa: S608
         migrator.add_index_concurrently(table, "lower(name)", unique=True, name=f"{table}_name")
 
 

@@ -12,12 +12,12 @@ atomic = False
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
     for table, length in (("product_categories", 80),):
-        older = f"SELECT FROM shop.{table} AS older WHERE lower(older.name) = lower({table}.name)"
-        migrator.backfill(
-            table,
-            f"name = left(name, {length - 9}) || ' ' || right(id::text, 8), version = version + 1, updated_at = now()",
-            where=f"EXISTS ({older} AND older.id < {table}.id)",
+        newer = (
+            f"EXISTS (SELECT FROM shop.{table} AS o WHERE lower(o.name) = lower({table}.name) AND o.id < {table}.id)"
         )
+        renamed = f"left(name, {length - 9}) || ' ' || right(id::text, 8)"
+        values = f"name = {renamed}, version = version + 1, updated_at = now()"
+        migrator.sql(f"UPDATE shop.{table} SET {values} WHERE {newer}")  # noqa: S608
         migrator.add_index_concurrently(table, "lower(name)", unique=True, name=f"{table}_name")
 
 

@@ -29,6 +29,8 @@ class Dependencies(NamedTuple):
     collections: tuple[tuple[str, str], ...]
     row_models: tuple[Any, ...]
     """Models of which only the row counts that the path names, if it names one by its id."""
+    per_caller: bool
+    """Whether the responses to signed-in callers differ."""
 
 
 _known: dict[tuple[str, bytes], Dependencies] = {}
@@ -40,7 +42,10 @@ def is_known(request: ReadRequest) -> bool:
 
 
 def collections_of(request: ReadRequest, declared: Reads) -> tuple[tuple[str, str], ...]:
-    """Return the collections that the response depends on; raise `BadRequest` if the query string is malformed."""
+    """Return the collections that the response depends on, and note on the request whether it depends on the caller.
+
+    Raise `BadRequest` if the query string is malformed.
+    """
     key = request.operation.endpoint, request.query_string
     found = _known.get(key)
     if found is None:
@@ -49,6 +54,7 @@ def collections_of(request: ReadRequest, declared: Reads) -> tuple[tuple[str, st
             if len(_known) >= MAX_QUERIES:
                 _known.clear()
             _known[key] = found
+    request.per_caller = found.per_caller
     if not found.row_models:
         return found.collections
     assert declared.row
@@ -69,10 +75,13 @@ def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
     models = [options.model, *declared.models]
     for name in fieldset.includes:
         models += options.includes[name].reads
+    per_caller = [name for name in fieldset.fields if name in options.per_caller]
+    for name in per_caller:
+        models += options.per_caller[name]
     # Rows that share the id of the row which is shown: it, and what belongs to it or what it belongs to.
     row_models = [model for model in models if declared.row and row_key_model(model) is row_key_model(options.model)]
     pairs = [pair for model in models if model not in row_models for pair in read_dependencies(model)]
-    return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(row_models)))
+    return Dependencies(tuple(dict.fromkeys(pairs)), tuple(dict.fromkeys(row_models)), bool(per_caller))
 
 
 def entry_name(scope: Scope, path: str, query_string: bytes, compressed: bool) -> str:

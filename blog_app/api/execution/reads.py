@@ -1,8 +1,8 @@
 """How a GET is served: from the cache, by a replica, or by the primary, as its view declares (`blog_app.data.cache`).
 
 A cached response is shared by all callers with the same scope, PUBLIC or ALL; while it is produced, there is no
-caller. What depends on the caller is not cached: what the scope OWN shows, and all that a user sees who blocks, or is
-blocked by, another.
+caller. What depends on the caller is not cached: what the scope OWN shows, fields that are the caller's alone, and all
+that a user sees who blocks, or is blocked by, another.
 
 A list that is not served from the cache takes one of the process's slots for lists (`blog_app.data.slots`), so that
 cached responses and items find a thread while many lists run long.
@@ -90,7 +90,9 @@ def read(
 def _key(read_request: ReadRequest, declared: Reads, caller: Caller, compressed: bool) -> CacheKey | None:
     """Return the cache key of the response to this caller; None if it is theirs alone."""
     identity, scope = caller
-    if not declared.cached or scope not in SHARED or (identity is not None and identity.has_blocks):
+    if not declared.cached or scope not in SHARED:
+        return None
+    if identity is not None and (identity.has_blocks or read_request.per_caller):
         return None
     key = read_request.keys.get((scope, compressed))
     if key is None:

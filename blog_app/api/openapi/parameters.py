@@ -93,8 +93,8 @@ def _headers(operation: Operation) -> Iterator[str]:
 
 def _fieldset(schema: type[Schema]) -> Iterator[Json]:
     yield _names("fields", "Fields to return; all by default.", list(readable_columns(schema)))
-    if schema.opts.includes:
-        yield _names("include", "Related objects to include.", list(schema.opts.includes))
+    if names := [*schema.opts.includes, *schema.opts.per_caller]:
+        yield _names("include", "Related objects to include.", names)
 
 
 def _extra(parameters: type[Schema], components: Components) -> Iterator[Json]:
@@ -106,7 +106,7 @@ def _extra(parameters: type[Schema], components: Components) -> Iterator[Json]:
 def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
     options = schema.opts
     searched = options.search.fields if options.search else ()
-    sortable = dict.fromkeys([*options.sortable, *searched, options.key])
+    sortable = dict.fromkeys([*options.sortable, *options.orders, *searched, options.key])
     yield _query("limit", "Objects per page.", type="integer", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
     yield _query("cursor", "`page.next` or `page.previous` of another page.", type="string", minLength=1)
     yield _query("page", "Page number, instead of a cursor.", type="integer", minimum=1, maximum=MAX_PAGE)

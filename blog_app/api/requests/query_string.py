@@ -20,7 +20,7 @@ from marshmallow import fields as ma_fields
 from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import Cursor, SortKey
 from blog_app.api.requests.filter_parameters import parse_filters
-from blog_app.api.resources.fields import require_storable
+from blog_app.api.resources.fields import Integer, require_storable
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.errors import BadRequest, bad_parameter
 
@@ -30,6 +30,7 @@ MAX_PAGE = 10_000
 MAX_PARAMETERS = 40
 MAX_SEARCH_LENGTH = 200
 REPEATABLE = ("fields", "include", "sort", "[in]", "[not_in]", "[between]")
+INTEGER = Integer()
 LIST_PARAMETERS = ("fields", "include", "sort", "cursor", "limit", "page", "count", "q")
 
 
@@ -142,14 +143,16 @@ def _load(schema: type[Schema], values: dict[str, str]) -> dict[str, Any]:
 
 def _fieldset(schema: type[Schema], parameters: dict[str, str], *, searching: bool) -> Fieldset:
     options = schema.opts
-    hidden = options.search.fields if options.search and not searching else ()
-    readable = tuple(name for name in readable_columns(schema) if name not in hidden)
+    readable = tuple(readable_columns(schema))
+    if options.search and not searching:
+        readable = tuple(name for name in readable if name not in options.search.fields)
     fields = parameters.pop("fields", None)
     includes = parameters.pop("include", None)
-    return Fieldset(
-        _names("fields", fields, readable) if fields is not None else readable,
-        _names("include", includes, tuple(options.includes)) if includes is not None else (),
-    )
+    default = tuple(name for name in readable if name not in options.per_caller)
+    shown = _names("fields", fields, readable) if fields is not None else default
+    included = _names("include", includes, (*options.includes, *options.per_caller)) if includes is not None else ()
+    asked = tuple(name for name in included if name in options.per_caller and name not in shown)
+    return Fieldset(shown + asked, tuple(name for name in included if name in options.includes))
 
 
 def _names(parameter: str, text: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -164,7 +167,7 @@ def _sort_keys(schema: type[Schema], text: str | None, *, searching: bool) -> tu
     """Return the keys of the sort order; the unique key comes last, so that the order is total."""
     options = schema.opts
     search = options.search if searching else None
-    sortable = (*options.sortable, options.key, *(search.fields if search else ()))
+    sortable = (*options.sortable, *options.orders, options.key, *(search.fields if search else ()))
     default = (search.sort if search else ()) or options.sort
     names = list(default) if text is None else text.split(",")
     keys = []
@@ -181,6 +184,8 @@ def _sort_keys(schema: type[Schema], text: str | None, *, searching: bool) -> tu
 
 
 def _sort_key(schema: type[Schema], name: str, *, descending: bool) -> SortKey:
+    if name in schema.opts.orders:
+        return SortKey(name, descending, schema.opts.orders[name], INTEGER)
     return SortKey(name, descending, readable_columns(schema)[name], schema_instance(schema).fields[name])
 
 

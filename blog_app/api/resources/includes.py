@@ -18,7 +18,7 @@ import peewee
 from blog_app.api.resources.schema import Schema, readable_columns
 from blog_app.data import cache
 from blog_app.data.compiled.row_decoders import column_sources, compile_decoder, dict_source, json_sources
-from blog_app.data.models import batch_lookup, not_deleted
+from blog_app.data.models import any_of, batch_lookup, fetch_rows, not_deleted, subquery_column
 
 Fetch = Callable[[list[Any]], dict[Any, Any]]
 
@@ -118,6 +118,24 @@ def has_many(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField
     """Include the objects whose foreign key `by` names the row."""
     model = schema.opts.model
     return _batch(schema, key, model.select(), by, by == key, reads=(model,))
+
+
+def has_first(schema: type[Schema], key: peewee.Field, query: peewee.ModelSelect, limit: int) -> BatchInclude:
+    """Include the first rows of `query`, by id, which compares them with `key`: one scan of an index for each row."""
+    columns = readable_columns(schema)
+    decode = compile_decoder(dict_source(column_sources(columns, 1)))
+    first = query.select(*[column.alias(name) for name, column in columns.items()]).order_by(schema.opts.model.id)
+    found = first.limit(limit).alias("found")
+    names = [subquery_column(name) for name in columns]
+    rows = key.model.select(key, *names).join(found, peewee.JOIN.LATERAL, on=peewee.SQL("true"))
+
+    def fetch(keys: list[Any]) -> dict[Any, Any]:
+        groups: dict[Any, list[dict[str, Any]]] = {}
+        for row in fetch_rows(rows.where(any_of(key, keys)).order_by(subquery_column("id"))):
+            groups.setdefault(row[0], []).append(decode(row))
+        return groups
+
+    return BatchInclude(schema, key, fetch, many=True, reads=(schema.opts.model,))
 
 
 def has_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> BatchInclude:

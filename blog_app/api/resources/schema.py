@@ -6,7 +6,11 @@ Marshmallow validates input and feeds the documentation; it never serializes row
 * `columns`: SQL expressions for fields that are not columns.
 * `includes`: what `?include=` can add, each by at most one statement (`blog_app.api.resources.includes`).
 * `filterable`, `filters`: fields to filter by; further filters (`blog_app.api.resources.filters`).
+* `per_caller`: fields that depend on the caller, with the models that they are read from. They are shown only if
+  `?fields=` or `?include=` names them, in a response that is not shared.
+* `extensions`: tables with a row for each row of `model`, joined where one of their fields is needed.
 * `sortable`, `sort`: fields that `?sort=` accepts; the default order.
+* `orders`: columns that `?sort=` accepts besides, of integers that are never null.
 * `key`: the unique field that ends every order, so that it is total.
 * `search`: what `?q=` does, where there is full-text search.
 * `hook_columns`: columns whose values an item hands to read hooks (`blog_app.api.execution.hooks`).
@@ -39,6 +43,20 @@ class Search:
     """The default order of search results; empty: that of the list."""
 
 
+@dataclass(frozen=True)
+class Extension:
+    """A table whose foreign key `key` is its primary key: the rest of a row that is kept elsewhere."""
+
+    key: peewee.ForeignKeyField
+    fields: tuple[str, ...]
+    """The fields and orders that are read from it."""
+    join_type: str = peewee.JOIN.LEFT_OUTER
+
+    def join(self, source: Any) -> peewee.Join:
+        """Return `source` joined with the table."""
+        return peewee.Join(source, self.key.model, self.join_type, self.key == self.key.rel_field)
+
+
 class PerRequest(peewee.ColumnBase):
     """An SQL expression for `columns` that depends on the caller: built again for every statement, also in filters."""
 
@@ -63,6 +81,9 @@ class SchemaOptions(marshmallow.SchemaOpts):
         self.filters: dict[str, Filter] = getattr(meta, "filters", {})
         self.sortable: tuple[str, ...] = getattr(meta, "sortable", ())
         self.sort: tuple[str, ...] = getattr(meta, "sort", ("-id",))
+        self.orders: Mapping[str, Any] = getattr(meta, "orders", {})
+        self.per_caller: Mapping[str, tuple[Any, ...]] = getattr(meta, "per_caller", {})
+        self.extensions: tuple[Extension, ...] = getattr(meta, "extensions", ())
         self.key: str = getattr(meta, "key", "id")
         self.search: Search | None = getattr(meta, "search", None)
         self.hook_columns: tuple[Any, ...] = getattr(meta, "hook_columns", ())

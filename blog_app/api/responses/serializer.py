@@ -7,7 +7,7 @@ marshmallow.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import SortKey
 from blog_app.api.requests.query_string import Fieldset, ListArguments
 from blog_app.api.resources.includes import BatchInclude, JoinedInclude
-from blog_app.api.resources.schema import Schema, readable_columns
+from blog_app.api.resources.schema import Extension, Schema, readable_columns
 from blog_app.data.compiled import Reusable, reusable_columns
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
 from blog_app.data.models import fetch_rows
@@ -39,7 +39,7 @@ class Selection:
     """The terms of ORDER BY, forwards and backwards; empty for an item."""
     keys: tuple[int, ...]
     """The indexes of the sort keys' columns; for an item, those of its version and of `hook_columns`."""
-    joined: tuple[JoinedInclude, ...]
+    joined: tuple[JoinedInclude | Extension, ...]
     batches: tuple[tuple[str, BatchInclude, int], ...]
     """The name of each batch include, and the index of its key's column."""
 
@@ -82,7 +82,8 @@ def build_selection(
 
     key_columns = (options.model.version, *options.hook_columns) if item else [key.column for key in sort_keys]
     keys = tuple(index_of(column) for column in key_columns)
-    joined, batches, related = [], [], {}
+    joined: list[JoinedInclude | Extension] = list(_extensions(schema, fieldset, sort_keys))
+    batches, related = [], {}
     for name in fieldset.includes:
         include: JoinedInclude | BatchInclude = options.includes[name]
         if item and include.subquery:
@@ -102,10 +103,20 @@ def build_selection(
     return Selection(selected, decode, options.model, source, orders, keys, tuple(joined), tuple(batches))
 
 
-def _with_joined(source: Any, joined: Iterable[JoinedInclude]) -> Any:
-    """Return `source` joined with these includes."""
-    for include in joined:
-        source = include.join(source)
+def _extensions(schema: type[Schema], fieldset: Fieldset, sort_keys: tuple[SortKey, ...]) -> Iterable[Extension]:
+    """Yield the extensions that are needed. If one is sorted by, its index gives the order: it must have the row."""
+    orders = {key.name for key in sort_keys}
+    for extension in schema.opts.extensions:
+        if not orders.isdisjoint(extension.fields):
+            yield replace(extension, join_type=peewee.JOIN.INNER)
+        elif not set(fieldset.fields).isdisjoint(extension.fields):
+            yield extension
+
+
+def _with_joined(source: Any, joined: Iterable[JoinedInclude | Extension]) -> Any:
+    """Return `source` joined with these includes and extensions."""
+    for each in joined:
+        source = each.join(source)
     return source
 
 

@@ -8,13 +8,14 @@ comments in the same transaction. A comment is visible only to those who may see
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import peewee
 
 from blog_app.blog.content import render_comment
 from blog_app.blog.models.base import BlogRecord
+from blog_app.blog.models.counters import PostCounters
 from blog_app.blog.models.images import Image
 from blog_app.blog.models.posts import Post
 from blog_app.data.models import SoftDeletable
@@ -41,6 +42,7 @@ class Comment(BlogRecord, SoftDeletable):
         audited = ("subject_type", "subject_id", "status", "deleted_at")
         redacted = ("content",)
         indexes = ((("subject_id", "id"), False), (("status", "id"), False))
+        depends_on = (PostCounters,)  # Seeded before the comments, which are then counted.
         constraints = [
             peewee.Check("subject_type IN ('post', 'image')", name="comments_subject_is_known"),
             peewee.Check("status IN ('pending', 'approved', 'spam')", name="comments_status_is_known"),
@@ -77,6 +79,29 @@ class Comment(BlogRecord, SoftDeletable):
         cls.delete().where((cls.subject_type == subject_type) & cls.subject_id.in_(subjects)).execute()
 
     owner_id = property(attrgetter("author_id"))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the comment counters include it."""
+        return self.subject_type == "post" and self.status == "approved" and self.deleted_at is None
+
+    def change(self, **values: Any) -> Self:
+        """Write `values`, as a record does, and count it."""
+        before = self.counts
+        super().change(**values)
+        if self.counts != before:
+            PostCounters.add_comments(self.subject_id, 1 if self.counts else -1)
+        return self
+
+    def save(self, force_insert: bool = False) -> None:
+        """Write the comment, as a record does, and count a new one."""
+        super().save(force_insert)
+        if force_insert and self.counts:
+            PostCounters.add_comments(self.subject_id, 1)
+
+    @classmethod
+    def after_bulk_load(cls) -> None:
+        PostCounters.recount()
 
     def derive(self) -> None:
         """Compute the sanitized HTML."""

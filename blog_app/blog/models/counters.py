@@ -1,35 +1,69 @@
-"""View and like counters of posts, in their own table: a like neither makes a new version of the post, which would fail
-an editor's `If-Match`, nor invalidates cached lists of posts.
+"""Counters of the views, likes and comments of posts, in their own table.
+
+A like neither makes a new version of the post, which would fail an editor's `If-Match`, nor invalidates cached lists.
 
 Staleness: a response from the primary has exact counters; in a response from the cache or a replica they may be
-`COUNTERS_SECONDS` old.
+`COUNTERS_SECONDS` old. Comments count while others see them: approved, and not deleted. What was written without the
+models, or by a release that did not count, is put right once a day (`recount`).
 """
 
 from __future__ import annotations
+
+from uuid import UUID
 
 import peewee
 
 from blog_app.blog.models.posts import Post
 from blog_app.data import databases
+from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.data.models import Base, TimestampField, now
 from blog_app.errors import NotFound, explain_constraint
 
 COUNTERS_SECONDS = 60.0
+# It adds differences as one snapshot sees them, so that what is counted meanwhile is not lost.
+RECOUNT = DeclaredSQL("""
+INSERT INTO blog.post_counters (post_id, comments)
+SELECT posts.id, coalesce(counted.comments, 0) - coalesce(seen.comments, 0)
+  FROM blog.posts
+  LEFT JOIN blog.post_counters AS seen ON seen.post_id = posts.id
+  LEFT JOIN (
+       SELECT subject_id, count(*) AS comments FROM blog.comments
+        WHERE subject_type = 'post' AND status = 'approved' AND deleted_at IS NULL
+        GROUP BY subject_id
+       ) AS counted ON counted.subject_id = posts.id
+ WHERE seen.post_id IS NULL OR seen.comments <> coalesce(counted.comments, 0)
+ ORDER BY posts.id
+    ON CONFLICT (post_id) DO UPDATE SET comments = post_counters.comments + EXCLUDED.comments
+""")
 
 
 class PostCounters(Base):
-    """The counters of a post; a post that was never viewed or liked has no row."""
+    """The counters of a post. Only a post that was written without the models may have no row, until `recount`."""
 
     post = peewee.ForeignKeyField(Post, backref="+", on_delete="CASCADE", primary_key=True)
     views = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
     likes = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    comments = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
 
     class Meta:
         database = databases.blog
         schema = "blog"
         table_name = "post_counters"
         watermarked = False
+        indexes = ((("views", "post"), False), (("likes", "post"), False))
         constraints = [peewee.Check("views >= 0 AND likes >= 0", name="post_counters_are_not_negative")]
+
+    @classmethod
+    def add_comments(cls, post_id: UUID, number: int) -> None:
+        """Add to the comment counter of a post, which a new post has from 0 on; a pipelined statement."""
+        insert = cls.insert({cls.post: post_id, cls.comments: number})
+        counted = {cls.comments: cls.comments + number}
+        databases.blog.pipeline(insert.on_conflict(conflict_target=[cls.post], update=counted))
+
+    @classmethod
+    def recount(cls) -> None:
+        """Count the comments of all posts again, and give a row to posts that have none."""
+        databases.blog.execute_declared(RECOUNT, [], set())
 
 
 class Like(Base):

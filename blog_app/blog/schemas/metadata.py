@@ -1,4 +1,4 @@
-"""The metadata of a post: free-form keys, and read-only computed ones (views, likes, reading time)."""
+"""The metadata of a post, free-form keys and read-only computed ones, and the counters of a post."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ import peewee
 from marshmallow import ValidationError
 
 from blog_app.api.resources.fields import JsonObject
+from blog_app.api.resources.schema import Extension
 from blog_app.blog.models import Post, PostCounters
 
 COMPUTED = ("views", "likes", "reading_time")
 MAX_BYTES = 10_000
 
-_counters = PostCounters.select(
-    peewee.fn.jsonb_build_object("views", PostCounters.views, "likes", PostCounters.likes)
-).where(PostCounters.post == Post.id)
-_no_counters = peewee.SQL("""'{"views": 0, "likes": 0}'::jsonb""")
-_computed = peewee.fn.jsonb_build_object("reading_time", Post.reading_time)
 
-METADATA = Post.metadata.concat(peewee.fn.coalesce(_counters, _no_counters)).concat(_computed)
+def counter(column: peewee.Field) -> peewee.Node:
+    """Return a counter of the joined `COUNTERS`, 0 for a post without any."""
+    return peewee.fn.coalesce(column, peewee.SQL("0"))
+
+
+_computed = peewee.fn.jsonb_build_object(
+    "views", counter(PostCounters.views), "likes", counter(PostCounters.likes), "reading_time", Post.reading_time
+)
+METADATA = Post.metadata.concat(_computed)
+COUNTED = {"comments_count": counter(PostCounters.comments), "likes_count": counter(PostCounters.likes)}
+ORDERS = {"views": PostCounters.views, "likes": PostCounters.likes}
+COUNTERS = Extension(PostCounters.post, ("metadata", *COUNTED, *ORDERS))
 
 
 class Metadata(JsonObject):

@@ -10,16 +10,20 @@ import peewee
 from marshmallow import ValidationError, fields as ma, validate, validates_schema
 
 from blog_app.accounts.schemas import author
-from blog_app.api import Schema
+from blog_app.api import Schema, auth
+from blog_app.api.requests.query_string import DEFAULT_LIMIT
 from blog_app.api.resources.fields import Integer, Slug, String, Timestamp, Url
 from blog_app.api.resources.filters import Filter
-from blog_app.api.resources.includes import belongs_to, has_many, many_to_many
+from blog_app.api.resources.includes import belongs_to, has_first, has_many, many_to_many
+from blog_app.api.resources.schema import PerRequest
 from blog_app.blog import content, search
-from blog_app.blog.models import Category, Post, PostTag, Tag
+from blog_app.blog.models import Category, Comment, Image, Like, Post, PostTag, Tag
 from blog_app.blog.models.posts import FORMATS, STATUSES
+from blog_app.blog.schemas.comments import CommentSchema
 from blog_app.blog.schemas.images import ImageSchema
-from blog_app.blog.schemas.metadata import METADATA, Metadata
+from blog_app.blog.schemas.metadata import COUNTED, COUNTERS, METADATA, ORDERS, Metadata
 from blog_app.blog.schemas.taxonomy import CategorySchema, TagSchema
+from blog_app.permissions import Scope
 
 MAX_TAGS = 20
 MAX_SLUG = 170
@@ -34,6 +38,18 @@ def _in_category(operator: str, value: Any) -> peewee.Expression:
 def _with_tag(operator: str, value: Any) -> peewee.Expression:
     slugs = value if operator == "in" else [value]
     return Post.id.in_(PostTag.select(PostTag.post).join(Tag).where(Tag.slug.in_(slugs)))
+
+
+def _likes_of_caller() -> Any:
+    mine = Like.select(peewee.SQL("1")).where((Like.post == Post.id) & (Like.user_id == auth.user_id()))
+    return peewee.fn.EXISTS(mine)
+
+
+LIKED = PerRequest(_likes_of_caller)
+
+_public_comments = Comment.visible_to(Scope.PUBLIC, None).where(
+    (Comment.subject_type == "post") & (Comment.subject_id == Post.id)
+)
 
 
 class PostFields(Schema):
@@ -85,6 +101,11 @@ class PostFields(Schema):
             "In a cached response the counters may be up to a minute old."
         },
     )
+    comments_count = Integer(
+        dump_only=True,
+        metadata={"description": "Approved comments. In a cached response counters may be up to a minute old."},
+    )
+    likes_count = Integer(dump_only=True, metadata={"description": "Also `likes` of `metadata`."})
     published_at = Timestamp(dump_only=True, allow_none=True)
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)
@@ -162,7 +183,16 @@ class PostSchema(PostFields):
         model = Post
         kinds = {"article": ArticleSchema, "video": VideoSchema}
         hook_columns = (Post.id, Post.author_id)
-        columns = {"metadata": METADATA, "relevance": search.RELEVANCE, "snippet": search.SNIPPET}
+        columns = {
+            "metadata": METADATA,
+            "relevance": search.RELEVANCE,
+            "snippet": search.SNIPPET,
+            "liked": LIKED,
+            **COUNTED,
+        }
+        extensions = (COUNTERS,)
+        orders = ORDERS
+        per_caller = {"liked": (Like,)}
         filterable = (
             "kind", "title", "slug", "status", "author_id", "category_id", "word_count",
             "published_at", "created_at", "updated_at",
@@ -178,9 +208,14 @@ class PostSchema(PostFields):
             "author": author(Post.author_id),
             "category": belongs_to(CategorySchema, Post.category),
             "tags": many_to_many(TagSchema, Post.id, PostTag.post, PostTag.tag),
-            "images": has_many(ImageSchema, Post.id, ImageSchema.Meta.model.post),
+            "images": has_many(ImageSchema, Post.id, Image.post),
+            "comments": has_first(CommentSchema, Post.id, _public_comments, DEFAULT_LIMIT),
         }
 
+    liked = ma.Boolean(
+        dump_only=True,
+        metadata={"description": "Whether you like the post. Only with `include=liked`, or in `fields`."},
+    )
     relevance = Integer(dump_only=True, metadata={"description": "How well the post matches. Only with `q`."})
     snippet = String(
         dump_only=True,
@@ -193,10 +228,13 @@ class RelatedPostSchema(PostFields):
 
     class Meta:
         model = Post
-        columns = {"metadata": METADATA, "shared_tags": peewee.SQL('"related"."shared_tags"')}
+        columns = {"metadata": METADATA, "shared_tags": peewee.SQL('"related"."shared_tags"'), **COUNTED}
+        extensions = (COUNTERS,)
         sortable = ("shared_tags", "published_at")
         sort = ("-shared_tags", "-id")
-        includes = {name: include for name, include in PostSchema.opts.includes.items() if name != "images"}
+        includes = {
+            name: include for name, include in PostSchema.opts.includes.items() if name not in ("images", "comments")
+        }
 
     shared_tags = Integer(dump_only=True, metadata={"description": "The number of shared tags."})
 

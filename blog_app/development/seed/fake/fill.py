@@ -39,6 +39,8 @@ def fill(seed: int, users: int, posts: int, progress: Progress) -> None:
     categories = _ids_by_name(Category, vocabulary.CATEGORIES)
     tags = dict(zip(_ids_by_name(Tag, TAG_NAMES), TAG_NAMES, strict=True))
     _load("posts", posts, partial(rows.posts, seed, readers, categories, tags), progress)
+    with long_transaction("blog", STATEMENT_TIMEOUT):
+        PostCounters.recount()
     for model in FILLED_MODELS:
         with long_transaction(model._meta.schema, STATEMENT_TIMEOUT) as database:
             database.execute_sql(f"ANALYZE {_table(model)}")
