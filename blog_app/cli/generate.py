@@ -28,7 +28,7 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show the changes as a di
     metavar="NAME:TYPE[:optional|:unique]",
     help="A field; may be repeated. Default: name:string:unique",
 )
-@click.option("--plural", help="The plural of NAME. Default: NAME and an s.")
+@click.option("--plural", help="The plural of NAME. Default: that of a regular noun.")
 @dry_run
 def resource(name: str, database: str, fields: tuple[str, ...], plural: str | None, dry_run: bool) -> None:
     """Generate the code of the resource NAME.

@@ -14,6 +14,7 @@ from flask import Flask
 
 from blog_app.config import ROOT
 from blog_app.development.generate import GenerateError
+from blog_app.development.generate.names import Names, camel_case
 from blog_app.development.generate.plan import Plan
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", ".hypothesis", ".ruff_cache", ".pytest_cache")
@@ -212,3 +213,36 @@ def test_a_change_leaves_the_rest_of_a_file_as_it_is(tmp_path: Path, monkeypatch
         with pytest.raises(GenerateError):
             change()
     assert (tmp_path / "m.py").read_text() == source
+
+
+@pytest.mark.parametrize(
+    ("singular", "plural"),
+    [("movie", "movies"), ("category", "categories"), ("day", "days"), ("cache", "caches"), ("batch", "batches"),
+     ("wish", "wishes"), ("reading_list", "reading_lists"), ("warranty", "warranties"), ("image", "images")],
+)  # fmt: skip
+def test_the_plural_of_a_regular_noun_follows(singular: str, plural: str) -> None:
+    names = Names(singular)
+    assert (names.plural, names.singular, names.class_name) == (plural, singular, camel_case(singular))
+
+
+IRREGULAR = {
+    **{"series": "series_list", "news": "news_items", "status": "statuses", "bus": "buses", "quiz": "quizzes"},
+    **{"shelf": "shelves", "knife": "knives", "roof": "roofs", "potato": "potatoes", "photo": "photos"},
+    **{"person": "people", "child": "children", "woman": "women", "mouse": "mice", "tooth": "teeth", "goose": "geese"},
+    **{"index": "indexes", "matrix": "matrices", "box": "boxes", "analysis": "analyses", "datum": "data"},
+    **{"criterion": "criteria", "medium": "media", "sheep": "sheep_list", "fish": "fishes", "address": "addresses"},
+}
+
+
+@pytest.mark.parametrize("singular", IRREGULAR)
+def test_the_plural_of_an_irregular_noun_is_asked_for(singular: str) -> None:
+    with pytest.raises(GenerateError, match=f"what is the plural of '{singular}'.*add --plural"):
+        Names(singular)
+    names = Names(singular, IRREGULAR[singular])
+    assert (names.plural, names.singular) == (IRREGULAR[singular], singular)
+
+
+@pytest.mark.parametrize("plural", ["movies", "series", "caches", "categories", "people", "data"])
+def test_a_name_that_may_be_a_plural_is_not_taken_for_a_singular(plural: str) -> None:
+    with pytest.raises(GenerateError, match="The name is in the singular"):
+        Names(plural)
