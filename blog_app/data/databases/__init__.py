@@ -18,7 +18,7 @@ Guarantees:
 
 servers        one address: connections, transactions, pipelined statements
 dependencies   the collections that a statement writes or reads
-identity       whether a pooler leads to the right database
+identity       whether the server is new enough, and a pooler leads to the right database
 routing        the read routes of this request
 replicas       the replicas and their health checks
 polling        waiting for psycopg2 with a deadline
@@ -177,7 +177,8 @@ def server(settings: Settings, name: str, url: str) -> Server:
 def wait_until_available(settings: Settings) -> None:
     """Return once every logical database answers; raise `DatabaseUnreachable` after `start_tries` tries.
 
-    Raises `WrongDatabase` if requests would reach another database than the one that the direct URL names.
+    Raises `WrongDatabase` if requests would reach another database than the one that the direct URL names, and
+    `UnsupportedVersion` if PostgreSQL is too old.
     """
     for name in DATABASE_NAMES:
         retry(
@@ -191,11 +192,15 @@ def wait_until_available(settings: Settings) -> None:
 
 
 def require_answer(settings: Settings, name: str) -> None:
-    """Return if a logical database answers, by both addresses; raise `DatabaseUnreachable` or `WrongDatabase`."""
+    """Return if a logical database answers, by both addresses.
+
+    Raises `DatabaseUnreachable`, `UnsupportedVersion` or `WrongDatabase`.
+    """
     addresses = settings.databases[name]
     pooled, direct = server(settings, name, addresses.url), server(settings, name, addresses.direct_url)
     try:
         pooled.execute_sql("SELECT 1")  # A pooler accepts connections also while its server is unreachable.
+        identity.require_version(pooled, name)
         if addresses.url != addresses.direct_url:
             identity.require_same(pooled, direct)
     finally:

@@ -1,4 +1,4 @@
-"""Whether a pooler leads to the database that the direct URL names.
+"""Whether a server can serve a logical database: its version, and whether a pooler leads to the right database.
 
 The pooler of another deployment may accept the same login, so an answer alone proves nothing.
 
@@ -8,6 +8,8 @@ where the direct URL names the server that the logical database leaves until som
 
 from __future__ import annotations
 
+import peewee
+
 from blog_app.config import ConfigurationError
 from blog_app.data.databases.move_record import GONE, find_move
 from blog_app.data.databases.servers import Server
@@ -16,8 +18,23 @@ from blog_app.data.databases.servers import Server
 FINGERPRINT = "SELECT current_database() || '/' || extract(epoch FROM pg_postmaster_start_time())"
 
 
+MIN_VERSION = 15
+"""The oldest PostgreSQL: migrations use `regexp_count`, which is new in it."""
+
+
+class UnsupportedVersion(ConfigurationError):
+    """PostgreSQL is too old."""
+
+
 class WrongDatabase(ConfigurationError):
     """The pooler leads to another database than the direct URL."""
+
+
+def require_version(server: peewee.PostgresqlDatabase, name: str) -> None:
+    """Raise `UnsupportedVersion` if the server of an open connection is older than `MIN_VERSION`."""
+    major, minor = divmod(int(server.server_version), 10_000)
+    if major < MIN_VERSION:
+        raise UnsupportedVersion(f"{name} is on PostgreSQL {major}.{minor}; this app needs {MIN_VERSION} or newer")
 
 
 def fingerprint(server: Server) -> str:

@@ -22,7 +22,7 @@ import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from blog_app.config import Settings
-from blog_app.data.databases import CONNECTION_ERRORS, DatabaseUnreachable, first_line
+from blog_app.data.databases import CONNECTION_ERRORS, DatabaseUnreachable, first_line, identity
 from blog_app.operations.migrate import MigrationError, lock_retry, move_check, signals
 from blog_app.operations.migrate.database import BYPASSES_CHECKS, Reporter
 
@@ -169,7 +169,10 @@ class Connection(peewee.PostgresqlDatabase):
 
 @contextmanager
 def connected(settings: Settings, name: str, report: Reporter, url: str | None = None) -> Iterator[Connection]:
-    """Yield a direct connection; raise `MigrationError` when it leads through a pooler."""
+    """Yield a direct connection; raise `MigrationError` when it leads through a pooler.
+
+    Raises `UnsupportedVersion` when PostgreSQL is too old.
+    """
     connection = Connection(settings, name, report, url)
     try:
         connection.connect()
@@ -177,6 +180,7 @@ def connected(settings: Settings, name: str, report: Reporter, url: str | None =
         raise DatabaseUnreachable(f"cannot connect to {name}: {first_line(error)}") from error
     connection.autoconnect = False
     try:
+        identity.require_version(connection, name)
         if connection.value("SELECT current_setting(%s, true)", (DIRECT_SETTING,)) != "yes":
             raise MigrationError(
                 f"{name} is reached through a pooler, where the lock against a second run would be lost. Set "

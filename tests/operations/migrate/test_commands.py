@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 
 from blog_app import create_app
-from blog_app.config import DATABASE_NAMES
+from blog_app.config import DATABASE_NAMES, ConfigurationError
+from blog_app.data import databases
+from blog_app.data.databases import identity
 from blog_app.operations.deploy import backups
 from blog_app.operations.migrate import files
 
@@ -203,3 +205,14 @@ def test_an_unreachable_database_is_reported_in_one_line(command, settings, work
     assert result.exit_code == 1
     assert "cannot connect to blog: connection to server" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_postgresql_that_is_too_old_is_named_with_the_version_that_is_needed(run, settings, workshop, monkeypatch):
+    monkeypatch.setattr(identity, "MIN_VERSION", 99)
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    for command in ("up", "plan"):
+        code, output = run(command, "--database", "blog")
+        assert (code, "this app needs 99 or newer" in output) == (1, True)
+        assert "blog is on PostgreSQL 1" in output
+    with pytest.raises(ConfigurationError, match="this app needs 99"):
+        databases.wait_until_available(settings)
