@@ -7,10 +7,22 @@ from marshmallow import fields as ma, validate
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Timestamp
+from blog_app.api.resources.includes import belongs_to
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
 
 PARENT_FOLDER = {"description": "The folder that contains it; null for the top level."}
+
+
+class FolderSchema(Schema):
+    """The folder of a folder or file."""
+
+    class Meta:
+        model = Node
+
+    id = ma.UUID(dump_only=True)
+    name = Name(dump_only=True)
+    path = ma.String(dump_only=True)
 
 
 class NodeSchema(Schema):
@@ -23,7 +35,7 @@ class NodeSchema(Schema):
             "created_at", "updated_at", "deleted_at",
         )  # fmt: skip
         sortable = ("kind", "name", "path", "size", "created_at", "updated_at", "deleted_at")
-        includes = {"owner": person(Node.owner_id)}
+        includes = {"owner": person(Node.owner_id), "parent": belongs_to(FolderSchema, Node.parent)}
 
     id = ma.UUID(dump_only=True)
     kind = ma.String(dump_only=True, validate=validate.OneOf(KINDS))

@@ -10,6 +10,7 @@ from flask import Flask
 from blog_app.api.requests import cursors
 from blog_app.api.requests.query_string import list_arguments
 from blog_app.api.resources.includes import BatchInclude
+from blog_app.api.responses import serializer
 from blog_app.blog.models import Post
 from blog_app.blog.schemas.posts import PostSchema
 from blog_app.data import databases
@@ -82,3 +83,23 @@ def test_a_deep_page_reads_no_more_blocks_than_the_first(app: Flask, monkeypatch
     assert len(reader.get(f"/posts?limit=10&cursor={oldest}").json["data"]) == 10
     near, far = (plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
     assert far <= near + 5, plans
+
+
+def test_a_numbered_page_says_how_many_there_are_by_one_bounded_statement(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = sign_up(app, "editor")
+    for number in range(5):
+        editor.post("/tags", {"name": f"Tag {number}"})
+    with captured_statements() as sent:
+        page = editor.get("/tags?page=2&limit=2").json["page"]
+    assert page == {"limit": 2, "page": 2, "next": 3, "previous": 1, "pages": 3, "total": 5}
+    assert len(sent) <= AUTHENTICATION + ROWS + 1
+    assert editor.get("/tags?page=9&limit=5").json["page"]["pages"] == 1
+    assert editor.get("/tags?page=1&name=Other").json["page"]["pages"] == 0
+    monkeypatch.setattr(serializer, "MAX_COUNTED", 4)
+    page = editor.get("/tags?page=1&limit=3").json["page"]
+    assert (page["next"], page["pages"], page["total"]) == (2, None, None)
+    page = editor.get("/tags?page=1&limit=3&count=true").json["page"]
+    assert (page["pages"], page["total"]) == (2, 5)
+    assert "pages" not in editor.get("/tags?count=true").json["page"]

@@ -24,6 +24,17 @@ def problem(found: dict) -> tuple[int, str]:
     return found["status"], error.get("pointer") or error["parameter"]
 
 
+def test_the_folder_is_included(ada: Caller) -> None:
+    kettles = create_folder(ada, "Kettles")
+    old = create_folder(ada, "Old", kettles)
+    parent = {name: kettles[name] for name in ("id", "name", "path")}
+    assert ada.get(f"/files/{old['id']}?include=parent").json["parent"] == parent
+    listed = ada.get("/files?include=parent&fields=name&sort=name").json["data"]
+    assert listed == [{"name": "Kettles", "parent": None}, {"name": "Old", "parent": parent}]
+    ada.patch(f"/files/{kettles['id']}", {"name": "Pots"})
+    assert ada.get(f"/files/{old['id']}?include=parent").json["parent"]["path"] == "/Pots"
+
+
 def test_a_folder_is_renamed_and_moved_with_its_subtree(ada: Caller) -> None:
     kettles, pots = create_folder(ada, "Kettles"), create_folder(ada, "Pots")
     old = create_folder(ada, "Old", kettles)

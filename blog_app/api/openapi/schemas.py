@@ -16,6 +16,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance, writable_fields
+from blog_app.api.responses.serializer import MAX_COUNTED
 
 Json = dict[str, Any]
 
@@ -166,7 +167,12 @@ PAGE: Json = {
             "description": "Cursor (or, with `page`, number) of the previous page; null on the first page.",
         },
         "page": {"type": "integer", "description": "Number of this page; only with `page`."},
-        "total": {"type": "integer", "description": "Number of objects in the list; only with `count=true`."},
+        "total": {
+            "type": ["integer", "null"],
+            "description": "Number of objects in the list; only with `count=true` or `page`. Null if more than "
+            f"{MAX_COUNTED:,}, unless `count=true`.",
+        },
+        "pages": {"type": ["integer", "null"], "description": "Number of pages; only with `page`. Null as `total` is."},
     },
     "required": ["limit", "next", "previous"],
 }

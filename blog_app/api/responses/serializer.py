@@ -23,6 +23,8 @@ from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, comp
 from blog_app.data.models import fetch_rows
 
 Row = tuple[Any, ...]
+MAX_COUNTED = 10_000
+"""How many rows are counted for a numbered page without `count=true`: some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListA
     search = schema.opts.search
     if arguments.search and search:
         query = search.filter(query, arguments.search)
-    total = query.count() if arguments.count else None
+    total = _total(query, arguments)
     backwards = arguments.cursor is not None and arguments.cursor.backwards
     if arguments.cursor is not None:
         query = query.where(cursors.keyset_condition(arguments.keys, arguments.cursor))
@@ -158,9 +160,21 @@ def fetch_page(schema: type[Schema], query: peewee.ModelSelect, arguments: ListA
     if backwards:
         tuples.reverse()
     page = _pagination(arguments, selection, tuples, more=more)
-    if total is not None:
+    if arguments.page is not None:
+        page |= {"pages": None if total is None else -(-total // arguments.limit), "total": total}
+    elif total is not None:
         page["total"] = total
     return {"data": represent(selection, tuples), "page": page}
+
+
+def _total(query: peewee.ModelSelect, arguments: ListArguments) -> int | None:
+    """Return the number of rows if it is asked for; for a numbered page also up to `MAX_COUNTED`, else None."""
+    if arguments.count:
+        return int(query.count())
+    if arguments.page is None:
+        return None
+    found = int(query.limit(MAX_COUNTED + 1).count(clear_limit=False))
+    return found if found <= MAX_COUNTED else None
 
 
 def _pagination(arguments: ListArguments, selection: Selection, tuples: list[Row], *, more: bool) -> dict[str, Any]:
