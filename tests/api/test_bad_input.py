@@ -261,3 +261,12 @@ def test_a_statement_beyond_the_limits_of_the_database_is_a_client_error(app: Fl
         databases.blog.execute_sql(f"SELECT concat({', '.join('0' * 101)})")
     with app.test_request_context(method="POST"):
         assert as_problem(caught.value).status == 422
+
+
+def test_an_unknown_parameter_is_answered_with_those_that_the_list_has(app: Flask) -> None:
+    admin = sign_up(app, "admin")
+    with_search, without = (admin.get(f"{path}?x=1", status=400).json["detail"] for path in ("/posts", "/tags"))
+    assert "fields, include, q, or[n][field], and filters on" in with_search
+    assert " q," not in without
+    assert " include," not in without
+    assert admin.get("/tags?q=tea", status=400).json["errors"][0]["parameter"] == "q"

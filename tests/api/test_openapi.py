@@ -105,6 +105,38 @@ def test_a_patch_takes_any_of_the_writable_fields(document: dict[str, Any]) -> N
     assert set(patch["properties"]) == set(whole["properties"])
 
 
+def test_a_representation_requires_what_is_always_there(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    required, properties = set(schemas["Post"]["required"]), schemas["Post"]["properties"]
+    assert set(properties) - required == {"author", "category", "tags", "images", "snippet", "relevance"}
+    assert properties["slug"]["type"] == "string"
+    assert "null" in schemas["Comment"]["properties"]["content"]["type"]
+    assert schemas["Image"]["properties"]["url"]["format"] == "uri"
+
+
+def test_a_body_requires_its_discriminator_and_nothing_that_has_a_default(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert sorted(schemas["ArticleInput"]["required"]) == ["content", "kind", "title"]
+    assert not any("default" in each for each in schemas["ArticleInput"]["properties"].values())
+
+
+def test_the_content_of_a_file_is_described_as_bytes(document: dict[str, Any]) -> None:
+    contents = [
+        media
+        for operation in pages(document)
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        for media in body.get("content", {}).values()
+    ]
+    assert contents
+    assert all("schema" in media for media in contents)
+
+
+def test_an_operation_for_everybody_needs_no_token(document: dict[str, Any]) -> None:
+    assert document["paths"]["/api/v1/tokens"]["post"]["security"] == []
+    assert document["paths"]["/api/v1/tags"]["get"]["security"] == []
+    assert document["paths"]["/api/v1/posts"]["get"]["security"] == [{}, {"token": []}]
+
+
 def test_it_has_an_etag_and_supports_if_none_match(client: FlaskClient) -> None:
     first = client.get("/openapi.json")
     assert client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304

@@ -52,4 +52,6 @@ def test_an_operation_conforms_to_the_openapi_document(app: Flask, schema: Any, 
     admin = sign_up(app, "admin")
     if "{" in path and data.draw(st.booleans()):
         case.path_parameters = objects.values_in(path, objects.url(app, path, owner=admin.user_id))
-    case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Bearer {admin.token}"})
+    # What `fields` leaves out is required otherwise.
+    checks = [each for each in CHECKS if each is not response_schema_conformance or "fields" not in (case.query or {})]
+    case.call_and_validate(checks=checks, headers={"Authorization": f"Bearer {admin.token}"})

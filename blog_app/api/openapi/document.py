@@ -16,7 +16,7 @@ from blog_app.api.operation import Operation
 from blog_app.api.requests.body import JSON, MERGE_PATCH
 from blog_app.api.resources.schema import requires_body
 from blog_app.config import VERSION
-from blog_app.permissions import PERMISSIONS, Rule, Scope
+from blog_app.permissions import PERMISSIONS, ROLES, Rule, Scope
 
 SENTENCE_END = re.compile(r"\.(?:\s+|$)")
 """A docstring's first sentence is the summary, the rest the description."""
@@ -42,11 +42,11 @@ FILE: Json = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+                "properties": {"file": responses.BYTES},
                 "required": ["file"],
             }
         },
-        "application/octet-stream": {},
+        "application/octet-stream": {"schema": responses.BYTES},
     },
 }
 SCOPES = {Scope.PUBLIC: "public objects", Scope.OWN: "their own objects", Scope.ALL: "all objects"}
@@ -119,12 +119,17 @@ def _security(rule: Rule) -> list[Json]:
     """Return the security requirement: a token is required, or optional because it shows more, or not used."""
     if rule.anonymous is Scope.NO:
         return [{"token": []}]
-    return [{}, {"token": []}] if len(set(rule)) > 1 else []
+    return [] if _is_for_everybody(rule) else [{}, {"token": []}]
+
+
+def _is_for_everybody(rule: Rule) -> bool:
+    """Return whether everybody may do the same, with a token or without."""
+    return rule.anonymous is not Scope.NO and all(rule.scope((role,)) is rule.anonymous for role in ROLES)
 
 
 def _permissions(rule: Rule) -> str:
     """Return a sentence: which roles may use an operation, on whose objects."""
-    if rule.anonymous is not Scope.NO and len(set(rule)) == 1:
+    if _is_for_everybody(rule):
         return "**Permissions:** everybody."
     by_scope: dict[Scope, list[str]] = {}
     for role, scope in rule._asdict().items():

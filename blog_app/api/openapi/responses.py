@@ -40,6 +40,8 @@ PROBLEM: Json = {
     },
     "required": ["type", "title", "status", "detail"],
 }
+BYTES: Json = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+"""The content of a file. OpenAPI 3.1 has `contentMediaType`; generators of clients know `format` better."""
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "Entity tag of the representation.", "schema": {"type": "string"}},
     "Accept-Ranges": {"description": "Range requests are supported.", "schema": {"const": "bytes"}},
@@ -151,7 +153,10 @@ def _success(operation: Operation, components: Components) -> Json:
 
 def _file(*headers: str) -> Json:
     names = ("Accept-Ranges", "Content-Disposition", "ETag", *headers, "X-Request-Id")
-    return {"headers": _headers(*names), "content": {"*/*": {}}}
+    return {
+        "headers": _headers(*names),
+        "content": {"application/octet-stream": {"schema": BYTES}, "*/*": {"schema": BYTES}},
+    }
 
 
 def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:

@@ -7,6 +7,7 @@ One marshmallow schema becomes up to four components, so that a generated client
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,9 @@ class Components:
         self.spec = spec
         self._known: dict[str, type[Schema] | None] = {}
         self._responses = _Converter(spec, self.representation)
-        self._bodies = _Converter(spec, self.body)
+        self._bodies = _BodyConverter(spec, self.body)
         self._bodies.add_attribute_function(_decimal_or_number)
+        self._bodies.add_attribute_function(_default_in_words)
 
     def representation(self, schema: type[Schema]) -> Json:
         """Return a reference to the representation of a resource."""
@@ -47,7 +49,8 @@ class Components:
 
     def body(self, schema: type[Schema]) -> Json:
         """Return a reference to the body of POST and PUT."""
-        kinds = {name: self._one_body(kind) for name, kind in schema.opts.kinds.items()}
+        # The server takes a body without `kind` for the first one, but a discriminator must be required.
+        kinds = {name: self._one_body(kind, "kind") for name, kind in schema.opts.kinds.items()}
         if not kinds:
             return self._one_body(schema)
         mapping = {name: kind["$ref"] for name, kind in kinds.items()}
@@ -64,11 +67,11 @@ class Components:
         keywords = ("type", "format", "enum", "minimum", "maximum", "pattern")
         return {key: _without_null(schema[key]) for key in keywords if key in schema}
 
-    def _one_body(self, schema: type[Schema]) -> Json:
+    def _one_body(self, schema: type[Schema], *required: str) -> Json:
         name = _name(schema)
         if any(field.dump_only for field in schema_instance(schema).fields.values()):
             name += "Input"
-        return self._reference(name, schema, lambda: self._body(schema))
+        return self._reference(name, schema, lambda: self._body(schema, *required))
 
     def _one_patch(self, schema: type[Schema]) -> Json:
         return self._reference(f"{_name(schema)}Patch", schema, lambda: self._patch(schema))
@@ -82,29 +85,31 @@ class Components:
                 value = self._responses.field2property(field)
                 for keyword in INPUT_KEYWORDS:
                     value.pop(keyword, None)
-                column = columns.get(name)
-                is_nullable = isinstance(column, peewee.Field) and column.null
-                properties[name] = _or_null(value) if is_nullable and not field.allow_none else value
-        # ?fields= may leave out any field of a resource, so none is required.
-        required = {} if options.model else {"required": list(properties)}
+                properties[name] = _or_null(value) if _is_nullable(field, columns.get(name)) else _not_null(value)
+        # ?fields= may leave out any of them, but a client that sends it knows which.
+        searched = options.search.fields if options.search else ()
+        required = [name for name in properties if name not in searched]
         for name, include in options.includes.items():
             one = self.representation(include.schema)
             related = {"type": "array", "items": one} if include.many else _or_null(one)
             properties[name] = {**related, "description": f"Only with `include={name}`."}
-        return {"type": "object", "description": _description(schema), "properties": properties, **required}
-
-    def _body(self, schema: type[Schema]) -> Json:
         return {
-            **self._bodies.fields2jsonschema(dict(writable_fields(schema))),
+            "type": "object",
             "description": _description(schema),
-            "additionalProperties": False,
+            "properties": properties,
+            "required": required,
         }
+
+    def _body(self, schema: type[Schema], *required: str) -> Json:
+        described = self._bodies.fields2jsonschema(dict(writable_fields(schema)))
+        if missing := [name for name in required if name not in described.get("required", [])]:
+            described["required"] = [*missing, *described.get("required", [])]
+        return {**described, "description": _description(schema), "additionalProperties": False}
 
     def _patch(self, schema: type[Schema]) -> Json:
         properties = {}
         for name, field in writable_fields(schema).items():
             value = self._bodies.field2property(field)
-            value.pop("default", None)
             properties[name] = value if field.required or field.allow_none else _or_null(value)
         return {
             "type": "object",
@@ -128,7 +133,11 @@ class Components:
 class _Converter(OpenAPIConverter):
     """apispec's converter for requests or for responses; nested schemas become references of the same direction."""
 
-    field_mapping = {**OpenAPIConverter.field_mapping, marshmallow.fields.Decimal: ("string", "decimal")}
+    field_mapping = {
+        **OpenAPIConverter.field_mapping,
+        marshmallow.fields.Decimal: ("string", "decimal"),
+        marshmallow.fields.Url: ("string", "uri"),
+    }
 
     def __init__(self, spec: APISpec, nested: Any) -> None:
         super().__init__(spec.openapi_version, schema_name_resolver=lambda _: "", spec=spec)
@@ -143,6 +152,21 @@ class _Converter(OpenAPIConverter):
 
     def field2write_only(self, field: Any, **kwargs: Any) -> Json:
         return {}
+
+
+class _BodyConverter(_Converter):
+    """The converter for requests, without `default`: openapi-typescript would require every field that has one."""
+
+    def field2default(self, field: Any, **kwargs: Any) -> Json:
+        return {}
+
+
+def _default_in_words(_: Any, field: Any, ret: Json) -> Json:
+    default = field.load_default
+    if default is marshmallow.missing or default is None or callable(default):
+        return {}
+    text = f"Default: `{json.dumps(default, default=str)}`."
+    return {"description": f"{ret['description']} {text}" if ret.get("description") else text}
 
 
 def _decimal_or_number(_: Any, field: Any, ret: Json) -> Json:
@@ -184,6 +208,18 @@ def _name(schema: type[Schema]) -> str:
 
 def _description(schema: type[Schema]) -> str:
     return " ".join((schema.__doc__ or "").split())
+
+
+def _is_nullable(field: Any, column: Any) -> bool:
+    """Return whether a response can have null: a column says so itself, the field says it of an expression."""
+    if isinstance(column, peewee.Field):
+        return bool(column.null)
+    return bool(field.allow_none or field.metadata.get("null_in_responses"))
+
+
+def _not_null(schema: Json) -> Json:
+    """Return a schema that does not allow null."""
+    return {key: _without_null(value) if key in ("type", "enum") else value for key, value in schema.items()}
 
 
 def _or_null(schema: Json) -> Json:

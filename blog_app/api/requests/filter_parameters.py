@@ -105,9 +105,9 @@ def parse_value(field: ma_fields.Field[Any], text: str) -> Any:
 
 def _unknown_parameter(schema: type[Schema], parameter: str) -> Exception:
     """Return the error for a parameter that a list does not have; it names those that it has."""
-    names = ", ".join(filters_of(schema)) or "no field"
-    return bad_parameter(
-        parameter,
-        "Unknown parameter. Allowed: limit, cursor, page, count, sort, fields, include, q, or[n][field], "
-        f"and filters on {names}.",
-    )
+    names = ["limit", "cursor", "page", "count", "sort", "fields"]
+    names += ["include"] if schema.opts.includes else []
+    names += ["q"] if schema.opts.search else []
+    filters = ", ".join(filters_of(schema))
+    text = f", or[n][field], and filters on {filters}" if filters else ""
+    return bad_parameter(parameter, f"Unknown parameter. Allowed: {', '.join(names)}{text}.")

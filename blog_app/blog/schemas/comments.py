@@ -51,7 +51,11 @@ class CommentSchema(Schema):
         required=True,
         min_length=1,
         max_length=MAX_COMMENT_LENGTH,
-        metadata={"description": "Markdown without HTML. Null if deleted.", "example": "Mine *whistles*."},
+        metadata={
+            "description": "Markdown without HTML. Null if deleted.",
+            "example": "Mine *whistles*.",
+            "null_in_responses": True,
+        },
     )
     content_html = String(dump_only=True, allow_none=True, metadata={"description": "The content as sanitized HTML."})
     status = ma.String(dump_only=True, validate=validate.OneOf(STATUSES))

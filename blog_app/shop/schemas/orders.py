@@ -95,13 +95,13 @@ class CheckoutSchema(Schema):
     )
 
 
-class OrderStatusSchema(Schema):
+class OrderStatusUpdateSchema(Schema):
     """The new status of an order."""
 
     status = ma.String(required=True, validate=validate.OneOf(tuple(STATUS)), metadata={"example": "processing"})
 
 
-class OrderPaymentSchema(Schema):
+class OrderPaymentUpdateSchema(Schema):
     """The new payment status of an order."""
 
     payment = ma.String(required=True, validate=validate.OneOf(tuple(PAYMENT)), metadata={"example": "paid"})

@@ -10,7 +10,7 @@ from blog_app.api.auth import allowed, identity
 from blog_app.data import databases
 from blog_app.shop import checkout, orders as actions
 from blog_app.shop.models import Order
-from blog_app.shop.schemas.orders import CheckoutSchema, OrderPaymentSchema, OrderSchema, OrderStatusSchema
+from blog_app.shop.schemas.orders import CheckoutSchema, OrderPaymentUpdateSchema, OrderSchema, OrderStatusUpdateSchema
 
 orders = Blueprint("orders", database=databases.shop)
 my_orders = Blueprint("my_orders", database=databases.shop, prefix="/me/orders")
@@ -50,13 +50,13 @@ def cancel_order(order: Order) -> Order:
     return actions.set_status(order, "cancelled", identity().user_id)
 
 
-@orders.acts("PUT", "/<uuid:order_id>/status", body=OrderStatusSchema, response=OrderSchema, load=order_at)
+@orders.acts("PUT", "/<uuid:order_id>/status", body=OrderStatusUpdateSchema, response=OrderSchema, load=order_at)
 def set_order_status(order: Order, status: str) -> Order:
     """Set the status of an order: pending, processing, shipped, delivered; or cancelled, until it is shipped."""
     return actions.set_status(order, status, identity().user_id)
 
 
-@orders.acts("PUT", "/<uuid:order_id>/payment", body=OrderPaymentSchema, response=OrderSchema, load=order_at)
+@orders.acts("PUT", "/<uuid:order_id>/payment", body=OrderPaymentUpdateSchema, response=OrderSchema, load=order_at)
 def set_order_payment(order: Order, payment: str) -> Order:
     """Set the payment status of an order: pending, then paid or failed; refunded only after paid."""
     return actions.set_payment(order, payment, identity().user_id)
