@@ -15,7 +15,7 @@ from blog_app.api.token_cache import TokenCache
 from blog_app.background import mail_templates
 from blog_app.background.outbox import wake_up
 from blog_app.config import DATABASE_NAMES, Settings
-from blog_app.data import cache, databases, slots, watermarks
+from blog_app.data import cache, databases, slots, value_cache, watermarks
 
 DOMAINS = tuple(import_module(f"{__name__}.{name}") for name in DATABASE_NAMES)
 """A package for each logical database, with its `blueprints`."""
@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     databases.init_app(app)
     watermarks.init_app(app)
     cache.init_app(app)
+    value_cache.init_app(app)
     wake_up.init_app(app)
     mail_templates.init_app(app)
     seen = last_seen.Recorder(settings.last_seen_minutes)

@@ -12,7 +12,7 @@ Invalidation: see `blog_app.data.watermarks`. Guarantee: a cached response is wh
 (`docs/reference/cache-and-replicas.md` has the limits). Errors are never cached.
 A response is stored when it is asked for a second time within minutes: what is asked only once, as most of a blog's old
 posts and whatever strangers make up, costs Redis no memory and the reader no locks. Cached values are bytes; nothing is
-unpickled. Flask-Caching's Redis backend does the fetching, over the connections of the watermarks.
+unpickled. For values of application code there is `blog_app.data.value_cache`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 
-import flask_caching
 from flask import Flask
-from flask_caching.backends.rediscache import RedisCache
 
 from blog_app.config import DATABASE_NAMES
 from blog_app.data import databases, models, watermarks
@@ -140,28 +137,13 @@ class Representation(NamedTuple):
 
 
 Encode = Callable[[Representation], Representation]
-_cache = flask_caching.Cache()
 _stores_at_once = False
 
 
-class Backend(RedisCache):
-    """Flask-Caching's Redis backend, over the connections of the watermarks, with values that stay bytes."""
-
-    serializer = SimpleNamespace(loads=lambda value: value)
-
-    @classmethod
-    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Backend:
-        assert watermarks.lease_manager
-        return cls(host=watermarks.lease_manager.link, **kwargs)
-
-
 def init_app(app: Flask) -> None:
-    """Cache hot responses in the app's Redis, if it has one; `watermarks.init_app` must have come before."""
+    """Cache hot responses as the settings of `app` say."""
     global _stores_at_once
     _stores_at_once = app.config["SETTINGS"].cache_at_request == 1
-    kind = f"{Backend.__module__}.{Backend.__name__}" if watermarks.lease_manager else "NullCache"
-    app.config.update(CACHE_TYPE=kind, CACHE_DEFAULT_TIMEOUT=LIFETIME, CACHE_NO_NULL_WARNING=True)
-    _cache.init_app(app)
 
 
 def look_up(*keys: CacheKey) -> list[Lookup | None]:
@@ -169,7 +151,7 @@ def look_up(*keys: CacheKey) -> list[Lookup | None]:
     lease_manager = watermarks.lease_manager
     if lease_manager is None:
         return [None] * len(keys)
-    return lookup.look_up(lease_manager, keys, _cache.cache.get_many)
+    return lookup.look_up(lease_manager, keys)
 
 
 def respond(

@@ -233,16 +233,14 @@ class ReplicaRoute:
         return cursor
 
 
-def look_up(
-    lease_manager: LeaseManager, keys: Sequence[CacheKey], get_many: Callable[..., list[bytes | None]]
-) -> list[Lookup | None]:
-    """Return what Redis has for each key, by one `get_many`; None where it may not be trusted, or did not answer."""
+def look_up(lease_manager: LeaseManager, keys: Sequence[CacheKey]) -> list[Lookup | None]:
+    """Return what Redis has for each key, by one MGET; None where it may not be trusted, or did not answer."""
     lookups = [Lookup(lease_manager, rows, key) if (rows := _leases(lease_manager, key)) else None for key in keys]
     leased = [each for each in lookups if each]
     if not leased:
         return lookups
     try:
-        values = get_many(*[key for each in leased for key in (each.entry, *each.keys)])
+        values = lease_manager.link.mget([key for each in leased for key in (each.entry, *each.keys)])
     except RedisUnreachable:
         return [None] * len(keys)
     first = 0

@@ -134,7 +134,7 @@ class RedisLink:
         return replies
 
     def mget(self, keys: list[str]) -> list[bytes | None]:
-        """Return the values of `keys` in any Redis, for Flask-Caching; `run_id` says which one it was."""
+        """Return the values of `keys` in any Redis; `run_id` says which one it was."""
         return list(self.call(None, "MGET", *keys))
 
     @property
