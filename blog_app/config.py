@@ -93,6 +93,7 @@ class Settings:
     new_user_roles: tuple[str, ...]
     backup_dir: Path | None
     log_level: str
+    sql_log: bool
     mail_url: str | None
     mail_from: str
     site_name: str
@@ -145,6 +146,7 @@ class Settings:
             new_user_roles=read.choices("NEW_USER_ROLES", NEW_USER_ROLES),
             backup_dir=read.folder("BACKUP_DIR"),
             log_level=read.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+            sql_log=read.sql_log(mode),
             mail_url=read.url("MAIL_URL", MAIL_SCHEMES) or (None if mode == "production" else MAIL_FOLDER.as_uri()),
             mail_from=read.text("MAIL_FROM") or "Blog <blog@localhost>",
             site_name=read.text("SITE_NAME") or "The Blog",
@@ -200,8 +202,14 @@ class _Reader:
                 self.problems.append(f"{name} has {value!r}, it may have: {', '.join(allowed)}")
         return values
 
-    def yes(self, name: str) -> bool:
-        return self.choice(name, "yes", ("yes", "no")) == "yes"
+    def yes(self, name: str, default: str = "yes") -> bool:
+        return self.choice(name, default, ("yes", "no")) == "yes"
+
+    def sql_log(self, mode: str) -> bool:
+        wanted = self.yes("SQL_LOG", "no")
+        if wanted and mode == "production":
+            self.problems.append("SQL_LOG=yes is for development: in production the log would have what users store")
+        return wanted
 
     def number(self, name: str, default: float, minimum: float, maximum: float) -> float:
         value = self.text(name)

@@ -26,6 +26,7 @@ watchdog       ends waits for a database that does not answer
 catalog        catalog queries: whether a table exists
 move_record    whether a logical database is being moved to another server
 sqlstates      PostgreSQL's error codes
+sql_log        the SQL log of development
 """
 
 from __future__ import annotations
@@ -171,7 +172,13 @@ def bind(settings: Settings) -> None:
 
 def server(settings: Settings, name: str, url: str) -> Server:
     """Return a new `Server` of the logical database `name` at `url`, with the timeouts of the settings."""
-    return Server(name, url, connect_timeout=settings.connect_timeout, statement_timeout=settings.statement_timeout)
+    return Server(
+        name,
+        url,
+        connect_timeout=settings.connect_timeout,
+        statement_timeout=settings.statement_timeout,
+        sql_log=settings.sql_log,
+    )
 
 
 def wait_until_available(settings: Settings) -> None:

@@ -47,7 +47,11 @@ class Replica:
         self.label = f"{name} replica {number}"
         self.healthy = False
         self.server = Server(
-            name, url, connect_timeout=settings.connect_timeout, statement_timeout=settings.statement_timeout
+            name,
+            url,
+            connect_timeout=settings.connect_timeout,
+            statement_timeout=settings.statement_timeout,
+            sql_log=settings.sql_log,
         )
         self._primary = primary
         self._settings = settings

@@ -16,6 +16,7 @@ import psycopg2.extensions
 from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import DeclaredSQL, UndeclaredWrite
+from blog_app.data.databases.sql_log import LoggingCursor
 from blog_app.data.databases.sqlstates import CONNECTION_LOST, LOGICAL_DATABASE_MOVING, UNDEFINED_TABLE, sqlstate
 from blog_app.data.databases.watchdog import Wait, limit_of
 
@@ -88,7 +89,9 @@ BEFORE_COMMIT: list[Callable[[Server], None]] = []
 class Server(peewee.PostgresqlDatabase):
     """One address of a logical database, through a pooler or not."""
 
-    def __init__(self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10) -> None:
+    def __init__(
+        self, name: str, url: str, *, connect_timeout: int = 3, statement_timeout: float = 10, sql_log: bool = False
+    ) -> None:
         self.name = name
         self.url = url
         self._transaction = TransactionState(name, limit_of(statement_timeout))
@@ -102,6 +105,8 @@ class Server(peewee.PostgresqlDatabase):
             "keepalives_count": 3,
             "tcp_user_timeout": 30_000,
         }
+        if sql_log:
+            parameters["cursor_factory"] = LoggingCursor
         if "options=" not in url:
             parameters["options"] = f"-c statement_timeout={round(statement_timeout * 1000)}"
         super().__init__(url, **parameters)
