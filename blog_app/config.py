@@ -61,7 +61,7 @@ class DatabaseSettings:
 class Settings:
     """Everything that differs from one deployment to the next; docs/reference/configuration.md says what each is.
 
-    Timeouts are in seconds, `write_limit` is for one minute; a limit of 0 is none.
+    Timeouts are in seconds, `…_limit` of requests for one minute; a limit of 0 is none.
     """
 
     mode: Mode
@@ -81,6 +81,10 @@ class Settings:
     files_quota_bytes: int
     files_grace_days: int
     write_limit: int
+    sign_in_limit: int
+    search_limit: int
+    read_limit: int
+    address_limit_factor: int
     web_threads: int
     list_reads: int
     password_hashes: int
@@ -134,6 +138,10 @@ class Settings:
             files_quota_bytes=read.integer("FILES_QUOTA_BYTES", 1_000_000_000, 0, 10**15),
             files_grace_days=read.integer("FILES_GRACE_DAYS", 30, 0, 3_660),
             write_limit=read.integer("WRITE_LIMIT", 6_000, 0, 1_000_000),
+            sign_in_limit=read.integer("SIGN_IN_LIMIT", 60, 0, 1_000_000),
+            search_limit=read.integer("SEARCH_LIMIT", 600, 0, 1_000_000),
+            read_limit=read.integer("READ_LIMIT", 0, 0, 1_000_000),
+            address_limit_factor=read.integer("ADDRESS_LIMIT_FACTOR", 5, 1, 1_000),
             web_threads=threads,
             list_reads=read.integer("LIST_READS", max(1, threads // 2), 1, 1_000),
             password_hashes=read.integer("PASSWORD_HASHES", 1, 1, 1_000),

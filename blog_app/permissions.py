@@ -196,3 +196,9 @@ PERMISSIONS: Mapping[str, Rule] = {
     "files.purge_file":           Rule(NO,      OWN,    OWN,    OWN,    ALL),
     "files.show_my_storage":      Rule(NO,      OWN,    OWN,    OWN,    OWN),
 }  # fmt: skip
+
+SIGN_INS = frozenset({
+    "tokens.create_token", "users.create_user", "users.confirm_user", "resets.ask_for_reset", "resets.reset_password",
+    "me.change_my_password", "me.change_my_email", "me.confirm_my_email",
+})  # fmt: skip
+"""What takes a password, or mails a token: it has a rate limit of its own, but for those who may do it to all users."""

@@ -29,8 +29,8 @@ hypothesis.settings.load_profile("repeatable")
 
 LONG_TIMEOUTS = {"CONNECT_TIMEOUT": "30", "STATEMENT_TIMEOUT": "60", "REDIS_TIMEOUT": "5"}
 """Timeouts that no test reaches on a busy machine; tests about timeouts have their own servers."""
-MANY_THREADS = {"WEB_THREADS": "100", "PASSWORD_HASHES": "16"}
-"""As many as any test starts in one process; tests about refused requests have their own."""
+MANY_THREADS = {"WEB_THREADS": "100", "PASSWORD_HASHES": "16", "SIGN_IN_LIMIT": "0", "SEARCH_LIMIT": "0"}
+"""As many as any test needs in one process; tests about refused requests have their own."""
 
 
 STORED_AT_ONCE = {"CACHE_AT_REQUEST": "1"}

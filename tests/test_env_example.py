@@ -12,7 +12,7 @@ from blog_app.config import ROOT, ConfigurationError, Settings
 from blog_app.operations.pgbouncer import ADMIN_PASSWORD
 
 EXAMPLE = ROOT / ".env.example"
-ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(?!HTTP_|REQUEST_|PATH_INFO|QUERY_)(\w+)"')
+ENVIRON = re.compile(r'environ(?:\.get\(|\[|\.setdefault\()"(?!HTTP_|REMOTE_|REQUEST_|PATH_INFO|QUERY_)(\w+)"')
 """But not what WSGI, which calls a request's variables `environ` too, has in it."""
 FOREIGN = {"PATH", "PGTZ", "FLASK_ENV_FILE"}
 """Variables of the system, of libpq and of Flask."""

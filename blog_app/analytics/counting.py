@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from blog_app.analytics import visitors
 from blog_app.analytics.bots import is_bot
+from blog_app.api.client_address import address_behind
 from blog_app.config import Settings
 from blog_app.permissions import Scope
 
@@ -70,25 +71,19 @@ class PageViewCounter:
 
     def _row(self, read: BufferedRead, salt: bytes | None) -> dict[str, str | None]:
         post_id, author_id = read.post_and_author
+        address = address_behind(self._proxies, read.address, read.forwarded)
         return {
             "id": str(uuid7()),
             "viewed_at": datetime.fromtimestamp(read.at, UTC).isoformat(),
             "post_id": post_id,
             "author_id": author_id,
             "referrer": self._referrer(read),
-            "visitor": visitors.visitor_hash(salt, self._address(read), read.agent).hex() if salt else None,
+            "visitor": visitors.visitor_hash(salt, address, read.agent).hex() if salt else None,
         }
 
     def _referrer(self, read: BufferedRead) -> str | None:
         host = host_of(read.referrer)
         return None if host in self._own_hosts or host == host_of(f"//{read.host}") else host
-
-    def _address(self, read: BufferedRead) -> str:
-        """Return the client address that the trusted proxies have appended, as werkzeug's ProxyFix does."""
-        forwarded = [each.strip() for each in read.forwarded.split(",")]
-        if not self._proxies or len(forwarded) < self._proxies:
-            return read.address
-        return forwarded[-self._proxies] or read.address
 
 
 @lru_cache(maxsize=4096)

@@ -11,11 +11,24 @@ from flask import request
 
 
 def client_network() -> str:
-    """Return the client's IPv4 address or its IPv6 network; "unknown" if the server names none."""
+    """Return the network of the current request's client; "unknown" if the server names none."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(address: str) -> str:
+    """Return an IPv4 address as it is, and of an IPv6 address its network."""
     try:
-        address = ip_address((request.remote_addr or "").partition("%")[0])
+        found = ip_address(address.partition("%")[0])
     except ValueError:
-        return request.remote_addr or "unknown"
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+        return address or "unknown"
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+
+
+def address_behind(proxies: int, remote: str, forwarded: str) -> str:
+    """Return the address that the trusted proxies have appended to `X-Forwarded-For`, as werkzeug's ProxyFix does."""
+    addresses = [each.strip() for each in forwarded.split(",")]
+    if not proxies or len(addresses) < proxies:
+        return remote
+    return addresses[-proxies] or remote

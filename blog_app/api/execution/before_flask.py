@@ -28,6 +28,7 @@ from blog_app.api import auth
 from blog_app.api.execution import hooks, reads
 from blog_app.api.execution.hooks import ServedRequest
 from blog_app.api.operation import Operation, ReadRequest
+from blog_app.api.requests import rate_limits
 from blog_app.api.responses import etag
 from blog_app.api.responses.headers import CommonHeaders, representation_headers
 from blog_app.config import Settings
@@ -92,14 +93,13 @@ class BeforeFlask:
             return self._flask(environ, start)
         finally:
             auth.clear()
+            rate_limits.clear()
             logs.end_request()
 
     def _read(self, read_request: ReadRequest, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         environ[ENDPOINT] = read_request.operation.endpoint
         try:
-            found, outcome = reads.read(
-                self._app, read_request, environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_ACCEPT_ENCODING", "")
-            )
+            found, outcome = reads.read(self._app, read_request, environ)
         except Exception as error:
             environ[reads.FAILED] = error
             return self._flask(environ, start)
@@ -108,7 +108,7 @@ class BeforeFlask:
         if outcome == "hit" or not read_request.values:
             self._remember(read_request)
         hooks.run_read_hooks(self._app, read_request.operation.endpoint, found, auth.scope(), environ)
-        headers = representation_headers(found, outcome)
+        headers = [*representation_headers(found, outcome), *rate_limits.headers()]
         if etag.matches(environ.get("HTTP_IF_NONE_MATCH"), found.etag):
             status, body = "304 Not Modified", b""
             headers = [each for each in headers if each[0] not in ("Content-Type", "Content-Encoding")]

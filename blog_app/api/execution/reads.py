@@ -12,10 +12,12 @@ cached responses and items find a thread while many lists run long.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial, wraps
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from flask import Flask, Response, current_app, request
 
@@ -24,6 +26,7 @@ from blog_app.api.auth import Caller
 from blog_app.api.execution import hooks
 from blog_app.api.execution.dependencies import collections_of, entry_name, is_known
 from blog_app.api.operation import Operation, ReadRequest
+from blog_app.api.requests import rate_limits
 from blog_app.api.requests.query_string import refuse_parameters
 from blog_app.api.responses import downloads, etag, headers
 from blog_app.api.responses.compression import accepts_gzip, compress
@@ -31,7 +34,7 @@ from blog_app.api.responses.json_encoder import json_response
 from blog_app.api.responses.rendering import NOT_FOUND
 from blog_app.config import Settings
 from blog_app.data import cache
-from blog_app.data.cache import Reads, Representation
+from blog_app.data.cache import NO_SLOTS, Reads, Representation
 from blog_app.data.cache_counters import counters
 from blog_app.data.databases import routing
 from blog_app.data.databases.dependencies import read_dependencies
@@ -45,24 +48,21 @@ FAILED = "blog_app.failed"
 """The key of the WSGI environment under which `before_flask` hands over an exception."""
 
 
-def read(
-    app: Flask, read_request: ReadRequest, authorization: str | None, accept_encoding: str
-) -> tuple[Representation, str]:
+def read(app: Flask, read_request: ReadRequest, environ: dict[str, Any]) -> tuple[Representation, str]:
     """Return the representation, and whether it is a hit, a miss or a bypass (empty if its view declares no reads).
 
-    `authorization` and `accept_encoding` are the headers. Raise what is wrong with the token or with the query string,
-    and whatever the view raises.
+    `environ` is the request as WSGI knows it. Raise what is wrong with the token or with the query string, `Busy`,
+    `TooManyRequests`, and whatever the view raises.
     """
     operation = read_request.operation
     assert operation.render
     produce = partial(operation.render, read_request)
     declared = cache.reads_of(operation.view)
-    compressed = accepts_gzip(accept_encoding)
-    token = auth.BearerToken(app, authorization)
-    list_slots = slots(app).list_reads if operation.is_list else cache.NO_SLOTS
+    compressed = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    token = auth.BearerToken(app, environ.get("HTTP_AUTHORIZATION"))
     if declared is None:
         token.authorize(operation.endpoint)
-        with list_slots:
+        with _admission(app, read_request, environ):
             return produce(), ""
     presumed_key = None
     if is_known(read_request):
@@ -77,14 +77,29 @@ def read(
         counters.count(operation.endpoint, "bypass")
         own = tuple(pair for model in declared.per_caller for pair in read_dependencies(model))
         collections = read_request.collections + own
-        with list_slots:
+        with _admission(app, read_request, environ):
             return cache.read_uncached(collections, _checked(app, produce, collections)), "bypass"
     if key is not presumed_key:
         (found,) = cache.look_up(key)
+    admission = _admission(app, read_request, environ)
     with auth.anonymous():
         checked = _checked(app, produce, key.collections)
         encode = compress if compressed else None
-        return cache.respond(operation.endpoint, found, key, checked, declared, list_slots, encode)
+        return cache.respond(operation.endpoint, found, key, checked, declared, admission, encode)
+
+
+def _admission(app: Flask, read_request: ReadRequest, environ: dict[str, Any]) -> AbstractContextManager[None]:
+    """Return the context in which the caller's request is answered without the cache: lists are counted, and few."""
+    return _list_admission(app, read_request, auth.user_id(), environ) if read_request.operation.is_list else NO_SLOTS
+
+
+@contextmanager
+def _list_admission(
+    app: Flask, read_request: ReadRequest, user_id: UUID | None, environ: dict[str, Any]
+) -> Iterator[None]:
+    rate_limits.count_list(app, read_request.query_string, user_id, environ)
+    with slots(app).list_reads:
+        yield
 
 
 def _key(read_request: ReadRequest, declared: Reads, caller: Caller, compressed: bool) -> CacheKey | None:
@@ -149,12 +164,7 @@ def show(operation: Operation, values: dict[str, Any]) -> Response:
     try:
         if FAILED in request.environ:
             raise request.environ[FAILED]
-        representation, outcome = read(
-            current_app,
-            read_request,
-            request.headers.get("Authorization"),
-            request.headers.get("Accept-Encoding", ""),
-        )
+        representation, outcome = read(current_app, read_request, request.environ)
     except NotFound:
         key = operation.redirect_key(**values) if operation.redirect_key else None
         if key is None:

@@ -61,7 +61,7 @@ def _begin(operation: Operation) -> tuple[Operation, Fieldset | None, Mapping[st
     the values of its own parameters.
     """
     auth.BearerToken(current_app, request.headers.get("Authorization")).authorize(operation.endpoint)
-    rate_limits.count_request()
+    rate_limits.count_write(operation.endpoint)
     operation = operation.at(auth.scope())
     if operation.response and operation.response.opts.model:
         return operation, *item_arguments(operation.response, request.query_string, operation.parameters)

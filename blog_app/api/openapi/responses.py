@@ -52,7 +52,7 @@ HEADERS: dict[str, Json] = {
     "Retry-After": {"description": "Seconds to wait before a retry.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "What is wrong with the token (RFC 6750).", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "Id of the request.", "schema": {"type": "string"}},
-    "RateLimit": {"description": "Remaining requests, and seconds to the next window.", "schema": {"type": "string"}},
+    "RateLimit": {"description": "Remaining requests, and seconds until there are more.", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The limit: requests in a window of seconds.", "schema": {"type": "string"}},
 }
 HEADERS_OF_STATUS = {
@@ -168,7 +168,7 @@ def _errors(operation: Operation, path: str) -> Iterator[HTTPStatus]:
         HTTPStatus.FORBIDDEN: PERMISSIONS[operation.endpoint].anonymous is Scope.NO,
         HTTPStatus.NOT_FOUND: "<" in path or operation.load,
         HTTPStatus.CONFLICT: is_write,
-        HTTPStatus.TOO_MANY_REQUESTS: is_write,
+        HTTPStatus.TOO_MANY_REQUESTS: is_write or operation.is_list,
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: operation.is_download,
         HTTPStatus.PRECONDITION_FAILED: operation.load and not operation.is_download,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: takes_content,

@@ -9,7 +9,7 @@ stale. A Redis restart with old memory and a lost mark are detected, so the prom
 How this works, what each fault does, what is not promised, and how it was checked:
 `docs/reference/cache-and-replicas.md`.
 
-redis_link  Redis connections, one for each thread; the circuit breaker; the three scripts
+redis_link  Redis connections, one for each thread; the circuit breaker; the scripts
 epochs      the epoch row of each logical database
 clock       the clock of leases, and how long they last
 leases      how long a process may trust an epoch; the thread that renews leases, opens epochs and cleans up

@@ -63,7 +63,34 @@ end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-SCRIPTS = {"BEGIN": BEGIN, "SETTLE": SETTLE, "STORE": STORE}
+# Counts a request by each key, a hash of how many there were in each piece of time, unless one has reached its limit.
+LIMIT = """
+local now, pieces, lifetime = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local usages, allowed = {}, 1
+for i, key in ipairs(KEYS) do
+  local used, oldest, counts = 0, now, redis.call('HGETALL', key)
+  for j = 1, #counts, 2 do
+    local piece = tonumber(counts[j])
+    if piece <= now - pieces then
+      redis.call('HDEL', key, counts[j])
+    else
+      used = used + tonumber(counts[j + 1])
+      if piece < oldest then oldest = piece end
+    end
+  end
+  usages[i] = {used, oldest}
+  if used >= tonumber(ARGV[3 + i]) then allowed = 0 end
+end
+if allowed == 1 then
+  for i, key in ipairs(KEYS) do
+    redis.call('HINCRBY', key, ARGV[1], 1)
+    redis.call('EXPIRE', key, lifetime)
+    usages[i][1] = usages[i][1] + 1
+  end
+end
+return {allowed, unpack(usages)}
+"""
+SCRIPTS = {"BEGIN": BEGIN, "SETTLE": SETTLE, "STORE": STORE, "LIMIT": LIMIT}
 # Known before the first connection: a process that has learned the epoch from the database begins with a script.
 HASHES = {name: sha1(script.encode(), usedforsecurity=False).hexdigest() for name, script in SCRIPTS.items()}
 
