@@ -58,6 +58,9 @@ def up(names: Sequence[str], to: str | None, without_backfills: bool) -> None:
     def apply(runner: Runner) -> Sequence[str]:
         only = runner.next_pending(backfills=False) if without_backfills else None
         applied = runner.up(to, only=only, guard=guard)
+        if unknown := runner.unknown:
+            what = f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} applied"
+            click.echo(f"{runner.name}: the database is ahead of this code, which has no such migration: {what}")
         if without_backfills and runner.pending:
             click.echo(f"{runner.name}: next is a backfill. Run flask migrate backfill --database {runner.name}")
         return applied

@@ -3,7 +3,10 @@
 Guarantee: runs in different checkouts with different `PORT` never share a port. The run with PORT=8000 has the ports
 that the checked-in pgbouncer.ini names. Every other run has free ones, chosen by its `PORT` (so they are the same each
 time, as long as they are free) and reserved until it ends. A second run with the same `PORT` ends at once with a
-message: the first listens on it from the start on.
+message: the first listens on it from the start on. A run that was killed leaves nothing that the next one
+has to fear: what still runs then is ended first, and nothing else is.
+
+`make dev` loads code again in the app and in the worker; `breakpoint()` gets the terminal in both.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -25,7 +28,7 @@ from types import FrameType
 from blog_app.config import ROOT
 from blog_app.development.local import programs
 from blog_app.development.local.group import Command, Group, StartError
-from blog_app.development.local.ports import private_ports
+from blog_app.development.local.ports import port_is_taken, private_ports
 from blog_app.development.local.process import PortTaken, Process, wait_until
 from blog_app.development.local.run_state import data_folder, display_path, run_lock, write_environment
 from blog_app.development.local.stack import Passwords, Stack
@@ -37,6 +40,8 @@ DEFAULT_SERVER_PORTS = range(28432, 28440)
 PASSWORDS = Passwords(app="development", admin="development")
 START_TIMEOUT = 120
 RESTART_DELAY = 5
+STOP_TIMEOUT = 30
+LEFTOVER_TIMEOUT = 3
 _say = partial(print, flush=True)
 
 WELCOME = """\
@@ -88,6 +93,7 @@ def _url(port: int) -> str:
 
 def _listener(port: int) -> socket.socket:
     """Return a socket that listens on `port`; who connects before the app has started waits for it."""
+    wait_until(lambda: not port_is_taken(port), LEFTOVER_TIMEOUT)  # The app of a run that was killed ends by then.
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
@@ -115,7 +121,9 @@ def _serve(folder: Path, listener: socket.socket, ports: Iterator[int], replicas
             _say(f"flask {' '.join(arguments)}")
             if group.start_program([programs_folder / "flask", *arguments], environment).wait():
                 raise StartError(f"flask {' '.join(arguments)} failed, see above")
-        options = ["--bind", f"fd://{listener.fileno()}", *(["--reload"] if reload else [])]
+        # One process, so that one `breakpoint()` has the terminal; what is stopped there does not end by itself.
+        development = ["--reload", "--workers", "1", "--graceful-timeout", "2"] if reload else []
+        options = ["--bind", f"fd://{listener.fileno()}", *development]
         command: Command = [programs_folder / "gunicorn", *options, "wsgi:app"]
         web = group.start_program(command, environment, pass_fds=[listener.fileno()])
         listener.close()
@@ -123,12 +131,11 @@ def _serve(folder: Path, listener: socket.socket, ports: Iterator[int], replicas
         try:
             if wait_until(lambda: web.poll() is not None or _responds(url), START_TIMEOUT) and web.poll() is None:
                 _say(f"\nReady: {url}/docs    (what to try is at the top)\n")
-            return _watch([*stack.servers, worker], web)
+            return _watch([*stack.servers, worker], web, worker if reload else None)
         finally:
-            for program in (web, worker.program):
-                program.terminate()
-            for program in (web, worker.program):
-                program.wait()
+            web.terminate()
+            worker.stop()
+            _end(web)
     finally:
         _say("\nstopping")
         stack.stop()
@@ -147,14 +154,25 @@ class Worker:
     def start(self) -> None:
         self.program = self._start_program()
 
+    def stop(self) -> None:
+        _end(self.program)
+
     @property
     def running(self) -> bool:
         return self.program.poll() is None
 
 
-def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) -> int:
-    """Return the exit status of `web` when it ends; restart servers that end, after a delay in which failures show."""
+def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes], reloaded: Worker | None) -> int:
+    """Return the exit status of `web` when it ends; restart servers that end, after a delay in which failures show.
+
+    Restart the worker `reloaded` when code changes; gunicorn does so by itself.
+    """
+    changed_at = _code_changed_at()
     while web.poll() is None:
+        if reloaded and changed_at != (changed_at := _code_changed_at()):
+            _say("code has changed; starting the worker again")
+            reloaded.stop()
+            reloaded.start()
         for server in servers:
             if not server.running:
                 _say(f"{server.name} has ended; starting it again in {RESTART_DELAY} s")
@@ -165,6 +183,25 @@ def _watch(servers: Sequence[Process | Worker], web: subprocess.Popen[bytes]) ->
                     _say(str(error))
         time.sleep(0.5)
     return web.returncode
+
+
+def _code_changed_at() -> float:
+    """Return when a file of the code was changed last."""
+    changed = 0.0
+    for path in (ROOT / "blog_app").rglob("*.py"):
+        with suppress(OSError):  # Editors replace files.
+            changed = max(changed, path.stat().st_mtime)
+    return changed
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    """End one of our programs, with what is in its session."""
+    program.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        program.wait(STOP_TIMEOUT)
+    with suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGKILL)
+    program.wait()
 
 
 @contextmanager

@@ -17,12 +17,19 @@ from blog_app.config import ROOT
 Command = Sequence[str | Path]
 
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-# Waits until its parent ends (end of file), then ends its process group and removes the throwaway folder, if any.
+# Waits until its parent ends (end of file), then ends its process group and removes the throwaway folder, if any. What
+# ignores SIGQUIT, as everything started by `make run &` does, is killed.
 WATCHDOG = """
 trap '' HUP INT TERM QUIT
 read -r _
 kill -QUIT 0; kill -CONT 0
+(sleep 2; kill -KILL 0) &
 [ -z "$1" ] || rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+"""
+# The same for a program with a session of its own. The shell becomes that program.
+PROGRAM_WATCHDOG = """
+(trap '' HUP INT TERM QUIT; read -r _ < "$0"; kill -QUIT 0; kill -CONT 0; sleep 2; kill -KILL 0) &
+exec "$@"
 """
 
 
@@ -40,6 +47,7 @@ class Group:
         )
         self.number = self._watchdog.pid
         """The id of the process group."""
+        self._ended, self._alive = os.pipe()
 
     def popen(self, command: Command, folder: Path, log: Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a server in `folder`; its output goes to the file `log`."""
@@ -61,9 +69,15 @@ class Group:
     def start_program(
         self, command: Command, environment: Mapping[str, str], pass_fds: Sequence[int] = ()
     ) -> subprocess.Popen[bytes]:
-        """Start one of our own programs, as this user, in the checkout, on this terminal; it reads no `.env`."""
+        """Start one of our own programs, as this user, in the checkout; it reads no `.env`.
+
+        It may use this terminal, for `breakpoint()`: its session is its own, because in ours, where it is in the
+        background, the terminal would suspend it and the servers (SIGTTOU).
+        """
         variables = {**os.environ, **env_files.NONE, **environment}
-        return subprocess.Popen(command, cwd=ROOT, env=variables, process_group=self.number, pass_fds=pass_fds)
+        watched: Command = ["/bin/sh", "-c", PROGRAM_WATCHDOG, f"/dev/fd/{self._ended}", *command]
+        fds = [*pass_fds, self._ended]
+        return subprocess.Popen(watched, cwd=ROOT, env=variables, start_new_session=True, pass_fds=fds)
 
     def run(self, command: Command, folder: Path, log: Path, **environment: str) -> None:
         """Run a program to its end; raise `StartError` if it fails."""
@@ -83,6 +97,8 @@ class Group:
 
     def close(self) -> None:
         """End the processes that still run, and remove the throwaway folder."""
+        os.close(self._alive)
+        os.close(self._ended)
         with suppress(OSError, subprocess.TimeoutExpired):  # The watchdog continues by itself.
             self._watchdog.communicate(timeout=60)
 

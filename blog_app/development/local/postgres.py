@@ -75,7 +75,6 @@ class Postgres(Process):
     def start(self) -> None:
         """Start the server, also over what a crash left behind."""
         deadline = time.monotonic() + self.timeout
-        self._end_leftover()
         while True:
             try:
                 return super().start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -29,6 +31,7 @@ class Process:
         self.folder = group.folder(folder)
         self.port = port
         self.log = folder.parent / f"{folder.name}.log"
+        self._pid_file = folder.parent / f"{folder.name}.pid"
         self._child: subprocess.Popen[bytes] | None = None
 
     def command(self) -> Command:
@@ -51,9 +54,11 @@ class Process:
     def start(self) -> None:
         """Start the server and return when it responds; raise `StartError` if it ends or takes too long."""
         assert not self.running
+        self._end_leftover()
         if port_is_taken(self.port):
             raise PortTaken(f"port {self.port} of 127.0.0.1, which {self.name} needs, is taken by another program")
         child = self._child = self.group.popen(self.command(), self.folder, self.log)
+        self._pid_file.write_text(str(child.pid))
         if not wait_until(lambda: child.poll() is not None or self.responds(), self.timeout):
             self.kill()
             raise StartError(f"{self.name} did not respond within {self.timeout:g} s (see {self.log})")
@@ -80,6 +85,13 @@ class Process:
         if self._child:  # An ended one is not signalled.
             self._child.send_signal(number)
 
+    def _end_leftover(self) -> None:
+        """End the server that an earlier run left in our folder. The process id may be that of another program now."""
+        pid = int(self._pid_file.read_text() or 0) if self._pid_file.exists() else 0
+        if pid and working_folder(pid) == self.folder:
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: working_folder(pid) is None, self.timeout)
+
     def _end(self, number: int) -> None:
         if self._child is None:
             return
@@ -91,6 +103,18 @@ class Process:
             self._signal(signal.SIGKILL)
             self._child.wait()
         self._child = None
+
+
+def working_folder(pid: int) -> Path | None:
+    """Return the working folder of a process, None if there is no such process."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:  # It has ended, or this is macOS.
+        command = ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"]
+        if not shutil.which("lsof"):
+            return None
+        listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return next((Path(line[1:]) for line in listed.splitlines() if line.startswith("n")), None)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

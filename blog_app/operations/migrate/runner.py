@@ -50,6 +50,11 @@ class Runner:
     def pending(self) -> list[Migration]:
         return files.pending(self.migrations, self.applied)
 
+    @property
+    def unknown(self) -> list[str]:
+        """The names of applied migrations that have no file: the database is ahead of this code."""
+        return sorted(set(self.applied) - {migration.name for migration in self.migrations})
+
     def next_pending(self, *, backfills: bool) -> list[str]:
         """Return the names of the next pending migrations, as long as they all are backfills, or all are not."""
         previews = preview(self.name, self.migrations, self.pending, self.connection)

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 from dotenv import dotenv_values
 
+from blog_app.config import ROOT
 from blog_app.development.local.group import temporary_folder
 from blog_app.development.local.ports import port_is_taken, private_ports
 from blog_app.development.local.process import wait_until
@@ -112,9 +113,12 @@ def test_it_serves_until_it_is_interrupted_restarts_servers_and_keeps_its_data(r
     ports = run.ports()
     assert not any(port_is_taken(port) for port in ports if port)
 
-    with run.start() as program:
+    with run.start("dev") as program:
         assert "blog: skipped, it holds rows already" in program.until("Ready", BOOT_SECONDS)
         assert run.ports() == ports
+        os.utime(ROOT / "blog_app" / "errors.py")
+        program.until("code has changed; starting the worker again")
+        program.until("the worker starts")
         assert program.end(signal.SIGTERM) == 0
 
 

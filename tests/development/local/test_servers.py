@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,8 +68,9 @@ def test_two_stacks_do_not_conflict_and_leave_nothing_behind(stack: Stack) -> No
 
 
 HOLDER = """
-import time
+import signal, time
 from blog_app.development.local.stack import throwaway
+signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # As a shell does for a program in the background.
 with throwaway() as stack:
     print("holding", stack.folder, stack.postgres.port, stack.redis.port, flush=True)
     time.sleep(600)
@@ -108,6 +111,47 @@ def test_a_server_that_was_left_in_the_folder_is_ended_first_also_on_another_por
         assert wait_until(lambda: not left.running, 60)
         assert again.execute("SELECT 1") == [(1,)]
         again.stop()
+
+
+@pytest.mark.parametrize("name", ["redis", "pgbouncer"])
+def test_what_a_killed_run_left_in_the_folder_is_ended_first(name: str) -> None:
+    with throwaway() as stack:
+        left = getattr(stack, name)
+        if left is None:
+            pytest.skip(f"there is no {name} on this machine")
+        again = copy.copy(left)
+        again._child = None
+        again.start()
+        assert not left.running
+        assert again.responds()
+        again.stop()
+
+
+def test_a_process_that_got_the_id_of_a_server_of_a_killed_run_is_left_alone() -> None:
+    with throwaway() as stack:
+        if stack.redis is None:
+            pytest.skip("there is no Redis on this machine")
+        stack.redis.kill()
+        stack.redis._pid_file.write_text(str(stack.postgres.pid))
+        stack.redis.start()
+        assert stack.postgres.execute("SELECT 1") == [(1,)]
+
+
+BREAKPOINT = """
+import sys
+from blog_app.development.local.group import Group
+group = Group()
+status = group.start_program([sys.executable, "-c", "breakpoint(); print('went on', flush=True)"], {}).wait()
+group.close()
+sys.exit(status)
+"""
+
+
+def test_a_breakpoint_in_one_of_our_programs_gets_the_terminal() -> None:
+    spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))"
+    command = [sys.executable, "-c", spawn, sys.executable, "-c", BREAKPOINT]
+    found = subprocess.run(command, input=b"6 * 7 + 1000\nc\n", capture_output=True, timeout=120, check=False)
+    assert (found.returncode, b"1042" in found.stdout, b"went on" in found.stdout) == (0, True, True), found
 
 
 def test_ports_stay_reserved_while_a_server_is_down(stack: Stack) -> None:

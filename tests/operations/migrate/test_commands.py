@@ -39,6 +39,16 @@ def test_up_is_the_default_and_prints_what_it_applied(run, workshop):
     ]
 
 
+def test_up_says_that_a_database_is_ahead_of_the_code(run, workshop):
+    workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
+    workshop.sql("002_b", "CREATE TABLE blog.b ()", "DROP TABLE blog.b")
+    run("up", "--database", "blog")
+    (workshop.folder / "blog" / "002_b.py").unlink()
+    code, output = run("up", "--database", "blog")
+    assert code == 0
+    assert "blog: the database is ahead of this code, which has no such migration: 002_b is applied\n" in output
+
+
 def test_status_fails_while_something_is_pending(run, workshop):
     workshop.sql("001_a", "CREATE TABLE blog.a ()", "DROP TABLE blog.a")
     code, output = run("status", "--database", "blog")
