@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import peewee
 from flask.cli import AppGroup
@@ -16,12 +18,21 @@ users = AppGroup("users", help="Create, list and suspend users.")
 
 
 @users.command()
-@click.argument("email")
-@click.option("--name", prompt=True, help="The public name.")
+@click.argument("email", required=False)
+@click.option("--name", help="The public name.")
 @click.option("--admin", is_flag=True, help="Grant the admin role.")
-@click.password_option(help="Prompted for if omitted. Omit it: other users of this machine can see command lines.")
-def create(email: str, name: str, admin: bool, password: str) -> None:
-    """Create a user with the email address EMAIL. No confirmation mail is sent."""
+@click.option("--password", help="Better not given: other users of this machine can see command lines.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, and ask for nothing.")
+def create(email: str | None, name: str | None, admin: bool, password: str | None, password_stdin: bool) -> None:
+    """Create a user with the email address EMAIL. It asks for what is missing. No confirmation mail is sent."""
+    if password_stdin:
+        if email is None:
+            raise click.UsageError("--password-stdin asks for nothing: give the EMAIL, too.")
+        name, password = name or email.partition("@")[0], sys.stdin.readline().rstrip("\r\n")
+    email = email or click.prompt("Email address")
+    name = name or click.prompt("Name")
+    if password is None:
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     if problem := weakness(password, email, name):
         raise click.ClickException(f"the password is too weak: {problem}")
     if not 1 <= len(name.strip()) <= User.name.max_length:

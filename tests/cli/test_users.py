@@ -23,6 +23,20 @@ def test_the_first_admin_is_asked_for_a_password_and_can_sign_in(app: Flask) -> 
     assert (me["name"], me["roles"], me["profile"]["bio"]) == ("Ada", ["admin"], "")
 
 
+def test_all_that_is_missing_is_asked_for(app: Flask) -> None:
+    made = users(app, "create", "--admin", answers=f"ada@example.com\nAda\n{PASSWORD}\n{PASSWORD}\n")
+    assert made.output.splitlines()[-1] == "created ada@example.com, an admin"
+    assert users(app, "list").output == "ada@example.com\tactive\tadmin\tAda\n"
+
+
+def test_a_script_gives_the_password_by_standard_input_and_is_asked_nothing(app: Flask) -> None:
+    made = users(app, "create", "ada@example.com", "--admin", "--password-stdin", answers=f"{PASSWORD}\n")
+    assert made.output == "created ada@example.com, an admin\n"
+    assert users(app, "list").output == "ada@example.com\tactive\tadmin\tada\n"
+    assert "EMAIL" in users(app, "create", "--password-stdin", answers=f"{PASSWORD}\n").output
+    assert users(app, "create", "eve@example.com", "--password-stdin").exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("email", "password", "message"),
     [
