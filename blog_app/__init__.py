@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from blog_app import analytics, api, blog, cli, errors, health
+from blog_app import analytics, api, blog, cli, errors, health, shop
 from blog_app.accounts import directory, last_seen
 from blog_app.api import auth
 from blog_app.api.token_cache import TokenCache
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             app.register_blueprint(blueprint, url_prefix=api.docs.API + blueprint.url_prefix)
     api.require_permissions(app)
     analytics.init_app(app)
+    shop.init_app(app)
     for page in blog.pages:
         app.register_blueprint(page)
     health.init_app(app)

@@ -18,6 +18,8 @@ import psycopg2
 from flask import current_app
 from psycopg2.extensions import parse_dsn
 
+from blog_app.currencies import CURRENCIES
+
 VERSION = "1.0.0"
 """The latest release, see CHANGELOG.md."""
 DATABASE_NAMES = ("accounts", "blog", "shop", "files", "analytics")
@@ -35,6 +37,7 @@ NEW_USER_ROLES = ("author", "editor", "vendor")
 """The roles that everybody who registers may get: any but that of an admin."""
 MIN_SECRET_KEY_LENGTH = 16
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+LOCAL_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
 ROOT = Path(__file__).resolve().parent.parent
 MAIL_FOLDER = ROOT / "var" / "mail"
 
@@ -105,6 +108,7 @@ class Settings:
     token_urls: Mapping[str, str]
     """The pages for the tokens in mails, by purpose, with `{token}` where the token goes."""
     mail_templates: Path | None
+    currency: str
     reads_before_flask: bool
     count_views: bool
     view_months: int
@@ -113,6 +117,15 @@ class Settings:
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+    @property
+    def cors(self) -> bool:
+        """Whether pages of any other site may call the API."""
+        return bool(self.cors_origins) or self.mode == "development"
+
+    def allows_origin(self, origin: str) -> bool:
+        """Return whether pages of this origin may call the API: CORS_ORIGINS; in development, this machine's too."""
+        return origin in self.cors_origins or (self.mode == "development" and bool(LOCAL_ORIGIN.fullmatch(origin)))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -161,6 +174,7 @@ class Settings:
             site_url=read.url("SITE_URL", SITE_SCHEMES),
             token_urls=read.token_urls(),
             mail_templates=read.folder("MAIL_TEMPLATES"),
+            currency=read.currency("CURRENCY", "EUR"),
             reads_before_flask=read.yes("READS_BEFORE_FLASK"),
             count_views=read.yes("COUNT_VIEWS"),
             view_months=read.integer("VIEW_MONTHS", 3, 1, 120),
@@ -200,6 +214,12 @@ class _Reader:
         value = self.text(name) or default
         if value not in allowed:
             self.problems.append(f"{name} is {value!r}, it must be one of: {', '.join(allowed)}")
+        return value
+
+    def currency(self, name: str, default: str) -> str:
+        value = self.text(name) or default
+        if value not in CURRENCIES:
+            self.problems.append(f"{name} is {value!r}, it must be an ISO 4217 code with two decimal places, like EUR")
         return value
 
     def choices(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:

@@ -151,6 +151,8 @@ PERMISSIONS: Mapping[str, Rule] = {
     "products.create_product":         Rule(NO,      NO,     NO,     NO,     ALL,    OWN),
     "products.change_product":         Rule(NO,      NO,     NO,     NO,     ALL,    OWN),
     "products.delete_product":         Rule(NO,      NO,     NO,     NO,     ALL,    OWN),
+    "products.restore_product":        Rule(NO,      NO,     NO,     NO,     ALL,    NO),
+    "products.purge_product":          Rule(NO,      NO,     NO,     NO,     ALL,    NO),
     "addresses.list_addresses":        Rule(NO,      OWN,    OWN,    OWN,    OWN,    OWN),
     "addresses.show_address":          Rule(NO,      OWN,    OWN,    OWN,    OWN,    OWN),
     "addresses.create_address":        Rule(NO,      OWN,    OWN,    OWN,    OWN,    OWN),

@@ -61,3 +61,11 @@ def test_new_users_can_get_every_role_but_that_of_an_admin() -> None:
     assert read(SHARED, {"NEW_USER_ROLES": "author, vendor,author"}).new_user_roles == ("author", "vendor")
     with pytest.raises(ConfigurationError, match="NEW_USER_ROLES has 'admin', it may have: author, editor, vendor"):
         read(SHARED, {"NEW_USER_ROLES": "author,admin"})
+
+
+@pytest.mark.parametrize("code", ["eur", "EURO", "XXX", "JPY", "€"])
+def test_a_currency_is_an_iso_4217_code_with_two_decimal_places(code: str) -> None:
+    assert read(SHARED).currency == "EUR"
+    assert read(SHARED, {"CURRENCY": "CHF"}).currency == "CHF"
+    with pytest.raises(ConfigurationError, match=f"CURRENCY is '{code}', it must be an ISO 4217 code"):
+        read(SHARED, {"CURRENCY": code})

@@ -1,7 +1,6 @@
 """Full-text search of posts, and related posts.
 
-A search matches titles, tags and content, weighted in this order. `q=` takes the syntax of web search engines (`"exact
-phrase"`, `or`, `-without`), and prefixes like `kett*`, which match words of titles and tags.
+A search matches titles, tags and content, weighted in this order; prefixes match words of titles and tags.
 
 Only the newest `MAX_CANDIDATES` matches are ranked, so that a search takes about the same time for rare and common
 words; older matches of a very common word are not found.
@@ -9,23 +8,20 @@ words; older matches of a very common word are not found.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import peewee
 
+from blog_app.api.resources import full_text
+from blog_app.api.resources.full_text import ENGLISH, PREFIX
 from blog_app.api.resources.schema import Search
 from blog_app.blog.models import Post, PostTag
 from blog_app.data.models import subquery_column
-from blog_app.errors import bad_parameter
 
 MAX_CANDIDATES = 5_000
 MAX_PREFIX_CANDIDATES = 500
 """Fewer, because the index returns prefix matches in the content too, and each must be rechecked."""
 MAX_CANDIDATES_PER_TAG = 500
-PREFIX = re.compile(r"(\w+)\*")
-MIN_PREFIX_LENGTH = 2
-ENGLISH = peewee.SQL("'english'")
 HEADLINE_OPTIONS = peewee.SQL("'StartSel=<mark>, StopSel=</mark>, MaxFragments=2, MinWords=8, MaxWords=24'")
 
 RELEVANCE = subquery_column("relevance")
@@ -38,27 +34,10 @@ _plain_text = peewee.fn.translate(
 SNIPPET = peewee.fn.ts_headline(ENGLISH, _plain_text, subquery_column("query"), HEADLINE_OPTIONS)
 
 
-def _tsquery(text: str) -> Any:
-    """Return the tsquery for a search string; raise a bad parameter error if a prefix is too short."""
-    terms = []
-    rest = PREFIX.sub(" ", text).strip()
-    if rest:
-        terms.append(peewee.fn.websearch_to_tsquery(ENGLISH, rest))
-    for prefix in PREFIX.findall(text):
-        if len(prefix) < MIN_PREFIX_LENGTH:
-            raise bad_parameter("q", f"A prefix search needs at least {MIN_PREFIX_LENGTH} characters before the *.")
-        terms.append(peewee.fn.to_tsquery(ENGLISH, f"'{prefix}':*AB"))
-    query = terms[0]
-    for term in terms[1:]:
-        query = peewee.Expression(query, "&&", term)
-    return query
-
-
 def matching_posts(query: Any, text: str) -> Any:
     """Return the posts of `query` that match the text, joined with their relevance as `found`."""
-    tsquery = _tsquery(text)
-    # An integer, because a cursor must resume at exactly the same place.
-    relevance = peewee.fn.round(peewee.fn.ts_rank(Post.search, tsquery) * peewee.SQL("1000000")).cast("integer")
+    tsquery = full_text.tsquery(text)
+    relevance = full_text.relevance(Post.search, tsquery)
     candidates = (
         query.select(Post.id, relevance.alias("relevance"), tsquery.alias("query"))
         .where(peewee.Expression(Post.search, "@@", tsquery))

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.background.outbox.publishing import publish_event
+from blog_app.config import settings
 from blog_app.data import databases
 from blog_app.errors import Conflict, Invalid, invalid
 from blog_app.shop import customers, stock
@@ -43,7 +44,7 @@ def _require_on_sale(items: Items, products: Products) -> None:
     missing = [
         {"pointer": f"/items/{index}/product_id", "detail": "This product is not on sale."}
         for index, item in enumerate(items)
-        if item["product_id"] not in products or not products[item["product_id"]].active
+        if item["product_id"] not in products or not products[item["product_id"]].on_sale
     ]
     if missing:
         raise Invalid("Some of the products are not on sale.", errors=missing)
@@ -74,7 +75,8 @@ def _shipping_address(user_id: UUID, address_id: UUID | None, products: Products
 def _insert_order(
     user_id: UUID, items: Items, products: Products, total: Decimal, address: dict[str, str] | None
 ) -> Order:
-    order = Order.create(user_id=user_id, total=total, shipping_address=address)
+    currency = settings().currency
+    order = Order.create(user_id=user_id, total=total, currency=currency, shipping_address=address)
     rows = [
         {
             "order": order,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from blog_app.data.models import any_of, now
 from blog_app.data.slugs import insert_named
-from blog_app.errors import invalid
+from blog_app.errors import Conflict, invalid
 from blog_app.shop import stock
 from blog_app.shop.models import Product
 from blog_app.shop.models.products import PRODUCT_TYPES
@@ -35,10 +35,17 @@ def change(product: Product, *, any_price: bool, slug: str | None, **values: Any
 
 def deactivate_all_of(vendor_id: UUID) -> None:
     """Take all products of this vendor off sale."""
-    on_sale = Product.select(Product.id).where((Product.vendor_id == vendor_id) & Product.active)
+    on_sale = Product.with_deleted().select(Product.id).where((Product.vendor_id == vendor_id) & Product.active)
     locked = stock.lock(product_id for (product_id,) in on_sale.tuples())
     values = {"active": False, "version": Product.version + 1, "updated_at": now()}
     Product.update(values).where(any_of(Product.id, list(locked))).execute()
+
+
+def purge(product: Product) -> None:
+    """Permanently delete a deleted product; raise `Conflict` if it is not deleted."""
+    if product.deleted_at is None:
+        raise Conflict("The product is not deleted. Delete the product first, then purge.")
+    product.delete_instance()
 
 
 def _require_price(type_name: str, price: Decimal) -> None:

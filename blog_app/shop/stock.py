@@ -36,8 +36,8 @@ def require_stock(type_name: str, stock: int | None, *, reserved: int = 0) -> No
 
 
 def lock(product_ids: Iterable[UUID]) -> dict[UUID, Product]:
-    """Return the products with these identifiers, locked until the transaction ends."""
-    query = Product.select().where(any_of(Product.id, sorted(product_ids))).order_by(Product.id)
+    """Return the products with these identifiers, deleted ones too, locked until the transaction ends."""
+    query = Product.with_deleted().where(any_of(Product.id, sorted(product_ids))).order_by(Product.id)
     return {product.id: product for product in query.for_update("FOR NO KEY UPDATE")}
 
 

@@ -20,6 +20,7 @@ from blog_app.blog.models import Post
 from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.files import tree
 from blog_app.files.models import Node
+from blog_app.shop.models import Product
 from tests.helpers import audit_entries, objects
 from tests.helpers.caller import API, PASSWORD, Caller, anonymous, sign_up
 from tests.helpers.operations import OPERATIONS
@@ -74,6 +75,7 @@ DELETED: Mapping[str, Callable[[str], None]] = {
     "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /posts/{key}/remains": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
+    "DELETE /products/{key}/remains": lambda key: Product.get_by_id(key).soft_delete(),
     "DELETE /files/{node_id}/remains": lambda key: tree.move_to_trash(Node.get_by_id(key)),
 }
 """How to delete the object of an operation that requires a deleted one."""

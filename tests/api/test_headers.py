@@ -91,6 +91,16 @@ def test_an_allowed_origin_gets_the_cors_headers(settings: Settings, app: Flask)
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
+def test_in_development_pages_of_this_machine_may_call_the_api_and_no_others(settings: Settings, app: Flask) -> None:
+    client = create_app(replace(settings, mode="development")).test_client()
+    for origin in ("http://localhost:5173", "https://localhost", "http://127.0.0.1:3000", "http://[::1]:8080"):
+        allowed = client.get("/api/v1/tags", headers={"Origin": origin}).headers
+        assert allowed["Access-Control-Allow-Origin"] == origin
+    for origin in ("http://localhost.evil", "http://localhost:1@evil", "http://blog.example", "null", ""):
+        assert "Access-Control-Allow-Origin" not in client.get("/api/v1/tags", headers={"Origin": origin}).headers
+    assert not replace(settings, mode="production").allows_origin("http://localhost:5173")
+
+
 def test_without_configuration_there_are_no_cors_headers(client: FlaskClient) -> None:
     response = client.get("/api/v1/tags", headers={"Origin": "https://blog.example"})
     assert not [name for name, _ in response.headers if name.startswith("Access-Control")]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
+from blog_app.data import databases
+from blog_app.shop import search
+from blog_app.shop.models import Order, Product
 from tests.helpers.caller import anonymous, sign_up
 from tests.helpers.shop import create_product, place_order, set_statuses, sign_up_customer
+from tests.helpers.shop_invariants import require_invariants
 
 
 def test_vendors_create_products_which_are_found_by_id_and_slug(app: Flask) -> None:
@@ -120,14 +124,38 @@ def test_a_reservation_leaves_the_etag_and_a_shipment_changes_it(app: Flask) -> 
     vendor.patch(path, {"stock": 10}, status=412, **{"If-Match": tag})
 
 
-def test_an_ordered_product_cannot_be_deleted_but_taken_off_sale(app: Flask) -> None:
-    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
-    product, other = create_product(vendor), create_product(vendor)
+def test_a_deleted_product_is_gone_for_buyers_stays_in_orders_and_can_be_restored(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up_customer(app)
+    product = create_product(vendor)
+    order = place_order(customer, address, (product, 2))
+    path = f"/products/{product['id']}"
+    vendor.delete(path)
+    for reader in (vendor, admin, customer):
+        reader.get(path, status=404)
+        assert reader.get("/products").json["data"] == []
+    place_order(customer, address, (product, 1), status=422)
+    (item,) = customer.get(f"/orders/{order['id']}?include=items").json["items"]
+    assert (item["product_id"], item["name"], item["unit_price"]) == (product["id"], "Kettle", "20.00")
+    (deleted,) = admin.get("/products?deleted=only").json["data"]
+    assert (deleted["id"], deleted["reserved"]) == (product["id"], 2)
+    vendor.get("/products?deleted=only", status=403)
+    customer.put(f"/orders/{order['id']}/cancellation")
+    vendor.put(f"{path}/restoration", status=403)
+    assert admin.put(f"{path}/restoration").json["available"] == 10
     place_order(customer, address, (product, 1))
-    assert "active" in vendor.delete(f"/products/{product['id']}", status=409).json["detail"]
-    vendor.patch(f"/products/{product['id']}", {"active": False})
-    vendor.delete(f"/products/{other['id']}")
-    assert place_order(customer, address, (product, 1), status=422)["errors"][0]["pointer"] == "/items/0/product_id"
+    require_invariants()
+
+
+def test_only_a_deleted_product_that_was_never_ordered_is_deleted_permanently(app: Flask) -> None:
+    vendor, admin, (customer, address) = sign_up(app, "vendor"), sign_up(app, "admin"), sign_up_customer(app)
+    ordered, other = create_product(vendor), create_product(vendor, name="Teapot")
+    place_order(customer, address, (ordered, 1))
+    admin.delete(f"/products/{other['id']}/remains", status=409)
+    for product in (ordered, other):
+        vendor.delete(f"/products/{product['id']}")
+    assert "ordered" in admin.delete(f"/products/{ordered['id']}/remains", status=409).json["detail"]
+    admin.delete(f"/products/{other['id']}/remains")
+    admin.put(f"/products/{other['id']}/restoration", status=404)
 
 
 def test_products_are_filtered_by_price_type_and_category(app: Flask) -> None:
@@ -149,3 +177,69 @@ def test_products_are_filtered_by_price_type_and_category(app: Flask) -> None:
     assert (found["category"]["slug"], found["vendor"]["name"]) == ("teaware", "Somebody")
     admin.delete("/product-categories/teaware")
     assert anonymous(app).get(f"/products/{dear['id']}").json["category_id"] is None
+
+
+def found(app: Flask, query: str) -> list[str]:
+    return [product["name"] for product in anonymous(app).get(f"/products?{query}").json["data"]]
+
+
+def test_products_are_found_by_words_of_the_name_first_then_of_the_description(app: Flask) -> None:
+    vendor = sign_up(app, "vendor")
+    create_product(vendor, name="Cast-iron kettle", description="Sings.")
+    create_product(vendor, name="Descaler", description="For a kettle, and for two kettles.")
+    create_product(vendor, name="Kettle of copper", active=False)
+    assert found(app, "q=kettles") == ["Cast-iron kettle", "Descaler"]
+    assert found(app, "q=kett*") == ["Cast-iron kettle"]
+    assert found(app, "q=kettle%20-descaler") == ["Cast-iron kettle"]
+    assert found(app, "q=kettle%20or%20sings&sort=name&limit=1&count=true") == ["Cast-iron kettle"]
+    first = anonymous(app).get("/products?q=kettle&limit=1").json["page"]["next"]
+    assert found(app, f"q=kettle&limit=1&cursor={first}") == ["Descaler"]
+    assert found(app, "q=the") == []
+    anonymous(app).get("/products?q=k*", status=400)
+    anonymous(app).get("/products?sort=relevance", status=400)
+
+
+def test_products_are_found_by_category_price_stock_and_keys_of_their_metadata(app: Flask) -> None:
+    vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
+    teaware = admin.post("/product-categories", {"name": "Teaware"}).json["id"]
+    red = {"colour": "red", "grams": 500, "sizes": ["s", "m"], "Länge in cm": 2.5, "new": True}
+    create_product(vendor, "10.00", name="Red", category_id=teaware, metadata=red)
+    create_product(vendor, "30.00", name="Blue", stock=0, metadata={"colour": "blue", "grams": "500"})
+    assert found(app, "category=teaware") == ["Red"]
+    assert found(app, "category[in]=teaware,none&price[lte]=10&available[gt]=0") == ["Red"]
+    assert found(app, "price[gt]=10&stock=0") == ["Blue"]
+    assert found(app, "metadata[colour]=red") == ["Red"]
+    assert set(found(app, "metadata[grams]=500")) == {"Red", "Blue"}
+    assert found(app, "metadata[sizes]=m&metadata[new]=true") == ["Red"]
+    assert found(app, "metadata[L%C3%A4nge%20in%20cm]=2.5") == ["Red"]
+    assert set(found(app, "or[0][metadata][colour]=blue&or[1][metadata][colour]=red")) == {"Red", "Blue"}
+    assert found(app, "metadata[colour]=") == []
+    for query in ("metadata=red", "metadata[]=red", "metadata[a]=x%00", "metadata[%00]=x", "price[colour]=red"):
+        anonymous(app).get(f"/products?{query}", status=400)
+
+
+def test_a_search_by_metadata_uses_the_index(app: Flask) -> None:
+    with app.app_context(), databases.shop.atomic():
+        databases.shop.execute_sql("SET LOCAL enable_seqscan = off")
+        sql, values = Product.select(Product.id).where(search.FILTERS["metadata"].condition("grams", "5")).sql()
+        plan = databases.shop.execute_sql(f"EXPLAIN {sql}", values).fetchall()
+        assert "products_metadata" in str(plan)
+        sql, values = search.SEARCH.filter(Product.select(), "kettle").select(Product.id).sql()
+        assert "products_text" in str(databases.shop.execute_sql(f"EXPLAIN {sql}", values).fetchall())
+
+
+def test_prices_and_totals_say_their_currency(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product = create_product(vendor)
+    order = place_order(customer, address, (product, 1))
+    assert (product["currency"], order["currency"]) == ("EUR", "EUR")
+    assert anonymous(app).get("/products?fields=price,currency").json["data"] == [{"price": "20.00", "currency": "EUR"}]
+
+
+def test_an_order_keeps_the_currency_of_its_time_and_one_without_has_that_of_the_shop(app: Flask) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    path = f"/orders/{place_order(customer, address, (create_product(vendor), 1))['id']}"
+    for stored, shown in (("CHF", "CHF"), (None, "EUR")):
+        with app.app_context():
+            Order.update(currency=stored).execute()
+        assert customer.get(path).json["currency"] == shown

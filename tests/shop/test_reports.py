@@ -11,7 +11,7 @@ from flask import Flask
 from blog_app.data import databases
 from blog_app.data.models import now
 from blog_app.shop.models import Order
-from blog_app.shop.reports import refresh_daily_revenue
+from blog_app.shop.reports import refresh_daily_sales
 from tests.helpers.caller import Caller, sign_up
 from tests.helpers.shop import create_product, place_order, set_statuses, sign_up_customer
 
@@ -24,7 +24,7 @@ def admin(app: Flask) -> Caller:
 def refresh() -> None:
     """Refresh as the worker does: in a transaction, through the pooler."""
     with databases.shop.atomic():
-        refresh_daily_revenue()
+        refresh_daily_sales()
 
 
 def rows(admin: Caller, report: str, *names: str) -> list[tuple]:
@@ -118,9 +118,46 @@ def test_reports_are_for_admins(app: Flask, report: str) -> None:
         sign_up(app, role).get(f"/reports/{report}", status=403)
 
 
-def test_refreshing_the_daily_revenue_does_not_block_reads(app: Flask, admin: Caller) -> None:
+def test_refreshing_the_daily_sales_does_not_block_reads(app: Flask, admin: Caller) -> None:
     refresh()
     with ThreadPoolExecutor(1) as other_thread, databases.shop.atomic():
-        refresh_daily_revenue()
+        refresh_daily_sales()
         assert other_thread.submit(rows, admin, "days").result(60) == []
         other_thread.submit(databases.shop.release)
+
+
+def test_refunds_are_out_of_the_revenue_and_shown_by_themselves(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product = create_product(vendor, "20.00")
+    kept, returned, cancelled = (place_order(customer, address, (product, number)) for number in (1, 3, 2))
+    for order in (kept, returned, cancelled):
+        admin.put(f"/orders/{order['id']}/payment", {"payment": "paid"})
+    customer.put(f"/orders/{cancelled['id']}/cancellation")
+    for order in (returned, cancelled):
+        admin.put(f"/orders/{order['id']}/payment", {"payment": "refunded"})
+    refresh()
+    names = ("orders", "revenue", "paid", "refunds", "refunded", "smallest", "largest", "average")
+    assert rows(admin, "days", *names) == [(1, "20.00", "20.00", 2, "100.00", "20.00", "20.00", "20.00")]
+    names = ("orders", "units", "revenue", "refunded_units", "refunded")
+    assert rows(admin, "products", *names) == [(1, 1, "20.00", 5, "100.00")]
+    assert rows(admin, "customers?over=0", "orders", "total") == [(1, "20.00")]
+
+
+def test_products_are_reported_for_a_span_of_days_with_prices_also_when_deleted(app: Flask, admin: Caller) -> None:
+    vendor, (customer, address) = sign_up(app, "vendor"), sign_up_customer(app)
+    product = create_product(vendor, "20.00")
+    old = place_order(customer, address, (product, 3))
+    vendor.patch(f"/products/{product['id']}", {"price": "21.00"})
+    place_order(customer, address, (product, 1))
+    noon = now().replace(hour=12)
+    Order.update(created_at=noon).execute()
+    Order.update(created_at=noon - timedelta(days=3)).where(Order.id == old["id"]).execute()
+    vendor.delete(f"/products/{product['id']}")
+    names = ("orders", "units", "revenue", "lowest_price", "highest_price", "average_price")
+    assert rows(admin, "products", *names) == [(2, 4, "81.00", "20.00", "21.00", "20.25")]
+    today = noon.date().isoformat()
+    assert rows(admin, f"products?since={today}", *names) == [(1, 1, "21.00", "21.00", "21.00", "21.00")]
+    before = (noon - timedelta(days=1)).date().isoformat()
+    assert rows(admin, f"products?until={before}&since=0001-01-01", "units") == [(3,)]
+    assert rows(admin, "products?until=9999-12-31&orders[gte]=2", "units") == [(4,)]
+    admin.get("/reports/products?since=yesterday", status=400)

@@ -118,6 +118,8 @@ def _list(schema: type[Schema], components: Components) -> Iterator[Json]:
         yield _query("q", "Full-text search.", type="string", minLength=1, maxLength=MAX_SEARCH_LENGTH, pattern=r"\S")
     filters = filters_of(schema)
     for name, each in filters.items():
+        if each.keyed:
+            yield _keyed(name, _operand(each, "eq", components))
         for operator in each.operators:
             parameter = name if operator == "eq" else f"{name}[{operator}]"
             operand = _operand(each, operator, components)
@@ -161,6 +163,13 @@ def _operand(each: Filter, operator: str, components: Components) -> Json:
             return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
         case _:
             return text if operator in TEXT_OPERATORS else value
+
+
+def _keyed(name: str, value: Json) -> Json:
+    """Describe `metadata[colour]=red`: the names of an object's properties are in the brackets."""
+    schema = {"type": "object", "additionalProperties": value}
+    text = f"Filter: by the values of keys, such as `{name}[colour]=red`."
+    return {"name": name, "in": "query", "description": text, "style": "deepObject", "explode": True, "schema": schema}
 
 
 def _names(name: str, description: str, allowed: list[str], **keywords: Any) -> Json:

@@ -26,7 +26,7 @@ MAX_CONDITIONS = 20
 MAX_LIST_VALUES = 100
 MAX_VALUE_LENGTH = 500
 
-PARAMETER = re.compile(r"(?:or\[(?P<group>\d{1,2})\]\[(?P<grouped>\w+)\]|(?P<name>\w+))(?:\[(?P<operator>\w+)\])?")
+PARAMETER = re.compile(r"(?:or\[(?P<group>\d{1,2})\]\[(?P<grouped>\w+)\]|(?P<name>\w+))(?:\[(?P<operator>[^\[\]]+)\])?")
 INTEGER = re.compile(r"-?[0-9]{1,20}")
 
 
@@ -48,7 +48,7 @@ def parse_filters(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -
         match = PARAMETER.fullmatch(parameter)
         if match is None:
             raise _unknown_parameter(schema, parameter)
-        condition = _condition(schema, parameter, match["grouped"] or match["name"], match["operator"] or "eq", text)
+        condition = _condition(schema, parameter, match["grouped"] or match["name"], match["operator"], text)
         if match["group"]:
             groups.setdefault(int(match["group"]), []).append(condition)
         else:
@@ -58,16 +58,24 @@ def parse_filters(schema: type[Schema], parameters: Iterable[tuple[str, str]]) -
     return conditions
 
 
-def _condition(schema: type[Schema], parameter: str, name: str, operator_name: str, text: str) -> peewee.Expression:
+def _condition(
+    schema: type[Schema], parameter: str, name: str, operator_name: str | None, text: str
+) -> peewee.Expression:
     allowed = filters_of(schema)
     if name not in allowed:
         raise _unknown_parameter(schema, parameter)
     chosen = allowed[name]
-    if operator_name not in chosen.operators:
+    if chosen.keyed and operator_name is None:
+        raise bad_parameter(parameter, f"Must name a key: {name}[key].")
+    operator_name = operator_name or "eq"
+    if not chosen.keyed and operator_name not in chosen.operators:
         raise bad_parameter(parameter, f"Unknown operator {operator_name!r}. Allowed: {', '.join(chosen.operators)}.")
     if len(text) > MAX_VALUE_LENGTH:
         raise bad_parameter(parameter, f"Must have at most {MAX_VALUE_LENGTH} characters.")
     try:
+        require_storable(operator_name)
+        if chosen.keyed:
+            return chosen.condition(operator_name, parse_value(chosen.field, text))
         return chosen.condition(operator_name, _value(chosen.field, operator_name, text))
     except marshmallow.ValidationError as error:
         raise bad_parameter(parameter, " ".join(map(str, error.messages))) from error

@@ -21,6 +21,8 @@ class Filter:
     field: ma_fields.Field[Any]
     operators: tuple[str, ...]
     condition: Condition
+    keyed: bool = False
+    """Whether the brackets hold a key, which the condition gets, instead of an operator: `metadata[colour]=red`."""
 
 
 EQUALITY_OPERATORS: tuple[str, ...] = ("eq", "ne", "in", "not_in", "is_null")

@@ -23,19 +23,18 @@ EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask) -> None:
-    """Let pages of the origins in the settings call the API (CORS, from the Fetch standard).
+    """Let pages of the origins that the settings allow call the API (CORS, from the Fetch standard).
 
     Without credentials: the API has no cookies, the page sends the token itself.
     """
     settings: Settings = app.config["SETTINGS"]
-    origins = frozenset(settings.cors_origins)
-    if not origins:
+    if not settings.cors:
         return
 
     @app.after_request
     def allow_origin(response: Response) -> Response:
         origin = request.headers.get("Origin")
-        if origin in origins:
+        if origin and settings.allows_origin(origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
             if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -63,8 +62,8 @@ class CommonHeaders:
     """The headers that every response has."""
 
     def __init__(self, settings: Settings) -> None:
-        self._vary = "Accept-Encoding, Authorization" + (", Origin" if settings.cors_origins else "")
-        self._vary_uncached = [("Vary", "Origin")] if settings.cors_origins else []
+        self._vary = "Accept-Encoding, Authorization" + (", Origin" if settings.cors else "")
+        self._vary_uncached = [("Vary", "Origin")] if settings.cors else []
 
     def add(self, headers: list[tuple[str, str]], request_id: str, *, signed_in: bool) -> list[tuple[str, str]]:
         """Return `headers` with those of every response; a `Cache-Control` that is there already stays."""

@@ -1,4 +1,4 @@
-"""Orders, their items, the history of their status, and daily revenue."""
+"""Orders, their items, the history of their status, and daily sales."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Order(ShopRecord):
     status = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
     payment = peewee.CharField(max_length=20, default="pending", constraints=[peewee.SQL("DEFAULT 'pending'")])
     total = money_field()
+    currency = peewee.CharField(max_length=3, null=True)
+    """That of the shop at the time; null, of orders from before it was recorded: the shop's."""
     shipping_address = peewee.JSONField(null=True)
 
     class Meta:
@@ -46,6 +48,11 @@ class Order(ShopRecord):
     def within(cls, scope: Scope, user_id: UUID | None) -> Any:
         """Return the orders that a caller with this scope may see: their own, or all."""
         return cls.select() if scope is Scope.ALL else cls.select().where(cls.user_id == user_id)
+
+    @classmethod
+    def is_sold(cls) -> peewee.Expression:
+        """Return the condition that an order counts as revenue: neither cancelled nor refunded."""
+        return (cls.status != "cancelled") & (cls.payment != "refunded")
 
 
 class OrderItem(ShopRecord):
@@ -80,8 +87,10 @@ class OrderChange(ShopRecord):
         constraints = [peewee.Check("field IN ('status', 'payment')", name="order_changes_field_is_known")]
 
 
-class DailyRevenue(peewee.Model):
-    """Orders and revenue of one day (UTC), without cancelled orders: a materialized view that the worker refreshes.
+class DailySales(peewee.Model):
+    """Orders, revenue and refunds of one day (UTC): a materialized view that the worker refreshes.
+
+    `orders`, `revenue` and what is computed from them leave out cancelled and refunded orders.
 
     Not a `Base`: a migration drafted from the models would create a table.
     """
@@ -90,8 +99,13 @@ class DailyRevenue(peewee.Model):
     orders = peewee.IntegerField()
     revenue = money_field()
     paid = money_field()
+    refunds = peewee.IntegerField()
+    refunded = money_field()
+    smallest = money_field(null=True)
+    largest = money_field(null=True)
+    average = money_field(null=True)
 
     class Meta:
         database = databases.shop
         schema = "shop"
-        table_name = "daily_revenue"
+        table_name = "daily_sales"

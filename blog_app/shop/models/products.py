@@ -10,6 +10,7 @@ from uuid import UUID
 
 import peewee
 
+from blog_app.data.models import SoftDeletable
 from blog_app.errors import Conflict, Invalid, explain_constraint
 from blog_app.permissions import Scope
 from blog_app.shop.models.base import ShopRecord, money_field
@@ -50,7 +51,7 @@ class ProductCategory(ShopRecord):
         return cls.select()
 
 
-class Product(ShopRecord):
+class Product(ShopRecord, SoftDeletable):
     """A product of one of three types, in one table.
 
     Open orders reserve `reserved` units of `stock`; the rest is available. Only physical products have stock. A
@@ -71,7 +72,7 @@ class Product(ShopRecord):
 
     class Meta:
         table_name = "products"
-        audited = ("category", "type", "name", "slug", "price", "stock", "active")
+        audited = ("category", "type", "name", "slug", "price", "stock", "active", "deleted_at")
         redacted = ("description", "metadata")
         constraints = [
             peewee.Check("type IN ('physical', 'digital', 'subscription')", name="products_type_is_known"),
@@ -89,6 +90,11 @@ class Product(ShopRecord):
         return PRODUCT_TYPES[self.type]
 
     @property
+    def on_sale(self) -> bool:
+        """Whether it can be ordered."""
+        return self.active and self.deleted_at is None
+
+    @property
     def available(self) -> int | None:
         """How many units can be ordered, None if unlimited."""
         return self.stock - self.reserved if self.rules.has_stock else None
@@ -101,6 +107,12 @@ class Product(ShopRecord):
         return cls.select().where(cls.active | (cls.vendor_id == user_id) if scope is Scope.OWN else cls.active)
 
 
+_name, _description = (f"to_tsvector('english', {column})" for column in ("name", "description"))
+_text = peewee.SQL(f"(setweight({_name}, 'A') || setweight({_description}, 'C'))")
+_metadata = peewee.SQL("(metadata::jsonb) jsonb_path_ops")
+Product.add_index(Product.index(_metadata, using="gin", name="products_metadata"))
+Product.add_index(Product.index(_text, using="gin", name="products_text"))
+Product.add_index(Product.price, Product.id, name="products_price")
 ProductCategory.add_index(ProductCategory.index(peewee.SQL("lower(name)"), unique=True, name="product_categories_name"))
 explain_constraint("product_categories_name", "name", "A category with this name already exists.")
 explain_constraint("product_categories_slug", "slug", "A category with this slug already exists.")
@@ -108,7 +120,7 @@ explain_constraint("products_slug", "slug", "A product with this slug already ex
 explain_constraint("products_category_id_fkey", "category_id", "No such category.", status=Invalid)
 explain_constraint(
     "order_items_product_id_fkey",
-    "active",
-    "The product has been ordered and cannot be deleted. Set active to false instead.",
+    "deleted_at",
+    "The product has been ordered and cannot be deleted permanently.",
     status=Conflict,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import peewee
 from marshmallow import ValidationError, fields as ma, validate
 
 from blog_app.accounts.schemas import person
@@ -11,7 +12,9 @@ from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
 from blog_app.api.resources.includes import has_many
 from blog_app.shop.models import Order, OrderChange, OrderItem
+from blog_app.shop.models.base import CURRENCY
 from blog_app.shop.order_states import PAYMENT, STATUS
+from blog_app.shop.schemas.products import currency_field
 
 MAX_ITEMS = 100
 MAX_QUANTITY = 1_000
@@ -52,6 +55,7 @@ class OrderSchema(Schema):
 
     class Meta:
         model = Order
+        columns = {"currency": peewee.fn.coalesce(Order.currency, CURRENCY)}
         filterable = ("status", "payment", "total", "user_id", "created_at")
         sortable = ("created_at", "total")
         sort = ("-created_at", "-id")
@@ -66,6 +70,7 @@ class OrderSchema(Schema):
     status = ma.String(dump_only=True, validate=validate.OneOf(tuple(STATUS)))
     payment = ma.String(dump_only=True, validate=validate.OneOf(tuple(PAYMENT)))
     total = Money(dump_only=True)
+    currency = currency_field()
     shipping_address = JsonObject(dump_only=True, allow_none=True)
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)

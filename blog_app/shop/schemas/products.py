@@ -8,10 +8,17 @@ from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, Slug, String, Timestamp
 from blog_app.api.resources.includes import belongs_to
+from blog_app.shop import search
 from blog_app.shop.models import Product, ProductCategory
+from blog_app.shop.models.base import CURRENCY
 from blog_app.shop.models.products import PRODUCT_TYPES
 
 MAX_STOCK = 1_000_000_000
+
+
+def currency_field() -> ma.String:
+    """Return the field for the currency of an amount."""
+    return ma.String(dump_only=True, metadata={"description": "ISO 4217 code (`CURRENCY`).", "example": "EUR"})
 
 
 class ProductCategorySchema(Schema):
@@ -35,11 +42,17 @@ class ProductSchema(Schema):
 
     class Meta:
         model = Product
-        columns = {"available": Product.stock - Product.reserved}
+        columns = {
+            "available": Product.stock - Product.reserved,
+            "currency": CURRENCY,
+            "relevance": search.RELEVANCE,
+        }
         filterable = (
             "name", "slug", "type", "price", "stock", "available", "active", "vendor_id", "category_id", "created_at",
         )  # fmt: skip
+        filters = search.FILTERS
         sortable = ("name", "price", "created_at", "updated_at")
+        search = search.SEARCH
         includes = {
             "vendor": person(Product.vendor_id),
             "category": belongs_to(ProductCategorySchema, Product.category),
@@ -51,6 +64,7 @@ class ProductSchema(Schema):
     slug = Slug(source="name", max_length=130, metadata={"example": "cast-iron-kettle"})
     description = String(max_length=10_000, load_default="")
     price = Money(required=True)
+    currency = currency_field()
     stock = Integer(
         minimum=0,
         maximum=MAX_STOCK,
@@ -68,6 +82,10 @@ class ProductSchema(Schema):
     category_id = ma.UUID(load_default=None, allow_none=True)
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)
+    deleted_at = Timestamp(
+        dump_only=True, allow_none=True, metadata={"description": "When the product was deleted. Only admins see it."}
+    )
+    relevance = Integer(dump_only=True, metadata={"description": "How well the name matches. Only with `q`."})
     override_price_limit = ma.Boolean(
         load_only=True,
         load_default=False,

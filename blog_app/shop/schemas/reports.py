@@ -11,19 +11,19 @@ from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, Money, String
 from blog_app.data.models import subquery_column
 from blog_app.shop.models import Order, Product
-from blog_app.shop.models.orders import DailyRevenue
+from blog_app.shop.models.orders import DailySales
 
 MAX_SUM = 10**18 - 1
 """The largest sum of amounts in filters and cursors; beyond any real total."""
 
 
 class DayReportSchema(Schema):
-    """The orders and the revenue of a day (UTC), without cancelled orders."""
+    """The orders and the revenue of a day (UTC), without cancelled and refunded orders; and the refunds."""
 
     class Meta:
-        model = DailyRevenue
-        filterable = ("day", "orders", "revenue")
-        sortable = ("day", "orders", "revenue")
+        model = DailySales
+        filterable = ("day", "orders", "revenue", "refunds")
+        sortable = ("day", "orders", "revenue", "refunds")
         sort = ("-day",)
         key = "day"
 
@@ -31,16 +31,27 @@ class DayReportSchema(Schema):
     orders = Integer(dump_only=True)
     revenue = Money(dump_only=True, maximum=MAX_SUM)
     paid = Money(dump_only=True, maximum=MAX_SUM)
+    smallest = Money(dump_only=True, maximum=MAX_SUM, allow_none=True, metadata={"description": "Order of the day."})
+    largest = Money(dump_only=True, maximum=MAX_SUM, allow_none=True, metadata={"description": "Order of the day."})
+    average = Money(dump_only=True, maximum=MAX_SUM, allow_none=True, metadata={"description": "Order of the day."})
+    refunds = Integer(dump_only=True, metadata={"description": "The number of refunded orders placed on this day."})
+    refunded = Money(dump_only=True, maximum=MAX_SUM, metadata={"description": "Their total."})
 
 
 class ProductReportSchema(Schema):
-    """Units and revenue of a product."""
+    """What was sold of a product, without cancelled and refunded orders; and what was refunded."""
 
     class Meta:
         model = Product
-        columns = {"units": subquery_column("units"), "revenue": subquery_column("revenue")}
-        filterable = ("category_id", "vendor_id", "units", "revenue")
-        sortable = ("units", "revenue", "name")
+        columns = {
+            name: subquery_column(name)
+            for name in (
+                *("orders", "units", "revenue", "lowest_price", "highest_price", "average_price"),
+                *("refunded_units", "refunded"),
+            )
+        }
+        filterable = ("category_id", "vendor_id", "orders", "units", "revenue", "refunded")
+        sortable = ("orders", "units", "revenue", "refunded", "name")
         sort = ("-units",)
 
     id = ma.UUID(dump_only=True)
@@ -48,8 +59,21 @@ class ProductReportSchema(Schema):
     slug = String(dump_only=True)
     vendor_id = ma.UUID(dump_only=True)
     category_id = ma.UUID(dump_only=True, allow_none=True)
+    orders = Integer(dump_only=True)
     units = Integer(dump_only=True)
     revenue = Money(dump_only=True, maximum=MAX_SUM)
+    lowest_price = Money(dump_only=True, allow_none=True, metadata={"description": "At which a unit was sold."})
+    highest_price = Money(dump_only=True, allow_none=True, metadata={"description": "At which a unit was sold."})
+    average_price = Money(dump_only=True, allow_none=True, metadata={"description": "Of all units sold."})
+    refunded_units = Integer(dump_only=True)
+    refunded = Money(dump_only=True, maximum=MAX_SUM)
+
+
+class DaysParameters(Schema):
+    """The query parameters of the product report."""
+
+    since = ma.Date(load_default=None, metadata={"description": "First day of orders (UTC). Default: no limit."})
+    until = ma.Date(load_default=None, metadata={"description": "Last day of orders (UTC). Default: no limit."})
 
 
 class DearProductSchema(Schema):  # Its name is public, in OpenAPI.

@@ -6,6 +6,7 @@ from typing import Any
 
 from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, by_id_or_slug, identity
+from blog_app.api.resources.schema import DeletedParameter
 from blog_app.data import databases
 from blog_app.data.cache import hot
 from blog_app.data.slugs import insert_named
@@ -23,6 +24,11 @@ def category_at(key: str) -> Any:
 
 def product_at(key: str) -> Any:
     return by_id_or_slug(Product, key)
+
+
+def any_product_at(key: str) -> Any:
+    """Return the query for a product, deleted or not."""
+    return by_id_or_slug(Product, key, deleted="with")
 
 
 @product_categories.lists("", ProductCategorySchema)
@@ -58,11 +64,15 @@ def delete_product_category(category: ProductCategory) -> None:
     category.delete_instance()
 
 
-@products.lists("", ProductSchema)
-@hot()
-def list_products() -> Any:
-    """List products on sale, newest first. Vendors also see their own that are off sale; admins see all."""
-    return allowed(Product)
+@products.lists("", ProductSchema, parameters=DeletedParameter)
+@hot(ProductCategory)
+def list_products(deleted: str | None) -> Any:
+    """List products on sale, newest first. Vendors also see their own that are off sale; admins see all.
+
+    `q` searches names and descriptions, better matches of the name first. `metadata[colour]=red` finds products by a
+    key of their metadata.
+    """
+    return allowed(Product, deleted=deleted)
 
 
 @products.shows("/<key>", ProductSchema)
@@ -92,5 +102,17 @@ def change_product(product: Product, override_price_limit: bool, **values: Any) 
 
 @products.deletes("/<key>", load=product_at)
 def delete_product(product: Product) -> None:
-    """Delete a product that was never ordered. Set `active` to false for any other."""
-    product.delete_instance()
+    """Delete a product: it is no longer shown or sold. Orders keep it. An admin can restore it."""
+    product.soft_delete()
+
+
+@products.acts("PUT", "/<key>/restoration", response=ProductSchema, load=any_product_at)
+def restore_product(product: Product) -> Product:
+    """Restore a deleted product."""
+    return product.restore()
+
+
+@products.deletes("/<key>/remains", load=any_product_at)
+def purge_product(product: Product) -> None:
+    """Permanently delete a deleted product; 409 if the product is not deleted, or was ordered."""
+    actions.purge(product)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,14 +16,14 @@ reports = Blueprint("reports", database=databases.shop)
 
 @reports.lists("/days", schemas.DayReportSchema)
 def report_days() -> Any:
-    """Report orders and revenue by day, latest first. At most about five minutes old."""
+    """Report orders, revenue and refunds by day, latest first. At most about five minutes old."""
     return queries.days()
 
 
-@reports.lists("/products", schemas.ProductReportSchema)
-def report_products() -> Any:
-    """Report the best-selling products."""
-    return queries.best_selling_products()
+@reports.lists("/products", schemas.ProductReportSchema, parameters=schemas.DaysParameters)
+def report_products(since: date | None, until: date | None) -> Any:
+    """Report the best-selling products, and what was refunded of them. Deleted products count."""
+    return queries.best_selling_products(since, until)
 
 
 @reports.lists("/dear-products", schemas.DearProductSchema)
