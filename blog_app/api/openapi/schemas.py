@@ -196,6 +196,10 @@ PAGE: Json = {
             "description": "Number of objects in the list; only with `count=true` or `page`. Null if more than "
             f"{MAX_COUNTED:,}, unless `count=true`.",
         },
+        "ended_early": {
+            "type": "boolean",
+            "description": "True if the page ended before `limit`, because it would be too large; else left out.",
+        },
         "pages": {"type": ["integer", "null"], "description": "Number of pages; only with `page`. Null as `total` is."},
     },
     "required": ["limit", "next", "previous"],

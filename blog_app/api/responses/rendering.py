@@ -1,9 +1,15 @@
-"""Renders the response to a GET, a page of a list or an item, as bytes with an entity tag."""
+"""Renders the response to a GET, a page of a list or an item, as bytes with an entity tag.
+
+Guarantee: a page is not larger than `MAX_PAGE_BYTES`, unless a single row is. It ends before the row that would make it
+larger, says so (`ended_early`), and its cursor names the next row. A numbered page cannot, and is refused.
+"""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,14 +17,18 @@ import peewee
 
 from blog_app.api.operation import ReadRequest
 from blog_app.api.requests.body import JSON
-from blog_app.api.requests.query_string import Fieldset, item_arguments, list_arguments, parse_query
+from blog_app.api.requests.query_string import Fieldset, ListArguments, item_arguments, list_arguments, parse_query
 from blog_app.api.resources.schema import Schema
 from blog_app.api.responses.etag import digest
 from blog_app.api.responses.json_encoder import to_json
 from blog_app.api.responses.serializer import fetch_item, fetch_page
 from blog_app.data.cache import Representation
-from blog_app.errors import NotFound
+from blog_app.errors import NotFound, bad_parameter
 
+MAX_PAGE_BYTES = 4_000_000
+"""A hundred long posts with their HTML; the largest post with its HTML takes about a tenth of it."""
+ENVELOPE_BYTES = 10_000
+"""More than `page` takes."""
 NOT_FOUND = "Not found, or you do not have access to it."
 
 
@@ -27,11 +37,36 @@ def render_page(request: ReadRequest) -> Representation:
     operation, values = request.operation, request.values
     assert operation.response
     arguments = list_arguments(operation.response, request.query_string, operation.parameters)
-    document = fetch_page(operation.response, operation.view(**values, **arguments.extra), arguments)
+    document, body = _fetch_bounded(operation.response, operation.view(**values, **arguments.extra), arguments)
     if not document["data"] and operation.parent and not operation.parent(**values).exists():
         raise NotFound(NOT_FOUND)
-    body = to_json(document)
     return Representation(digest(body), time.time(), JSON, _links(request, document["page"]), body)
+
+
+def _fetch_bounded(
+    schema: type[Schema], query: peewee.ModelSelect, arguments: ListArguments
+) -> tuple[dict[str, Any], bytes]:
+    """Return the page that the arguments select, and its JSON; raise `BadRequest` if it is too large and numbered."""
+    document = fetch_page(schema, query, arguments)
+    body, limit = to_json(document), arguments.limit
+    while len(body) > MAX_PAGE_BYTES and (rows := len(document["data"])) > 1:
+        if arguments.page is not None:
+            detail = (
+                f"This page is larger than {MAX_PAGE_BYTES:,} bytes. Ask for fewer rows or `fields`, or use `cursor`."
+            )
+            raise bad_parameter("limit", detail)
+        backwards = arguments.cursor is not None and arguments.cursor.backwards
+        arguments = replace(arguments, limit=min(rows - 1, _count_fitting(document["data"], backwards)))
+        document = fetch_page(schema, query, arguments)
+        document["page"] |= {"limit": limit, "ended_early": True}
+        body = to_json(document)
+    return document, body
+
+
+def _count_fitting(rows: list[dict[str, Any]], backwards: bool) -> int:
+    """Return how many rows fit into a page, at least one, beginning at the cursor."""
+    sizes = accumulate(len(to_json(row)) + 1 for row in (reversed(rows) if backwards else rows))
+    return max(1, sum(size <= MAX_PAGE_BYTES - ENVELOPE_BYTES for size in sizes))
 
 
 def render_item(request: ReadRequest) -> Representation:
