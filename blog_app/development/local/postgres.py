@@ -18,6 +18,7 @@ from psycopg2 import sql
 
 from blog_app.development.local.group import Command, Group, StartError
 from blog_app.development.local.process import Process
+from blog_app.operations.deploy import programs as client_programs
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -52,8 +53,10 @@ class Postgres(Process):
             return
         self._write_password(secrets.token_urlsafe(24))
         # The collation is PostgreSQL's own, so the order of texts is the same on every machine.
-        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin"]
-        options += ["--locale=C.UTF-8", "--no-sync", f"--pwfile={self._password_file}"]
+        options = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        options += [f"--pwfile={self._password_file}"]
+        if self._version >= 17:
+            options.append("--locale-provider=builtin")
         with self._new_data() as data:
             self.group.run([self.programs / "initdb", *options, f"--pgdata={data}"], self.folder, self.log)
 
@@ -107,6 +110,10 @@ class Postgres(Process):
         return True
 
     @property
+    def _version(self) -> int:
+        return client_programs.version(self.programs / "initdb")
+
+    @property
     def password(self) -> str:
         return self._password_file.read_text()
 
@@ -131,7 +138,8 @@ class Postgres(Process):
         self.execute(
             sql.SQL("{} ROLE {} LOGIN CREATEDB REPLICATION PASSWORD {}").format(verb, role, sql.Literal(password))
         )
-        self.execute(sql.SQL("GRANT pg_create_subscription TO {}").format(role))
+        if self._version >= 16:
+            self.execute(sql.SQL("GRANT pg_create_subscription TO {}").format(role))
 
     def create_database(self, name: str, owner: str) -> None:
         """Create a database, if there is none of this name."""

