@@ -108,7 +108,8 @@ def test_a_patch_takes_any_of_the_writable_fields(document: dict[str, Any]) -> N
 def test_a_representation_requires_what_is_always_there(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     required, properties = set(schemas["Post"]["required"]), schemas["Post"]["properties"]
-    assert set(properties) - required == {"author", "category", "tags", "images", "snippet", "relevance"}
+    only_on_request = {"author", "category", "tags", "images", "comments", "liked", "snippet", "relevance"}
+    assert set(properties) - required == only_on_request
     assert properties["slug"]["type"] == "string"
     assert "null" in schemas["Comment"]["properties"]["content"]["type"]
     assert schemas["Image"]["properties"]["url"]["format"] == "uri"

@@ -87,8 +87,8 @@ class Components:
                     value.pop(keyword, None)
                 properties[name] = _or_null(value) if _is_nullable(field, columns.get(name)) else _not_null(value)
         # ?fields= may leave out any of them, but a client that sends it knows which.
-        searched = options.search.fields if options.search else ()
-        required = [name for name in properties if name not in searched]
+        on_request = {*options.per_caller, *(options.search.fields if options.search else ())}
+        required = [name for name in properties if name not in on_request]
         for name, include in options.includes.items():
             one = self.representation(include.schema)
             related = {"type": "array", "items": one} if include.many else _or_null(one)
