@@ -159,11 +159,21 @@ WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'p') AND r.rul
 }
 
 
-def read(database: peewee.PostgresqlDatabase, schema: str, *, without: Collection[str] = OWN_TABLES) -> Schema:
-    """Return the contents of `schema`, without the tables in `without`."""
+def read(
+    database: peewee.PostgresqlDatabase,
+    schema: str,
+    *,
+    without: Collection[str] = OWN_TABLES,
+    names_from: str | None = None,
+) -> Schema:
+    """Return the contents of `schema`, without the tables in `without`.
+
+    Names in the schema `names_from` are printed without it too.
+    """
     with database.atomic() as transaction:
         # PostgreSQL prints names without their schema if the search path finds them.
-        database.execute_sql("SELECT set_config('search_path', quote_ident(%s), true)", (schema,))
+        path = "SELECT set_config('search_path', quote_ident(%s) || ', ' || quote_ident(%s), true)"
+        database.execute_sql(path, (schema, names_from or schema))
         found = {name: Table() for (name,) in _rows(database, TABLES, schema) if name not in without}
         for kind, _, name, definition in _rows(database, OTHER_OBJECTS, schema):
             found[name] = Table(definition={"as": _without_text_casts(definition)}, kind=kind)

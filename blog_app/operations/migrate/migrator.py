@@ -17,7 +17,7 @@ from peewee_migrate import Migrator as PeeweeMigrator
 from playhouse.migrate import Operation, make_index_name
 
 from blog_app.operations.migrate import MigrationError
-from blog_app.operations.migrate.peewee_operations import Operations, index_of
+from blog_app.operations.migrate.peewee_operations import Operations, index_of, model_of_unknown_table
 from blog_app.operations.migrate.steps import expand, indexes
 from blog_app.operations.migrate.steps.backfill import Backfill
 from blog_app.operations.migrate.steps.base import PythonStep, Step, quoted
@@ -45,6 +45,15 @@ class Migrator(PeeweeMigrator):
         """Return the collected operations, and start anew."""
         operations, self.__ops__ = self.__ops__, []
         return operations
+
+    def __get_model__(self, model: Any) -> Any:
+        """Return the model of a table; of one that SQL has made, a model that knows only the names it is asked for."""
+        try:
+            return super().__get_model__(model)
+        except ValueError:
+            made = model_of_unknown_table(model, self.schema, self.__database__)
+            self.orm.add(made)
+            return made
 
     def run(self, func: Any, *args: Any, **kwargs: Any) -> None:
         """Run a Python function as one of the operations."""
@@ -123,7 +132,9 @@ class Migrator(PeeweeMigrator):
 
     def remove_fields(self, model: Any, *names: str, cascade: bool = False, **params: Any) -> Any:
         """Drop columns with their indexes. Without `cascade` it fails if something depends on them."""
-        before = len(self.__ops__)
+        before, model = len(self.__ops__), self.__get_model__(model)
+        for name in names:
+            model._meta.fields.get(name)  # A column of a table that SQL has made is known from now on.
         model = super().remove_fields(model, *names, cascade=cascade, **params)
         self.__ops__[before:] = [drop for drop in self.__ops__[before:] if drop.fn.__name__ != "drop_index"]
         return model

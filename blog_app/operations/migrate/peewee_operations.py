@@ -40,7 +40,7 @@ class Operations(PostgresqlMigrator):
             changes.append(self.drop_column_default(table, column))
         elif new is not None and (old is None or as_sql(old) != as_sql(new)):
             changes.append(self.set_default(table, column, new))
-        if field.null and before and not before.null:
+        if field.null and before and not (before.null and not isinstance(before, UnknownColumn)):
             changes.append(self.drop_not_null(table, column))
         elif not field.null and not (before and not before.null):
             changes.append(self.add_not_null(table, column))
@@ -73,3 +73,30 @@ def index_of(field: peewee.Field) -> str:
 def as_sql(node: peewee.Node) -> Any:
     """Return a piece of SQL and its parameters."""
     return peewee.PostgresqlDatabase(None).get_sql_context().sql(node).query()
+
+
+class UnknownColumn(peewee.BareField):
+    """A column of a table that SQL has made: only its name is known."""
+
+
+class UnknownColumns(dict[str, peewee.Field]):
+    """The fields of such a table: each that is asked for is there."""
+
+    def __init__(self, meta: Any) -> None:
+        super().__init__()
+        self.meta = meta
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name]
+
+    def __missing__(self, name: str) -> peewee.Field:
+        self.meta.add_field(name, UnknownColumn(null=True))
+        return self[name]
+
+
+def model_of_unknown_table(table: str, schema: str, database: peewee.PostgresqlDatabase) -> type[peewee.Model]:
+    """Return a model of a table that SQL has made, and no model of a migration."""
+    meta = {"table_name": table, "schema": schema, "database": database, "primary_key": False}
+    model: type[peewee.Model] = type(table, (peewee.Model,), {"Meta": type("Meta", (), meta)})
+    model._meta.fields = UnknownColumns(model._meta)
+    return model

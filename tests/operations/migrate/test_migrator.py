@@ -64,6 +64,22 @@ def test_the_methods_of_peewee_migrate_work_by_all_their_names(name, workshop):
     workshop.up("blog")
 
 
+NEED_NO_MODEL = sorted(CALLS.keys() - {"orm", "sql", "run", "fake", "create_model"})
+
+
+@pytest.mark.parametrize("name", NEED_NO_MODEL)
+def test_the_methods_work_on_tables_made_by_sql(name, workshop):
+    made = "CREATE TABLE blog.posts (id bigserial PRIMARY KEY, title varchar(80) NOT NULL, words int)"
+    workshop.sql("001_posts", f"{made}; CREATE UNIQUE INDEX posts_title ON blog.posts (title)", "DROP TABLE blog.posts")
+    workshop.write("002_call", CALLS[name])
+    workshop.sql("003_more", "SELECT 1")
+    workshop.up("blog")
+    if name == "change_fields":
+        assert workshop.query(COLUMN, ("title",)) == [("text", False, None)]
+    if name == "remove_fields":
+        assert workshop.query(COLUMN, ("title",)) == []
+
+
 COLUMN = """
 SELECT format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)
 FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum

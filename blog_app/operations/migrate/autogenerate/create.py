@@ -15,6 +15,7 @@ from blog_app.operations.migrate import MigrationError, all_databases, catalog, 
 from blog_app.operations.migrate.autogenerate.draft import NOTHING, Change, Draft, draft
 from blog_app.operations.migrate.connection import connected
 from blog_app.operations.migrate.dry_run import DryRunDatabase
+from blog_app.operations.migrate.peewee_operations import UnknownColumns
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.schema import comparison
 from blog_app.operations.migrate.schema.shadow import schema_after, schema_of_models, scratch_database
@@ -53,7 +54,8 @@ def autogenerate(
             new = schema_of_models(connection, name, models)
         if not comparison.compare(new, old, "", ""):
             raise MigrationError(f"{name}: models and migrations agree, so there is nothing to create")
-        old_models = replay(DryRunDatabase(name), name, files.read(name, folder)).orm
+        replayed = replay(DryRunDatabase(name), name, files.read(name, folder)).orm
+        old_models = [model for model in replayed if not isinstance(model._meta.fields, UnknownColumns)]
         found = draft(old, new, models, {model._meta.table_name: model for model in old_models})
         paths = _write_all(name, title, found, folder)
         return paths, [*found.to_decide, *_try(scratch, name, paths, old, new, folder)]

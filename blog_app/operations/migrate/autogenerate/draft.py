@@ -37,9 +37,9 @@ INDEX = re.compile(
 )
 
 RENAMED = (
-    "{table}: {old} was removed and {new} added, of the same type. If that is a rename, write "
+    "{table}: {old} is dropped and {new} added, of the same type. If that is a rename, write instead of both "
     'migrator.expand_rename("{table}", "{old}", "{new}", "{type}"), a backfill, and in a later release '
-    "contract_rename; otherwise write remove_fields and add_fields"
+    "contract_rename"
 )
 REQUIRED = (
     "{table}.{new} is required and has no default in the database, so it is added without NOT NULL. Fill the existing "
@@ -107,15 +107,12 @@ class _TableChanges:
     def _columns(self, old: Mapping[str, Column], new: Mapping[str, Column]) -> None:
         removed, added = [name for name in old if name not in new], [name for name in new if name not in old]
         renamed = {(one, other) for one in removed for other in added if old[one].type == new[other].type}
-        undecided = {name for names in renamed for name in names}
         for one, other in sorted(renamed):
             self._to_decide(RENAMED, old=one, new=other, type=new[other].type)
         for name in added:
-            if name not in undecided:
-                self._add_column(name, new[name])
+            self._add_column(name, new[name])
         for name in removed:
-            if name not in undecided:
-                self._remove_column(name, old[name])
+            self._remove_column(name, old[name])
         for name in new:
             if name in old and old[name] != new[name]:
                 self._change_column(name, old[name], new[name])

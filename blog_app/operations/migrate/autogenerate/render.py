@@ -41,9 +41,11 @@ def render_field(field: peewee.Field, *, null: bool | None = None, plain: bool =
     kind = find_field_type(field)
     if isinstance(field, peewee.ForeignKeyField) and plain:
         kind = SERIAL_FIELDS.get(type(field.rel_field)) or find_field_type(field.rel_field)
-    module = _module(kind)
-    arguments = _arguments(field, field.null if null is None else null, plain)
-    return f"{module}.{kind.__name__}({', '.join(arguments)})"
+    arguments = ", ".join(_arguments(field, field.null if null is None else null, plain))
+    if not isinstance(field, peewee.ForeignKeyField) and type(field).field_type != kind.field_type:  # An enum.
+        own_type = f'{{"field_type": "{field.field_type}"}}'
+        return f'type("{type(field).__name__}", (pw.Field,), {own_type})({arguments})'
+    return f"{_module(kind)}.{kind.__name__}({arguments})"
 
 
 def sql(node: Any) -> str:

@@ -27,7 +27,10 @@ class CannotCreateDatabase(MigrationError):
 
 
 def schema_of_models(database: Connection, name: str, models: Sequence[type[peewee.Model]]) -> catalog.Schema:
-    """Return the schema that the models describe; nothing of it stays in `database`."""
+    """Return the schema that the models describe; nothing of it stays in `database`.
+
+    Types and functions that they use are those of the schema `name`, where migrations make them.
+    """
     dry_run = DryRunDatabase("models")
     for model in peewee.sort_models(models):
         peewee.SchemaManager(model, database=dry_run).create_all(safe=False)
@@ -35,15 +38,17 @@ def schema_of_models(database: Connection, name: str, models: Sequence[type[peew
     with database.atomic() as transaction:
         database.execute_sql(f'CREATE SCHEMA "{shadow}"')
         for statement in dry_run.statements:
-            database.execute_sql(in_schema(statement.sql, name, shadow), statement.parameters)
-        found = catalog.read(database, shadow)
+            tables = [model._meta.table_name for model in models]
+            database.execute_sql(in_schema(statement.sql, name, shadow, tables), statement.parameters)
+        found = catalog.read(database, shadow, names_from=name)
         transaction.rollback()
     return found
 
 
-def in_schema(sql: str, schema: str, other: str) -> str:
-    """Return the statement with `schema.` turned into `other.`, outside of text literals."""
-    pattern = rf"""('(?:[^']|'')*')|(?<![\w."])(?:"{schema}"|{schema})(?=\s*\.)"""
+def in_schema(sql: str, schema: str, other: str, tables: Sequence[str]) -> str:
+    """Return the statement with `schema.` turned into `other.` before these tables, outside of text literals."""
+    table = "|".join(rf'"{re.escape(name)}"|{re.escape(name)}\b' for name in tables)
+    pattern = rf"""('(?:[^']|'')*')|(?<![\w."])(?:"{schema}"|{schema})(?=\s*\.\s*(?:{table}))"""
     return re.sub(pattern, lambda found: found[1] or f'"{other}"', sql)
 
 
