@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import redis
 from flask import Flask, Response
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from blog_app.api.docs import API
 from blog_app.api.responses.json_encoder import json_response
@@ -14,7 +17,8 @@ from blog_app.data import databases
 from blog_app.data.watermarks.redis_link import UnsafeEviction, require_safe_eviction
 from blog_app.operations.migrate import status
 
-REDIS_TIMEOUT_SECONDS = 1
+PROBE_SECONDS = 0.8
+"""Seconds for all of them together."""
 NOT_USED = "not used"
 """Of a Redis that answers, but must not be trusted with marks: everything works, without the cache."""
 
@@ -45,14 +49,20 @@ def healthz() -> Response:
 
 def readyz() -> Response:
     """Check readiness: every database is the right one and migrated, and Redis responds; otherwise 503."""
-    checks = {database.name: _check_database(database) for database in databases.ALL}
-    checks["redis"] = _check_redis(settings().redis_url)
+    deadline = time.monotonic() + PROBE_SECONDS
+    databases.probe_all()
+    redis_check = _check_redis(settings().redis_url)  # Meanwhile.
+    answering = databases.answering(deadline)
+    checks = {each.name: _check_database(each, each.name in answering) for each in databases.ALL}
+    checks["redis"] = redis_check
     found = {check["status"] for check in checks.values()} - {"ok", "not configured"}
     overall = "ok" if not found else "degraded" if found == {NOT_USED} else "unavailable"
     return json_response({"status": overall, "checks": checks}, 503 if overall == "unavailable" else 200)
 
 
-def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
+def _check_database(database: databases.LogicalDatabase, answers: bool) -> dict[str, Any]:
+    if not answers:
+        return {"status": "away"}
     try:
         database.verify(settings())
         pending = status.pending(database, database.name)
@@ -66,9 +76,9 @@ def _check_database(database: databases.LogicalDatabase) -> dict[str, Any]:
 def _check_redis(url: str | None) -> dict[str, Any]:
     if url is None:
         return {"status": "not configured"}
-    timeouts = {"socket_timeout": REDIS_TIMEOUT_SECONDS, "socket_connect_timeout": REDIS_TIMEOUT_SECONDS}
+    timeouts = {"socket_timeout": PROBE_SECONDS / 2, "socket_connect_timeout": PROBE_SECONDS / 2}
     try:
-        with redis.Redis.from_url(url, **timeouts) as client:
+        with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **timeouts) as client:
             require_safe_eviction(client.info("memory"))
     except UnsafeEviction as error:
         return {"status": NOT_USED, "reason": str(error)}

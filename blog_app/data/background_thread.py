@@ -35,6 +35,11 @@ class BackgroundThread:
                     self._thread = threading.Thread(target=self._target, name=self._name, daemon=True)
                     self._thread.start()
 
+    def join(self, timeout: float) -> None:
+        """Return when the thread has ended, at the latest after `timeout` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
     def stop(self) -> None:
         """Ask the thread to end, for good: `target` watches `stopped`."""
         self.stopped.set()

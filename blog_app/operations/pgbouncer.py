@@ -30,6 +30,8 @@ POOL_SIZE = 4
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TLS_FILES = {"sslrootcert": "server_tls_ca_file", "sslcert": "server_tls_cert_file", "sslkey": "server_tls_key_file"}
 QUERY_GRACE_SECONDS = 5
+QUERY_WAIT_SECONDS = 3
+"""At most, and shorter than the app waits for a statement: it takes longer silence for a frozen server."""
 
 
 class Login(NamedTuple):
@@ -170,6 +172,7 @@ def _ini(settings: Settings, entries: list[Entry], pool_size: int, folder: Path,
         tls="\n".join(f"{key} = {value}" for key, value in _tls(entries).items()),
         statement_seconds=f"{settings.statement_timeout:g}",
         query_timeout=round(settings.statement_timeout) + QUERY_GRACE_SECONDS,
+        query_wait=min(QUERY_WAIT_SECONDS, settings.statement_timeout + 1),
         connect_timeout=settings.connect_timeout,
     )
 
@@ -296,7 +299,7 @@ max_client_conn = 900
 
 ; Timeouts in seconds, each shorter than the timeout of its client.
 ; For a free server connection; then the client gets an error, and the app responds with 503.
-query_wait_timeout = 3
+query_wait_timeout = {query_wait:g}
 ; For connecting to a server.
 server_connect_timeout = {connect_timeout}
 ; The pause after a failed login: clients wait that long after a restart of PostgreSQL (the default is 15).

@@ -6,6 +6,7 @@ Guarantees:
 * A thread has one persistent connection per logical database and never pings it. A broken connection is replaced;
   a read outside a transaction, and a BEGIN, are then repeated once. Everything else fails with
   `peewee.OperationalError`, which becomes a 503: a write is never sent twice.
+* While a server is unreachable, statements fail at once (`circuit_breaker`), except in a transaction that has begun.
 * Nothing here belongs to a server session (no SET, no session lock, no LISTEN), so a transaction-mode pooler may
   stand in between. The statement timeout comes from the pooler's `connect_query`, or, on a direct connection,
   from the connection's own options. A server that does not answer at all is given up 2 s later (`watchdog`).
@@ -33,17 +34,20 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from functools import partial
 from typing import Any
 
 import orjson
 import peewee
+import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 from flask import Flask
 
 from blog_app.config import DATABASE_NAMES, DatabaseSettings, Settings
 from blog_app.data.backoff import retry
+from blog_app.data.circuit_breaker import CircuitBreaker
 from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, identity, routing
 from blog_app.data.databases.dependencies import UndeclaredWrite
@@ -55,6 +59,7 @@ from blog_app.data.databases.servers import (
     DatabaseUnreachable,
     Server,
     TransactionLost,
+    answer,
     first_line,
 )
 
@@ -164,10 +169,27 @@ def bind(settings: Settings) -> None:
     for name, database in BY_NAME.items():
         if database.obj is not None:
             database.rotation.stop()
+            database.obj.breaker.stop()
         database.settings = settings.databases[name]
         database.verified = ""
-        database.initialize(server(settings, name, database.settings.url))
-        database.rotation = Rotation(settings, name, database.obj)
+        primary = server(settings, name, database.settings.url)
+        primary.breaker = CircuitBreaker(
+            name, partial(answer, primary.url, settings.connect_timeout), (psycopg2.Error, OSError)
+        )
+        primary.breaker.on_open = partial(probe_all, silence_opens=True)  # They often share a server.
+        database.initialize(primary)
+        database.rotation = Rotation(settings, name, primary)
+
+
+def probe_all(*, silence_opens: bool = False) -> None:
+    """Begin to probe the servers of all logical databases; see `CircuitBreaker.suspect`."""
+    for database in ALL:
+        database.obj.breaker.suspect(silence_opens=silence_opens)
+
+
+def answering(deadline: float) -> set[str]:
+    """Return the names of the logical databases whose servers answer a probe before a monotonic `deadline`."""
+    return {each.name for each in ALL if each.obj.breaker.is_answering(max(0.0, deadline - time.monotonic()))}
 
 
 def server(settings: Settings, name: str, url: str) -> Server:

@@ -22,7 +22,7 @@ import psycopg2
 
 from blog_app.config import Settings
 from blog_app.data.background_thread import BackgroundThread
-from blog_app.data.databases.polling import poll_until_done
+from blog_app.data.databases.polling import Probe
 from blog_app.data.databases.servers import DATABASE_ERRORS, Server, first_line
 from blog_app.data.databases.sqlstates import READ_ONLY_SQL_TRANSACTION, sqlstate
 from blog_app.data.databases.watchdog import shut_down
@@ -121,39 +121,6 @@ class Replica:
     def _break_waiting(self) -> None:
         for connection in list(self._waiting.values()):
             shut_down(connection)
-
-
-class Probe:
-    """A persistent connection to one address, whose answers have a hard timeout.
-
-    A blocking connection cannot promise that: a frozen server keeps the connection open and never answers.
-    """
-
-    def __init__(self, url: str, limit: float) -> None:
-        self.url = url
-        self.limit = limit
-        self._connection: Any = None
-
-    def ask(self, sql: str) -> tuple[Any, ...]:
-        """Return the first row of the result; raise psycopg2's errors, or `OSError`, if there is none in time."""
-        deadline = time.monotonic() + self.limit
-        try:
-            if self._connection is None:
-                self._connection = psycopg2.connect(self.url, async_=True)
-                poll_until_done(self._connection, deadline)
-            cursor = self._connection.cursor()
-            cursor.execute(sql)
-            poll_until_done(self._connection, deadline)
-            return tuple(cursor.fetchone())
-        except (psycopg2.Error, OSError):
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection; the next `ask` opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class Rotation:

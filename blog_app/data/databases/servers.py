@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Set
+from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,15 +14,21 @@ import peewee
 import psycopg2
 import psycopg2.extensions
 
+from blog_app.data.circuit_breaker import CircuitBreaker
 from blog_app.data.compiled import compile_sql
 from blog_app.data.databases import dependencies, routing
 from blog_app.data.databases.dependencies import DeclaredSQL, UndeclaredWrite
+from blog_app.data.databases.polling import Probe
 from blog_app.data.databases.sql_log import LoggingCursor
 from blog_app.data.databases.sqlstates import CONNECTION_LOST, LOGICAL_DATABASE_MOVING, UNDEFINED_TABLE, sqlstate
 from blog_app.data.databases.watchdog import Wait, limit_of
 
 log = logging.getLogger(__name__)
 
+PROBE_WAIT = 0.2
+"""Seconds that a request, before it fails, waits for the probe that decides whether the next ones fail at once."""
+TOO_MANY = ("too many", "connection slots", "no more connections")
+"""What PostgreSQL and PgBouncer say when they live, but take no more connections."""
 RETRY_WINDOW = 1.0
 """Seconds: a statement is repeated only if its connection turned out to be lost within them."""
 MAX_PIPELINED = 100
@@ -114,6 +121,7 @@ class Server(peewee.PostgresqlDatabase):
         # timeouts of all before it.
         self._lock = peewee._NoopLock()
         self.announcer: Announcer | None = None
+        self.breaker: CircuitBreaker | None = None
 
     def _connect(self) -> Any:
         try:
@@ -133,6 +141,8 @@ class Server(peewee.PostgresqlDatabase):
         try:
             connected = bool(super().connect(reuse_if_open))
         except CONNECTION_ERRORS as error:
+            if self.breaker and not is_full(error):
+                self.breaker.open(first_line(error))
             raise DatabaseUnreachable(f"cannot connect to {self.name}: {first_line(error)}") from error
         self._transaction.wait.watch(self._state.conn)
         return connected
@@ -203,7 +213,10 @@ class Server(peewee.PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         if not isinstance(sql, DeclaredSQL) and not self._transaction.declared and dependencies.is_write(sql):
             raise UndeclaredWrite(f"raw SQL writes, and no declare_write() in its transaction says what: {sql[:80]}")
-        repeatable = sql.lstrip("( \n")[:6].upper() == "SELECT" and not self.in_transaction()
+        outside = not self.in_transaction()
+        if outside:
+            self._require_closed_circuit()
+        repeatable = outside and sql.lstrip("( \n")[:6].upper() == "SELECT"
         return self._attempt(partial(super().execute_sql, sql, params), repeatable=repeatable)
 
     @property
@@ -218,6 +231,7 @@ class Server(peewee.PostgresqlDatabase):
 
     def begin(self, isolation_level: Any = None) -> None:
         self._transaction.clear()
+        self._require_closed_circuit()
         routing.to_primary(self.name)  # Later reads must see what this transaction writes.
         self._attempt(partial(self._begin, isolation_level), repeatable=True)
 
@@ -277,6 +291,8 @@ class Server(peewee.PostgresqlDatabase):
                 raise
             if self._state.conn is None:  # connect() raised DatabaseUnreachable; Peewee wrapped it in another type.
                 raise DatabaseUnreachable(first_line(error)) from error
+            soon = not self.wait.is_cut and time.monotonic() - started < RETRY_WINDOW
+            self._suspect(persistent and soon)
             if self.in_transaction():
                 self._state.conn.close()  # rollback() discards it: until then nothing may connect anew.
                 raise TransactionLost(f"the connection to {self.name} was lost: {first_line(error)}") from error
@@ -284,10 +300,23 @@ class Server(peewee.PostgresqlDatabase):
             if committing:
                 message = f"the connection to {self.name} was lost in COMMIT: its outcome is unknown"
                 raise TransactionLost(f"{message}: {first_line(error)}") from error
-            soon = not self.wait.is_cut and time.monotonic() - started < RETRY_WINDOW
             if not (persistent and repeatable and soon):
                 raise DatabaseUnreachable(f"the connection to {self.name} was lost: {first_line(error)}") from error
         return self._attempt(action)
+
+    def _require_closed_circuit(self) -> None:
+        if self.breaker is not None and self.breaker.is_open():
+            raise DatabaseUnreachable(f"the circuit breaker of {self.name} is open: it failed a moment ago")
+
+    def _suspect(self, harmless: bool) -> None:
+        """Let the circuit breaker judge a server whose connection was lost, unless that says nothing about it.
+
+        The pooler, too, ends a connection that waited too long for a free one to its server. Then it must not open.
+        """
+        if self.breaker and self.wait.is_cut:
+            self.breaker.open("it did not answer in time")
+        elif self.breaker and not harmless:
+            self.breaker.suspect(PROBE_WAIT)
 
     def _raise_if_moved(self, error: Exception) -> None:
         """Raise `DatabaseUnreachable` if this logical database moves, has moved, or has no tables here."""
@@ -302,6 +331,7 @@ class Server(peewee.PostgresqlDatabase):
         """Close this thread's connection, whatever its state; the next statement opens another."""
         connection = self._state.conn
         self._state.reset()
+        self.wait.unwatch()
         if connection is not None and not connection.closed:
             connection.close()
 
@@ -317,6 +347,21 @@ class Server(peewee.PostgresqlDatabase):
         """Return whether this thread's connection is unusable; psycopg2 does not always know it at once."""
         lost = sqlstate(error).startswith(CONNECTION_LOST)
         return self._state.conn is None or bool(self._state.conn.closed) or lost
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether a server refused a connection only because it has too many."""
+    return any(words in str(error) for words in TOO_MANY)
+
+
+def answer(url: str, limit: float) -> None:
+    """Return if the server at `url` lives; raise psycopg2's errors, or `OSError`, if not, or after `limit` seconds."""
+    try:
+        with closing(Probe(url, limit)) as probe:
+            probe.ask("SELECT 1")
+    except psycopg2.OperationalError as error:
+        if not is_full(error):
+            raise
 
 
 def first_line(error: BaseException) -> str:

@@ -58,6 +58,11 @@ class Wait:
             self.since = time.monotonic()
         _watchdog.add(self)
 
+    def unwatch(self) -> None:
+        """Forget the connection, which its owner closes."""
+        self.connection = None
+        _watchdog.remove(self)
+
     def cut_if_late(self) -> None:
         """Shut the connection down if the wait has exceeded its limit."""
         since, connection = self.since, self.connection
@@ -68,24 +73,37 @@ class Wait:
 
 
 class _Watchdog:
+    """The thread runs while there are connections: gunicorn's arbiter, which forks, has none once it has started."""
+
     def __init__(self) -> None:
-        self._thread = BackgroundThread("database watchdog", self._run, after_fork=self._reset)
         self._reset()
 
     def _reset(self) -> None:
         """Begin anew, as after a fork: the connections are the parent's, and it watches them."""
         self._lock = threading.Lock()
         self._waits: weakref.WeakSet[Wait] = weakref.WeakSet()
+        self._renew_thread()
+
+    def _renew_thread(self) -> None:
+        self._thread = BackgroundThread("database watchdog", self._run, after_fork=self._reset)
 
     def add(self, wait: Wait) -> None:
         with self._lock:
             self._waits.add(wait)
-        self._thread.ensure_running()
+            self._thread.ensure_running()
+
+    def remove(self, wait: Wait) -> None:
+        with self._lock:
+            self._waits.discard(wait)
 
     def _run(self) -> None:
-        while not self._thread.stopped.wait(INTERVAL):
+        while True:
+            time.sleep(INTERVAL)
             with self._lock:
                 waits = list(self._waits)
+                if not waits:
+                    self._renew_thread()
+                    return
             for wait in waits:
                 wait.cut_if_late()
 

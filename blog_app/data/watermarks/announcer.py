@@ -4,7 +4,8 @@
    another level the row would be older than the xid, so such a transaction counts as unmarked.
 2. The statements; `databases` collects the written collections.
 3. The xid as a token on the mark of each collection. If that fails in any way, the write is *unmarked*.
-4. Unmarked: the epoch is closed, in this transaction, as the last statement that writes anything.
+4. Unmarked: the epoch is closed, in this transaction, as the last statement that writes anything. Not if it was closed
+   at BEGIN: the next epoch opens only when this transaction is over, and would be closed again for nothing.
 5. COMMIT, in one message with the pipelined writes before it, and the position that covers it after it.
 6. Marked: that position replaces the token. Unmarked, or nothing was written and the epoch is closed (a retry
    acknowledges what an earlier attempt wrote): wait until no lease on the closed epoch is left.
@@ -42,6 +43,11 @@ class Begun(NamedTuple):
     is_read_committed: bool
     """Whether the isolation level is READ COMMITTED, so that each statement sees the newest row."""
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether the epoch was closed, so that the next one opens only after this transaction."""
+        return self.row.status == CLOSED and self.is_read_committed
+
 
 class Announcer:
     """Announces the writes of one logical database."""
@@ -70,7 +76,7 @@ class Announcer:
     def commit(self, server: Server, begun: Begun, written: frozenset[str], last: bytes) -> None:
         keys = self._keys(begun, written)
         marked = bool(keys) and self._mark(begun, keys)
-        if keys and not marked:
+        if keys and not marked and not begun.waited_for:
             last += self._close_statement
         position, epoch, status = self._commit(server, begun, last)
         if marked:

@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 TICK = 0.4 * LEASE
 IDLE = 10.0
 TOKEN_AGE = 1.0
-MIN_BACKOFF, MAX_BACKOFF = 5.0, 60.0
+BACK = 1.0
+"""Seconds within which all processes notice that Redis is back."""
+MIN_BACKOFF, MAX_BACKOFF = 1.0, 60.0
 MARK_LIFETIME = 7200
 MAX_WATCHED_TOKENS = 1000
 
@@ -51,10 +53,11 @@ class EpochState:
     barrier: tuple[str, str] = ("", "")
     """The epoch that is opening, and the transaction before which all must have ended."""
     opened: float = float("-inf")
+    """Since when the last epoch is known to be open."""
     short_openings: int = 0
     """Epochs in a row that were closed again within `MAX_BACKOFF`."""
     backoff: float = 0.0
-    """Seconds for which a closed epoch stays closed: none at first."""
+    """Seconds for which a closed epoch stays closed: none, unless it had not been open for long."""
     watched_tokens: dict[tuple[str, str], float] = field(default_factory=dict)
     """Tokens of marks, and when each was first seen: an old one may be dangling."""
     error: str = ""
@@ -62,13 +65,16 @@ class EpochState:
 
     def update(self, row: EpochRow, sent: float) -> None:
         before, self.row, self.asked = self.row, row, sent
+        if row.status == OPEN and (before is None or before.epoch != row.epoch or before.status != OPEN):
+            self.opened = clock()
         if row.status != CLOSED:
             return
         if self.closed[0] != row.epoch:
             self.closed = (row.epoch, clock())
         if before is not None and before.status == OPEN:
-            self.short_openings = 1 if clock() - self.opened > MAX_BACKOFF else self.short_openings + 1
-            self.backoff = delay(self.short_openings, first=MIN_BACKOFF, longest=MAX_BACKOFF)
+            self.short_openings = 0 if clock() - self.opened > MAX_BACKOFF else self.short_openings + 1
+            has_failed = self.short_openings > 0
+            self.backoff = delay(self.short_openings, first=MIN_BACKOFF, longest=MAX_BACKOFF) if has_failed else 0.0
 
 
 class LeaseManager:
@@ -80,6 +86,8 @@ class LeaseManager:
         self.known = {name: EpochState() for name in databases}
         self._refused = ""
         """The run id of the Redis that is not used because of its eviction policy."""
+        self._away = float("-inf")
+        """When Redis did not answer the thread for the last time."""
         self._thread = BackgroundThread("watermarks", self._run, after_fork=self._reset)
 
     def lease(self, name: str) -> EpochRow | None:
@@ -123,6 +131,7 @@ class LeaseManager:
     def stop(self) -> None:
         """End the thread, for good."""
         self._thread.stop()
+        self.link.stop()
 
     def _reset(self) -> None:
         """Begin anew in the child of a fork: the connections are the parent's."""
@@ -137,7 +146,7 @@ class LeaseManager:
             try:
                 run_id = self.link.read_run_id()
             except RedisUnreachable:
-                run_id = None
+                run_id, self._away = None, clock()
             for name in wanted:
                 try:
                     self.tick(name, run_id)
@@ -173,6 +182,8 @@ class LeaseManager:
         known = self.known[name]
         if run_id is None or clock() - known.closed[1] < ENDED + known.backoff:
             return
+        if clock() - self._away < BACK:  # A write of a process that still does without Redis would close it again.
+            return
         self._require_usable_redis(name, run_id)
         if epochs.begin_opening(self.server(name), row.epoch, run_id):
             self._finish_opening(name, self.ask(name))
@@ -184,7 +195,6 @@ class LeaseManager:
         if known.barrier[0] != row.epoch:
             known.barrier = (row.epoch, epochs.barrier(server))
         if epochs.barrier_passed(server, known.barrier[1]) and epochs.finish_opening(server, row.epoch):
-            known.opened = clock()
             self.ask(name)
             log.info("epoch of %s opened", name)
             self._delete_old_keys(name, row)

@@ -4,8 +4,8 @@
   it: a Redis that restarted, failed over or was replaced has another, and none of its memory is trusted. The prefix of
   the keys is a part of it: to a process with another prefix, which would not see these marks, it is another Redis.
 * No command is repeated: after an error it may or may not have been applied.
-* Circuit breaker: after an error each call fails at once, for a backoff of up to some seconds. Then one thread tries,
-  and if Redis answers, all may. The thread of the leases, which delays no request, tries all the time.
+* After an error each call fails at once until Redis can be written to again (`circuit_breaker`). A connection that is
+  older than the error, or is one to an earlier Redis, is replaced before it is used.
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from blog_app.data.backoff import delay
-from blog_app.data.watermarks.clock import clock
-
-MIN_BACKOFF, MAX_BACKOFF = 0.5, 5.0
-"""Seconds for which the circuit breaker stays open."""
+from blog_app.data.circuit_breaker import CircuitBreaker
 
 # A mark is a position of sixteen hexadecimal digits, a dot, a tag, and a `+token;` for each unfinished transaction.
 BEGIN = """
@@ -117,6 +113,7 @@ class RedisLink:
         self.prefix = prefix
         self._url = url
         self._timeout = timeout
+        self._breaker = CircuitBreaker("Redis", self._probe, (redis.RedisError, OSError))
         self.reset()
 
     def reset(self) -> None:
@@ -130,9 +127,7 @@ class RedisLink:
             redis_connect_func=partial(_on_connect, prefix=self.prefix),
         )
         self._local = threading.local()
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._next_try = 0.0
+        self._errors = 0
 
     def call(self, run_id: str | None, *command: Any) -> Any:
         """Return the reply of the Redis with this run id (None: any); raise `RedisUnreachable`."""
@@ -140,24 +135,24 @@ class RedisLink:
 
     def calls(self, run_id: str | None, *commands: tuple[Any, ...]) -> list[Any]:
         """Send the commands in one message and return their replies; raise `RedisUnreachable` if one failed."""
-        if self._failures and not self._may_try():
+        if self._breaker.is_open():
             raise RedisUnreachable("the circuit breaker is open: Redis failed a moment ago")
         connection = self._connection()
         try:
-            if not connection.is_connected:
-                connection.connect()
+            if connection.errors != self._errors:
+                self._connect(connection)
             if run_id is not None and connection.run_id != run_id:
-                raise RedisUnreachable("this is not the Redis of the epoch")
+                self._connect(connection)
+                if connection.run_id != run_id:
+                    raise RedisUnreachable("this is not the Redis of the epoch")
             connection.send_packed_command([b"".join(map(hiredis.pack_command, commands))])
             replies = [connection.read_response() for _ in commands]
         except (redis.RedisError, OSError) as error:
-            connection.disconnect()
-            self._open_circuit()
+            self._open_circuit(error)
             raise RedisUnreachable(str(error)) from error
         except BaseException:
-            connection.disconnect()  # The reply may still come; the next command must not read it.
+            self.disconnect()  # The reply may still come; the next command must not read it.
             raise
-        self._failures = 0
         return replies
 
     def mget(self, keys: list[str]) -> list[bytes | None]:
@@ -176,42 +171,56 @@ class RedisLink:
     def read_run_id(self) -> str:
         """Return the run id of Redis, over a new connection; raise `RedisUnreachable`.
 
-        It ignores the state of the circuit breaker, and sets it.
+        The circuit breaker does not refuse it.
         """
-        self.disconnect()
-        connection = self._connection()
         try:
-            connection.connect()
+            self._connect(self._connection())
         except (redis.RedisError, OSError) as error:
-            self._open_circuit()
+            self._open_circuit(error)
             raise RedisUnreachable(str(error)) from error
-        self._failures = 0
         return self.run_id
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next call makes another."""
-        self._connection().disconnect()
+        connection = self._connection()
+        connection.disconnect()
+        connection.errors = None
+
+    def stop(self) -> None:
+        """End the probes of the circuit breaker, for good."""
+        self._breaker.stop()
 
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            # Not from the pool, which would count the connections of ended threads.
-            connection = self._local.connection = self._pool.connection_class(**self._pool.connection_kwargs)
+            connection = self._local.connection = self._new_connection()
+            connection.errors = None
         return connection
 
-    def _open_circuit(self) -> None:
-        self._failures += 1
-        self._schedule_next_try()
+    def _new_connection(self) -> Any:
+        # Not from the pool, which would count the connections of ended threads.
+        return self._pool.connection_class(**self._pool.connection_kwargs)
 
-    def _may_try(self) -> bool:
-        with self._lock:
-            if clock() < self._next_try:
-                return False
-            self._schedule_next_try()
-            return True
+    def _connect(self, connection: Any) -> None:
+        """Connect anew, and remember after how many errors that was."""
+        connection.disconnect()
+        connection.errors = self._errors
+        connection.connect()
 
-    def _schedule_next_try(self) -> None:
-        self._next_try = clock() + delay(self._failures, first=MIN_BACKOFF, longest=MAX_BACKOFF)
+    def _open_circuit(self, error: Exception) -> None:
+        self._errors += 1
+        self.disconnect()
+        self._breaker.open(error)
+
+    def _probe(self) -> None:
+        """Write to Redis, over a connection of its own."""
+        connection = self._new_connection()
+        try:
+            connection.connect()
+            connection.send_command("SET", f"{self.prefix}:probe", "1", "EX", 60)
+            connection.read_response()
+        finally:
+            connection.disconnect()
 
 
 def _on_connect(connection: Any, prefix: str) -> None:

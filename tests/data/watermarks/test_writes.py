@@ -209,10 +209,16 @@ def test_a_hanging_redis_is_given_up_after_the_timeout(world: World) -> None:
     finally:
         world.stack.redis.thaw()
     assert wait_until(lambda: link.read_run_id() != "", SECONDS)
-    with pytest.raises(RedisUnreachable, match="syntax"):
-        link.call(None, "SET", "only a key", "1", "nonsense")
-    with pytest.raises(RedisUnreachable):
-        link.call(None, "PING")  # An error counts too.
+    assert wait_until(lambda: not link._breaker.is_open(), SECONDS)
+    world.redis.config_set("maxmemory", 1)
+    with pytest.raises(RedisUnreachable, match="maxmemory"):
+        link.call(None, "SET", "key", "1")
+    with pytest.raises(RedisUnreachable, match="a moment ago"):
+        link.call(None, "PING")  # An error counts too, until Redis can be written to again.
+    world.redis.config_set("maxmemory", 0)
+    assert wait_until(lambda: not link._breaker.is_open(), SECONDS)
+    assert link.call(None, "PING") == b"PONG"
+    link.stop()
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
@@ -220,10 +226,10 @@ def test_the_circuit_breaker_delays_each_thread_once(world: World, fault: str, m
     world.warm()
     failed, original, here = [], RedisLink._open_circuit, threading.get_ident()
 
-    def counted_open_circuit(link: RedisLink) -> None:
+    def counted_open_circuit(link: RedisLink, error: Exception) -> None:
         if threading.get_ident() == here:  # The threads of the leases try all the time, and delay no request.
             failed.append(link)
-        original(link)
+        original(link, error)
 
     monkeypatch.setattr(RedisLink, "_open_circuit", counted_open_circuit)
     assert world.stack.redis

@@ -97,10 +97,13 @@ def writes(world: World, index: int, protocol: Protocol) -> Steps:
                 yield who + "BEGIN FAILS", move(after, at="ready")
                 yield who + "BEGIN FAILS, APPLIED", move(after._replace(memory=placed.memory), at="ready")
     elif me.at == "ready" and state == "active":
+        assert me.row is not None
+        began_closed = me.row.status == CLOSED and protocol.row_after_xid
         closes = not me.marked and protocol.closing == "in the transaction" and world.row.status != CLOSED
+        closes = closes and not began_closed  # An epoch that opens meanwhile waits for this transaction.
         if not (closes and row_is_locked(world)):
             after = world._replace(log=(*world.log, (index, closes)))
-            closed = -1 if me.marked else world.row.epoch
+            closed = -1 if me.marked else me.row.epoch if began_closed else world.row.epoch
             yield who + "COMMIT is in the log", move(after, "logged", at="logged", closed=closed, closes=closes)
     elif me.at == "logged" and state == "committed":
         if not me.marked and protocol.closing == "afterwards" and world.row.status != CLOSED:
