@@ -100,8 +100,8 @@ def test_a_transaction_that_loses_its_connection_does_not_open_the_circuit(app: 
 
     with pytest.raises(DatabaseUnreachable, match="lost"), databases.blog.atomic():
         databases.blog.execute_sql("SELECT 1")
-        stack.pgbouncer.kill()
-        stack.pgbouncer.start()
+        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        stack.postgres.execute(ends)
         databases.blog.execute_sql("SELECT 1")
 
     assert statuses(app) == {404: THREADS}
