@@ -84,10 +84,12 @@ def configure(level: str) -> None:
     root.setLevel(level)
 
 
-def log_request(method: str, path: str, status: int, *, seconds: float, user_id: object, cache: str | None) -> None:
+def log_request(
+    method: str, path: str, status: int, *, seconds: float, user_id: object, cache: str | None, address: str
+) -> None:
     """Write the access log line of the current request.
 
-    `cache` is `hit`, `miss` or `bypass` for a response that can be cached.
+    `cache` is `hit`, `miss` or `bypass` for a response that can be cached, `address` the client's.
     """
     fields = {
         "method": method,
@@ -96,6 +98,7 @@ def log_request(method: str, path: str, status: int, *, seconds: float, user_id:
         "milliseconds": round(seconds * 1000, 2),
         "cache": cache,
         "user": str(user_id) if user_id else None,
+        "address": address,
         "request_id": request_id(),
     }
     access.info("%s %s %s", method, path, status, extra={"fields": fields})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask, Request
 from flask.sessions import SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -40,7 +42,7 @@ def init_app(app: Flask) -> None:
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)  # type: ignore[method-assign]
     hooks.init_app(app)
-    hooks.on_response(app, log_access)
+    hooks.on_response(app, partial(log_access, settings.proxies))
     app.extensions["before_flask"] = app.wsgi_app = BeforeFlask(app, app.wsgi_app, operations_of)  # type: ignore[method-assign]
     app.session_interface = NoSessions()
     app.url_map.merge_slashes = False  # `//` is another URL, not a redirect to whatever host was named.

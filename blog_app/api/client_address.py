@@ -28,7 +28,5 @@ def network_of(address: str) -> str:
 
 def address_behind(proxies: int, remote: str, forwarded: str) -> str:
     """Return the address that the trusted proxies have appended to `X-Forwarded-For`, as werkzeug's ProxyFix does."""
-    addresses = [each.strip() for each in forwarded.split(",")]
-    if not proxies or len(addresses) < proxies:
-        return remote
-    return addresses[-proxies] or remote
+    addresses = forwarded.split(",") if proxies else ()
+    return (addresses[-proxies].strip() or remote) if len(addresses) >= proxies > 0 else remote

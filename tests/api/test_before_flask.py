@@ -189,6 +189,20 @@ def test_every_request_has_one_line_in_the_access_log(app: Flask, caplog) -> Non
     assert len({line["request_id"] for line in lines}) == len(lines)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "address"), [(0, "127.0.0.1"), (1, "203.0.113.7"), (2, "6.6.6.6"), (3, "127.0.0.1")]
+)
+def test_the_access_log_has_the_address_that_trusted_proxies_name(
+    app: Flask, caplog: pytest.LogCaptureFixture, proxies: int, address: str
+) -> None:
+    client = create_app(replace(app.config["SETTINGS"], proxies=proxies)).test_client()
+    with caplog.at_level(logging.INFO, "blog_app.access"):
+        for path in ("/api/v1/posts", "/api/v1/posts", "/api/v1/me"):  # Before Flask, also from the cache; by Flask.
+            client.get(path, headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.7"})
+    lines = [record.fields for record in caplog.records if record.name == "blog_app.access"]
+    assert [line["address"] for line in lines] == [address] * 3
+
+
 def test_a_response_hook_gets_every_response_alike(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[ServedRequest] = []
     monkeypatch.setattr(app.extensions["before_flask"], "_response_hooks", [seen.append])

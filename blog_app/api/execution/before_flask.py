@@ -25,6 +25,7 @@ from werkzeug.routing import MapAdapter
 
 from blog_app import logs
 from blog_app.api import auth
+from blog_app.api.client_address import address_behind
 from blog_app.api.execution import hooks, reads
 from blog_app.api.execution.hooks import ServedRequest
 from blog_app.api.operation import Operation, ReadRequest
@@ -45,15 +46,19 @@ StartResponse = Callable[..., Any]
 WSGI = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-def log_access(served: ServedRequest) -> None:
-    """Write the access log line of a request: a response hook."""
+def log_access(proxies: int, served: ServedRequest) -> None:
+    """Write the access log line of a request that came through so many proxies: a response hook."""
     if logs.access.isEnabledFor(logging.INFO):
         environ = served.environ
-        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        cache = dict(served.headers).get("X-Cache")
-        user_id = served.user_id
+        remote, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
         logs.log_request(
-            environ["REQUEST_METHOD"], path, served.status, seconds=served.seconds, user_id=user_id, cache=cache
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
+            served.status,
+            seconds=served.seconds,
+            user_id=served.user_id,
+            cache=dict(served.headers).get("X-Cache"),
+            address=address_behind(proxies, remote, forwarded),
         )
 
 
