@@ -156,6 +156,63 @@ DANGEROUS = {
     "CREATE FUNCTION blog.f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DELETE FROM accounts.users; END $$": (
         "other-database"
     ),
+    "DROP TABLE blog.posts; CREATE TABLE blog.posts (id uuid PRIMARY KEY)": "ban-drop-table",
+    "ALTER TABLE blog.posts RENAME TO old; CREATE TABLE blog.posts (id uuid PRIMARY KEY)": "renaming-table",
+    "CREATE TABLE blog.n (id uuid PRIMARY KEY); DROP TABLE blog.posts; ALTER TABLE blog.n RENAME TO "
+    "posts": "ban-drop-table",
+    "CREATE TABLE blog.n (id uuid PRIMARY KEY); ALTER TABLE blog.posts RENAME TO o; ALTER TABLE "
+    "blog.n RENAME TO posts": "renaming-table",
+    "CREATE TABLE IF NOT EXISTS blog.tags (id int); CREATE INDEX i ON blog.tags (id)": (
+        "require-concurrent-index-creation"
+    ),
+    "CREATE TABLE IF NOT EXISTS blog.tags (a int); ALTER TABLE blog.tags ALTER a SET NOT NULL": (
+        "adding-not-nullable-field"
+    ),
+    "CREATE TEMP TABLE posts (id bigint); CREATE INDEX pi ON blog.posts (words)": "require-concurrent-index-creation",
+    'ALTER TABLE blog.posts ADD COLUMN "ääääääääääääääääääääääääääääääää" int': "long-name",
+    "CREATE TABLE blog.tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (id uuid "
+    "PRIMARY KEY)": "long-name",
+    "CREATE TABLE blog.j (a int REFERENCES blog.posts (id), b int REFERENCES blog.tags (id))": "several-tables",
+    "ALTER TABLE blog.posts ADD CONSTRAINT a FOREIGN KEY (words) REFERENCES blog.tags (id) NOT "
+    "VALID; ALTER TABLE blog.posts ADD CONSTRAINT b FOREIGN KEY (words) REFERENCES blog.users (id) "
+    "NOT VALID": "several-tables",
+    "CREATE TABLE blog.a (x int REFERENCES blog.posts (id)); CREATE TABLE blog.b (x int REFERENCES "
+    "blog.tags (id))": "several-tables",
+    "ALTER TABLE blog.posts ADD COLUMN x int; ALTER TABLE blog.tags VALIDATE CONSTRAINT c": "write-under-lock",
+    "CREATE TABLE blog.a (x int REFERENCES blog.posts (id)); INSERT INTO blog.a SELECT id FROM "
+    "blog.posts": "write-under-lock",
+    "ALTER TABLE blog.posts ADD COLUMN x int; CREATE MATERIALIZED VIEW blog.m AS SELECT * FROM "
+    "blog.tags": "write-under-lock",
+    "INSERT INTO blog.posts (title) SELECT blog.f()": "hidden-code",
+    "INSERT INTO blog.posts (title) VALUES ('a') RETURNING blog.f()": "hidden-code",
+    'UPDATE blog.posts SET words = 1 WHERE id = 3 AND "blog".f(id)': "hidden-code",
+    "SELECT 1 UNION SELECT blog.f()": "hidden-code",
+    "CREATE TABLE blog.t AS SELECT blog.f() AS n": "hidden-code",
+    "CREATE FUNCTION blog.g() RETURNS void LANGUAGE sql AS 'SELECT 1'; SELECT blog.g()": "hidden-code",
+    "SELECT lo_unlink(12)": "hidden-code",
+    "SELECT pg_stat_reset()": "hidden-code",
+    "SELECT query_to_xml('DELETE FROM blog.posts', true, true, '')": "hidden-code",
+    "SELECT setval('blog.posts_id_seq', 1)": "sequence-value",
+    "WITH m AS (SELECT 1 AS v) SELECT pg_catalog.SetVal('blog.posts_id_seq', v) FROM m": "sequence-value",
+    "SET LOCAL zero_damaged_pages = on": "session-setting",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY": "session-setting",
+    "CREATE TABLE blog.t (id uuid PRIMARY KEY, post text REFERENCES blog.posts (id))": "foreign-key-type",
+    "ALTER TABLE blog.posts ADD CONSTRAINT f FOREIGN KEY (title) REFERENCES blog.posts (id) NOT "
+    "VALID": "foreign-key-type",
+    "ALTER TABLE blog.posts ALTER CONSTRAINT f NOT ENFORCED": "not-enforced",
+    "ALTER TABLE blog.posts ADD z int NOT NULL DEFAULT 1; ALTER TABLE blog.posts ALTER z DROP DEFAULT": "lost-default",
+    "ALTER TYPE blog.pair ADD ATTRIBUTE x int": "used-object",
+    "ALTER FUNCTION blog.f() VOLATILE": "used-object",
+    "ALTER TABLE blog.posts OF blog.pair": "unknown-statement",
+    "ALTER COLLATION blog.c REFRESH VERSION": "unknown-statement",
+    "SECURITY LABEL ON TABLE blog.posts IS 'x'": "unknown-statement",
+    "CREATE FOREIGN TABLE blog.f (a int) SERVER s": "unknown-statement",
+    "ALTER TABLE blog.posts INHERIT blog.base": "inheritance",
+    "CREATE TABLE blog.child () INHERITS (blog.tags)": "inheritance",
+    "ALTER TABLE blog.posts SET (autovacuum_enabled = off)": "autovacuum",
+    "GRANT ALL ON blog.posts TO PUBLIC": "grant-public",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA blog GRANT SELECT ON TABLES TO public": "grant-public",
+    "CREATE FUNCTION blog.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'": "security-definer",
 }
 HARMLESS = {
     "CREATE TABLE blog.t (id bigserial PRIMARY KEY, name varchar(20) UNIQUE, at timestamptz, post int "
@@ -226,6 +283,13 @@ HARMLESS = {
     "GRANT SELECT ON blog.posts TO reader": "SELECT 1",
     "SET LOCAL work_mem = '64MB'": "SELECT 1",
     "ANALYZE blog.posts": "SELECT 1",
+    "CREATE FUNCTION blog.g() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; INSERT INTO blog.tags SELECT blog.g()": (
+        "DROP FUNCTION blog.g()"
+    ),
+    "CREATE SEQUENCE blog.s; SELECT setval('blog.s', 100)": "DROP SEQUENCE blog.s",
+    "SELECT pg_size_pretty(pg_total_relation_size('blog.posts')), pg_get_viewdef(1), random(), uuid_send(NULL)": (
+        "SELECT 1"
+    ),
     "SELECT count(*) FROM blog.posts, generate_series(1, 2) WHERE lower(title) = 'a'": "SELECT 1",
 }
 # Outside a transaction.

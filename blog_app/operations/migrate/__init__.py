@@ -9,6 +9,8 @@ connection, lock_retry   the direct connection of a run; short waits for locks, 
 migrator, steps/         what a migration file talks to, and the steps for tables in use
 runner, all_databases    up and down of one logical database, and of several in turn
 preview, lint/, plan     what a migration would send, the dangers in it, its locks
+trial                    what PostgreSQL itself does for it, on empty copies of the tables
+transaction_watch        the bounds of one transaction, measured before its commit
 schema/                  schemas read, built and compared (drift)
 autogenerate/            new migration files
 """

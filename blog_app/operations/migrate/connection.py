@@ -5,7 +5,8 @@ Guarantees:
 * It refuses a pooler in between, which would lose the session's lock and settings.
 * One run at a time for each logical database. A run that waits for the advisory lock holds no snapshot, so the holder
   can build an index concurrently, which waits for all older snapshots.
-* Every statement has a short lock timeout and a short statement timeout, unless `limits` says otherwise.
+* Every statement has a short lock timeout and a short statement timeout, unless `limits` says otherwise. Python code
+  that does something else inside a transaction ends the run, for its locks are held meanwhile.
 * A lost connection ends the run, for its lock is lost too; it is never replaced. The statement of a killed run ends at
   the server within seconds.
 """
@@ -44,10 +45,12 @@ class Connection(peewee.PostgresqlDatabase):
         self.name = name
         self.report = report
         self._observer: Any = None
+        self._last_statement = time.monotonic()
         self.inspect: Callable[[str, Any], None] | None = None
         self.url = url or settings.databases[name].direct_url
         own = psycopg2.extensions.parse_dsn(self.url).get("options", "")
         limits = f"-c lock_timeout={lock_retry.LOCK_TIMEOUT}s -c statement_timeout={lock_retry.STATEMENT_TIMEOUT}s"
+        limits += f" -c idle_in_transaction_session_timeout={lock_retry.IDLE_TIMEOUT}s"
         super().__init__(
             self.url,
             connect_timeout=settings.connect_timeout,
@@ -97,11 +100,19 @@ class Connection(peewee.PostgresqlDatabase):
 
     @contextmanager
     def _naming_lost_connection(self) -> Iterator[None]:
+        began = time.monotonic()
         try:
             yield
+            self._last_statement = time.monotonic()
         except CONNECTION_ERRORS as error:
             if not self.lost:
                 raise
+            if began - self._last_statement > lock_retry.IDLE_TIMEOUT:
+                raise MigrationError(
+                    f"rolled back, because the code did something else than SQL for more than "
+                    f"{lock_retry.IDLE_TIMEOUT:g} s while its transaction held locks. Prepare it before, or use "
+                    "migrator.backfill"
+                ) from error
             raise DatabaseUnreachable(f"the connection to {self.name} was lost: {first_line(error)}") from error
 
     def send(self, sql: str) -> Any:

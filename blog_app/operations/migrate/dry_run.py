@@ -109,7 +109,7 @@ class DryRunDatabase(peewee.PostgresqlDatabase):
 
     def _changed(self, params: Any) -> bool:
         """Return whether an earlier statement names the index, constraint or column that is asked about."""
-        name = str(params[-1]).rpartition('."')[2].strip('"')
+        name = str(params[-1]).rpartition(".")[2].strip('"')
         return any(re.search(rf"\b{re.escape(name)}\b", found.sql) for found in (*self.before, *self.statements))
 
     def connect(self, reuse_if_open: bool = False) -> bool:

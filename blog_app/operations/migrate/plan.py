@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import peewee
 
 from blog_app.config import Settings
-from blog_app.operations.migrate import MigrationError, catalog, files, history
+from blog_app.operations.migrate import MigrationError, catalog, files, history, trial
 from blog_app.operations.migrate.connection import Connection, connected
 from blog_app.operations.migrate.dry_run import Statement
 from blog_app.operations.migrate.files import Migration
-from blog_app.operations.migrate.lint import known_schema, lock_modes, rollbacks, row_rules, syntax
-from blog_app.operations.migrate.lint.context import Context, contexts
+from blog_app.operations.migrate.lint import known_schema, lock_modes, rollbacks, syntax
+from blog_app.operations.migrate.lint.context import Context, Function, contexts
 from blog_app.operations.migrate.lint.linter import Finding, lint
+from blog_app.operations.migrate.lint.syntax import Node
 from blog_app.operations.migrate.preview import Preview, preview
 
 SAVEPOINTS = re.compile(r'(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) "?\w+"?;?')  # Of Peewee's `atomic`.
-CHANGE = re.compile(r"\s*(UPDATE|DELETE)\b", re.I)
+WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.I)
+VALUE = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
 # A table that nobody has analyzed yet is guessed at 100 bytes a row; a partitioned one is the sum of its partitions.
 SIZES = """
 SELECT c.relname,
@@ -49,6 +52,16 @@ JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
 JOIN pg_catalog.pg_class o ON o.oid = c.confrelid
 WHERE c.contype = 'f' AND t.relnamespace = to_regnamespace(%s)
 """
+# Those of extensions are as well-known as PostgreSQL's own.
+FUNCTIONS = """
+SELECT proname, bool_or(provolatile = 'v'), bool_or(EXISTS (
+    SELECT FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'i'
+    WHERE d.refobjid = p.oid AND (d.classid = 'pg_constraint'::regclass OR c.oid IS NOT NULL)))
+FROM pg_catalog.pg_proc p
+WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+GROUP BY proname
+"""
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,8 @@ class PlannedMigration:
     findings: Sequence[Finding]
     sizes: Mapping[str, tuple[int, str]]
     """The approximate number of rows of each table, and its bytes as text (`412 MB`)."""
-    schema: catalog.Schema
-    """The schema before it, as far as it is known."""
+    context: Context
+    """What is known before it."""
     locks: lock_modes.Catalog
     progress: Sequence[history.StepProgress] = ()
     """The steps that an earlier run has started."""
@@ -76,20 +89,30 @@ def plan(
 ) -> list[PlannedMigration]:
     """Return the plan for the `wanted` migrations of a logical database."""
     sizes = table_sizes(live, name) if live else {}
-    row_counts = {table: rows for table, (rows, _) in sizes.items()}
     locks = lock_catalog(live, name) if live else lock_modes.Catalog()
-    # Without a database, the files so far say what there is.
-    schema = catalog.read(live, name) if live else {}
+    context = Context(
+        name,
+        rows={table: rows for table, (rows, _) in sizes.items()},
+        # Without a database, the files so far say what there is.
+        schema=catalog.read(live, name) if live else {},
+        functions={found: Function(*about) for found, *about in live.execute_sql(FUNCTIONS).fetchall()} if live else {},
+    )
     previewed = wanted if live or not wanted else migrations[: migrations.index(wanted[-1]) + 1]
+    previews = preview(name, migrations, previewed, live)
+    parsed = [_parsed(item) for item in previews]
+    effects = iter(trial.observe(live, name, [node for nodes in parsed for node in nodes]) if live else ())
     planned = []
-    for item in preview(name, migrations, previewed, live):
+    for item, nodes in zip(previews, parsed, strict=True):
         if item.migration in wanted:
             steps = history.begun_steps(live, name, item.migration.name) if live else {}
-            findings = lint(name, item, row_counts, schema)
-            planned.append(PlannedMigration(item, findings, sizes, schema, locks, list(steps.values())))
-        for nodes in syntax.parse_all([statement.text for statement in item.statements]):
-            schema = reduce(known_schema.after, nodes, schema)
+            findings = lint(item, context, list(islice(effects, len(nodes))))
+            planned.append(PlannedMigration(item, findings, sizes, context, locks, list(steps.values())))
+        context = replace(context, schema=reduce(known_schema.after, nodes, context.schema))
     return planned
+
+
+def _parsed(item: Preview) -> list[Node]:
+    return [node for nodes in syntax.parse_all([statement.text for statement in item.statements]) for node in nodes]
 
 
 def table_sizes(live: peewee.PostgresqlDatabase, name: str) -> dict[str, tuple[int, str]]:
@@ -120,9 +143,7 @@ class LintGuard:
 
     def __init__(self) -> None:
         self._checked: dict[Path, list[Statement]] = defaultdict(list)
-        self._rows: dict[str, int] = {}
-        self._schemas: dict[Path, catalog.Schema] = {}
-        self._changes: Counter[tuple[Path, str]] = Counter()
+        self._contexts: dict[Path, Context] = {}
 
     def check_migrations(
         self, connection: Connection, migrations: Sequence[Migration], wanted: Sequence[Migration]
@@ -135,20 +156,18 @@ class LintGuard:
                 connection.report(f"{where}: {line}; its statements are checked as it sends them")
         refuse_dangers(planned)
         for item in planned:
-            self._rows = {table: rows for table, (rows, _) in item.sizes.items()}
             self._checked[item.preview.migration.path] += item.preview.statements
-            self._schemas[item.preview.migration.path] = item.schema
+            self._contexts[item.preview.migration.path] = item.context
 
     def check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
         """Raise `MigrationError` if the migration must not send this statement."""
         checked = self._checked[migration.path]
-        self._count(migration, sql)
-        if SAVEPOINTS.match(sql) or any(sql == other.sql for other in checked):
+        if SAVEPOINTS.match(sql) or any(_shape(sql) == _shape(other.sql) for other in checked):
             return
         statement = Statement(sql, parameters)
         # The earlier statements tell which tables are new and which are locked.
         together = Preview(migration, [*checked, statement], rollback=[statement])
-        found = lint(migration.path.parent.name, together, self._rows, self._schemas.get(migration.path))
+        found = lint(together, self._contexts[migration.path])
         if dangers := [danger for danger in found if not danger.reason and danger.statement == statement.text]:
             raise MigrationError(
                 f"refused to send {statement.text[:200]!r}, which is dangerous: "
@@ -156,15 +175,10 @@ class LintGuard:
             )
         checked.append(statement)
 
-    def _count(self, migration: Migration, sql: str) -> None:
-        """Raise `MigrationError` when Python code changes too many rows one by one."""
-        if CHANGE.match(sql) and "many-rows" not in migration.safe:
-            self._changes[migration.path, sql] += 1
-            if self._changes[migration.path, sql] > row_rules.MAX_ROWS:
-                raise MigrationError(
-                    f"many-rows: refused to send {sql[:200]!r} for the {row_rules.MAX_ROWS + 1:,}th time in one "
-                    "transaction, which keeps all those rows locked. Use migrator.backfill"
-                )
+
+def _shape(sql: str) -> str:
+    """Return a write without its values, so that code which writes row by row is checked once."""
+    return VALUE.sub("?", sql) if WRITE.match(sql) else sql
 
 
 def refuse_dangers(planned: Sequence[PlannedMigration]) -> None:
@@ -204,7 +218,7 @@ def describe(item: PlannedMigration) -> Iterator[str]:
     yield from (f"  started by an earlier run: {step}" for step in item.progress)
     texts = [statement.text for statement in item.preview.statements]
     parsed = syntax.parse_all(texts)
-    known = contexts(Context("", schema=item.schema), parsed, atomic=migration.atomic)
+    known = contexts(item.context, parsed, atomic=migration.atomic)
     for text, nodes, before in zip(texts, parsed, known, strict=True):
         yield f"  {' '.join(text.split())}"
         met = zip(nodes, before, strict=False)

@@ -27,6 +27,7 @@ from blog_app.operations.migrate.plan import LintGuard
 from blog_app.operations.migrate.preview import preview
 from blog_app.operations.migrate.replay import replay
 from blog_app.operations.migrate.steps.base import BLOCKING, NON_TRANSACTIONAL, Step, describe, perform, raw_sql
+from blog_app.operations.migrate.transaction_watch import TransactionWatch
 
 Function = Callable[..., None]
 Record = Callable[[peewee.PostgresqlDatabase, str, str], None]
@@ -42,6 +43,7 @@ class Runner:
         history.ensure(connection, self.name)
         self.applied = list(history.applied(connection, self.name))
         self.guard: LintGuard | None = None
+        self.watch: TransactionWatch | None = None
         self.unfinished: str | None = None
         """The migration that this run started step by step and has not finished."""
         files.refuse_duplicate_numbers(self.migrations, self.applied)
@@ -126,10 +128,11 @@ class Runner:
         def attempt() -> None:
             migrator = self._migrator()
             with self.connection.atomic():
-                with self._guarded(migration):
-                    function(migrator, self.connection, fake=False)
-                for operation in migrator.take_operations():
-                    self._perform(migration, operation)
+                with self._bounded(migration):
+                    with self._guarded(migration):
+                        function(migrator, self.connection, fake=False)
+                    for operation in migrator.take_operations():
+                        self._perform(migration, operation)
                 record(self.connection, self.name, migration.name)
                 epochs.close(self.connection)
 
@@ -170,7 +173,8 @@ class Runner:
 
         def in_one_transaction() -> None:
             with self.connection.atomic():
-                self._perform(migration, operation)
+                with self._bounded(migration):
+                    self._perform(migration, operation)
                 save_progress(None, 0, done=True)
                 epochs.close(self.connection)
 
@@ -193,8 +197,25 @@ class Runner:
                 perform(operation)
 
     def _guarded(self, migration: Migration) -> AbstractContextManager[None]:
-        """Show every statement of the migration's own to the guard."""
-        return self.connection.inspected(partial(self.guard.check_statement, migration) if self.guard else None)
+        """Show every statement of the migration's own to the guard and the watch."""
+        return self.connection.inspected(partial(self._check_statement, migration) if self.guard else None)
+
+    def _check_statement(self, migration: Migration, sql: str, parameters: Any) -> None:
+        if self.guard:
+            self.guard.check_statement(migration, sql, parameters)
+        if self.watch:
+            self.watch.before_statement(sql)
+
+    @contextmanager
+    def _bounded(self, migration: Migration) -> Iterator[None]:
+        """Bound what a transaction does to tables in use, if there is a guard."""
+        self.watch = TransactionWatch(self.connection, migration) if self.guard else None
+        try:
+            yield
+            if self.watch:
+                self.watch.before_commit()
+        finally:
+            self.watch = None
 
     @contextmanager
     def _read_only(self, migration: Migration) -> Iterator[None]:

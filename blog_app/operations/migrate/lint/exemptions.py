@@ -7,7 +7,7 @@ What is not known is not exempt.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from blog_app.operations.migrate.catalog import Column, Table
 from blog_app.operations.migrate.lint import known_schema, names, rollbacks, syntax, type_rules
@@ -32,9 +32,9 @@ def exemption(*rules: str) -> Callable[[Exemption], Exemption]:
     return register
 
 
-def hold(rule: str, met: Sequence[tuple[Node, Context]]) -> bool:
-    """Return whether all these statements are exempt from a rule; each comes with what is known before it."""
-    return rule in EXEMPTIONS and all(EXEMPTIONS[rule](node, context) for node, context in met)
+def hold(rule: str, statement: Node, context: Context) -> bool:
+    """Return whether a statement is exempt from a rule."""
+    return rule in EXEMPTIONS and EXEMPTIONS[rule](statement, context)
 
 
 @exemption("changing-column-type")
@@ -59,9 +59,9 @@ def _is_checked_again(column: str, table: Table) -> bool:
     if any(known_schema.mentions(text, column) and "NOT VALID" not in text.upper() for text in checks):
         return True
     texts = [text for text in table.indexes.values() if known_schema.mentions(text, column)]
+    # PostgreSQL builds an index with an expression or a predicate again, whichever of its columns they are about.
     for index in (node for nodes in syntax.parse_all(texts) for node in nodes):
-        computed = [item for item in index.all("PARTITION_ITEM") if item.parts[0].kind != "NAME_REF"]
-        if any(known_schema.mentions(part.text, column) for part in (*computed, *index.all("WHERE_CLAUSE"))):
+        if index.has("WHERE_CLAUSE") or any(item.parts[0].kind != "NAME_REF" for item in index.all("PARTITION_ITEM")):
             return True
     return False
 

@@ -172,6 +172,12 @@ def _change_index(schema: Schema, statement: Node) -> None:
                 schema[table].indexes[names.parts(next(new.all("INDEX")))[-1]] = text
 
 
+def indexes_of(table: Table) -> list[str]:
+    """Return the indexes of a table, with those of its constraints."""
+    unique = [name for name, text in table.constraints.items() if re.match("UNIQUE|PRIMARY|EXCLUDE", text, re.I)]
+    return [*table.indexes, *unique]
+
+
 def table_of_index(schema: Schema, index: str) -> str | None:
     """Return the table of an index, if it is known."""
     return next((name for name, table in schema.items() if index in table.indexes), None)

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import blog_app.operations.migrate.lint.row_rules  # noqa: F401  # It registers its rules; `squawk` has `type_rules`.
-from blog_app.operations.migrate.catalog import Schema
 from blog_app.operations.migrate.dry_run import Statement
-from blog_app.operations.migrate.lint import exemptions, known_schema, names, rollbacks, rules, squawk, syntax
-from blog_app.operations.migrate.lint.context import Context, contexts
+from blog_app.operations.migrate.lint import (  # Some only register their rules.
+    exemptions,
+    function_rules,  # noqa: F401
+    known_schema,
+    lock_rules,  # noqa: F401
+    names,
+    object_rules,  # noqa: F401
+    rollbacks,
+    row_rules,  # noqa: F401
+    rules,
+    squawk,
+    statement_rules,  # noqa: F401
+    syntax,
+)
+from blog_app.operations.migrate.lint.context import CREATES_TABLE, Context, Effects, contexts
 from blog_app.operations.migrate.lint.syntax import Node
+from blog_app.operations.migrate.lint.trial_rules import TRIAL_RULES
 from blog_app.operations.migrate.preview import Preview
 
 # Only the first table of these statements is changed; they merely refer to the others.
 ONE_TABLE_STATEMENTS = ("ALTER_TABLE", "CREATE_INDEX")
 # Our own rules that hold for the statements of a `Step` too, which is safe otherwise.
-RULES_FOR_STEPS = ("unqualified-name", "other-database")
+RULES_FOR_STEPS = (
+    *("unqualified-name", "other-database", "long-name", "several-tables", "write-under-lock"),
+    *("index-gap", "foreign-key-type", *TRIAL_RULES),
+)
 # What a `Step` cannot know to be safe: whether running code still uses the column.
 DROP_COLUMN = re.compile(r"\bDROP COLUMN\b")
 
@@ -33,52 +48,70 @@ class Finding:
     """Why it is safe here, as the migration declares it."""
 
 
-def lint(
-    database: str, preview: Preview, rows: Mapping[str, int] | None = None, schema: Schema | None = None
-) -> list[Finding]:
+def lint(preview: Preview, context: Context, effects: Sequence[Effects | None] = ()) -> list[Finding]:
     """Return the findings in a migration, those that it declares safe with their reason.
 
-    `rows` and `schema` are the sizes and the schema before it, as far as they are known.
+    `context` is what is known before it; `effects` are those of its statements, as far as they could be tried.
     """
-    context = Context(database, rows=rows or {}, schema=schema or {})
-    found = [*_lint_statements(context, preview), *_lint_rollback(preview)]
+    found = [*_lint_statements(context, preview, effects), *_lint_rollback(preview)]
+    explained = {finding.statement for finding in found if finding.rule not in TRIAL_RULES}
+    found = [finding for finding in found if finding.rule not in TRIAL_RULES or finding.statement not in explained]
     safe = preview.migration.safe
     return [Finding(f.rule, f.statement, f.message, safe.get(f.rule)) for f in dict.fromkeys(found)]
 
 
-def _lint_statements(context: Context, preview: Preview) -> Iterator[Finding]:
+def _lint_statements(context: Context, preview: Preview, effects: Sequence[Effects | None]) -> Iterator[Finding]:
     texts = [statement.text for statement in preview.statements]
     parsed = syntax.parse_all(texts)
     atomic = preview.migration.atomic
     statements = [node for nodes in parsed for node in nodes]
     replaced = rollbacks.replaced(statements) if atomic else frozenset()
-    first = replace(context, alone=not atomic or len(statements) == 1, replaced=replaced)
-    known = list(contexts(first, parsed, atomic=atomic))
-    met: dict[str, list[tuple[Node, Context]]] = {text: [] for text in texts}
-    for text, nodes, before in zip(texts, parsed, known, strict=True):
-        met[text] += zip(nodes, before, strict=False)
-    checked = [s.text for s in preview.statements if not s.by_step or DROP_COLUMN.search(s.text)]
-    for rule, text, message in squawk.check(preview, checked):
-        in_use = rule in squawk.RULES_FOR_NEW_TABLES or _touches_table_in_use(met[text])
-        if in_use and not exemptions.hold(rule, met[text]):
-            yield Finding(rule, text, message)
+    tables = {index: name for name, table in context.schema.items() for index in known_schema.indexes_of(table)}
+    first = replace(context, alone=not atomic or len(statements) == 1, replaced=replaced, index_tables=tables)
+    known = list(contexts(first, parsed, atomic=atomic, effects=effects))
+    yield from _by_squawk(preview, parsed, known)
     for text, statement, nodes, before in zip(texts, preview.statements, parsed, known, strict=True):
-        for node, known_before in zip(nodes, before, strict=False):
+        for node, known_before in zip(nodes, before, strict=True):
             for name, rule_ in rules.RULES.items():
                 if name in RULES_FOR_STEPS or not statement.by_step:
                     yield from (Finding(name, text, message) for message in rule_(node, known_before))
 
 
-def _touches_table_in_use(met: Sequence[tuple[Node, Context]]) -> bool:
-    """Return whether one of the statements changes anything but tables that this migration creates."""
-    for node, context in met:
-        tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None] or [
-            names.Name(item.schema, known_schema.table_of_index(context.schema, item.name) or item.name)
-            for item in names.objects(node)
-        ]
-        if not context.created_by(node) and not (tables and context.new.issuperset(tables)):
-            return True
-    return not met
+def _by_squawk(
+    preview: Preview, parsed: Sequence[Sequence[Node]], known: Sequence[Sequence[Context]]
+) -> Iterator[Finding]:
+    """Yield squawk's findings.
+
+    It sees every CREATE TABLE last, because it trusts a name that it has seen created: which tables are in use, and
+    which are new, is for our own `Context` to say.
+    """
+    checked = [s.text for s in preview.statements if not s.by_step or DROP_COLUMN.search(s.text)]
+    for rule, number, message in squawk.check(preview, checked):
+        if rule == squawk.SYNTAX_ERROR:
+            yield Finding(rule, checked[number], message)
+    met = [
+        (statement.text, node, context)
+        for statement, nodes, before in zip(preview.statements, parsed, known, strict=True)
+        for node, context in zip(nodes, before, strict=True)
+        if statement.text in checked
+    ]
+    met.sort(key=lambda found: found[1].kind in CREATES_TABLE)
+    for rule, number, message in squawk.check(preview, [node.text for _, node, _ in met]):
+        text, node, context = met[number]
+        in_use = rule in squawk.RULES_FOR_NEW_TABLES or _touches_table_in_use(node, context)
+        if rule != squawk.SYNTAX_ERROR and in_use and not exemptions.hold(rule, node, context):
+            yield Finding(rule, text, message)
+
+
+def _touches_table_in_use(node: Node, context: Context) -> bool:
+    """Return whether a statement changes anything but tables that this migration creates."""
+    if node.kind in CREATES_TABLE:
+        return False
+    tables = names.tables(node)[: 1 if node.kind in ONE_TABLE_STATEMENTS else None] or [
+        names.Name(item.schema, known_schema.table_of_index(context.schema, item.name) or item.name)
+        for item in names.objects(node)
+    ]
+    return not (tables and context.new.issuperset(tables))
 
 
 def _lint_rollback(preview: Preview) -> Iterator[Finding]:

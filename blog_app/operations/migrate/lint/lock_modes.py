@@ -88,9 +88,9 @@ class Catalog:
     references: Collection[Reference] = ()
 
 
-def blocks_everybody(lock: Lock, new: Collection[Name]) -> bool:
-    """Return whether the lock blocks reads and writes of a table in use; `new` tables are not in use yet."""
-    return lock.mode == ACCESS_EXCLUSIVE and not lock.kind and lock.table not in new
+def blocks_writes(lock: Lock, new: Collection[Name]) -> bool:
+    """Return whether the lock blocks at least the writes of a table in use; `new` tables are not in use yet."""
+    return STRENGTH.index(lock.mode) >= STRENGTH.index(SHARE) and not lock.kind and lock.table not in new
 
 
 def locks_of(statement: Node, catalog: Catalog = Catalog()) -> list[Lock]:

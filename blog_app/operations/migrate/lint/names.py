@@ -37,6 +37,13 @@ def objects(statement: Node) -> list[Name]:
     return list(dict.fromkeys(_names(statement, (*TABLE_KINDS, *OTHER_KINDS))))
 
 
+def calls(statement: Node) -> Iterator[tuple[str, str]]:
+    """Yield the schema (empty if it is not written) and the name of every function that a statement calls."""
+    for call in statement.all("CALL_EXPR"):
+        path = parts(call.parts[0]) if call.parts[0].kind in ("NAME_REF", "FIELD_EXPR") else ["pg_catalog", ""]
+        yield path[-2] if len(path) > 1 else "", path[-1]
+
+
 def target(write: Node) -> Name | None:
     """Return the table that an INSERT, UPDATE, DELETE or MERGE writes to."""
     own = [part for part in write.parts if part.kind != "WITH_CLAUSE"]

@@ -34,13 +34,20 @@ def all_rows(statement: Node, context: Context) -> Messages:
 
 @rule("many-rows")
 def many_rows(statement: Node, context: Context) -> Messages:
-    where = _condition(statement)
-    if not where or not _changes_rows(statement) or any(_selects_by_key(condition) for condition in conditions(where)):
-        return
-    target = _target(statement, context)
-    rows = context.rows.get(target.name, 0) if target else 0
-    if target and rows >= MAX_ROWS:
-        yield f"{statement.kind} of {target.name} (about {rows:,} rows) in one transaction: use migrator.backfill"
+    for write in (statement, *statement.all(*WRITES, "INSERT")):
+        where, target = _condition(write), _target(write, context)
+        if where and target and _changes_rows(write) and not any(map(_selects_by_key, conditions(where))):
+            yield from _of_many(f"{write.kind} of", target, context)
+    where = statement.part("WHERE_CLAUSE")
+    if where and statement.has("LOCKING_CLAUSE") and not any(map(_selects_by_key, conditions(where))):
+        for table in context.in_use(statement):
+            yield from _of_many("locks on the rows of", table, context)
+
+
+def _of_many(what: str, table: Name, context: Context) -> Messages:
+    rows = context.rows.get(table.name, 0)
+    if rows >= MAX_ROWS:
+        yield f"{what} {table.name} (about {rows:,} rows) in one transaction: use migrator.backfill"
 
 
 def _target(write: Node, context: Context) -> Name | None:

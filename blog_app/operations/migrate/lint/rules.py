@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from blog_app.config import DATABASE_NAMES
-from blog_app.operations.migrate.lint import known_schema, lock_modes, names
+from blog_app.operations.migrate.lint import known_schema, names
 from blog_app.operations.migrate.lint.context import SYSTEM_SCHEMAS, Context
 from blog_app.operations.migrate.lint.names import Name
 from blog_app.operations.migrate.lint.syntax import Node
@@ -22,15 +22,8 @@ REWRITES = ("SET_UNLOGGED", "SET_LOGGED", "SET_TABLESPACE", "SET_ACCESS_METHOD")
 SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
 SERVER_WIDE = re.compile(
     "CHECKPOINT|(CREATE|ALTER|DROP)_(ROLE|USER|GROUP|DATABASE|TABLESPACE|PUBLICATION|SUBSCRIPTION|SERVER"
-    "|FOREIGN_DATA_WRAPPER|EVENT_TRIGGER|LANGUAGE|CAST)"
-)
-# Settings of the runner or the pooler; any other, like work_mem, may be set for one transaction.
-RESERVED_SETTINGS = re.compile(
-    r"search_path|role|session_authorization|session_replication_role|row_security|synchronous_commit"
-    r"|(lock|statement|transaction|idle_in_transaction_session)_timeout|default_transaction_\w+|transaction_\w+"
-)
-RESERVED_FUNCTIONS = re.compile(
-    r"set_config|pg_(try_)?advisory_\w+|pg_(terminate|cancel)_backend|pg_sleep\w*|dblink\w*|query_to_xml\w*"
+    "|FOREIGN_DATA_WRAPPER|EVENT_TRIGGER|LANGUAGE|CAST|USER_MAPPING|ACCESS_METHOD|TRANSFORM"
+    "|CONVERSION)"
 )
 SERVER_FUNCTIONS = re.compile(r"pg_(reload_conf|promote|switch_wal|rotate_logfile|\w*replication_\w+|\w*wal_replay\w*)")
 
@@ -62,7 +55,7 @@ def unqualified_name(statement: Node, context: Context) -> Messages:
 def other_database(statement: Node, context: Context) -> Messages:
     schemas = [part.text.strip('"') for part in statement.all("SCHEMA", "SCHEMA_REF")]
     schemas += [schema for body in statement.all("AS_DEFINITION") for schema in TABLE_IN_BODY.findall(body.text)]
-    schemas += [schema for schema, _ in _calls(statement) if schema in DATABASE_NAMES]
+    schemas += [schema for schema, _ in names.calls(statement) if schema in DATABASE_NAMES]
     for schema, name in [*names.objects(statement), *((schema, "") for schema in schemas)]:
         what = f"{schema}.{name}".rstrip(".")
         if schema in (None, context.database, "pg_temp", *SYSTEM_SCHEMAS):
@@ -74,27 +67,6 @@ def other_database(statement: Node, context: Context) -> Messages:
                 f"{what} belongs to no logical database, so backups and moves leave it out: "
                 f'create it in "{context.database}"'
             )
-
-
-@rule("write-under-lock")
-def write_under_lock(statement: Node, context: Context) -> Messages:
-    reads = statement.kind in ("SELECT", "INSERT", "CREATE_TABLE_AS") and statement.has("FROM_CLAUSE")
-    if context.locked and (statement.kind in WRITES or (reads and context.in_use(statement))):
-        yield (
-            f"this transaction already blocks reads and writes of {', '.join(context.locked)}, and would block them "
-            "while it reads or changes rows: do that in a migration of its own"
-        )
-
-
-@rule("several-tables")
-def several_tables(statement: Node, context: Context) -> Messages:
-    blocked = [lock for lock in lock_modes.locks_of(statement) if lock_modes.blocks_everybody(lock, context.new)]
-    more = [lock.table.name for lock in blocked if lock.table.name not in context.locked]
-    if context.locked and more:
-        yield (
-            f"this transaction blocks {', '.join(context.locked)} while it waits for {', '.join(more)}, and may "
-            "deadlock with transactions that use them in another order: write a migration for each table"
-        )
 
 
 @rule("truncate")
@@ -177,38 +149,10 @@ def check_with_column(statement: Node, context: Context) -> Messages:
             yield "the CHECK of a new column scans the table under a lock: add the column, then use migrator.add_check"
 
 
-@rule("session-setting")
-def session_setting(statement: Node, context: Context) -> Messages:
-    reserved = "session settings and locks are reserved for the runner"
-    if statement.kind in ("SET", "SET_SESSION_AUTH", "SET_ROLE", "RESET", "DISCARD"):
-        local = statement.has("LOCAL_KW")
-        settings = [part.text.lower() for part in statement.all("CONFIG_PARAMETER_REF")]
-        if not local or not settings or any(RESERVED_SETTINGS.fullmatch(name) for name in settings):
-            yield f"{reserved}: write statement_timeout = SECONDS in the file, qualify names; SET LOCAL is for others"
-    if statement.kind in ("LISTEN", "UNLISTEN") or (statement.kind == "DECLARE" and statement.has("WITH_HOLD")):
-        yield f"{reserved}, and sessions are shared behind the pooler: remove {statement.kind}"
-    for _, name in _calls(statement):
-        if RESERVED_FUNCTIONS.fullmatch(name):
-            yield f"{reserved}: remove {name}()"
-
-
 @rule("transaction-control")
 def transaction_control(statement: Node, context: Context) -> Messages:
     if statement.kind in ("BEGIN", "COMMIT_TRANSACTION", "ROLLBACK_TRANSACTION", "PREPARE_TRANSACTION"):
         yield "the runner controls transactions: remove it, or write atomic = False to run each statement by itself"
-
-
-@rule("hidden-code")
-def hidden_code(statement: Node, context: Context) -> Messages:
-    hint = "cannot be checked: write its statements into the migration"
-    if statement.kind in ("DO", "CALL", "EXECUTE", "LOAD"):
-        yield f"{'a DO block' if statement.kind == 'DO' else statement.kind} {hint}"
-    if statement.kind == "COPY":
-        yield "COPY reads files of the database server: use INSERT, or load the rows with flask seed"
-    if statement.kind in ("SELECT", "SELECT_INTO", "VALUES", "WITH"):
-        for schema, name in _calls(statement):
-            if schema and schema not in SYSTEM_SCHEMAS:
-                yield f"the function {schema}.{name} {hint}"
 
 
 @rule("trigger")
@@ -225,7 +169,7 @@ def server_wide(statement: Node, context: Context) -> Messages:
     of_roles = statement.kind == "GRANT" and not statement.has("ON_KW")
     of_all = statement.has("REINDEX_TARGET_DATABASE", "REINDEX_TARGET_SYSTEM", "ALL_IN_TABLESPACE")
     found = [statement.kind.replace("_", " ")] if SERVER_WIDE.fullmatch(statement.kind) or of_roles or of_all else []
-    found += [f"{name}()" for _, name in _calls(statement) if SERVER_FUNCTIONS.fullmatch(name)]
+    found += [f"{name}()" for _, name in names.calls(statement) if SERVER_FUNCTIONS.fullmatch(name)]
     for what in found:
         yield f"{what} affects the whole server, which others may share and a move leaves behind: run it there by hand"
 
@@ -245,13 +189,6 @@ def extension(statement: Node, context: Context) -> Messages:
             "an extension belongs to the whole physical database, may need a superuser, and may be missing on the next "
             "server: say in `safe` how it is installed there, or do without it"
         )
-
-
-def _calls(statement: Node) -> Iterator[tuple[str, str]]:
-    """Yield the schema (empty if it is not written) and the name of every function that a statement calls."""
-    for call in statement.all("CALL_EXPR"):
-        schema, _, name = call.parts[0].text.replace('"', "").lower().rpartition(".")
-        yield schema, name
 
 
 def _added_columns(statement: Node, context: Context) -> Iterator[Node]:

@@ -39,29 +39,27 @@ ADVICE = {
     "ban-drop-column": "First release code that does not use it; until then list it in unused_columns of its model",
     "ban-drop-table": "First release code that does not use it",
 }
-# Rules on column types hold for new tables too; the other rules of squawk are about tables in use.
+# These hold for new tables too; the other rules of squawk are about tables in use.
 RULES_FOR_NEW_TABLES = ("prefer-timestamp-tz", "ban-char-field")
+SYNTAX_ERROR = "syntax-error"
 # No code names an index or a constraint, nor writes a column that did not exist.
 HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
 
 
-def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield rule, statement and message of each finding in the statements of a migration.
-
-    Squawk gets them all together, so that it does not object to an index on a table that they create.
-    """
+def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    """Yield of each finding in the statements of a migration its rule, the number of its text, and its message."""
     arguments = ["--reporter", "json", "--exclude", DISABLED_RULES, "--include", OPT_IN_RULES]
     if preview.migration.atomic:
         arguments.append("--assume-in-transaction")
-    lines: list[str] = []
+    lines: list[int] = []
     source = ""
-    for text in texts:
+    for number, text in enumerate(texts):
         # A text may end in a comment. Only `safe` declares a statement safe, no comment for squawk.
         complete = f"{text}\n;\n".replace("squawk-ignore", "squawk_ignore")
-        lines += [text] * complete.count("\n")
+        lines += [number] * complete.count("\n")
         source += complete
     for warning in orjson.loads(syntax.run(arguments, source) or "[]") if texts else ():
-        text = lines[min(warning["line"], len(lines) - 1)]
         if not HARMLESS.match(warning["message"]):
             advice = ADVICE.get(warning["rule_name"], warning.get("help") or "")
-            yield warning["rule_name"], text, f"{warning['message']} {advice}".rstrip()
+            message = f"{warning['message']} {advice}".rstrip()
+            yield warning["rule_name"], lines[min(warning["line"], len(lines) - 1)], message

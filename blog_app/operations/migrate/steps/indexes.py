@@ -41,7 +41,7 @@ class AddIndex(Step):
 
     def preview(self, database: Database) -> None:
         if database.value(STATE, (self.table, self.index)) != "valid":
-            self._build(database)
+            database.send(self.sql)
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         state = database.value(STATE, (self.table, self.index))
