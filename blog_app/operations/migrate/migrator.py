@@ -9,6 +9,7 @@ The methods below "For tables in use" are this project's own. Most need `atomic 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -60,13 +61,29 @@ class Migrator(PeeweeMigrator):
         self.__ops__.append(PythonStep(func, args, kwargs))
 
     def create_model(self, model: Any) -> Any:
-        """Create the model's table and indexes; the table must not exist."""
+        """Create the model's table and indexes; the table must not exist.
+
+        With `atomic = False`, keys to several tables are added one by one, because each locks the table it refers to.
+        """
         if model._meta.schema is None:
             raise MigrationError(f'create_model({model.__name__}): set schema = "{self.schema}" in its Meta')
         # Index names begin with the name of the table, as in the other methods, not of the class.
         model._meta.legacy_table_names = False
         super().create_model(model)
-        self.__ops__[-1] = CreateTable(model)
+        keys = [key for key in model._meta.refs if key.rel_model is not model and not key.deferred]
+        one_by_one = [] if self.atomic or len({key.rel_model for key in keys}) < 2 else keys
+        self.__ops__[-1] = CreateTable(model, one_by_one)
+        for key in one_by_one:
+            self.add_foreign_key(
+                model._meta.table_name,
+                key.column_name,
+                key.rel_model._meta.table_name,
+                on_delete=key.on_delete,
+                on_update=key.on_update,
+                deferrable=key.deferrable,
+                to_column=key.rel_field.column_name,
+                name=key.constraint_name,
+            )
         return model
 
     def add_fields(self, model: Any, *, allow_not_null: bool = False, **fields: peewee.Field) -> Any:
@@ -272,13 +289,19 @@ class Migrator(PeeweeMigrator):
 
 
 class CreateTable:
-    """CREATE TABLE and its indexes."""
+    """CREATE TABLE and its indexes; `without` are foreign keys that it leaves out."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, without: Sequence[peewee.ForeignKeyField] = ()) -> None:
+        self.model, self.without = model, without
 
     def __str__(self) -> str:
         return f"create table {self.model._meta.table_name}"
 
     def __call__(self) -> None:
-        self.model.create_table(safe=False)
+        for key in self.without:
+            key.deferred = True
+        try:
+            self.model.create_table(safe=False)
+        finally:
+            for key in self.without:
+                key.deferred = False

@@ -155,3 +155,33 @@ SAFE_WAYS = {
 def test_the_way_that_a_refusal_names_is_accepted(way, blog):
     blog.write("002_safe", SAFE_WAYS[way], "migrator.run(print)", head="atomic = False")
     assert blog.run(lambda runner: runner.up(guard=LintGuard()), "blog") == {"blog": ["002_safe"]}
+
+
+MODEL = """
+    @migrator.create_model
+    class {name}(pw.Model):
+        id = pw.IntegerField(primary_key=True)
+        {fields}
+        class Meta:
+            table_name = "{table}"
+            schema = "blog"
+"""
+KEYS = """one = pw.ForeignKeyField(migrator.orm["ones"], on_delete="CASCADE")
+        other = pw.ForeignKeyField(migrator.orm["others"], column_name="other", constraint_name="to_other")"""
+REFERENCES = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'blog.pairs'::regclass"
+
+
+def test_a_model_with_keys_to_two_tables_is_created_key_by_key(workshop):
+    models = [MODEL.format(name=name, table=f"{name.lower()}s", fields="") for name in ("One", "Other")]
+    workshop.write("001_tables", "".join(models), "migrator.run(print)")
+    workshop.up("blog")
+    pair = MODEL.format(name="Pair", table="pairs", fields=KEYS)
+    workshop.write("002_pairs", pair, 'migrator.remove_model("pairs")')
+    assert rules(workshop) == {"several-tables", "narrow-key"}
+    head = 'atomic = False; safe = {"narrow-key": "there are few"}'
+    workshop.write("002_pairs", pair, 'migrator.remove_model("pairs")', head=head)
+    workshop.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+    assert workshop.query(f"{REFERENCES} AND contype = 'f' ORDER BY 1") == [
+        ("pairs_one_id_fkey", "FOREIGN KEY (one_id) REFERENCES blog.ones(id) ON DELETE CASCADE"),
+        ("to_other", "FOREIGN KEY (other) REFERENCES blog.others(id)"),
+    ]

@@ -67,10 +67,12 @@ class Draft:
 def draft(old: Schema, new: Schema, models: Sequence[Any], old_models: Mapping[str, Any]) -> Draft:
     """Return the operations from `old` to `new`; `old_models` are the models as the files have made them so far."""
     found = Draft()
-    for model in models:
-        table = model._meta.table_name
-        if table not in old:
-            found.transactional[""].append((render.render_model(model), f'migrator.remove_model("{table}")'))
+    created = [model for model in models if model._meta.table_name not in old]
+    referenced = {key.rel_model._meta.table_name for model in created for key in model._meta.refs} & old.keys()
+    for model in created:
+        # A transaction must not lock several tables in use.
+        changes = found.transactional[""] if len(referenced) < 2 else found.stepwise
+        changes.append((render.render_model(model), f'migrator.remove_model("{model._meta.table_name}")'))
     for model in models:
         table = model._meta.table_name
         if table in old:

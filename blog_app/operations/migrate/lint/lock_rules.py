@@ -40,8 +40,8 @@ def several_tables(statement: Node, context: Context) -> Messages:
     referenced = _referenced(statement, context)
     if len(referenced) > 1:
         yield (
-            f"foreign keys to {' and '.join(referenced)} block writes of one table while they wait for the other: add "
-            "the column without the key, then each key by migrator.add_foreign_key, with atomic = False"
+            f"foreign keys to {' and '.join(referenced)} block writes of one while they wait for the other: write "
+            "atomic = False, and use migrator.create_model, or a migrator.add_foreign_key for each"
         )
 
 
