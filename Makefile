@@ -29,9 +29,9 @@ psql: $(INSTALLED) ## psql on what make run has started; DATABASE=blog names the
 ONE_PROCESS = $(filter --pdb% --trace -s% --capture=no,$(ARGS))$(findstring ::,$(ARGS))
 
 .PHONY: test
-test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some of them, ARGS="PATH --pdb" to debug
+test: $(INSTALLED) ## run the tests on throwaway servers; ARGS="-k words" for some, "PATH --pdb" to debug; KEEP=yes keeps the servers
 	@$(RUN) blog_app.development.local install
-	@$(RUN) pytest --numprocesses $(if $(ONE_PROCESS),0,2) --dist loadfile $(ARGS)
+	@KEEP=$(KEEP) $(RUN) pytest --numprocesses $(if $(ONE_PROCESS),0,2) --dist loadfile $(ARGS)
 
 .PHONY: proof
 proof: $(INSTALLED) ## reads and writes for minutes while servers are killed; no read may be stale; ARGS="SECONDS SEED"

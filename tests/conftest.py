@@ -17,6 +17,7 @@ from blog_app.config import DATABASE_NAMES, Settings
 from blog_app.data import cache, compiled, databases, models, watermarks
 from blog_app.data.databases import servers
 from blog_app.development.local import programs
+from blog_app.development.local.kept import kept
 from blog_app.development.local.ports import private_port
 from blog_app.development.local.stack import Stack, throwaway
 from tests.helpers import cheap_passwords
@@ -48,8 +49,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """PostgreSQL, PgBouncer and Redis; all logical databases in one physical one."""
-    with throwaway(variables=LONG_TIMEOUTS) as started:
+    """PostgreSQL, PgBouncer and Redis; all logical databases in one physical one. KEEP=yes keeps them."""
+    name = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    keep = os.environ.get("KEEP") == "yes"
+    with kept(name, LONG_TIMEOUTS) if keep else throwaway(variables=LONG_TIMEOUTS) as started:
         yield started
 
 

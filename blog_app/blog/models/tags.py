@@ -62,7 +62,8 @@ class Tag(BlogRecord):
         suffix = ""
         while missing := {text: place for place, text in reversed(list(enumerate(texts))) if text not in found}:
             found |= {text: TagRow(*tag) for text, *tag in _rows(BY_NAME, list(missing), lock)}
-            new = sorted(missing.keys() - found.keys(), key=str.lower)  # One order for all: no deadlock.
+            # One order for all: no deadlock. Of two spellings the first is made.
+            new = sorted(missing.keys() - found.keys(), key=lambda text: (text.lower(), missing[text]))
             slugs = {text: make_slug(text, cls.slug.max_length - len(suffix)) for text in new}
             errors = [
                 {"pointer": f"/tags/{missing[text]}", "detail": f"Tag {text!r} not found."}

@@ -1,4 +1,4 @@
-"""`python -m blog_app.development.local run | dev | install | shell | psql NAME`, for the Makefile."""
+"""`python -m blog_app.development.local run | dev | install | shell | psql NAME`, for make; `hold`, for `kept`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from blog_app import env_files
 from blog_app.config import DATABASE_NAMES, ROOT
-from blog_app.development.local import development, programs
+from blog_app.development.local import development, kept, programs
 from blog_app.development.local.group import Command, StartError
 from blog_app.development.local.run_state import data_folder, running_environment
 
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
                 _replace_process([Path(sys.executable).parent / "flask", "shell"], variables)
             case ["psql", name, *options]:
                 _psql(name, options)
+            case ["hold", path, *variables]:
+                kept.hold(Path(path), dict(each.split("=", 1) for each in variables))
             case _:
                 print(__doc__)
                 return 2

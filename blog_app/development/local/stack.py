@@ -57,9 +57,11 @@ class Stack:
         binaries = programs.postgres(folder)
         self.postgres = Postgres(group, binaries, folder / "postgres", next(ports), durable=durable)
         bouncer, bouncer_port = programs.pgbouncer(), next(ports)
-        self.pgbouncer = bouncer and PgBouncer(group, bouncer, folder / "pgbouncer", bouncer_port, passwords.admin)
+        self.pgbouncer = (
+            PgBouncer(group, bouncer, folder / "pgbouncer", bouncer_port, passwords.admin) if bouncer else None
+        )
         cache, cache_port = programs.redis(folder), next(ports)
-        self.redis = cache and Redis(group, cache, folder / "redis", cache_port, durable=durable)
+        self.redis = Redis(group, cache, folder / "redis", cache_port, durable=durable) if cache else None
         self.replicas = [
             Postgres(group, binaries, folder / f"replica_{number}", next(ports), durable=durable)
             for number in range(1, replicas + 1)
