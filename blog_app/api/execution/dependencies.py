@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from blog_app.api.operation import ReadRequest
 from blog_app.api.requests.query_string import item_arguments, list_arguments
+from blog_app.api.resources.nested_includes import include_paths
 from blog_app.config import ROOT
 from blog_app.data.cache import Reads
 from blog_app.data.databases.dependencies import read_dependencies, row_key_model
@@ -75,6 +76,8 @@ def _dependencies(request: ReadRequest, declared: Reads) -> Dependencies:
     models = [options.model, *declared.models]
     for name in fieldset.includes:
         models += options.includes[name].reads
+    for path in fieldset.nested:
+        models += include_paths(operation.response)[path].include.reads
     per_caller = [name for name in fieldset.fields if name in options.per_caller]
     for name in per_caller:
         models += options.per_caller[name]

@@ -11,6 +11,7 @@ from blog_app.api.operation import Operation
 from blog_app.api.requests.filter_parameters import MAX_LIST_VALUES, MAX_VALUE_LENGTH, filters_of
 from blog_app.api.requests.query_string import DEFAULT_LIMIT, MAX_LIMIT, MAX_PAGE, MAX_SEARCH_LENGTH
 from blog_app.api.resources.filters import TEXT_OPERATORS, Filter
+from blog_app.api.resources.nested_includes import include_paths
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 
 PATH_PARAMETER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
@@ -93,8 +94,12 @@ def _headers(operation: Operation) -> Iterator[str]:
 
 def _fieldset(schema: type[Schema]) -> Iterator[Json]:
     yield _names("fields", "Fields to return; all by default.", list(readable_columns(schema)))
-    if names := [*schema.opts.includes, *schema.opts.per_caller]:
-        yield _names("include", "Related objects to include.", names)
+    paths = include_paths(schema)
+    if names := [*paths, *schema.opts.per_caller]:
+        yield _names("include", "Related objects to include, also what is in them.", names)
+    for path, (include, _) in paths.items():
+        fields = [name for name, field in schema_instance(include.schema).fields.items() if not field.load_only]
+        yield _names(f"fields[{path}]", f"Fields to return of what `include={path}` adds.", fields)
 
 
 def _extra(parameters: type[Schema], components: Components) -> Iterator[Json]:

@@ -7,6 +7,7 @@ not list everything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import Cursor, SortKey
 from blog_app.api.requests.filter_parameters import parse_filters
 from blog_app.api.resources.fields import Integer, require_storable
+from blog_app.api.resources.nested_includes import MAX_DEPTH, include_paths
 from blog_app.api.resources.schema import Schema, readable_columns, schema_instance
 from blog_app.errors import BadRequest, bad_parameter
 
@@ -30,6 +32,7 @@ MAX_PAGE = 10_000
 MAX_PARAMETERS = 40
 MAX_SEARCH_LENGTH = 200
 REPEATABLE = ("fields", "include", "sort", "[in]", "[not_in]", "[between]")
+FIELDS_OF = re.compile(r"fields\[.*\]")
 INTEGER = Integer()
 LIST_PARAMETERS = ("fields", "include", "sort", "cursor", "limit", "page", "count", "q")
 
@@ -40,6 +43,10 @@ class Fieldset:
 
     fields: tuple[str, ...]
     includes: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
+    """The paths of includes in what is included, each after those above it."""
+    pruned: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Paths of what is included, and the fields that it is shown with."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ def item_arguments(
 def list_arguments(schema: type[Schema], query_string: bytes, extra: type[Schema] | None = None) -> ListArguments:
     """Return the parsed query string of a list; raise `BadRequest` naming the parameter that is not valid."""
     parameters = parse_query(query_string)
-    standard = _pop(parameters, LIST_PARAMETERS)
+    standard = _pop(parameters, (*LIST_PARAMETERS, *filter(FIELDS_OF.fullmatch, list(parameters))))
     extra_values = _pop(parameters, schema_instance(extra).fields) if extra else {}
     fieldset = _fieldset(schema, standard, searching="q" in standard)
     keys = _sort_keys(schema, standard.get("sort"), searching="q" in standard)
@@ -150,9 +157,22 @@ def _fieldset(schema: type[Schema], parameters: dict[str, str], *, searching: bo
     includes = parameters.pop("include", None)
     default = tuple(name for name in readable if name not in options.per_caller)
     shown = _names("fields", fields, readable) if fields is not None else default
-    included = _names("include", includes, (*options.includes, *options.per_caller)) if includes is not None else ()
+    paths = include_paths(schema)
+    included = _names("include", includes, (*paths, *options.per_caller)) if includes is not None else ()
     asked = tuple(name for name in included if name in options.per_caller and name not in shown)
-    return Fieldset(shown + asked, tuple(name for name in included if name in options.includes))
+    parts = [name.split(".") for name in included if name in paths]
+    all_paths = dict.fromkeys(".".join(each[:depth]) for depth in range(1, MAX_DEPTH + 1) for each in parts)
+    top = tuple(path for path in all_paths if "." not in path)
+    nested = tuple(path for path in all_paths if "." in path)
+    pruned = []
+    for name in [name for name in parameters if FIELDS_OF.fullmatch(name)]:
+        path = name[len("fields[") : -1]
+        if path not in all_paths:
+            raise bad_parameter(name, f"Nothing is included as {path!r}. Included: {', '.join(all_paths) or 'none'}.")
+        allowed = schema_instance(paths[path].include.schema).fields.items()
+        names = tuple(name for name, field in allowed if not field.load_only)
+        pruned.append((path, _names(name, parameters.pop(name), names)))
+    return Fieldset(shown + asked, top, nested, tuple(pruned))
 
 
 def _names(parameter: str, text: str, allowed: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ fetched for all rows together, by one statement an include: objects behind a joi
 what another domain's `directory` returns. An item gets related objects of its own database by a subquery in its own
 statement: for one row a round trip costs more than a subquery, which in a list would run once a row, and PostgreSQL
 takes longer to plan a join than to run it.
+
+Includes of included objects (`include=items.product`) are fetched for all of them together, by one statement a level.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ class JoinedInclude:
     alias: peewee.ModelAlias
     columns: dict[str, Any]
     subquery: SubqueryInclude | None
+    batch: BatchInclude
+    """The same for objects that are included themselves."""
 
     many = False
 
@@ -78,6 +82,10 @@ class BatchInclude:
     """The models that it is read from."""
     subquery: SubqueryInclude | None = None
 
+    @property
+    def batch(self) -> BatchInclude:
+        return self
+
     def add(self, name: str, rows: list[dict[str, Any]], keys: list[Any]) -> None:
         """Put the related objects of each row under `name`; `keys` are the rows' keys, in the same order."""
         unique = {key for key in keys if key is not None}
@@ -93,7 +101,8 @@ def belongs_to(schema: type[Schema], key: peewee.ForeignKeyField) -> JoinedInclu
     alias = model.alias()
     columns = {name: getattr(alias, node.name) for name, node in readable_columns(schema).items()}
     query = alias.select(_as_json(columns)).where(_join_condition(alias, key))
-    return JoinedInclude(schema, key, alias, columns, _subquery(query, schema, many=False))
+    batch = _one(_batch(schema, key, model.select(), model.id, key == model.id, reads=(model,)))
+    return JoinedInclude(schema, key, alias, columns, _subquery(query, schema, many=False), batch)
 
 
 def from_directory(fetch: Fetch, schema: type[Schema], key: peewee.Field) -> BatchInclude:
@@ -140,7 +149,11 @@ def has_first(schema: type[Schema], key: peewee.Field, query: peewee.ModelSelect
 
 def has_one(schema: type[Schema], key: peewee.Field, by: peewee.ForeignKeyField) -> BatchInclude:
     """Include the one object, if any, whose foreign key `by`, which is unique, names the row."""
-    include = has_many(schema, key, by)
+    return _one(has_many(schema, key, by))
+
+
+def _one(include: BatchInclude) -> BatchInclude:
+    """Return an include of many objects, of which there is at most one, as an include of one."""
 
     def fetch(keys: list[Any]) -> dict[Any, Any]:
         return {key: related for key, (related,) in include.fetch(keys).items()}

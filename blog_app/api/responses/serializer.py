@@ -17,6 +17,7 @@ from blog_app.api.requests import cursors
 from blog_app.api.requests.cursors import SortKey
 from blog_app.api.requests.query_string import Fieldset, ListArguments
 from blog_app.api.resources.includes import BatchInclude, JoinedInclude
+from blog_app.api.resources.nested_includes import add_nested
 from blog_app.api.resources.schema import Extension, Schema, readable_columns
 from blog_app.data.compiled import Reusable, reusable_columns
 from blog_app.data.compiled.row_decoders import RowDecoder, column_sources, compile_decoder, dict_source
@@ -44,6 +45,8 @@ class Selection:
     joined: tuple[JoinedInclude | Extension, ...]
     batches: tuple[tuple[str, BatchInclude, int], ...]
     """The name of each batch include, and the index of its key's column."""
+    schema: type[Schema]
+    fieldset: Fieldset
 
     def rows(self, query: peewee.ModelSelect, limit: int | None = None, *, backwards: bool = False) -> list[Row]:
         """Return the row tuples of `query` with the selected columns, at most `limit`."""
@@ -102,7 +105,9 @@ def build_selection(
     source = Reusable(_with_joined(options.model, joined)) if joined else options.model
     decode = compile_decoder(dict_source(column_sources(fieldset.fields) | related))
     selected = reusable_columns(columns)
-    return Selection(selected, decode, options.model, source, orders, keys, tuple(joined), tuple(batches))
+    return Selection(
+        selected, decode, options.model, source, orders, keys, tuple(joined), tuple(batches), schema, fieldset
+    )
 
 
 def _extensions(schema: type[Schema], fieldset: Fieldset, sort_keys: tuple[SortKey, ...]) -> Iterable[Extension]:
@@ -127,6 +132,9 @@ def represent(selection: Selection, tuples: list[Row]) -> list[dict[str, Any]]:
     rows = [selection.decode(row) for row in tuples]
     for name, include, index in selection.batches:
         include.add(name, rows, [row[index] for row in tuples])
+    fieldset = selection.fieldset
+    if fieldset.nested or fieldset.pruned:
+        add_nested(selection.schema, rows, fieldset.nested, fieldset.pruned)
     return rows
 
 

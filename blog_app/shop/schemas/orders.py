@@ -10,14 +10,29 @@ from marshmallow import ValidationError, fields as ma, validate
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
 from blog_app.api.resources.fields import Integer, JsonObject, Money, String, Timestamp
-from blog_app.api.resources.includes import has_many
-from blog_app.shop.models import Order, OrderChange, OrderItem
+from blog_app.api.resources.includes import belongs_to, has_many
+from blog_app.shop.models import Order, OrderChange, OrderItem, Product
 from blog_app.shop.models.base import CURRENCY
+from blog_app.shop.models.products import PRODUCT_TYPES
 from blog_app.shop.order_states import PAYMENT, STATUS
-from blog_app.shop.schemas.products import currency_field
+from blog_app.shop.schemas.products import ProductCategorySchema, currency_field
 
 MAX_ITEMS = 100
 MAX_QUANTITY = 1_000
+
+
+class OrderedProductSchema(Schema):
+    """A product that was ordered, as it is now."""
+
+    class Meta:
+        model = Product
+        includes = {"category": belongs_to(ProductCategorySchema, Product.category)}
+
+    id = ma.UUID(dump_only=True)
+    type = ma.String(dump_only=True, validate=validate.OneOf(tuple(PRODUCT_TYPES)))
+    name = String(dump_only=True)
+    slug = String(dump_only=True)
+    category_id = ma.UUID(dump_only=True, allow_none=True)
 
 
 class OrderItemSchema(Schema):
@@ -26,6 +41,7 @@ class OrderItemSchema(Schema):
     class Meta:
         model = OrderItem
         columns = {"total": OrderItem.unit_price * OrderItem.quantity}
+        includes = {"product": belongs_to(OrderedProductSchema, OrderItem.product)}
 
     id = ma.UUID(dump_only=True)
     product_id = ma.UUID(dump_only=True)
