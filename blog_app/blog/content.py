@@ -33,7 +33,7 @@ MAX_MARKS = 20_000
 """Lines, and characters that start emphasis, links and table cells, of Markdown: rendering takes time for each."""
 MARK = re.compile(r"[\[*_~|`<&]")
 MAX_CLEANINGS = 5
-"""What a parser made of misnested HTML can be misnested still, and can be deeper than what it had open at a time."""
+"""A parser moves what stands between the cells of a table in front of it, where it may have to be closed again."""
 MAX_WORD_LENGTH = 1_000
 """ASCII characters of a word or a URL. PostgreSQL's text search takes quadratic time, then exhausts its stack."""
 OVERLONG_WORD = re.compile(rf"[\w@./~+-]{{{MAX_WORD_LENGTH + 1}}}", re.ASCII)
