@@ -6,12 +6,12 @@ import time
 
 from blog_app.development.local.stack import throwaway
 
-from .run import prepare, prove
+from .run import LIMITS, prepare, prove
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 300.0
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
-with throwaway(replicas=2) as stack:
+with throwaway(replicas=2, variables=LIMITS) as stack:
     stack.replicas[1].delay("200ms")
     report = prove(stack, prepare(stack), seconds, seed=seed)
 logging.info("%s", report)

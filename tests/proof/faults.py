@@ -31,15 +31,22 @@ class Faults:
             "worker killed": self.kill_a_worker,
             "redis flushed": self.flush_redis,
             "redis frozen": self.freeze_redis,
+            "pgbouncer frozen": self.freeze_pgbouncer,
             "replica killed": self.kill_a_replica,
+            "postgresql frozen": self.freeze_postgres,
             "pgbouncer killed": self.kill_pgbouncer,
             "redis restarted empty": self.restart_redis_empty,
             "connections of writers ended": self.end_connections,
             "postgresql killed": self.kill_postgres,
+            "postgresql dead behind pgbouncer": self.keep_postgres_dead,
         }
 
     def hold(self) -> None:
         time.sleep(self.chance.uniform(0.3, 1.5))
+
+    def hold_long(self) -> None:
+        """Long enough, as a rule, that waits for a database end and its circuit breaker opens."""
+        time.sleep(self.chance.uniform(2, 7))
 
     def cut_redis_connections(self) -> None:
         machine = self.machines[0]
@@ -105,9 +112,25 @@ class Faults:
             self.hold()
             self.stack.pgbouncer.start()
 
+    def freeze_pgbouncer(self) -> None:
+        if self.stack.pgbouncer:
+            self.stack.pgbouncer.freeze()
+            self.hold_long()
+            self.stack.pgbouncer.thaw()
+
     def kill_postgres(self) -> None:
         self.stack.postgres.kill()
         self.stack.postgres.start()
+
+    def keep_postgres_dead(self) -> None:
+        self.stack.postgres.kill()
+        self.hold_long()
+        self.stack.postgres.start()
+
+    def freeze_postgres(self) -> None:
+        self.stack.postgres.freeze()
+        self.hold_long()
+        self.stack.postgres.thaw()
 
     def kill_a_worker(self) -> None:
         self.chance.choice(self.machines).kill_a_worker(self.chance.randrange(2))

@@ -28,6 +28,9 @@ class History:
 
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+    last_failure: float = 0.0
+    """When the last error response arrived."""
     _acknowledged: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     _seen: defaultdict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,6 +45,7 @@ class History:
         """Record an error response; 503 says that a server is unreachable, others are bugs."""
         with self._lock:
             self.counts[f"status {status}"] += 1
+            self.last_failure = time.monotonic()
             if status != 503:
                 self.violations.append(f"{request} got {status}")
 

@@ -101,7 +101,6 @@ class Machine:
             "WEB_CONCURRENCY": "2",
             "WEB_THREADS": "4",
             "LOG_LEVEL": "WARNING",
-            "CONNECT_TIMEOUT": "2",
             "REPLICA_LAG_SECONDS": "60",
             "PROOF_MUTATION": mutation,
         }

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from .machines import Machine, machines
 ROWS = 3
 WRITERS = 3
 READERS = 6
+LIMITS = {"STATEMENT_TIMEOUT": "2", "CONNECT_TIMEOUT": "2"}
 
 
 @dataclass
@@ -38,13 +39,19 @@ class Report:
     faults: Counter[str]
     openings: int
     violations: list[str]
+    recovery: dict[str, float]
+    """For each fault, the longest that requests failed after it had ended, in seconds."""
+    slowest: float
+    """The longest that a response took, in seconds."""
     silent: list[str] = field(default_factory=list)
     """What did not happen, and must for the run to prove anything."""
 
     def __str__(self) -> str:
         lines = [f"{self.counts[name]:8} {name}" for name in sorted(self.counts)]
         lines += [f"{self.openings:8} epochs opened"]
-        lines += [f"{count:8} × {name}" for name, count in sorted(self.faults.items())]
+        lines += [f"{self.slowest:8.1f} s for the slowest response"]
+        for name, count in sorted(self.faults.items()):
+            lines.append(f"{count:8} × {name}, {self.recovery[name]:.1f} s of errors afterwards")
         lines += [f"{len(self.violations):8} violations", *self.violations[:5]]
         return "\n".join(lines + [f"nothing proved: no {each}" for each in self.silent])
 
@@ -80,7 +87,7 @@ def prove(
     `only`: these faults and no others, and all writes through the first machine, so that a fault of the last one is
     not found by a writer.
     """
-    history, injected, epochs = History(), Counter[str](), set[str]()
+    history, injected, epochs, recovery = History(), Counter[str](), set[str](), defaultdict[str, float](float)
     chance = random.Random(seed)
     over = threading.Event()
     assert stack.redis
@@ -99,16 +106,21 @@ def prove(
         faults = Faults(stack, started, chance)
         end = time.monotonic() + seconds
         names = list(only or faults.all)
+        name, ended = "", time.monotonic()
         while time.monotonic() < end and not history.violations:
-            for name in names:
+            for upcoming in names:
                 if time.monotonic() > end or history.violations:
                     break
                 # Faults find an open epoch as a rule, so that there are hits that could be wrong.
                 wait_until(lambda: bool(_is_open(stack)), chance.uniform(0, 8))
                 time.sleep(chance.uniform(0.2, 1.5))
+                recovery[name] = max(recovery[name], history.last_failure - ended)
+                name = upcoming
                 faults.all[name]()
+                ended = time.monotonic()
                 injected[name] += 1
             chance.shuffle(names)
+        recovery[name] = max(recovery[name], history.last_failure - ended)
         over.set()
         for thread in threads:
             thread.join(30)
@@ -120,7 +132,13 @@ def prove(
         "openings": len(epochs),
     }
     return Report(
-        counts, injected, len(epochs), history.violations, [name for name, count in needed.items() if not count]
+        counts,
+        injected,
+        len(epochs),
+        history.violations,
+        recovery,
+        history.slowest,
+        [name for name, count in needed.items() if not count],
     )
 
 
@@ -152,6 +170,7 @@ class Caller:
         connection = self._connections.get(port)
         if connection is None:
             connection = self._connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        started = time.monotonic()
         try:
             connection.request(method, path)
             response = connection.getresponse()
@@ -161,6 +180,7 @@ class Caller:
             self.history.count("without a response")
             time.sleep(0.02)
             return None
+        self.history.slowest = max(self.history.slowest, time.monotonic() - started)
         if response.status != 200:
             self.history.failed(f"{method} {path}", response.status)
             return None

@@ -8,7 +8,7 @@ import pytest
 
 from blog_app.development.local.stack import Stack, throwaway
 
-from .run import prepare, prove
+from .run import LIMITS, prepare, prove
 
 CATCHING = {
     "mark first": ("redis flushed",),
@@ -22,7 +22,7 @@ CATCHING = {
 @pytest.fixture(scope="module")
 def proving() -> Iterator[tuple[Stack, list[str]]]:
     """Servers of its own, the second replica a little late."""
-    with throwaway(replicas=2) as stack:
+    with throwaway(replicas=2, variables=LIMITS) as stack:
         rows = prepare(stack)
         stack.replicas[1].delay("200ms")
         yield stack, rows
