@@ -48,16 +48,21 @@ def healthz() -> Response:
 
 
 def readyz() -> Response:
-    """Check readiness: every database is the right one and migrated, and Redis responds; otherwise 503."""
+    """Check readiness: 503 if no database answers, one is the wrong one, or one is empty; else what is degraded.
+
+    Without some of the databases, with migrations to come, or without Redis, an instance serves what it can, and no
+    other instance can serve more.
+    """
     deadline = time.monotonic() + PROBE_SECONDS
     databases.probe_all()
     redis_check = _check_redis(settings().redis_url)  # Meanwhile.
     answering = databases.answering(deadline)
     checks = {each.name: _check_database(each, each.name in answering) for each in databases.ALL}
     checks["redis"] = redis_check
-    found = {check["status"] for check in checks.values()} - {"ok", "not configured"}
-    overall = "ok" if not found else "degraded" if found == {NOT_USED} else "unavailable"
-    return json_response({"status": overall, "checks": checks}, 503 if overall == "unavailable" else 200)
+    found = {check["status"] for check in checks.values()}
+    if not answering or found & {"wrong database", "not migrated"}:
+        return json_response({"status": "unavailable", "checks": checks}, 503)
+    return json_response({"status": "ok" if found <= {"ok", "not configured"} else "degraded", "checks": checks})
 
 
 def _check_database(database: databases.LogicalDatabase, answers: bool) -> dict[str, Any]:
@@ -65,12 +70,15 @@ def _check_database(database: databases.LogicalDatabase, answers: bool) -> dict[
         return {"status": "away"}
     try:
         database.verify(settings())
-        pending = status.pending(database, database.name)
+        migrations = status.list_all(database, database.name)
     except databases.CONNECTION_ERRORS:
         return {"status": "away"}
     except databases.WrongDatabase:
         return {"status": "wrong database"}
-    return {"status": "migrations pending", "pending": pending} if pending else {"status": "ok"}
+    pending = [each.name for each in migrations if not each.migrated_at]
+    if not pending:
+        return {"status": "ok"}
+    return {"status": "not migrated" if len(pending) == len(migrations) else "migrations pending", "pending": pending}
 
 
 def _check_redis(url: str | None) -> dict[str, Any]:

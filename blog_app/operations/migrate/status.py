@@ -31,9 +31,3 @@ def list_all(database: peewee.PostgresqlDatabase, name: str, folder: Path | None
         steps = () if at else tuple(history.begun_steps(database, name, migration.name).values())
         found.append(MigrationStatus(migration.name, at, steps=steps))
     return found + [MigrationStatus(gone, at, file_exists=False) for gone, at in applied.items()]
-
-
-def pending(database: peewee.PostgresqlDatabase, name: str, folder: Path | None = None) -> list[str]:
-    """Return the names of the migrations that `up` would apply."""
-    found = files.pending(files.read(name, folder), history.applied(database, name))
-    return [migration.name for migration in found]
