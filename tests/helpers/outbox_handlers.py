@@ -1,8 +1,8 @@
 """Test events and handlers that record each run: in another database, in the publishing database, and outside both.
 
 `flask --app tests.helpers.outbox_handlers worker` is a worker that knows them. DIE_ONCE, the path of a file, makes it
-kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has. LEASE_SECONDS shortens its
-leases.
+kill itself (SIGKILL) the first time it comes to the point DIE_AT; the file says that it has. CLAIM_SECONDS shortens its
+claims.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def die_at(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-if seconds := os.environ.get("LEASE_SECONDS"):
-    delivery.LEASE = delivery.EXTERNAL_LEASE = timedelta(seconds=float(seconds))
+if seconds := os.environ.get("CLAIM_SECONDS"):
+    delivery.CLAIM = delivery.EXTERNAL_CLAIM = timedelta(seconds=float(seconds))
 
 if "DIE_AT" in os.environ:
     delete_delivered = delivery.delete_delivered

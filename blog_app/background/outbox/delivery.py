@@ -1,9 +1,9 @@
 """Delivering outbox events to their handlers, with retries and exponential backoff; cleaning `processed_events`.
 
-A worker claims a delivery before it calls the handler: it commits that this attempt counts, and a lease, during which
-no worker takes this delivery or a later one of its subject. So an attempt counts however it ends, and no transaction of
-the outbox is open while a handler runs. When the worker dies, another one takes the delivery after the lease. It also
-does if the worker only hangs, which sees by `attempts` then that the delivery is no longer its own.
+A worker claims a delivery before it calls the handler: it commits that this attempt counts, and a time until which no
+other worker takes this delivery or a later one of its subject. So an attempt counts however it ends, and no transaction
+of the outbox is open while a handler runs. When the worker dies, another one takes the delivery after that time. So it
+does when the worker only hangs, which sees by `attempts` then that the delivery is no longer its own.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
 MAX_BACKOFF = timedelta(hours=1)
-LEASE = timedelta(seconds=30)
-EXTERNAL_LEASE = timedelta(minutes=5)
+CLAIM = timedelta(seconds=30)
+"""How long a worker has a delivery for itself."""
+EXTERNAL_CLAIM = timedelta(minutes=5)
 """Of external handlers: longer than they may take, because a second effect begins when it ends."""
 DELETE_TIMEOUT = 10.0
 """Seconds: how long a worker tries to delete what it has delivered if the outbox is unreachable just then."""
@@ -67,7 +68,7 @@ def deliver_next(database: LogicalDatabase, handler: str, backoff: Backoff) -> i
 
 
 def _claim(database: LogicalDatabase, handler: str) -> list[Delivery]:
-    """Return the next due deliveries to a handler, with a lease, and with this attempt counted.
+    """Return the next due deliveries to a handler, claimed: with this attempt counted.
 
     One that was attempted before comes alone: should it be what kills workers, no other attempt dies with it.
     """
@@ -79,9 +80,9 @@ def _claim(database: LogicalDatabase, handler: str) -> list[Delivery]:
         deliveries = list(takewhile(lambda each: not each.attempts, found)) or found[:1]
         if deliveries:
             attempts = deliveries[0].attempts + 1
-            lease = max(EXTERNAL_LEASE if HANDLERS[handler].external else LEASE, _backoff(attempts))
-            claim = table.update(attempts=attempts, due_at=now() + lease)
-            database.pipeline(claim.where(_positions(deliveries)))
+            claimed = max(EXTERNAL_CLAIM if HANDLERS[handler].external else CLAIM, _backoff(attempts))
+            update = table.update(attempts=attempts, due_at=now() + claimed)
+            database.pipeline(update.where(_positions(deliveries)))
     for each in deliveries:
         each.attempts += 1
     return deliveries
@@ -127,14 +128,15 @@ def _attempt(deliveries: Sequence[Delivery], backoff: Backoff) -> None:
     except Exception as error:
         if isinstance(error, DatabaseUnreachable | ServiceUnreachable):
             backoff.record_failure(first.handler)
-        if isinstance(error, DatabaseUnreachable) and not isinstance(error, TransactionLost):
+        if isinstance(error, DatabaseUnreachable):
             log.warning("%s backs off: %s", first.handler, first_line(error))
+        if isinstance(error, DatabaseUnreachable) and not isinstance(error, TransactionLost):
             _give_back(deliveries)
-        elif len(deliveries) > 1:
+        elif len(deliveries) == 1:
+            _postpone(first, error)
+        elif not isinstance(error, TransactionLost):  # Else each is attempted by itself when the claim ends.
             for each in deliveries:
                 _attempt([each], backoff)
-        else:
-            _postpone(first, error)
     else:
         backoff.record_success(first.handler)
         retry(

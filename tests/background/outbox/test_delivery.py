@@ -209,7 +209,7 @@ def test_deliveries_blocked_by_a_failed_one_are_postponed_with_it(deliver: Deliv
     assert [(each.payload["number"], each.due_at > now()) for each in waiting] == [(-1, True), (2, True), (3, True)]
 
 
-def test_an_external_handler_runs_outside_transactions_with_its_attempt_counted_and_leased(
+def test_an_external_handler_runs_outside_transactions_with_its_attempt_counted_and_claimed(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -249,6 +249,23 @@ def test_an_attempt_counts_if_its_transaction_is_lost(deliver: Deliver, monkeypa
     assert recorded(ShopEffect) == []
 
 
+@pytest.mark.usefixtures("long_backoff")
+def test_a_batch_whose_transaction_is_lost_is_not_attempted_again_at_once(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_connection(events: list[Event]) -> None:
+        calls.append(len(events))
+        databases.shop.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    calls: list[int] = []
+    replace_handler(monkeypatch, "shop.record_in_shop", lose_connection, batch=10)
+    for number in range(3):
+        publish(uuid4(), number)
+    deliver()
+    assert calls == [3]
+    assert [(each.attempts, each.due_at > now()) for each in OUTBOX.select()] == [(1, True)] * 3
+
+
 def test_deliveries_of_a_batch_that_died_are_attempted_one_by_one(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,14 +284,14 @@ def test_deliveries_of_a_batch_that_died_are_attempted_one_by_one(
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), DatabaseUnreachable("no")])
-def test_a_worker_that_hung_beyond_its_lease_leaves_the_delivery_to_the_one_that_has_it_now(
+def test_a_worker_that_hung_beyond_its_claim_leaves_the_delivery_to_the_one_that_has_it_now(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def hang(event: Event) -> None:
         OUTBOX.update(attempts=2, due_at=later).execute()  # As another worker's claim does.
         raise error
 
-    later = now() + delivery.EXTERNAL_LEASE
+    later = now() + delivery.EXTERNAL_CLAIM
     replace_handler(monkeypatch, "accounts.record_outside", hang)
     publish(uuid4(), 1, event="test.mailed")
     deliver()

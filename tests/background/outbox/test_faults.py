@@ -31,7 +31,7 @@ def own_stack() -> Iterator[Stack]:
     """Servers that these tests may kill, and a worker on them."""
     with throwaway() as own:
         flask = [Path(sys.executable).parent / "flask", "--app", "tests.helpers.outbox_handlers"]
-        environment = os.environ | own.environment() | {"APP_MODE": "test", "LEASE_SECONDS": "1"}
+        environment = os.environ | own.environment() | {"APP_MODE": "test", "CLAIM_SECONDS": "1"}
         with Program(*flask, "migrate", "up", environment=environment) as migration:
             assert migration.wait() == 0, migration.said
         for schema in ("accounts", "shop"):

@@ -30,7 +30,7 @@ Start = Callable[..., Program]
 def start(stack: Stack, tmp_path: Path) -> Iterator[Start]:
     """A function that starts a worker process; those that still run at the end are killed."""
     flask = [Path(sys.executable).parent / "flask", "--app", "tests.helpers.outbox_handlers", "worker"]
-    own = {"APP_MODE": "test", "DIE_ONCE": str(tmp_path / "died"), "LEASE_SECONDS": "1"}
+    own = {"APP_MODE": "test", "DIE_ONCE": str(tmp_path / "died"), "CLAIM_SECONDS": "1"}
     environment = os.environ | stack.environment() | own
     with ExitStack() as started:
 
@@ -75,7 +75,7 @@ def test_work_interrupted_by_a_kill_happens_once(start: Start, point: str) -> No
 def test_an_attempt_that_is_killed_counts_and_its_external_effect_is_repeated(start: Start) -> None:
     publish(uuid4(), 1, event="test.mailed")
     publish(uuid4(), 2, event="test.mailed")
-    first = start(DIE_AT="in the external effect", LEASE_SECONDS="60")
+    first = start(DIE_AT="in the external effect", CLAIM_SECONDS="60")
     assert first.wait() == -signal.SIGKILL
     assert sorted(each.attempts for each in OUTBOX.select()) == [0, 1]
     OUTBOX.update(due_at=now()).execute()
