@@ -12,6 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import peewee
+from playhouse.postgres_ext import BinaryJSONField
 
 from blog_app.api.resources.filters import escape_like
 from blog_app.data import databases
@@ -115,11 +116,12 @@ class Node(FilesRecord, SoftDeletable):
     size = peewee.BigIntegerField(null=True)
     media_type = peewee.CharField(max_length=100, null=True)
     trashed_with = peewee.UUIDField(null=True)
+    metadata = BinaryJSONField(default=dict, index=False, constraints=[peewee.SQL("DEFAULT '{}'")])
 
     class Meta:
         table_name = "nodes"
         audited = ("kind", "parent", "size", "media_type", "deleted_at")
-        redacted = ("name", "content")
+        redacted = ("name", "content", "metadata")
         indexes = ((("parent", "owner_id"), False), (("owner_id", "id"), False))
         constraints = [
             peewee.Check("kind IN ('folder', 'file')", name="nodes_kind_is_known"),
@@ -186,6 +188,7 @@ def below(key: str) -> peewee.Expression:
 _KEY, _NOT_DELETED = peewee.SQL("key text_pattern_ops"), peewee.SQL("deleted_at IS NULL")
 Node.add_index(Node.index(Node.owner_id, _KEY, unique=True, where=_NOT_DELETED, name="nodes_place"))
 Node.add_index(Node.index(Node.trashed_with, where=peewee.SQL("deleted_at IS NOT NULL"), name="nodes_trashed_with"))
+Node.add_index(Node.index(peewee.SQL("metadata jsonb_path_ops"), using="gin", name="nodes_metadata"))
 explain_constraint("nodes_place", "name", "This folder already contains that name.", status=Conflict)
 explain_constraint(
     "nodes_path_is_not_too_long", "name", f"The path must not be longer than {MAX_PATH_BYTES} bytes.", status=Invalid

@@ -6,7 +6,8 @@ from marshmallow import fields as ma, validate
 
 from blog_app.accounts.schemas import person
 from blog_app.api import Schema
-from blog_app.api.resources.fields import Integer, Timestamp
+from blog_app.api.resources.fields import Integer, JsonObject, Timestamp
+from blog_app.api.resources.filters import json_filter
 from blog_app.api.resources.includes import belongs_to
 from blog_app.files.models import KINDS, Node
 from blog_app.files.names import Name, Path
@@ -34,6 +35,7 @@ class NodeSchema(Schema):
             "kind", "name", "parent_id", "owner_id", "size", "media_type", "sha256",
             "created_at", "updated_at", "deleted_at",
         )  # fmt: skip
+        filters = {"metadata": json_filter(Node.metadata)}
         sortable = ("kind", "name", "path", "size", "created_at", "updated_at", "deleted_at")
         includes = {"owner": person(Node.owner_id), "parent": belongs_to(FolderSchema, Node.parent)}
 
@@ -46,6 +48,7 @@ class NodeSchema(Schema):
     size = Integer(dump_only=True, allow_none=True, maximum=2**53)
     media_type = ma.String(dump_only=True, allow_none=True, metadata={"example": "application/pdf"})
     sha256 = ma.String(dump_only=True, allow_none=True)
+    metadata = JsonObject(load_default=dict, metadata={"description": "Your own keys.", "example": {"pages": 12}})
     created_at = Timestamp(dump_only=True)
     updated_at = Timestamp(dump_only=True)
     deleted_at = Timestamp(dump_only=True, allow_none=True)

@@ -20,6 +20,7 @@ from blog_app.files.contents import StoredContent
 from blog_app.files.models import Drive, Node
 from blog_app.files.names import casefolded
 
+COPIED = ("owner_id", "kind", "sha256", "size", "media_type", "metadata")
 MAX_COPIED = 10_000
 INSERT_BATCH_SIZE = 1_000
 
@@ -31,10 +32,10 @@ def lock_drive_of(nodes: Any) -> None:
         Drive.locked(owner_id[0])
 
 
-def create_folder(owner_id: UUID, name: str, parent_id: UUID | None) -> Node:
+def create_folder(owner_id: UUID, name: str, parent_id: UUID | None, **values: Any) -> Node:
     """Create a folder and return it; raise `Invalid` if the parent is not a folder of the owner."""
     Drive.locked(owner_id)
-    return _insert(owner_id, _folder(owner_id, parent_id), name, kind="folder")
+    return _insert(owner_id, _folder(owner_id, parent_id), name, kind="folder", **values)
 
 
 def add_file(owner_id: UUID, stored: StoredContent, name: str, parent_id: UUID | None) -> Node:
@@ -50,11 +51,14 @@ def replace_content(file: Node, stored: StoredContent) -> None:
     file.change(**stored.values)
 
 
-def move(node: Node, name: str, parent_id: UUID | None) -> Node:
-    """Move or rename a file, or a folder with everything in it."""
+def move(node: Node, name: str, parent_id: UUID | None, metadata: dict[str, Any]) -> Node:
+    """Move or rename a file, or a folder with everything in it, and set its own metadata."""
     folder = _folder(node.owner_id, parent_id)
     _require_outside(node, folder)
     _relocate(node, node.subtree(), folder, name)
+    if metadata != node.metadata:
+        node.metadata = metadata
+        Node.update(metadata=metadata).where(Node.id == node.id).execute()
     return node
 
 
@@ -70,7 +74,7 @@ def copy(node: Node, name: str, parent_id: UUID | None) -> Node:
     for original in originals:  # Folders come before what is in them.
         is_top = original.id == node.id
         copy_of = Node(
-            **{field: getattr(original, field) for field in ("owner_id", "kind", "sha256", "size", "media_type")},
+            **{field: getattr(original, field) for field in COPIED},
             name=name if is_top else original.name,
             parent=folder if is_top else copies[original.parent_id],
         )

@@ -72,9 +72,9 @@ def show_file(node_id: UUID) -> Any:
 
 
 @files.creates("/folders", schemas.NodeSchema)
-def create_folder(name: str, parent_id: UUID | None) -> Node:
+def create_folder(**values: Any) -> Node:
     """Create a folder."""
-    return tree.create_folder(identity().user_id, name, parent_id)
+    return tree.create_folder(identity().user_id, **values)
 
 
 @files.uploads("POST", "/files", schemas.NodeSchema, store=store_within_quota, parameters=schemas.UploadParameters)
@@ -84,9 +84,9 @@ def upload_file(stored: StoredContent, name: str | None, parent_id: UUID | None)
 
 
 @files.changes("/files/<uuid:node_id>", schemas.NodeSchema, load=locked_node_at)
-def change_file(node: Node, name: str, parent_id: UUID | None) -> Node:
-    """Rename or move a file, or a folder with everything in it."""
-    return tree.move(node, name, parent_id)
+def change_file(node: Node, **values: Any) -> Node:
+    """Rename or move a file, or a folder with everything in it; set its metadata."""
+    return tree.move(node, **values)
 
 
 @files.creates("/files/<uuid:node_id>/copies", schemas.CopySchema, response=schemas.NodeSchema, load=locked_node_at)

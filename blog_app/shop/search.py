@@ -1,20 +1,17 @@
 """Search and filters of products: full text, the slug of a category, and keys of the metadata.
 
 A search matches names and descriptions; better matches of the name come first. Only the newest `MAX_CANDIDATES` matches
-are ranked. `metadata[colour]=red` finds products whose metadata have that value under the key, as text, as number or
-boolean, or in a list. Each of these has an index (`migrations/shop/006_product_search.py`).
+are ranked. All of these have indexes (`migrations/shop/006_product_search.py`).
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-import orjson
 import peewee
 
 from blog_app.api.resources.fields import String
-from blog_app.api.resources.filters import Filter
+from blog_app.api.resources.filters import Filter, json_filter
 from blog_app.api.resources.full_text import ENGLISH, relevance, tsquery
 from blog_app.api.resources.schema import Search
 from blog_app.data.models import subquery_column
@@ -22,7 +19,6 @@ from blog_app.shop.models import Product, ProductCategory
 
 MAX_CANDIDATES = 1_000
 RELEVANCE = subquery_column("relevance")
-SCALARS = (bool, int, float)
 NAME = peewee.fn.to_tsvector(ENGLISH, Product.name)
 TEXT = peewee.Expression(
     peewee.fn.setweight(NAME, peewee.SQL("'A'")),
@@ -49,20 +45,8 @@ def _in_category(operator: str, value: Any) -> peewee.Expression:
     return Product.category.in_(ProductCategory.select(ProductCategory.id).where(ProductCategory.slug.in_(slugs)))
 
 
-def _with_metadata(key: str, value: str) -> peewee.Expression:
-    values: list[Any] = [value, [value]]
-    with suppress(orjson.JSONDecodeError):
-        if isinstance(number := orjson.loads(value), SCALARS):
-            values += [number, [number]]
-    metadata = Product.metadata.cast("jsonb")
-    condition = peewee.SQL("FALSE")
-    for each in values:
-        condition |= peewee.Expression(metadata, "@>", peewee.Cast(orjson.dumps({key: each}).decode(), "jsonb"))
-    return condition
-
-
 SEARCH = Search(_matching_products, fields=("relevance",), sort=("-relevance", "-id"))
 FILTERS = {
     "category": Filter(String(metadata={"example": "teaware"}), ("eq", "in"), _in_category),
-    "metadata": Filter(String(), (), _with_metadata, keyed=True),
+    "metadata": json_filter(Product.metadata),
 }

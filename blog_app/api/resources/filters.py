@@ -5,9 +5,13 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
+import orjson
 import peewee
 from marshmallow import fields as ma_fields, validate
 
@@ -63,6 +67,24 @@ def column_filter(field: ma_fields.Field[Any], column: Any) -> Filter:
     if not isinstance(field, ma_fields.Boolean | ma_fields.UUID) and not has_choices(field):
         operators += ORDER_OPERATORS + TEXT_OPERATORS if isinstance(field, ma_fields.String) else ORDER_OPERATORS
     return Filter(field, operators, lambda operator_name, value: COMPARISONS[operator_name](column, value))
+
+
+def json_filter(column: Any) -> Filter:
+    """Return the filter on the keys of a JSON object: under the key is the value, as text, number or boolean, or a
+    list that has it. An index with `jsonb_path_ops` can serve it.
+    """
+
+    def condition(key: str, value: str) -> peewee.Expression:
+        values: list[Any] = [value]
+        with suppress(orjson.JSONDecodeError):
+            if isinstance(parsed := orjson.loads(value), bool | int | float):
+                values.append(parsed)
+        documents = [orjson.dumps({key: each}).decode() for one in values for each in (one, [one])]
+        return reduce(
+            or_, [peewee.Expression(column.cast("jsonb"), "@>", peewee.Cast(each, "jsonb")) for each in documents]
+        )
+
+    return Filter(ma_fields.String(), (), condition, keyed=True)
 
 
 def has_choices(field: ma_fields.Field[Any]) -> bool:
