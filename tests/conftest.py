@@ -41,10 +41,11 @@ cheap_passwords.install()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests that need PgBouncer where it is missing; in CI they fail."""
-    if item.get_closest_marker("pgbouncer") and not programs.pgbouncer():
-        reason = "PgBouncer is not installed"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    """Skip tests that need PgBouncer or Redis where it is missing; in CI they fail."""
+    for mark, name, find in (("pgbouncer", "PgBouncer", programs.pgbouncer), ("redis", "Redis", programs.newest_redis)):
+        if item.get_closest_marker(mark) and not find():
+            reason = f"{name} is not installed"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="session")

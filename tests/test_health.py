@@ -18,6 +18,7 @@ def test_the_index_links_to_the_docs_and_health_checks(client: FlaskClient) -> N
             assert response.status_code == 200
 
 
+@pytest.mark.redis
 def test_readyz_reports_each_logical_database_and_redis(client: FlaskClient) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
@@ -65,6 +66,7 @@ def test_readyz_is_degraded_without_redis(client: FlaskClient, monkeypatch: pyte
     assert response.json["checks"]["redis"] == {"status": "away"}
 
 
+@pytest.mark.redis
 def test_readyz_is_503_and_names_a_database_that_is_not_the_one_of_its_direct_url(
     client: FlaskClient, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

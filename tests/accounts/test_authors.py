@@ -126,6 +126,7 @@ def test_the_number_of_posts_is_that_of_public_ones_and_orders_the_list(app: Fla
     assert anonymous(app).get("/authors/ada-marsh").json["posts"] == 0
 
 
+@pytest.mark.redis
 def test_numbers_that_did_not_change_end_no_cached_response(app: Flask, admin: Caller) -> None:
     publish(author(app, admin))
     count(app)

@@ -14,6 +14,8 @@ from tests.analytics.conftest import Counting
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import sign_up
 
+pytestmark = pytest.mark.redis
+
 
 @pytest.fixture
 def post(counting: Counting) -> dict:

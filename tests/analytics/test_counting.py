@@ -30,6 +30,7 @@ def post(counting: Counting) -> dict:
     return write_post(sign_up(counting.app, "author"))
 
 
+@pytest.mark.redis
 def test_a_view_counts_whether_cached_or_not_modified(counting: Counting, post: dict) -> None:
     path, robot = f"/posts/{post['slug']}", {"User-Agent": GOOGLE}
     ways: list[str] = []
@@ -52,6 +53,7 @@ def test_a_view_counts_whether_cached_or_not_modified(counting: Counting, post: 
     assert anonymous(counting.app).get(f"/posts/{post['id']}?include=tags").json["metadata"]["views"] == 4
 
 
+@pytest.mark.redis
 def test_bots_prefetches_errors_and_editors_do_not_count(counting: Counting, post: dict) -> None:
     author, draft = sign_up(counting.app, "author"), write_post(sign_up(counting.app, "author"), published=False)
     for agent in ("", GOOGLE, "curl/8.5.0", "python-requests/2.32", "GPTBot/1.1"):
@@ -67,6 +69,7 @@ def test_bots_prefetches_errors_and_editors_do_not_count(counting: Counting, pos
     assert counting.stored() == 0
 
 
+@pytest.mark.redis
 def test_only_the_host_of_an_external_referrer_is_stored(counting: Counting, post: dict) -> None:
     expected = {
         "https://news.example.com/item?id=1&user=ada@example.com": "news.example.com",
@@ -100,6 +103,7 @@ def test_behind_proxies_the_address_is_what_the_trusted_ones_append(proxies: int
     assert address_behind(proxies, "9.9.9.9", forwarded) == address
 
 
+@pytest.mark.redis
 def test_no_personal_data_is_stored(counting: Counting, post: dict) -> None:
     reader = sign_up(counting.app)
     secrets = ("203.0.113.77", "Secret Browser/1.0", reader.user_id, "ada@example.com", "/private/page")
@@ -132,6 +136,7 @@ def in_database() -> Iterator[str]:
             yield row
 
 
+@pytest.mark.redis
 def test_counting_adds_no_statement_and_little_time_to_a_read(counting: Counting, post: dict, monkeypatch) -> None:
     def statements_of(query: str) -> int:
         with captured_statements() as statements:

@@ -91,6 +91,7 @@ def site(servers: tuple[Stack, Flask]) -> Iterator[Site]:
         yield Site(stack, posts, programs.enter_context(gunicorn(stack)), programs)
 
 
+@pytest.mark.redis
 def test_every_view_counts_once_through_worker_kills_and_redis_outages(site: Site) -> None:
     disturbed = threading.Event()
 

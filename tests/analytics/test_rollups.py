@@ -24,6 +24,8 @@ from tests.analytics.conftest import Counting
 from tests.conftest import empty_all_tables
 from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall, has_lock_waiters
 
+pytestmark = pytest.mark.redis
+
 POSTS = [UUID(int=number) for number in (1, 2, 3)]
 HOSTS = [None, "news.example.com", "pub.example.org"]
 START = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)

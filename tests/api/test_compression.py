@@ -69,6 +69,7 @@ def outcomes(caller: Caller, path: str, encoding: str) -> tuple[TestResponse, Te
     return stored, hit
 
 
+@pytest.mark.redis
 @pytest.mark.parametrize("path", ["/posts", "/posts/{slug}"])
 def test_cached_responses_are_kept_in_both_encodings(api: Flask, path: str) -> None:
     author = sign_up(api, "author")
@@ -88,6 +89,7 @@ def test_cached_responses_are_kept_in_both_encodings(api: Flask, path: str) -> N
     assert (unchanged.data, unchanged.headers.get("Content-Encoding")) == (b"", None)
 
 
+@pytest.mark.redis
 def test_a_write_ends_both_encodings_and_the_weak_tag_guards_an_edit(api: Flask) -> None:
     author = sign_up(api, "author")
     path = f"/posts/{write_post(author, content='A kettle sings. ' * 200)['id']}"
@@ -101,11 +103,13 @@ def test_a_write_ends_both_encodings_and_the_weak_tag_guards_an_edit(api: Flask)
     author.patch(path, {"title": "Too late"}, status=412, **{"If-Match": compressed.headers["ETag"]})
 
 
+@pytest.mark.redis
 def test_a_small_response_is_not_compressed(api: Flask) -> None:
     _, hit = outcomes(anonymous(api), "/categories", "gzip")
     assert ("Content-Encoding" in hit.headers, hit.headers["ETag"][:2]) == (False, '"' + hit.headers["ETag"][1])
 
 
+@pytest.mark.redis
 def test_feeds_are_compressed(api: Flask) -> None:
     write_post(sign_up(api, "author"), content="A kettle sings. " * 200)
     client = api.test_client()

@@ -28,6 +28,8 @@ from tests.helpers.caller import API, Caller, anonymous, revoked, sign_up
 from tests.helpers.statements import captured_statements
 from tests.helpers.threads import run_in_parallel
 
+pytestmark = pytest.mark.redis
+
 
 def how(caller: Caller, path: str, **headers: str) -> str:
     return str(caller.get(path, **headers).headers["X-Cache"])

@@ -69,12 +69,14 @@ def more_than(before: dict[str, Any], view: str = VIEW) -> Counter[str]:
     return Counter({name: after[name] - before[name] for name in NAMES.values() if after[name] > before[name]})
 
 
+@pytest.mark.redis
 def test_what_responses_say_is_counted_and_flushed(app: Flask) -> None:
     before, reader = counts_of(VIEW), anonymous(app)
     said = Counter(NAMES[reader.get("/tags").headers["X-Cache"]] for _ in range(20))
     assert wait_until(lambda: more_than(before) == said, SECONDS), (more_than(before), said)
 
 
+@pytest.mark.redis
 def test_a_response_for_one_caller_only_is_a_bypass(app: Flask) -> None:
     view = "posts.list_posts"
     before, author = counts_of(view), sign_up(app, "author")
@@ -82,6 +84,7 @@ def test_a_response_for_one_caller_only_is_a_bypass(app: Flask) -> None:
     assert wait_until(lambda: more_than(before, view) == {"bypasses": 1}, SECONDS)
 
 
+@pytest.mark.redis
 def test_counts_of_two_processes_are_summed_and_flushed_at_exit(app: Flask, stack: Stack) -> None:
     before, said = counts_of(VIEW), Counter[str]()
     with ExitStack() as both:
@@ -95,6 +98,7 @@ def test_counts_of_two_processes_are_summed_and_flushed_at_exit(app: Flask, stac
     assert said.total() == 10
 
 
+@pytest.mark.redis
 def test_the_longest_and_the_mean_fill_are_of_all_processes(app: Flask) -> None:
     before = counts_of("a.view")
     assert before["hit_ratio"] is before["mean_fill_milliseconds"] is before["longest_fill_milliseconds"] is None
@@ -114,6 +118,7 @@ def test_the_longest_and_the_mean_fill_are_of_all_processes(app: Flask) -> None:
     }
 
 
+@pytest.mark.redis
 def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Counters()
     process.count("another.view", "bypass")
@@ -129,6 +134,7 @@ def test_while_redis_is_away_each_process_keeps_its_counts(dead_redis: Flask, mo
     assert counts_of("another.view")["bypasses"] == 2
 
 
+@pytest.mark.redis
 def test_a_batch_whose_confirmation_was_lost_is_counted_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     process, ask = Counters(), watermarks.ask_redis
     process.count("a.third.view", "bypass")
@@ -151,6 +157,7 @@ def test_without_redis_nothing_is_counted_and_the_report_says_so(no_redis: Flask
     assert (result.exit_code, result.output) == (0, "REDIS_URL is not set: nothing is cached.\n")
 
 
+@pytest.mark.redis
 def test_the_report_shows_each_view_and_the_total(app: Flask) -> None:
     process = Counters()
     process.count("shown.view", "miss", 0.5)

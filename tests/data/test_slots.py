@@ -88,6 +88,7 @@ def require_refusal(caller: Caller, method: str, path: str, body: dict[str, Any]
     assert int(caller.send(method, path, body, status=503).headers["Retry-After"]) > 0
 
 
+@pytest.mark.redis
 def test_lists_are_refused_while_items_hits_and_health_checks_go_on(full: Flask, monkeypatch) -> None:
     author, reader = sign_up(full, "author"), anonymous(full)
     post = write_post(author)
@@ -103,6 +104,7 @@ def test_lists_are_refused_while_items_hits_and_health_checks_go_on(full: Flask,
     assert full.test_client().get("/healthz").status_code == 200
 
 
+@pytest.mark.redis
 def test_every_operation_that_hashes_a_password_needs_a_slot(full: Flask) -> None:
     user = sign_up(full)
     with full.app_context():

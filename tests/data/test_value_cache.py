@@ -16,6 +16,8 @@ from blog_app.data.cache import reads_of
 from blog_app.data.value_cache import cache
 from blog_app.development.local.process import wait_until
 
+pytestmark = pytest.mark.redis
+
 SECONDS = 20
 calls: list[int] = []
 

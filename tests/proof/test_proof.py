@@ -10,6 +10,8 @@ from blog_app.development.local.stack import Stack, throwaway
 
 from .run import LIMITS, prepare, prove
 
+pytestmark = pytest.mark.redis
+
 CATCHING = {
     "mark first": ("redis flushed",),
     "unchecked replica": ("replicas paused",),

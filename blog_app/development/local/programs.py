@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,14 @@ def _copied(package: Path, folder: Path) -> Path:
 
 def redis(folder: Path) -> Path | None:
     """Return the newer redis-server, of the system or the wheel (or a copy, as above); None if there is none."""
-    newest = max(_redis_servers(), key=_version, default=None)
+    newest = newest_redis()
     return newest if newest is None or reachable(newest) else Path(shutil.copy(newest, folder))
+
+
+@cache
+def newest_redis() -> Path | None:
+    """Return the newest redis-server of this machine, None if there is none."""
+    return max(_redis_servers(), key=_version, default=None)
 
 
 def _redis_servers() -> list[Path]:

@@ -16,6 +16,8 @@ from blog_app.development.local.process import wait_until
 
 from .conftest import NAME, SECONDS, Killed, Process, World, gate_after, gate_before
 
+pytestmark = pytest.mark.redis
+
 
 def test_a_write_is_seen_by_the_next_read_and_by_no_earlier_hit(world: World) -> None:
     world.warm()

@@ -10,6 +10,8 @@ from blog_app.development.local.process import wait_until
 
 from .conftest import SECONDS, World
 
+pytestmark = pytest.mark.redis
+
 
 def test_what_is_asked_for_once_is_not_stored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.await_open()

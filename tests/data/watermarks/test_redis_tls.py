@@ -16,6 +16,8 @@ from blog_app.config import ConfigurationError, Settings
 from blog_app.data.watermarks.redis_link import RedisLink, RedisUnreachable
 from blog_app.development.local.stack import Stack
 
+pytestmark = pytest.mark.redis
+
 CERTIFICATE = Path(__file__).parents[2] / "helpers" / "self_signed.pem"
 
 

@@ -21,6 +21,8 @@ from blog_app.development.local.process import wait_until
 
 from .conftest import NAME, SECONDS, World
 
+pytestmark = pytest.mark.redis
+
 
 @pytest.fixture
 def replicated(world: World) -> Iterator[World]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from blog_app.analytics import queue
 from blog_app.config import Settings
 from blog_app.data import databases, watermarks
@@ -11,6 +13,8 @@ from blog_app.development.local.process import wait_until
 from tests.helpers.caller import anonymous, sign_up
 
 from .conftest import NAME, SECONDS, World
+
+pytestmark = pytest.mark.redis
 
 FOREIGN = ("other:{blog}:1:entry::x", "{blog}:1:mark:posts", "limit:1:x", "other:analytics:page_views")
 

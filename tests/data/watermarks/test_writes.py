@@ -22,6 +22,8 @@ from tests.helpers.statements import captured_statements
 
 from .conftest import NAME, SECONDS, World
 
+pytestmark = pytest.mark.redis
+
 
 def changed(world: World) -> bool:
     """Return whether the row's mark has changed since the last call."""
