@@ -7,13 +7,15 @@ cached reads and health checks need none, and always find a thread. Two kinds of
   the reads are short, as usual, and are refused at once while all slots are held by reads that run long.
 * `password_hashes`, each of which takes 64 MB and all cores. A few threads may wait.
 
-Guarantee: no wait is longer than the patience, and what is refused raises `Busy`, which becomes a 503.
+Guarantee: no thread waits while no slot changes hands for longer than the patience; what is refused raises `Busy`,
+which becomes a 503.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import NamedTuple
 
 from flask import Flask
@@ -30,10 +32,10 @@ class Busy(Exception):
 
 
 class Slots:
-    """So many slots, each held by one thread: a context manager. At most `waiting` threads wait for one.
+    """So many slots, each held by one thread: a context manager. At most `waiting` threads wait, in their order.
 
-    Nobody waits beyond `patience` seconds after the last slot was taken: what has held all slots for so long may hold
-    them for much longer.
+    A thread gives up when no slot has changed hands for `patience` seconds: what has held all of them for so long may
+    hold them for much longer. While they change hands its turn comes.
     """
 
     def __init__(self, free: int, *, waiting: int, patience: float) -> None:
@@ -41,30 +43,33 @@ class Slots:
         self._waiting = waiting
         self._patience = patience
         self._taken_at = 0.0
-        self._released = threading.Condition()
+        self._queue: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> None:
-        with self._released:
-            if not self._free:
-                self._wait()
-            self._free -= 1
-            self._taken_at = time.monotonic()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                self._taken_at = time.monotonic()
+                return
+            if len(self._queue) >= self._waiting:
+                raise Busy
+            turn = threading.Event()
+            self._queue.append(turn)
+        while not turn.wait(self._taken_at + self._patience - time.monotonic()):
+            with self._lock:
+                if not turn.is_set() and time.monotonic() >= self._taken_at + self._patience:
+                    self._queue.remove(turn)
+                    raise Busy
 
     def __exit__(self, *_: object) -> None:
-        with self._released:
-            self._free += 1
-            self._released.notify()
-
-    def _wait(self) -> None:
-        if not self._waiting:
-            raise Busy
-        self._waiting -= 1
-        try:
-            left = self._taken_at + self._patience - time.monotonic()
-            if not self._released.wait_for(lambda: self._free, left):
-                raise Busy
-        finally:
-            self._waiting += 1
+        with self._lock:
+            if self._queue:
+                # Handed over: a free slot would go to whichever thread runs first, and one that waits might never.
+                self._queue.popleft().set()
+                self._taken_at = time.monotonic()
+            else:
+                self._free += 1
 
 
 class ProcessSlots(NamedTuple):

@@ -33,7 +33,7 @@ def test_so_many_threads_hold_a_slot_and_so_many_wait() -> None:
 
     with few:
         waiting = BackgroundCall(enter)
-        assert wait_until(lambda: few._waiting == 0, LONG)
+        assert wait_until(lambda: len(few._queue) == 1, LONG)
         with pytest.raises(Busy), few:
             pass
         assert waiting.running
