@@ -18,6 +18,7 @@ from blog_app.shop.models import Order, OrderItem, Product, ProductCategory
 from blog_app.shop.models.orders import DailySales
 
 IS_SOLD = Order.is_sold()
+NOTHING = Decimal("0.00")
 IS_REFUNDED = Order.payment == "refunded"
 
 
@@ -44,12 +45,12 @@ def best_selling_products(since: date | None, until: date | None) -> Any:
             OrderItem.product,
             fn.COUNT(Order.id).filter(IS_SOLD).alias("orders"),
             fn.COALESCE(units, 0).alias("units"),
-            fn.COALESCE(revenue, 0).alias("revenue"),
+            fn.COALESCE(revenue, NOTHING).alias("revenue"),
             fn.MIN(price).filter(IS_SOLD).alias("lowest_price"),
             fn.MAX(price).filter(IS_SOLD).alias("highest_price"),
             fn.ROUND(revenue / units, 2).alias("average_price"),
             fn.COALESCE(fn.SUM(OrderItem.quantity).filter(IS_REFUNDED), 0).alias("refunded_units"),
-            fn.COALESCE(fn.SUM(amount).filter(IS_REFUNDED), 0).alias("refunded"),
+            fn.COALESCE(fn.SUM(amount).filter(IS_REFUNDED), NOTHING).alias("refunded"),
         )
         .join(Order)
         .where(IS_SOLD | IS_REFUNDED)

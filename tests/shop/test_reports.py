@@ -155,6 +155,7 @@ def test_products_are_reported_for_a_span_of_days_with_prices_also_when_deleted(
     vendor.delete(f"/products/{product['id']}")
     names = ("orders", "units", "revenue", "lowest_price", "highest_price", "average_price")
     assert rows(admin, "products", *names) == [(2, 4, "81.00", "20.00", "21.00", "20.25")]
+    assert rows(admin, "products", "refunded_units", "refunded") == [(0, "0.00")]
     today = noon.date().isoformat()
     assert rows(admin, f"products?since={today}", *names) == [(1, 1, "21.00", "21.00", "21.00", "21.00")]
     before = (noon - timedelta(days=1)).date().isoformat()
