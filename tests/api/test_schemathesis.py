@@ -53,5 +53,6 @@ def test_an_operation_conforms_to_the_openapi_document(app: Flask, schema: Any, 
     if "{" in path and data.draw(st.booleans()):
         case.path_parameters = objects.values_in(path, objects.url(app, path, owner=admin.user_id))
     # What `fields` leaves out is required otherwise.
-    checks = [each for each in CHECKS if each is not response_schema_conformance or "fields" not in (case.query or {})]
+    sparse = any(name.startswith("fields") for name in case.query or {})
+    checks = [each for each in CHECKS if each is not response_schema_conformance or not sparse]
     case.call_and_validate(checks=checks, headers={"Authorization": f"Bearer {admin.token}"})

@@ -31,6 +31,7 @@ The backend of a blog platform: posts, comments, a shop, friends, files, and ana
   `or[0][status]=draft&or[1][title][starts_with]=On`.
 * **Sorting**: `sort=-created_at,title`.
 * **Sparse fieldsets and includes**: `fields=id,title` returns only these fields, `include=author` adds related objects.
+  `include=items.product` adds what is related to those, `fields[author]=name` returns only these fields of them.
 * **Updates**: `PUT` replaces all writable fields, `PATCH` is a JSON Merge Patch (RFC 7396). Send the `ETag` as
   `If-Match` to avoid overwriting the changes of others.
 * **Safe retries**: send an `Idempotency-Key` with each POST.
