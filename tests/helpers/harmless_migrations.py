@@ -5,6 +5,8 @@ They run on the tables of `SETUP`, which raw SQL has made. Statements of one tex
 
 from __future__ import annotations
 
+import re
+
 SETUP = """
 CREATE TYPE blog.mood AS ENUM ('good', 'bad');
 CREATE DOMAIN blog.mail AS text;
@@ -22,8 +24,11 @@ CREATE TABLE blog.marks (at timestamptz NOT NULL, words int, PRIMARY KEY (at)) P
 CREATE TABLE blog.marks_1 PARTITION OF blog.marks FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE blog.marks_2 (at timestamptz NOT NULL, words int, PRIMARY KEY (at),
     CONSTRAINT bounds CHECK (at >= '2026-02-01' AND at < '2026-03-01'));
-CREATE VIEW blog.short AS SELECT id, mood FROM blog.notes
+CREATE VIEW blog.short AS SELECT id, mood FROM blog.notes;
+CREATE TRIGGER edited BEFORE UPDATE ON blog.notes FOR EACH ROW EXECUTE FUNCTION blog.f()
 """
+NEEDS_18 = re.compile(r"NOT ENFORCED|NOT NULL \w+ NOT VALID|AS \(words \* 2\)")
+"""What PostgreSQL has since version 18."""
 NEW = "CREATE TABLE blog.new (id bigint PRIMARY KEY, a text)"
 STATEMENTS = [
     "ALTER TABLE blog.notes ALTER title SET DATA TYPE varchar(100), ALTER price TYPE numeric(10,2)",
@@ -52,6 +57,8 @@ STATEMENTS = [
     "ALTER INDEX blog.notes_words SET (fillfactor = 70)",
     "ALTER INDEX IF EXISTS blog.notes_words RENAME TO words_of_notes",
     "COMMENT ON INDEX blog.notes_words IS 'x'",
+    "ALTER TRIGGER edited ON blog.notes RENAME TO changed",
+    "CREATE TEXT SEARCH CONFIGURATION blog.plain (COPY = simple)",
     "CREATE STATISTICS blog.st2 (ndistinct) ON title, body FROM blog.notes",
     "ALTER STATISTICS blog.st SET STATISTICS 200",
     "DROP STATISTICS blog.st",

@@ -22,6 +22,7 @@ STATEMENTS = [
     "CREATE INDEX i ON blog.posts (tag)",
     "CREATE TRIGGER t BEFORE INSERT ON blog.posts EXECUTE FUNCTION blog.f()",
     "DROP TRIGGER known ON blog.posts",
+    "ALTER TRIGGER known ON blog.posts RENAME TO other",
     "CREATE TABLE blog.new (tag int REFERENCES blog.tags (id))",
     "CREATE TABLE blog.new PARTITION OF blog.parts FOR VALUES IN (2)",
     "COMMENT ON TABLE blog.posts IS 'x'",

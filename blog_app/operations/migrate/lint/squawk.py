@@ -42,8 +42,8 @@ ADVICE = {
 # These hold for new tables too; the other rules of squawk are about tables in use.
 RULES_FOR_NEW_TABLES = ("prefer-timestamp-tz", "ban-char-field")
 SYNTAX_ERROR = "syntax-error"
-# No code names an index or a constraint, nor writes a column that did not exist.
-HARMLESS = re.compile(r"Renaming (an index|a constraint)|Adding a generated column may break inserts")
+# No code names an index, a constraint or a trigger, nor writes a column that did not exist.
+HARMLESS = re.compile(r"Renaming (an index|a constraint|a trigger)|Adding a generated column may break inserts")
 
 
 def check(preview: Preview, texts: Sequence[str]) -> Iterator[tuple[str, int, str]]:
