@@ -44,7 +44,7 @@ class CircuitBreaker:
     def open(self, reason: object) -> None:
         """Refuse calls until the server answers a probe."""
         if not self._is_open and not self._thread.stopped.is_set():
-            log.warning("circuit breaker of %s opens: %s", self.name, reason)
+            log.warning("circuit breaker of %s opens: %s", self.name, " ".join(str(reason).split()))
             self._is_open = True
             self.on_open()
         self._thread.ensure_running()
