@@ -201,6 +201,10 @@ DANGEROUS = {
     "VALID": "foreign-key-type",
     "ALTER TABLE blog.posts ALTER CONSTRAINT f NOT ENFORCED": "not-enforced",
     "ALTER TABLE blog.posts ADD z int NOT NULL DEFAULT 1; ALTER TABLE blog.posts ALTER z DROP DEFAULT": "lost-default",
+    "ALTER TABLE blog.posts ADD CONSTRAINT c UNIQUE USING INDEX i DEFERRABLE": "deferrable-key",
+    "ALTER TABLE blog.posts ADD COLUMN IF NOT EXISTS title varchar(9); ALTER TABLE blog.posts ALTER title TYPE "
+    "varchar(70)": "changing-column-type",
+    "ANALYZE": "other-database",
     "ALTER TYPE blog.pair ADD ATTRIBUTE x int": "used-object",
     "ALTER FUNCTION blog.f() VOLATILE": "used-object",
     "ALTER TABLE blog.posts OF blog.pair": "unknown-statement",

@@ -27,7 +27,7 @@ T = TypeVar("T")
 LOCK_TIMEOUT = 0.3
 STATEMENT_TIMEOUT = 5.0
 """Seconds that a statement may take by default; others may wait behind it meanwhile."""
-IDLE_TIMEOUT = 5.0
+IDLE_TIMEOUT = 10.0
 """Seconds between two statements of a transaction."""
 MAX_TRIES = 40
 MIN_BACKOFF, MAX_BACKOFF, BACKOFF_GROWTH = 0.5, 10.0, 1.5

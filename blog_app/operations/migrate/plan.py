@@ -62,6 +62,12 @@ WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::reg
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
 GROUP BY proname
 """
+FULL_DEFAULTS = """
+SELECT c.relname FROM pg_catalog.pg_partitioned_table p
+JOIN pg_catalog.pg_class c ON c.oid = p.partrelid
+WHERE c.relnamespace = to_regnamespace(%s)
+  AND EXISTS (SELECT FROM pg_partition_tree(p.partdefid) AS t WHERE pg_relation_size(t.relid) > 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,9 @@ def plan(
         # Without a database, the files so far say what there is.
         schema=catalog.read(live, name) if live else {},
         functions={found: Function(*about) for found, *about in live.execute_sql(FUNCTIONS).fetchall()} if live else {},
+        full_defaults=frozenset(table for (table,) in live.execute_sql(FULL_DEFAULTS, (name,)))
+        if live
+        else frozenset(),
     )
     previewed = wanted if live or not wanted else migrations[: migrations.index(wanted[-1]) + 1]
     previews = preview(name, migrations, previewed, live)

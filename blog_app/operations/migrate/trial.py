@@ -19,7 +19,7 @@ import peewee
 from blog_app.data.databases import first_line
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.connection import Connection
-from blog_app.operations.migrate.lint import names
+from blog_app.operations.migrate.lint import names, syntax
 from blog_app.operations.migrate.lint.context import Effects
 from blog_app.operations.migrate.lint.syntax import Node
 
@@ -106,9 +106,7 @@ class Trial:
         self.schema = schema
         self.statements = statements
         self.own = f"{schema}_trial_{secrets.token_hex(4)}"
-        self.name = re.compile(
-            rf"""('(?:[^']|'')*')|(?<![\w."])(?:"{schema}"|{schema})\s*\.\s*("(?:[^"]|"")+"|\w+)""", re.I
-        )
+        self.name = re.compile(rf"""(?<![\w."])(?:"{schema}"|{schema})\s*\.\s*("(?:[^"]|"")+"|\w+)""", re.I)
         self.kept = {row[0] for row in live.execute_sql(OTHER_OBJECTS, {"schema": schema}).fetchall()}
 
     def run(self) -> list[Effects | None]:
@@ -130,7 +128,7 @@ class Trial:
         before = self._files()
         try:
             with self.live.atomic():
-                self._send(CONCURRENTLY.sub("", statement.text))
+                self._send(statement)
         except (peewee.DatabaseError, MigrationError):
             return None
         after = self._files()
@@ -149,36 +147,46 @@ class Trial:
     def _files(self) -> dict[int, tuple[str, int, int]]:
         return {oid: tuple(rest) for oid, *rest in self.live.execute_sql(FILES, (self.own,)).fetchall()}
 
-    def _send(self, sql: str) -> Any:
-        return self.live.send(self.name.sub(self._in_own_schema, sql))
+    def _send(self, statement: Node) -> None:
+        """Run a statement on the copies: its names lead there, but for those in literals and comments."""
+        literals: list[str] = []
+
+        def masked(node: Node) -> str:
+            if node.kind == "COMMENT":
+                return " "
+            if not node.parts and "STRING" in node.kind:
+                literals.append(node.text)
+                return f"\0{len(literals) - 1}\0"
+            return "".join(map(masked, node.parts)) if node.parts else node.text
+
+        text = self.name.sub(self._in_own_schema, CONCURRENTLY.sub("", masked(statement)))
+        self.live.send(re.sub(r"\0(\d+)\0", lambda found: literals[int(found[1])], text))
 
     def _in_own_schema(self, found: re.Match[str]) -> str:
-        literal, name = found[1], found[2]
-        if literal or names.parts(Node("", name))[-1] in self.kept:
-            return found[0]
-        return f'"{self.own}".{name}'
+        kept = names.parts(Node("", found[1]))[-1] in self.kept
+        return found[0] if kept else f'"{self.own}".{found[1]}'
 
     def _copy(self) -> None:
         rows = self.live.execute_sql(TABLES, {"schema": self.schema}).fetchall()
         wanted = self._wanted({name: parent for _, name, parent, *_ in rows})
         tables = [row for row in rows if row[1] in wanted]
         oids = [row[0] for row in tables]
-        for oid, name, parent, bound, partition_by in tables:
+        for _, name, parent, bound, partition_by in tables:
             own, live = (f'"{schema}"."{name}"' for schema in (self.own, self.schema))
             if parent:
                 self.live.send(f'CREATE TABLE {own} PARTITION OF "{self.own}"."{parent}" {bound}{partition_by}')
             else:
                 like = f"LIKE {live} INCLUDING ALL EXCLUDING INDEXES EXCLUDING CONSTRAINTS EXCLUDING STATISTICS"
                 self.live.send(f"CREATE TABLE {own} ({like}){partition_by}")
-            for (index,) in self.live.execute_sql(INDEXES, (oid,)).fetchall():
-                self._send(index.replace(" ON ONLY ", " ON "))
-            self._add_constraints(oid, "puxc", oids)
-        for oid in oids:
-            self._add_constraints(oid, "f", oids)
+        added = [text.replace(" ON ONLY ", " ON ") for oid in oids for text in self._texts(INDEXES, oid)]
+        for types in ("puxc", "f"):
+            added += [text for oid in oids for text in self._texts(CONSTRAINTS, oid, list(types), oids)]
+        for nodes in syntax.parse_all(added):
+            for node in nodes:
+                self._send(node)
 
-    def _add_constraints(self, oid: int, types: str, oids: Sequence[int]) -> None:
-        for (add,) in self.live.execute_sql(CONSTRAINTS, (oid, list(types), list(oids))).fetchall():
-            self._send(add)
+    def _texts(self, query: str, *parameters: Any) -> list[str]:
+        return [text for (text,) in self.live.execute_sql(query, parameters).fetchall()]
 
     def _wanted(self, parents: dict[str, str | None]) -> Collection[str]:
         """Return the tables that the statements name, those that share a foreign key with them, and some partitions."""

@@ -155,6 +155,13 @@ def test_the_methods_for_tables_in_use_pass(lint):
     assert lint('migrator.expand_rename("posts", "title", "headline", "text")') == set()
 
 
+def test_statements_of_one_text_are_one_transaction_also_step_by_step(lint):
+    two = "ALTER TABLE blog.posts ADD x int", "ALTER TABLE blog.tags ADD x int"
+    back = 'migrator.sql("ALTER TABLE blog.posts DROP x; ALTER TABLE blog.tags DROP x")'
+    assert lint(f"migrator.sql({'; '.join(two)!r})", back, head="atomic = False") == {"several-tables"}
+    assert lint("\n".join(f"migrator.sql({text!r})" for text in two), back, head="atomic = False") == set()
+
+
 def test_a_missing_rollback_and_an_empty_one_are_found(lint, workshop):
     assert lint('migrator.sql("CREATE TABLE blog.t ()")', "pass") == {"empty-rollback"}
     path = workshop.sql("001_new", "CREATE TABLE blog.t ()")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import psycopg2
 import pytest
 
+from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.plan import LintGuard, plan_pending
 
 SETUP = """
@@ -94,6 +96,24 @@ def test_a_partition_beside_an_empty_default_partition_passes(blog):
     blog.query("TRUNCATE blog.views_rest")
     blog.sql("002_new", PARTITION, "DROP TABLE blog.views_9")
     assert rules(blog) == set()
+
+
+def test_python_code_that_adds_a_partition_beside_a_full_default_is_refused_as_it_runs(blog):
+    blog.write("002_new", f"migrator.run(lambda: database.execute_sql({PARTITION!r}))", "migrator.run(print)")
+    with pytest.raises(MigrationError, match="dangerous: table-scan: PostgreSQL scans the DEFAULT of views"):
+        blog.run(lambda runner: runner.up(guard=LintGuard()), "blog")
+
+
+def test_the_trial_touches_no_live_table_whatever_quotes_and_comments_say(blog):
+    """The reader would make a lock on the live table time out."""
+    blog.sql(
+        "002_new",
+        "ALTER TABLE blog.posts -- don't\n ADD x text DEFAULT $$it's blog.posts$$, /* ' */ ADD y blog.positive",
+    )
+    with psycopg2.connect(blog.settings.databases["blog"].url) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM blog.posts")
+        assert rules(blog) == {"table-rewrite", "rollback-differs"}
+    reader.close()
 
 
 def test_pending_migrations_are_tried_one_after_the_other_and_nothing_of_it_stays(blog):

@@ -52,6 +52,8 @@ class Context:
     """The table of each index that was there before the migration, as far as it is known."""
     functions: Mapping[str, Function] = field(default_factory=dict)
     """The functions that are not PostgreSQL's own, if there is a live database."""
+    full_defaults: frozenset[str] = frozenset()
+    """The partitioned tables whose DEFAULT partition has rows, if there is a live database."""
     earlier: tuple[Node, ...] = ()
     """The statements of the migration before this one."""
     effects: Effects | None = None
@@ -61,12 +63,11 @@ class Context:
         """Return the tables in use that the statement names."""
         return [name for name in names.tables(statement) if name not in self.new and name.schema not in SYSTEM_SCHEMAS]
 
-    def after(self, statement: Node, *, atomic: bool) -> Context:
-        """Return what a rule knows about the next statement."""
-        locked = dict.fromkeys(self.locked) if atomic else {}
-        if atomic:
-            new, taken = self.new.union(self.created_by(statement)), lock_modes.locks_of(statement)
-            locked |= {lock.table.name: None for lock in taken if lock_modes.blocks_writes(lock, new)}
+    def after(self, statement: Node) -> Context:
+        """Return what a rule knows about the next statement of the transaction."""
+        new, taken = self.new.union(self.created_by(statement)), lock_modes.locks_of(statement)
+        locked = dict.fromkeys(self.locked)
+        locked |= {lock.table.name: None for lock in taken if lock_modes.blocks_writes(lock, new)}
         return replace(
             self,
             new=frozenset(self._new_after(statement)),
@@ -102,7 +103,9 @@ def contexts(
     context, tried = first, iter(effects)
     for nodes in parsed:
         found = []
+        if not atomic:  # Each text is a transaction.
+            context = replace(context, locked=(), alone=len(nodes) == 1)
         for node in nodes:
             found.append(replace(context, effects=next(tried, None)))
-            context = context.after(node, atomic=atomic)
+            context = context.after(node)
         yield found

@@ -63,6 +63,8 @@ def _create_table(schema: Schema, statement: Node) -> None:
 
 def _add_column(table: Table, table_name: str, node: Node) -> None:
     column = names.parts(next(node.all("COLUMN_NAME")))[-1]
+    if column in table.columns and node.part("IF_NOT_EXISTS"):
+        return
     table.columns[column] = Column(type_of(node), False, None, "")
     for constraint in node.parts:
         if constraint.kind in CONSTRAINTS:

@@ -31,7 +31,7 @@ ONE_TABLE_STATEMENTS = ("ALTER_TABLE", "CREATE_INDEX")
 # Our own rules that hold for the statements of a `Step` too, which is safe otherwise.
 RULES_FOR_STEPS = (
     *("unqualified-name", "other-database", "long-name", "several-tables", "write-under-lock"),
-    *("index-gap", "foreign-key-type", *TRIAL_RULES),
+    *("index-gap", "foreign-key-type", "hidden-code", "sequence-value", *TRIAL_RULES),
 )
 # What a `Step` cannot know to be safe: whether running code still uses the column.
 DROP_COLUMN = re.compile(r"\bDROP COLUMN\b")

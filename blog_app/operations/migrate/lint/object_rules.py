@@ -57,7 +57,7 @@ def index_gap(statement: Node, context: Context) -> Messages:
 
 @rule("foreign-key-type")
 def foreign_key_type(statement: Node, context: Context) -> Messages:
-    schema = context.after(statement, atomic=False).schema
+    schema = context.after(statement).schema
     for own, other in _foreign_keys(statement):
         columns = [schema[table].columns.get(column) for table, column in (own, other) if table in schema]
         types = [column.type for column in columns if column]
@@ -66,6 +66,13 @@ def foreign_key_type(statement: Node, context: Context) -> Messages:
                 f"{'.'.join(own)} is {types[0]} and {'.'.join(other)} is {types[1]}: each check of the key converts "
                 f"values, and some may not fit. Make {own[1]} {types[1]} first (migrator.expand_type)"
             )
+
+
+@rule("deferrable-key")
+def deferrable_key(statement: Node, context: Context) -> Messages:
+    for key in statement.all("UNIQUE_CONSTRAINT", "PRIMARY_KEY_CONSTRAINT"):
+        if key.has("DEFERRABLE_CONSTRAINT_OPTION") and context.in_use(statement) and statement.kind == "ALTER_TABLE":
+            yield "ON CONFLICT of running code cannot use a DEFERRABLE key: leave DEFERRABLE out"
 
 
 @rule("lost-default")

@@ -53,6 +53,8 @@ def unqualified_name(statement: Node, context: Context) -> Messages:
 
 @rule("other-database")
 def other_database(statement: Node, context: Context) -> Messages:
+    if statement.kind in ("VACUUM", "ANALYZE") and not names.objects(statement):
+        yield f"{statement.kind} without a table reads those of the other logical databases too: name the table"
     schemas = [part.text.strip('"') for part in statement.all("SCHEMA", "SCHEMA_REF")]
     schemas += [schema for body in statement.all("AS_DEFINITION") for schema in TABLE_IN_BODY.findall(body.text)]
     schemas += [schema for schema, _ in names.calls(statement) if schema in DATABASE_NAMES]

@@ -6,6 +6,7 @@ to be built or checked again, a proof that is missing. The linter drops them whe
 
 from __future__ import annotations
 
+from blog_app.operations.migrate.lint import names
 from blog_app.operations.migrate.lint.context import Context
 from blog_app.operations.migrate.lint.lock_modes import NO_ACTION
 from blog_app.operations.migrate.lint.rules import Messages, rule
@@ -29,11 +30,19 @@ def table_rewrite(statement: Node, context: Context) -> Messages:
 @rule("table-scan")
 def table_scan(statement: Node, context: Context) -> Messages:
     blocks = any(part.kind not in (*NO_ACTION, "VALIDATE_CONSTRAINT") for part in statement.parts if part.parts)
-    if context.effects and statement.kind in JUDGED and blocks and not context.effects.rewritten:
-        new = {name.name for name in context.new}
-        if scanned := sorted(context.effects.scanned - new):
-            yield (
-                f"PostgreSQL scans {' and '.join(scanned)} for this under a lock. What it looks for must be proved "
-                "before, in an earlier migration: by migrator.set_not_null for a key, or by migrator.add_check of the "
-                "bounds for a partition (and for the DEFAULT partition, of the opposite)"
-            )
+    if statement.kind not in JUDGED or not blocks or (context.effects and context.effects.rewritten):
+        return
+    if context.effects:
+        scanned = sorted(context.effects.scanned - {name.name for name in context.new})
+    else:  # Python code sends it.
+        adds = statement.has("PARTITION_OF", "ATTACH_PARTITION")
+        scanned = [
+            f"the DEFAULT of {name.name}" for name in names.tables(statement) if name.name in context.full_defaults
+        ]
+        scanned = scanned if adds else []
+    if scanned:
+        yield (
+            f"PostgreSQL scans {' and '.join(scanned)} for this under a lock. What it looks for must be proved before, "
+            "in an earlier migration: by migrator.set_not_null for a key, or by migrator.add_check of the bounds for a "
+            "partition (and for the DEFAULT partition, of the opposite)"
+        )
