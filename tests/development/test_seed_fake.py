@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from slugify import slugify
 
 from blog_app.accounts.models import User
-from blog_app.blog.models import Comment, Post, PostTag
+from blog_app.blog.models import Comment, Post, PostTag, Tag
 from blog_app.blog.models.tags import refresh_tag_words
 from blog_app.development.local.process import wait_until
 from blog_app.development.local.stack import Stack
+from blog_app.development.seed.fake.fill import TAG_NAMES
 from tests.conftest import empty_all_tables
 from tests.helpers.caller import anonymous
 from tests.helpers.programs import Program
@@ -45,6 +47,15 @@ def test_it_makes_as_many_whole_posts_as_asked_for(app: Flask) -> None:
     assert page["category"]["name"]
     assert len(page["tags"]) == 3
     assert 500 < len(page["content"]) < 4_000
+
+
+def test_a_tag_whose_name_or_slug_is_taken_is_the_one_that_has_it(app: Flask) -> None:
+    first, second = TAG_NAMES[:2]
+    Tag.create(name=first.upper(), slug="by-name")
+    Tag.create(name="By slug", slug=slugify(second))
+    fake(app, "--posts", "30")
+    assert Tag.select().count() == len(TAG_NAMES)
+    assert PostTag.select().join(Tag).where(Tag.slug == "by-name").exists()
 
 
 def test_what_follows_from_a_text_is_what_the_blog_makes_of_it(app: Flask) -> None:

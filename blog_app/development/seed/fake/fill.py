@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import peewee
 from slugify import slugify
 
 from blog_app.accounts.models import Profile, RoleGrant, User
@@ -84,8 +85,12 @@ def _ids_by_name(model: Any, names: list[str]) -> list[str]:
     with databases.blog.atomic():
         new = [model(name=name, slug=slug).__data__ for name, slug in zip(names, slugs, strict=True)]
         model.insert_many(new).on_conflict_ignore().execute()
-        found = dict(model.select(model.slug, model.id).where(model.slug.in_(slugs)).tuples())
-    return [str(found[slug]) for slug in slugs]
+        name_key = peewee.fn.lower(model.name)
+        taken = model.slug.in_(slugs) | name_key.in_([name.lower() for name in names])
+        rows_found = model.select(name_key, model.slug, model.id).where(taken).tuples()
+        found = {key: id for *keys, id in rows_found for key in keys}
+    # Somebody may have given the slug, or the name, to another row.
+    return [str(found.get(slug) or found[name.lower()]) for name, slug in zip(names, slugs, strict=True)]
 
 
 def _table(model: type[Base]) -> str:
