@@ -10,6 +10,7 @@ import re
 import time
 
 from blog_app.operations.migrate import MigrationError
+from blog_app.operations.migrate.catalog import OWN_TABLES
 from blog_app.operations.migrate.connection import Connection
 from blog_app.operations.migrate.files import Migration
 from blog_app.operations.migrate.lint import row_rules
@@ -28,7 +29,7 @@ SELECT c.oid, c.relname, pg_relation_filenode(c.oid),
        pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid)
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind IN ('r', 'm')
-  AND c.relname NOT IN ('migrations', 'migration_steps', 'epochs')
+  AND c.relname <> ALL (%s)
 """
 # A row that is changed or selected FOR UPDATE is locked beside a lock on its table that is stronger than a reader's.
 LOCKED = """
@@ -91,5 +92,5 @@ class TransactionWatch:
         return not self.migration.safe.keys().isdisjoint(rules)
 
     def _tables(self) -> dict[int, tuple[str, int, int]]:
-        rows = self.connection.execute_sql(TABLES, (self.connection.name,)).fetchall()
+        rows = self.connection.execute_sql(TABLES, (self.connection.name, list(OWN_TABLES))).fetchall()
         return {oid: (name, file, changed) for oid, name, file, changed in rows}
