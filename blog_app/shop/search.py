@@ -1,4 +1,4 @@
-"""Search and filters of products: full text, the slug of a category, and keys of the metadata.
+"""Search and filters of products: full text, the slug of a category (with those below it), and keys of the metadata.
 
 A search matches names and descriptions; better matches of the name come first. Only the newest `MAX_CANDIDATES` matches
 are ranked. All of these have indexes (`migrations/shop/006_product_search.py`).
@@ -42,7 +42,7 @@ def _matching_products(query: Any, text: str) -> Any:
 
 def _in_category(operator: str, value: Any) -> peewee.Expression:
     slugs = value if operator == "in" else [value]
-    return Product.category.in_(ProductCategory.select(ProductCategory.id).where(ProductCategory.slug.in_(slugs)))
+    return Product.category.in_(ProductCategory.subtree(ProductCategory.slug.in_(slugs)))
 
 
 SEARCH = Search(_matching_products, fields=("relevance",), sort=("-relevance", "-id"))

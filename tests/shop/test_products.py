@@ -243,3 +243,20 @@ def test_an_order_keeps_the_currency_of_its_time_and_one_without_has_that_of_the
         with app.app_context():
             Order.update(currency=stored).execute()
         assert customer.get(path).json["currency"] == shown
+
+
+def test_a_category_finds_the_products_of_its_subtree_and_cannot_be_below_itself(app: Flask) -> None:
+    vendor, admin = sign_up(app, "vendor"), sign_up(app, "admin")
+    kitchen = admin.post("/product-categories", {"name": "Kitchen"}).json["id"]
+    tea = admin.post("/product-categories", {"name": "Tea", "parent_id": kitchen}).json["id"]
+    pots = admin.post("/product-categories", {"name": "Pots", "parent_id": tea}).json["id"]
+    create_product(vendor, name="Teapot", category_id=pots)
+    assert found(app, "category=kitchen") == found(app, "category=pots") == ["Teapot"]
+    refused = admin.patch("/product-categories/kitchen", {"parent_id": pots}, status=422).json
+    assert refused["errors"][0]["pointer"] == "/parent_id"
+    admin.post("/product-categories", {"name": "Lost", "parent_id": vendor.user_id}, status=422)
+    admin.delete("/product-categories/tea")
+    assert admin.get("/product-categories/pots").json["parent_id"] == kitchen
+    assert found(app, "category=kitchen") == ["Teapot"]
+    admin.patch("/product-categories/pots", {"parent_id": None})
+    assert found(app, "category=kitchen") == []

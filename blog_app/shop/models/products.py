@@ -10,6 +10,7 @@ from uuid import UUID
 
 import peewee
 
+from blog_app.api.resources.trees import Tree
 from blog_app.data.models import SoftDeletable
 from blog_app.errors import Conflict, Invalid, explain_constraint
 from blog_app.permissions import Scope
@@ -33,16 +34,18 @@ PRODUCT_TYPES: Mapping[str, ProductType] = {
 }  # fmt: skip
 
 
-class ProductCategory(ShopRecord):
-    """A category of products; a product has one or none."""
+class ProductCategory(Tree, ShopRecord):
+    """A category of products; a product has one or none. A category may have a parent."""
 
     name = peewee.CharField(max_length=80)
     slug = peewee.CharField(max_length=100, unique=True)
     description = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
 
+    parent = peewee.ForeignKeyField("self", backref="children", null=True)
+
     class Meta:
         table_name = "product_categories"
-        audited = ("name", "slug")
+        audited = ("name", "slug", "parent")
         redacted = ("description",)
 
     @classmethod
@@ -115,6 +118,7 @@ Product.add_index(Product.index(_text, using="gin", name="products_text"))
 Product.add_index(Product.price, Product.id, name="products_price")
 ProductCategory.add_index(ProductCategory.index(peewee.SQL("lower(name)"), unique=True, name="product_categories_name"))
 explain_constraint("product_categories_name", "name", "A category with this name already exists.")
+explain_constraint("product_categories_parent_id_fkey", "parent_id", "Category not found.", status=Invalid)
 explain_constraint("product_categories_slug", "slug", "A category with this slug already exists.")
 explain_constraint("products_slug", "slug", "A product with this slug already exists.")
 explain_constraint("products_category_id_fkey", "category_id", "No such category.", status=Invalid)

@@ -26,7 +26,7 @@ class ProductCategorySchema(Schema):
 
     class Meta:
         model = ProductCategory
-        filterable = ("name", "slug")
+        filterable = ("name", "slug", "parent_id")
         sortable = ("name",)
         sort = ("name",)
 
@@ -34,6 +34,7 @@ class ProductCategorySchema(Schema):
     name = String(required=True, min_length=1, max_length=80, metadata={"example": "Teaware"})
     slug = Slug(source="name", max_length=100, metadata={"example": "teaware"})
     description = String(max_length=2_000, load_default="")
+    parent_id = ma.UUID(load_default=None, allow_none=True, metadata={"description": "The parent category."})
     created_at = Timestamp(dump_only=True)
 
 

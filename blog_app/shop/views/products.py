@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from blog_app.api import Blueprint, auth
 from blog_app.api.auth import allowed, by_id_or_slug, identity
@@ -20,6 +21,12 @@ products = Blueprint("products", database=databases.shop)
 
 def category_at(key: str) -> Any:
     return by_id_or_slug(ProductCategory, key)
+
+
+def category_to_move(key: str) -> Any:
+    """Return the query for a category, after locking the tree."""
+    ProductCategory.lock_tree()
+    return category_at(key)
 
 
 def product_at(key: str) -> Any:
@@ -46,22 +53,25 @@ def show_product_category(key: str) -> Any:
 
 
 @product_categories.creates("", ProductCategorySchema)
-def create_product_category(name: str, slug: str | None, description: str) -> ProductCategory:
+def create_product_category(name: str, slug: str | None, parent_id: UUID | None, **values: Any) -> ProductCategory:
     """Create a product category."""
-    category: ProductCategory = insert_named(ProductCategory, name, slug, description=description)
+    category: ProductCategory = insert_named(ProductCategory, name, slug, parent=parent_id, **values)
     return category
 
 
-@product_categories.changes("/<key>", ProductCategorySchema, load=category_at)
-def change_product_category(category: ProductCategory, slug: str | None, **values: Any) -> ProductCategory:
-    """Update a product category."""
+@product_categories.changes("/<key>", ProductCategorySchema, load=category_to_move)
+def change_product_category(
+    category: ProductCategory, slug: str | None, parent_id: UUID | None, **values: Any
+) -> ProductCategory:
+    """Update a product category, or move it with its descendants."""
+    category.move_to(parent_id)
     return category.change(slug=slug or category.slug, **values)
 
 
-@product_categories.deletes("/<key>", load=category_at)
+@product_categories.deletes("/<key>", load=category_to_move)
 def delete_product_category(category: ProductCategory) -> None:
-    """Delete a product category. Its products remain, without a category."""
-    category.delete_instance()
+    """Delete a product category. Its children move to its parent. Its products remain, without a category."""
+    category.remove()
 
 
 @products.lists("", ProductSchema, parameters=DeletedParameter)
