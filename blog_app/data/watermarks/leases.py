@@ -139,6 +139,8 @@ class LeaseManager:
         self.link.reset()
 
     def _run(self) -> None:
+        for known in self.known.values():
+            known.wanted = clock()  # Closed epochs open now, not with the first write to each, which would wait.
         while not self._thread.stopped.wait(TICK):
             wanted = [name for name, known in self.known.items() if clock() - known.wanted < IDLE]
             if not wanted:
