@@ -1,6 +1,6 @@
 """Counters of the comments of posts, and lists of posts by views and likes.
 
-Every post gets a row of counters: lists by popularity begin at the index of a counter.
+Lists by popularity begin at the index of a counter, so every post gets a row of counters (012).
 """
 
 import peewee as pw
@@ -8,12 +8,9 @@ from peewee_migrate import Migrator
 
 atomic = False
 
-ROWS = "INSERT INTO blog.post_counters (post_id) SELECT id FROM blog.posts ORDER BY id ON CONFLICT DO NOTHING"
-
 
 def migrate(migrator: Migrator, database: pw.Database, *, fake: bool = False) -> None:
     migrator.add_fields("post_counters", comments=pw.IntegerField(default=0))
-    migrator.sql(ROWS)
     for counter in ("views", "likes"):
         migrator.add_index_concurrently("post_counters", counter, "post_id")
 

@@ -131,14 +131,14 @@ def all_recorded_text() -> str:
 
 
 def test_no_secret_is_in_the_audit_trail(app: Flask, admin: Caller) -> None:
-    email, password = f"{SECRET}@example.com", f"Aa1-{SECRET}"
+    email, password = f"{SECRET}@example.com", f"Correct-Horse-1-{SECRET}"
     app.test_cli_runner().invoke(args=["users", "create", email, "--name", SECRET], input=f"{password}\n{password}\n")
     token = anonymous(app).post("/tokens", {"email": email, "password": password}).json["token"]
     user = Caller(app, token)
     user.put("/me", {"name": f"{SECRET} two"})
     user.put("/me/profile", {"display_name": SECRET, "bio": SECRET, "website": f"https://{SECRET}.example.com"})
-    user.put("/me/password", {"current_password": password, "password": f"Bb2-{SECRET}"}, status=204)
-    user.put("/me/email", {"email": f"new-{email}", "password": f"Bb2-{SECRET}"}, status=202)
+    user.put("/me/password", {"current_password": password, "password": f"Other-Horse-2-{SECRET}"}, status=204)
+    user.put("/me/email", {"email": f"new-{email}", "password": f"Other-Horse-2-{SECRET}"}, status=202)
     user.post("/addresses", {**LONDON, "name": SECRET, "street_address": f"1 {SECRET} Street"})
     anonymous(app).post("/users", {"email": f"other-{email}", "name": SECRET, "password": password}, status=202)
     anonymous(app).post("/password-resets", {"email": email}, status=202)

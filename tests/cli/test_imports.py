@@ -9,6 +9,7 @@ from blog_app.config import ROOT
 
 SERVED_BY_HEALTH = {
     "blog_app.operations.migrate",
+    "blog_app.operations.migrate.app_models",
     "blog_app.operations.migrate.files",
     "blog_app.operations.migrate.history",
     "blog_app.operations.migrate.status",

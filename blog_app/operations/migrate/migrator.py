@@ -20,7 +20,7 @@ from playhouse.migrate import Operation, make_index_name
 from blog_app.operations.migrate import MigrationError
 from blog_app.operations.migrate.peewee_operations import Operations, index_of, model_of_unknown_table
 from blog_app.operations.migrate.steps import expand, indexes
-from blog_app.operations.migrate.steps.backfill import Backfill
+from blog_app.operations.migrate.steps.backfill import AddRows, Backfill
 from blog_app.operations.migrate.steps.base import PythonStep, Step, quoted
 from blog_app.operations.migrate.steps.constraints import AddConstraint, SetNotNull
 
@@ -255,6 +255,13 @@ class Migrator(PeeweeMigrator):
     def backfill(self, table: str, assignments: str, where: str | None = None) -> None:
         """Update a big table in batches: `backfill("posts", "words = length(content) / 6", where="words IS NULL")`."""
         self._append(Backfill(self.schema, table, assignments, where))
+
+    def add_rows(self, table: str, columns: str, *, source: str, values: str) -> None:
+        """Add rows for those of a big table in batches: `add_rows("counters", "post_id", source="posts", values="id")`.
+
+        Rows that exist stay as they are.
+        """
+        self._append(AddRows(self.schema, table, columns, source, values))
 
     def expand_rename(self, table: str, old: str, new: str, new_type: str) -> None:
         """Rename, step 1: add the column `new` and keep it equal to `old`; then backfill it (see `expand`)."""

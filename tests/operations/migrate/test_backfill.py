@@ -50,6 +50,16 @@ def test_every_row_is_updated_once(posts):
     assert posts.query("SELECT count(*) FROM blog.migration_steps") == [(0,)]
 
 
+def test_rows_are_added_for_those_of_another_table_and_existing_ones_stay(posts, monkeypatch):
+    monkeypatch.setattr(backfill, "FIRST_SIZE", 100)
+    posts.query("CREATE TABLE blog.counters (post_id uuid PRIMARY KEY, views integer DEFAULT 0)")
+    posts.query("INSERT INTO blog.counters SELECT id, 7 FROM blog.posts LIMIT 10")
+    posts.write("002_fill", """migrator.add_rows("counters", "post_id", source="posts", values="id")""", head=STEPS)
+    posts.up("blog")
+    assert posts.query("SELECT count(*), sum(views) FROM blog.counters") == [(ROWS, 70)]
+    assert posts.query(SUMMARY) == [(0, 0)]
+
+
 def test_a_backfill_that_was_killed_resumes_after_the_last_batch(posts, monkeypatch):
     posts.query("ALTER TABLE blog.posts ADD CHECK (pg_sleep(0.0005) IS NOT NULL) NOT VALID")
     with start(posts) as runner:

@@ -1,4 +1,4 @@
-"""Backfills: the update of a big table in batches, in the order of its primary key.
+"""Backfills: a big table is updated, or rows are added for its rows, in batches in the order of its primary key.
 
 Guarantees:
 
@@ -44,15 +44,20 @@ ESTIMATE = "SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE
 class Backfill(Step):
     """`UPDATE table SET … WHERE …`, batch by batch."""
 
+    end = ""
+    """What follows the conditions."""
+
     def __init__(self, schema: str, table: str, assignments: str, where: str | None) -> None:
-        self.table, self.assignments, self.where = quoted(schema, table), assignments, where
+        self.table, self.where = quoted(schema, table), where
+        self.title = f"SET {assignments}"
+        self.change = f"UPDATE {self.table} {self.title}"
 
     def __str__(self) -> str:
-        return f"backfill {self.table}: SET {self.assignments}{f' WHERE {self.where}' if self.where else ''}"
+        return f"backfill {self.table}: {self.title}{f' WHERE {self.where}' if self.where else ''}"
 
     def preview(self, database: Database) -> None:
         where = f" WHERE {self.where}" if self.where else ""
-        database.send(f"UPDATE {self.table} SET {self.assignments}{where} /* in batches */")  # noqa: S608
+        database.send(f"{self.change}{where}{self.end} /* in batches */")
 
     def run(self, database: Database, progress: Any, save_progress: SaveProgress) -> None:
         keys = database.execute_sql(PRIMARY_KEY, (self.table,)).fetchall()
@@ -90,6 +95,17 @@ class Backfill(Step):
                 stop.wait(seconds * PAUSE_SHARE)
 
 
+class AddRows(Backfill):
+    """`INSERT INTO target (columns) SELECT values FROM table ON CONFLICT DO NOTHING`, batch by batch."""
+
+    end = " ON CONFLICT DO NOTHING"
+
+    def __init__(self, schema: str, target: str, columns: str, table: str, values: str) -> None:
+        self.table, self.where = quoted(schema, table), None
+        self.title = f"rows of {quoted(schema, target)}"
+        self.change = f"INSERT INTO {quoted(schema, target)} ({columns}) SELECT {values} FROM {self.table}"  # noqa: S608
+
+
 class Batches:
     """The statements of a backfill. Keys are passed as text, so they may be of any type."""
 
@@ -113,8 +129,8 @@ class Batches:
         *end, rows = row
         until = f"{'AND' if after else 'WHERE'} ({self.columns}) <= ({self.types})"
         where = f" AND ({self.backfill.where})".replace("%", "%%") if self.backfill.where else ""
-        assignments = self.backfill.assignments.replace("%", "%%")
-        sql = f"UPDATE {self.backfill.table} SET {assignments} {after} {until}{where}"  # noqa: S608
+        change = self.backfill.change.replace("%", "%%")
+        sql = f"{change} {after} {until}{where}{self.backfill.end}"
         database.execute_sql(sql, [*(last_key or ()), *end])
         return end, rows
 
