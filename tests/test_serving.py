@@ -234,10 +234,24 @@ def test_requests_sent_at_once_over_one_connection_are_answered_in_their_order(q
         assert orjson.loads(bodies[3])["status"] == 400
 
 
-@pytest.mark.parametrize("chunk", [b"tea\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloo\r\n0\r\n\r\n"])
-def test_a_malformed_chunk_ends_the_connection_with_400(quick: int, chunk: bytes) -> None:
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b"tea\r\n",
+        b"-5\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloo\r\n0\r\n\r\n",
+        b"0x5\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloXX0\r\n\r\n",
+        b"5\nhello\r\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n \r\n",
+        b"ffffffffffffffffff\r\nhello",
+    ],
+)
+def test_a_malformed_chunk_ends_the_connection_with_400_and_nothing_behind_it_is_a_request(
+    quick: int, chunk: bytes
+) -> None:
     with ExitStack() as stack:
-        client = connect(stack, quick, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
+        client = connect(stack, quick, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + GET)
         assert response_to(client)[0] == 400
         assert client.recv(1) == b""
 

@@ -21,7 +21,15 @@ PIECE = 65_536
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 EXPECTS_CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
-CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r\n")
+
+
+class HeadTooLong(Exception):
+    """The head is longer than `MAX_HEAD`."""
+
+
+class MalformedChunk(Exception):
+    """A chunk is not what RFC 9112 says. Others may see its end elsewhere, so what follows cannot be a request."""
 
 
 class Incoming:
@@ -41,7 +49,7 @@ class Incoming:
         self._length: int | None = None
         self._line = b""
         self._skip = 0
-        self._in_trailer = False
+        self._in_chunk = self._in_trailer = False
 
     @property
     def started(self) -> bool:
@@ -49,7 +57,7 @@ class Incoming:
         return bool(self.head)
 
     def feed(self, data: bytes) -> None:
-        """Add what has come; raise `ValueError` if the head is too long."""
+        """Add what has come; raise `HeadTooLong` or `MalformedChunk`."""
         if self.body is not None:
             return self._feed_body(data)
         searched = max(0, len(self.head) - 3)
@@ -57,7 +65,7 @@ class Incoming:
         end = self.head.find(b"\r\n\r\n", searched) + 4
         if end < 4:
             if len(self.head) > MAX_HEAD:
-                raise ValueError("the head is too long")
+                raise HeadTooLong
             return
         self.head, rest = self.head[:end], self.head[end:]
         length = CONTENT_LENGTH.search(self.head)
@@ -99,16 +107,19 @@ class Incoming:
             self._line += data[position:end]
             position = end
             if not self._line.endswith(b"\n"):
-                self.complete = self.truncated = len(self._line) > MAX_HEAD
+                if len(self._line) > MAX_HEAD:
+                    raise MalformedChunk(self._line[:100])
                 continue
-            line, self._line = self._line.strip(), b""
-            if self._in_trailer:
-                self.complete = not line
-            elif size := CHUNK_SIZE.match(line):
-                self._in_trailer = int(size[0], 16) == 0
-                self._skip = 0 if self._in_trailer else int(size[0], 16) + 2
-            else:  # Malformed: gunicorn refuses it.
-                self.complete = self.truncated = True
+            line, self._line = self._line, b""
+            if self._in_trailer and line.endswith(b"\r\n"):
+                self.complete = line == b"\r\n"
+            elif self._in_chunk and line == b"\r\n":
+                self._in_chunk = False
+            elif not (self._in_chunk or self._in_trailer) and (size := CHUNK_SIZE.fullmatch(line)):
+                self._skip = int(size[1], 16)
+                self._in_chunk, self._in_trailer = self._skip > 0, self._skip == 0
+            else:
+                raise MalformedChunk(line[:100])
         return position
 
     def pieces(self) -> Iterator[bytes]:

@@ -39,7 +39,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
 from blog_app.serving.connection import SEND_TIMEOUT, Connection
-from blog_app.serving.incoming import PIECE, Incoming
+from blog_app.serving.incoming import PIECE, HeadTooLong, Incoming, MalformedChunk
 
 HEAD_TIMEOUT = 10.0
 BODY_TIMEOUT = 20.0
@@ -203,8 +203,10 @@ class BufferingWorker(ThreadWorker):
             conn.deadline = now + HEAD_TIMEOUT
         try:
             incoming.feed(data)
-        except ValueError:
+        except HeadTooLong:
             return self._refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too long.")
+        except MalformedChunk:
+            return self._refuse(conn, HTTPStatus.BAD_REQUEST, "A chunk of the body is malformed.")
         if incoming.complete:
             self._unwatch(conn)
             return self.enqueue_req(conn)
