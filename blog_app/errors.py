@@ -138,6 +138,12 @@ def explain_constraint(name: str, field: str, detail: str, *, status: type[Probl
     _constraints[name] = status, field, detail
 
 
+def require_deleted(record: Any) -> None:
+    """Raise `Conflict` unless the record is soft-deleted: nothing else is deleted permanently."""
+    if record.deleted_at is None:
+        raise Conflict("Only what is deleted can be deleted permanently. Delete it first.")
+
+
 def invalid(field: str, detail: str) -> Invalid:
     """Return the error for one field of the body; `field` is a name or a path such as `items/3/quantity`."""
     return Invalid("The body is not valid.", errors=[{"pointer": f"/{field}", "detail": detail}])

@@ -123,6 +123,8 @@ PERMISSIONS: Mapping[str, Rule] = {
     "images.create_image":              Rule(NO,     NO,     OWN,    ALL,    ALL),
     "images.change_image":              Rule(NO,     NO,     OWN,    ALL,    ALL),
     "images.delete_image":              Rule(NO,     NO,     OWN,    ALL,    ALL),
+    "images.restore_image":             Rule(NO,     NO,     NO,     ALL,    ALL),
+    "images.purge_image":               Rule(NO,     NO,     NO,     NO,     ALL),
     "comments.list_comments":           Rule(PUBLIC, OWN,    OWN,    ALL,    ALL),
     "comments.list_comments_on_post":   Rule(PUBLIC, OWN,    OWN,    ALL,    ALL),
     "comments.list_comments_on_image":  Rule(PUBLIC, OWN,    OWN,    ALL,    ALL),

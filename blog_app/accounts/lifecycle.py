@@ -7,7 +7,7 @@ from blog_app.accounts.models import Relationship, User
 from blog_app.accounts.roles import require_another_admin
 from blog_app.background.outbox.publishing import publish_event
 from blog_app.data import databases
-from blog_app.errors import Conflict
+from blog_app.errors import require_deleted
 
 
 def set_status(user: User, status: str) -> User:
@@ -29,6 +29,5 @@ def delete(user: User) -> None:
 
 def purge(user: User) -> None:
     """Permanently delete a soft-deleted user, with all their rows in this database."""
-    if user.deleted_at is None:
-        raise Conflict("The user is not deleted. Delete the user first, then purge.")
+    require_deleted(user)
     user.delete_instance()

@@ -23,7 +23,7 @@ def comment_on_image(posts: Any, image_id: UUID, **values: Any) -> Comment:
 
     The post is locked before the image, in the order in which they are deleted.
     """
-    image = posts.select(Image.id).join(Image).where(Image.id == image_id)
+    image = posts.select(Image.id).join(Image).where(Image.id == image_id, Image.deleted_at.is_null())
     if image.for_update("FOR SHARE").tuples().first() is None:
         raise NotFound("Image not found, or you do not have access to it.")
     return _comment("image", image_id, **values)

@@ -11,7 +11,7 @@ from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostCounters,
 from blog_app.blog.models.tags import tag_words, tag_words_query
 from blog_app.data.models import now
 from blog_app.data.slugs import insert_with_slug
-from blog_app.errors import Conflict, invalid
+from blog_app.errors import invalid, require_deleted
 
 
 def create(author_id: UUID, tags: list[str], slug: str | None = None, *, new_tags: bool = False, **values: Any) -> Post:
@@ -76,9 +76,9 @@ def purge(post: Post) -> None:
     Comments have no foreign key to their subject and are deleted here; the post must be locked. Its tags,
     images, revisions, likes, counters and former slugs are deleted by cascade.
     """
-    if post.deleted_at is None:
-        raise Conflict("Only deleted posts can be purged. Delete this post first.")
-    images = [image_id for (image_id,) in Image.select(Image.id).where(Image.post == post.id).tuples()]
+    require_deleted(post)
+    all_images = Image.with_deleted().select(Image.id).where(Image.post == post.id)
+    images = [image_id for (image_id,) in all_images.tuples()]
     if images:
         Comment.delete_on("image", images)
     Comment.delete_on("post", [post.id])

@@ -14,7 +14,7 @@ import peewee
 
 from blog_app.data import audit_subject
 from blog_app.data.models import now
-from blog_app.errors import Conflict, invalid
+from blog_app.errors import Conflict, invalid, require_deleted
 from blog_app.files import quota
 from blog_app.files.contents import StoredContent
 from blog_app.files.models import Drive, Node
@@ -107,8 +107,7 @@ def restore(node: Node, *, name: str | None = None, **place: UUID | None) -> Nod
 
 def purge(node: Node) -> None:
     """Permanently delete a node in the trash, with everything that was moved there with it."""
-    if node.deleted_at is None:
-        raise Conflict("Only files and folders in the trash can be permanently deleted. Delete it first.")
+    require_deleted(node)
     audit_subject.capture_deleted(node)
     _delete(node.owner_id, Node.trashed_with == node.id)
 

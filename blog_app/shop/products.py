@@ -8,7 +8,7 @@ from uuid import UUID
 
 from blog_app.data.models import any_of, now
 from blog_app.data.slugs import insert_named
-from blog_app.errors import Conflict, invalid
+from blog_app.errors import invalid, require_deleted
 from blog_app.shop import stock
 from blog_app.shop.models import Product
 from blog_app.shop.models.products import PRODUCT_TYPES
@@ -43,8 +43,7 @@ def deactivate_all_of(vendor_id: UUID) -> None:
 
 def purge(product: Product) -> None:
     """Permanently delete a deleted product; raise `Conflict` if it is not deleted."""
-    if product.deleted_at is None:
-        raise Conflict("The product is not deleted. Delete the product first, then purge.")
+    require_deleted(product)
     product.delete_instance()
 
 

@@ -1,8 +1,8 @@
 """Comments on posts and on images.
 
 The subject of a comment is named by `subject_type` and `subject_id`, without a foreign key. Still, no comment is ever
-orphaned: creating a comment locks the post (and the image) against deletion, and deleting a subject deletes its
-comments in the same transaction. A comment is visible only to those who may see its subject.
+orphaned: creating a comment locks the post (and the image) against deletion, and deleting a subject permanently
+deletes its comments in the same transaction. A comment is visible only to those who may see its subject.
 """
 
 from __future__ import annotations

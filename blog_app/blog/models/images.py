@@ -10,10 +10,11 @@ import peewee
 
 from blog_app.blog.models.base import BlogRecord
 from blog_app.blog.models.posts import Post
+from blog_app.data.models import SoftDeletable
 from blog_app.permissions import Scope
 
 
-class Image(BlogRecord):
+class Image(BlogRecord, SoftDeletable):
     """An image of a post, by URL."""
 
     post = peewee.ForeignKeyField(Post, backref="images", on_delete="CASCADE")
@@ -23,7 +24,7 @@ class Image(BlogRecord):
 
     class Meta:
         table_name = "images"
-        audited = ("post",)
+        audited = ("post", "deleted_at")
         redacted = ("url", "caption", "alt_text")
         row_key = "post"
 
