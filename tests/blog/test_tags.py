@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from blog_app.blog.models import Tag
+from blog_app.blog.models import Post, Tag
+from blog_app.data import databases
+from blog_app.development.local.process import wait_until
 from blog_app.errors import Invalid
 from tests.blog.test_posts import write_post
 from tests.helpers.caller import anonymous, sign_up
+from tests.helpers.threads import TIMEOUT_SECONDS, BackgroundCall
 
 
 def found(app: Flask, words: str) -> set[str]:
@@ -101,3 +104,21 @@ def test_a_tag_can_be_renamed_while_posts_get_it(app: Flask) -> None:
     editor.patch("/tags/name-0", {"name": "Zanzibar"})
     tagged = {post["title"] for post in anonymous(app).get("/posts?tag=name-0").json["data"]}
     assert found(app, "zanzibar") == tagged
+
+
+def test_a_tag_is_not_renamed_to_one_that_an_edit_of_its_post_makes(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    post = write_post(editor, tags=["Tea"])["id"]
+
+    def lock_waiters() -> int:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return len(databases.accounts.execute_sql(waiting).fetchall())
+
+    with databases.blog.atomic():
+        Post.select().where(Post.id == post).for_update().get()
+        edit = BackgroundCall(lambda: editor.patch(f"/posts/{post}", {"tags": ["tea", "Milk"]}))
+        assert wait_until(lambda: lock_waiters() == 1, TIMEOUT_SECONDS)
+        rename = BackgroundCall(lambda: editor.patch("/tags/tea", {"name": "Milk"}, status=409))
+        assert wait_until(lambda: lock_waiters() == 2, TIMEOUT_SECONDS)
+    edit.result()
+    rename.result()

@@ -84,11 +84,12 @@ class Tag(BlogRecord):
 
     def rename(self, name: str, slug: str) -> None:
         """Change the name and slug of the tag."""
-        is_new = name != self.name
+        if name == self.name:
+            self.change(slug=slug)
+            return
+        lock_posts(self.posts())
         self.change(name=name, slug=slug)
-        if is_new:
-            lock_posts(self.posts())
-            refresh_tag_words(Post.id.in_(self.posts()))
+        refresh_tag_words(Post.id.in_(self.posts()))
 
     def remove(self) -> None:
         """Delete the tag and remove it from all posts."""
@@ -139,9 +140,11 @@ def lock_posts(posts: Any) -> list[UUID]:
     return [post_id for (post_id,) in query.select(Post.id).for_update("FOR NO KEY UPDATE").tuples()]
 
 
-# `Post.tag_words` holds the names of a post's tags for the full-text search. It is never left stale, without deadlocks:
-# renaming a tag locks the tag, then its posts; editing a post locks the post, then new tags (by the foreign key), and
-# reads the names last; creating a post, which is not visible yet, locks the tags.
+# `Post.tag_words` holds the names of a post's tags for the full-text search. It is never left stale: renaming a tag
+# locks the tag, then its posts, and only then takes the new name, which an edit of one of them may be about to make a
+# tag of; editing a post locks the post, then tags that are new to it (by the foreign key), and reads the names last;
+# creating a post, which is not visible yet, locks the tags. A tag that a post loses and gets again while it is renamed
+# or deleted can still end in a deadlock: then one of the requests is refused with 503, and writes nothing.
 
 
 def tag_words_query(post_id: Any) -> Any:
