@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from blog_app.blog import revisions
-from blog_app.blog.models import Comment, FormerSlug, Image, Post, PostCounters, PostTag, Tag
+from blog_app.blog.models import Category, Comment, FormerSlug, Image, Post, PostCounters, PostTag, Tag
 from blog_app.blog.models.tags import tag_words, tag_words_query
 from blog_app.data.models import now
 from blog_app.data.slugs import insert_with_slug
@@ -16,6 +16,7 @@ from blog_app.errors import invalid, require_deleted
 
 def create(author_id: UUID, tags: list[str], slug: str | None = None, *, new_tags: bool = False, **values: Any) -> Post:
     """Create a draft and return it; without a slug it gets one from its title. `new_tags` makes those that are new."""
+    _require_category(values.get("category_id"))
     found = Tag.find(tags, lock=True, create=new_tags)
     values |= {"author_id": author_id, "tag_words": tag_words(found)}
     post: Post = insert_with_slug(Post, values["title"], slug, **values)
@@ -37,6 +38,8 @@ def change(
     """Change the post to these values and exactly these tags; its former title and content become a revision."""
     if kind != post.kind:
         raise invalid("kind", f"The kind of a post cannot be changed; this is a post of kind {post.kind!r}.")
+    if values.get("category_id") != post.category_id:  # One that is deleted may stay, until it is restored.
+        _require_category(values.get("category_id"))
     found = Tag.find(tags, create=new_tags)
     revisions.record(post, editor_id, **values)
     if slug is not None and slug != post.slug:
@@ -83,3 +86,9 @@ def purge(post: Post) -> None:
         Comment.delete_on("image", images)
     Comment.delete_on("post", [post.id])
     post.delete_instance()
+
+
+def _require_category(category_id: UUID | None) -> None:
+    """Raise `Invalid` if a post cannot get this category, because it is missing or deleted."""
+    if category_id is not None and not Category.select().where(Category.id == category_id).exists():
+        raise invalid("category_id", "Category not found.")

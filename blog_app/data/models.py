@@ -66,6 +66,11 @@ class Record(Base):
     version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
 
     @classmethod
+    def with_deleted(cls) -> Any:
+        """Return a query for all rows, also those that soft deletion hides."""
+        return cls.select()
+
+    @classmethod
     def lock_or_create(cls, key: peewee.Field, value: Any) -> Self:
         """Return the row with this value of a unique field, locked for this transaction; create it if it is missing."""
         while True:  # Between the two statements others may create or delete it.

@@ -16,7 +16,7 @@ from blog_app.accounts.models import Registration, User
 from blog_app.api.execution import writes
 from blog_app.api.operation import Operation
 from blog_app.background.outbox import tables
-from blog_app.blog.models import Image, Post
+from blog_app.blog.models import Category, Image, Post
 from blog_app.data.databases.dependencies import DeclaredSQL
 from blog_app.files import tree
 from blog_app.files.models import Node
@@ -75,6 +75,7 @@ DELETED: Mapping[str, Callable[[str], None]] = {
     "PUT /posts/{key}/restoration": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /posts/{key}/remains": lambda key: Post.get_by_id(key).soft_delete(),
     "DELETE /users/{user_id}/remains": lambda key: User.get_by_id(key).soft_delete(),
+    "DELETE /categories/{key}/remains": lambda key: Category.get_by_id(key).soft_delete(),
     "DELETE /images/{image_id}/remains": lambda key: Image.get_by_id(key).soft_delete(),
     "DELETE /products/{key}/remains": lambda key: Product.get_by_id(key).soft_delete(),
     "DELETE /files/{node_id}/remains": lambda key: tree.move_to_trash(Node.get_by_id(key)),

@@ -64,13 +64,85 @@ def test_concurrent_moves_create_no_cycle(app: Flask) -> None:
     assert sum(parent is None for parent in parents.values()) == 1  # All in one line, none in a circle.
 
 
-def test_deleting_a_category_moves_its_children_up_and_keeps_its_posts(app: Flask) -> None:
-    editor = sign_up(app, "editor")
+def slugs(caller: Caller, query: str = "") -> set[str]:
+    return {each["slug"] for each in caller.get(f"/categories{query}").json["data"]}
+
+
+def test_a_deleted_category_is_hidden_with_its_subtree_and_restored_with_it(app: Flask) -> None:
+    editor, reader = sign_up(app, "editor"), anonymous(app)
     kitchen = create(editor, "Kitchen")
     tea = create(editor, "Tea", kitchen)
     create(editor, "Green tea", tea)
     post = write_post(editor, category_id=tea["id"])
+    paths = (f"/posts/{post['id']}?include=category", "/posts?include=category", "/statistics/categories")
+
+    def shown() -> list[int]:
+        lists = (reader.get(path).json for path in paths for _ in range(3))  # Also from the cache.
+        feeds = (app.test_client().get("/feeds/feed.json").text for _ in range(3))
+        return [str(found).count("Tea") for found in (*lists, *feeds)]
+
+    assert set(shown()) == {1}
+    assert [slugs(reader) for _ in range(3)] == [{"kitchen", "tea", "green-tea"}] * 3
     editor.delete("/categories/tea")
+    assert set(shown()) == {0}
+    assert [slugs(reader) for _ in range(3)] == [{"kitchen"}] * 3
+    for hidden in ("tea", "green-tea"):
+        editor.get(f"/categories/{hidden}", status=404)
+        assert app.test_client().get(f"/feeds/categories/{hidden}/feed.json").status_code == 404
+    for category in ("kitchen", "tea"):
+        assert reader.get(f"/posts?category={category}").json["data"] == []
+    assert slugs(editor, "?deleted=only") == {"tea", "green-tea"}
+    assert slugs(editor, "?deleted=with") == {"kitchen", "tea", "green-tea"}
+    reader.get("/categories?deleted=only", status=403)
+    assert editor.patch(f"/posts/{post['id']}", {"title": "Another"}).json["category_id"] == tea["id"]
+    for _ in range(2):
+        assert editor.put("/categories/tea/restoration").json["slug"] == "tea"
+    assert set(shown()) == {1}
+    assert slugs(reader) == {"kitchen", "tea", "green-tea"}
+    assert len(reader.get("/posts?category=kitchen").json["data"]) == 1
+
+
+def test_what_was_deleted_before_its_parent_stays_deleted(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    kitchen = create(editor, "Kitchen")
+    create(editor, "Green tea", create(editor, "Tea", kitchen))
+    editor.delete("/categories/green-tea")
+    editor.delete("/categories/kitchen")
+    for child in ("tea", "green-tea"):
+        assert "parent" in editor.put(f"/categories/{child}/restoration", status=409).json["detail"]
+    editor.put("/categories/kitchen/restoration")
+    assert slugs(editor) == {"kitchen", "tea"}
+    editor.put("/categories/green-tea/restoration")
+    assert slugs(editor) == {"kitchen", "tea", "green-tea"}
+
+
+def test_nothing_is_put_into_a_deleted_category_and_its_name_stays_reserved(app: Flask) -> None:
+    editor = sign_up(app, "editor")
+    gone = create(editor, "Tea")["id"]
+    create(editor, "Kitchen")
+    post = write_post(editor)
+    editor.delete("/categories/tea")
+    bodies = {"/categories": {"name": "Green tea"}, "/posts": {"title": "Tea", "content": "Boil."}}
+    for path, body in bodies.items():
+        field = "parent_id" if path == "/categories" else "category_id"
+        assert editor.post(path, body | {field: gone}, status=422).json["errors"][0]["pointer"] == f"/{field}"
+    editor.patch("/categories/kitchen", {"parent_id": gone}, status=422)
+    editor.patch(f"/posts/{post['id']}", {"category_id": gone}, status=422)
+    editor.post("/categories", {"name": "tea"}, status=409)
+
+
+def test_permanently_deleting_a_category_moves_its_children_up_and_keeps_its_posts(app: Flask) -> None:
+    editor, admin = sign_up(app, "editor"), sign_up(app, "admin")
+    kitchen = create(editor, "Kitchen")
+    tea = create(editor, "Tea", kitchen)
+    create(editor, "Green tea", tea)
+    post = write_post(editor, category_id=tea["id"])
+    admin.delete("/categories/tea/remains", status=409)
+    editor.delete("/categories/tea")
+    editor.delete("/categories/tea/remains", status=403)
+    admin.delete("/categories/tea/remains")
+    editor.put("/categories/tea/restoration", status=404)
+    editor.put("/categories/green-tea/restoration")
     assert anonymous(app).get("/categories/green-tea").json["parent_id"] == kitchen["id"]
     assert anonymous(app).get(f"/posts/{post['id']}").json["category_id"] is None
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import peewee
 
+from blog_app.data.models import not_deleted
 from blog_app.errors import invalid
 
 
@@ -23,11 +24,18 @@ class Tree:
 
     @classmethod
     def subtree(cls: Any, condition: peewee.Expression) -> Any:
-        """Return the query for the ids of the rows that match `condition`, and of all their descendants."""
+        """Return the query for the ids of the rows that match `condition` and of their descendants; none is deleted."""
         roots = cls.select(cls.id).where(condition).cte("subtree", recursive=True, columns=("id",))
         child = cls.alias()
-        tree = roots.union_all(child.select(child.id).join(roots, on=(child.parent == roots.c.id)))
-        return tree.select_from(tree.c.id)
+        below = child.select(child.id).join(roots, on=(child.parent == roots.c.id)).where(not_deleted(child))
+        tree = roots.union_all(below)
+        return cls.with_deleted().select(tree.c.id).from_(tree).with_cte(tree)
+
+    @classmethod
+    def require_parent(cls: Any, parent_id: UUID | None) -> None:
+        """Raise `Invalid` if a row cannot get this parent because it is missing or deleted; the tree must be locked."""
+        if parent_id is not None and not cls.select().where(cls.id == parent_id).exists():
+            raise invalid("parent_id", "Category not found.")
 
     def move_to(self: Any, parent_id: UUID | None) -> None:
         """Set the parent of the row, None for none; raise `Invalid` if that would create a cycle.
@@ -36,14 +44,15 @@ class Tree:
         """
         model = type(self)
         if parent_id is not None and parent_id != self.parent_id:
+            model.require_parent(parent_id)
             subtree = {UUID(str(found)) for (found,) in model.subtree(model.id == self.id).tuples()}
             if parent_id in subtree:
                 raise invalid("parent_id", "A category cannot be moved below itself or one of its descendants.")
         self.parent = parent_id
 
     def remove(self: Any) -> None:
-        """Delete the row. Its children move to its parent."""
+        """Delete the row permanently. Its children move to its parent."""
         model = type(self)
-        for child in model.select().where(model.parent == self.id).for_update():
+        for child in model.with_deleted().where(model.parent == self.id).for_update():
             child.change(parent=self.parent_id)
         self.delete_instance()

@@ -12,7 +12,7 @@ from flask import request
 from blog_app.accounts import directory
 from blog_app.blog.models import Category, Post, PostTag, Tag
 from blog_app.config import settings
-from blog_app.data.models import fetch_rows
+from blog_app.data.models import fetch_rows, not_deleted
 
 MAX_ITEMS = 20
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def newest_items(site: Site, *conditions: peewee.Expression) -> tuple[Item, ...]
     columns = (Post.id, Post.slug, Post.title, Post.summary, Post.content_html, Post.published_at, Post.updated_at)
     query = (
         Post.select(*columns, Post.author_id, Category.name, tags)
-        .join(Category, peewee.JOIN.LEFT_OUTER)
+        .join(Category, peewee.JOIN.LEFT_OUTER, on=(Post.category == Category.id) & not_deleted(Category))
         .where(Post.is_public(), *conditions)
         .order_by(Post.published_at.desc(), Post.id.desc())
         .limit(MAX_ITEMS)

@@ -87,7 +87,7 @@ def _ids_by_name(model: Any, names: list[str]) -> list[str]:
         model.insert_many(new).on_conflict_ignore().execute()
         name_key = peewee.fn.lower(model.name)
         taken = model.slug.in_(slugs) | name_key.in_([name.lower() for name in names])
-        rows_found = model.select(name_key, model.slug, model.id).where(taken).tuples()
+        rows_found = model.with_deleted().select(name_key, model.slug, model.id).where(taken).tuples()
         found = {key: id for *keys, id in rows_found for key in keys}
     # Somebody may have given the slug, or the name, to another row.
     return [str(found.get(slug) or found[name.lower()]) for name, slug in zip(names, slugs, strict=True)]
