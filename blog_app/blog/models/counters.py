@@ -20,6 +20,11 @@ from blog_app.data.models import Base, TimestampField, now
 from blog_app.errors import NotFound, explain_constraint
 
 COUNTERS_SECONDS = 60.0
+# Not by Peewee, which would compile it anew for each new post.
+ADD_COMMENTS = DeclaredSQL(
+    "INSERT INTO blog.post_counters AS counted (post_id, views, likes, comments) VALUES (%s, 0, 0, %s) "
+    "ON CONFLICT (post_id) DO UPDATE SET comments = counted.comments + excluded.comments"
+)
 # It adds differences as one snapshot sees them, so that what is counted meanwhile is not lost.
 RECOUNT = DeclaredSQL("""
 INSERT INTO blog.post_counters (post_id, comments)
@@ -56,9 +61,7 @@ class PostCounters(Base):
     @classmethod
     def add_comments(cls, post_id: UUID, number: int) -> None:
         """Add to the comment counter of a post, which a new post has from 0 on; a pipelined statement."""
-        insert = cls.insert({cls.post: post_id, cls.comments: number})
-        counted = {cls.comments: cls.comments + number}
-        databases.blog.pipeline(insert.on_conflict(conflict_target=[cls.post], update=counted))
+        databases.blog.pipeline(ADD_COMMENTS, (post_id, number))
 
     @classmethod
     def recount(cls) -> None:
