@@ -81,13 +81,11 @@ def fake(posts: int, users: int, number: int, force: bool) -> None:
     """
     _confirm_in_production(force)
     added: Counter[str] = Counter()
-    done: Counter[str] = Counter()
     try:
         with ProgressBar("users and posts", users + posts) as bar, defer_signals() as signalled:
 
             def progress(table: str, rows: int, new: int) -> None:
-                done[table] += rows
-                bar.update(done.total())
+                bar.update(bar.done + rows)
                 added[table] += new
                 if signalled.is_set():
                     raise KeyboardInterrupt

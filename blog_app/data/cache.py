@@ -132,7 +132,7 @@ class Representation(NamedTuple):
     @classmethod
     def loads(cls, value: bytes) -> Representation:
         *head, body = value.split(b"\n", 6)
-        etag, read_at, content_type, link, values, encoding = b"\n".join(head).decode().split("\n")
+        etag, read_at, content_type, link, values, encoding = map(bytes.decode, head)
         return cls(etag, float(read_at), content_type, link, body, tuple(values.split()), encoding)
 
 

@@ -154,6 +154,7 @@ def _reading(function: Any) -> Iterator[None]:
 
 
 @once
+@once
 def _collections(models: tuple[Any, ...]) -> Collections:
     return tuple(dict.fromkeys(pair for model in models for pair in read_dependencies(model)))
 

@@ -29,9 +29,7 @@ def test_servers_are_kept_until_their_file_is_gone_and_used_by_one_run_at_a_time
     assert wait_until(lambda: not first.folder.exists(), 60)
 
 
-def test_after_a_change_of_the_settings_the_kept_servers_are_not_used(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_after_a_change_of_the_settings_the_kept_servers_are_not_used(tmp_path: Path) -> None:
     described = tmp_path / "one.json"
     described.write_text('{"key": "another", "folder": "/", "ports": [1, 2, 3], "passwords": ["", ""]}')
     assert kept._attached(None, described, {}) is None  # type: ignore[arg-type]
